@@ -2,7 +2,8 @@
 
 Each export runs in a separate process and writes to the null device; the time starts when the process has its
 database connection. No time limit fails the benchmark. ``BENCH_ROWS``: comma-separated numbers of rows
-(100000,1000000). ``BENCH_TIMES``: repetitions (3; the medians are shown).
+(100000,1000000). ``BENCH_TIMES``: repetitions (3; the medians are shown). ``BENCH_OLD``: the folder of
+another checkout, whose Excel files are measured too, alternating with those of this one.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ from tests.support.processes import ROOT, run
 RESULT = ROOT / "var" / "bench-export.md"
 SIZES = sizes("100000,1000000")
 TIMES = int(os.environ.get("BENCH_TIMES", "3"))
+OLD = os.environ.get("BENCH_OLD", "")
 LARGEST_OF_PEERS = 100_000  # rows: with more, django-import-export would use gigabytes
 HEAD = (
     "export",
     "columns",
     "seconds (least–most)",
+    "processor s",
     "rows/s",
     "first byte ms",
     "peak memory MB",
@@ -62,6 +65,7 @@ class Run:
     """The cost of one export: seconds and bytes; None if not measured."""
 
     seconds: float
+    processor: float | None = None  # of the process alone, without the database's
     first: float | None = None
     resident: int | None = None
     bytes: int | None = None
@@ -80,6 +84,11 @@ class Line:
         """The median."""
         return statistics.median(run.seconds for run in self.runs)
 
+    @property
+    def processor(self) -> float | None:
+        """The lowest, which other load of the machine affects least."""
+        return min((run.processor for run in self.runs if run.processor), default=None)
+
     def cells(self, rows: int) -> list[str]:
         """The cells of the row as text."""
         every = [run.seconds for run in self.runs]
@@ -90,6 +99,7 @@ class Line:
             self.name,
             self.columns,
             f"{self.seconds:.2f} ({min(every):.2f}–{max(every):.2f})",
+            f"{self.processor:.2f}" if self.processor else "–",
             f"{rows / self.seconds:,.0f}",
             f"{statistics.median(firsts) * 1000:.1f}" if firsts else "–",
             f"{resident / 1e6:.0f}" if resident else "–",
@@ -135,17 +145,23 @@ def measured(folder: Path, url: str, rows: int) -> list[str]:
         peers.append(("openpyxl, write-only", "openpyxl", "plain"))
         if importlib.util.find_spec("import_export"):
             peers.append(("django-import-export", "import-export", "plain"))
-    wanted = [*OURS, *peers]
+    old = [("Excel, the other checkout", "xlsx", columns) for columns in ("plain", "personal") if OLD]
+    wanted = [*OURS, *old, *peers]
     found: dict[tuple[str, str, str], list[Run]] = {one: [] for one in wanted}
     limits: list[Run] = []
     for _time in range(TIMES):  # alternating, so that other load of the machine affects all of them
         limits.append(_limit(url))
         for one in wanted:
             if one not in peers or not found[one]:
-                found[one].append(_inside(one[1], one[2], environment, log))
+                folder_of = Path(OLD) if one in old else ROOT
+                found[one].append(_inside(one[1], one[2], environment, log, folder_of))
     lines = [Line(name, columns, runs) for (name, _way, columns), runs in found.items()]
     limit = Line(_limit_name(url), "plain, raw", limits)
-    by_way = {way + columns: line for (_name, way, columns), line in zip(found, lines, strict=True)}
+    by_way = {
+        way + columns: line
+        for (name, way, columns), line in zip(found, lines, strict=True)
+        if (name, way, columns) not in old
+    }
     csv, excel = by_way["csvplain"].seconds, by_way["xlsxplain"].seconds
     conclusions = [f"CSV for spreadsheets takes {csv / limit.seconds:.1f} times as long as {limit.name}"]
     for way, what, ours in (
@@ -158,9 +174,9 @@ def measured(folder: Path, url: str, rows: int) -> list[str]:
     return [table(HEAD, [line.cells(rows) for line in (*lines, limit)]), "; ".join(conclusions) + "."]
 
 
-def _inside(way: str, columns: str, environment: Mapping[str, str], log: Path) -> Run:
+def _inside(way: str, columns: str, environment: Mapping[str, str], log: Path, folder: Path) -> Run:
     command = [sys.executable, "-m", "benchmarks.export_inside", way, columns]
-    return Run(**json.loads(run(command, environment, log=log)))
+    return Run(**json.loads(run(command, environment, log=log, cwd=folder)))
 
 
 def _limit_name(url: str) -> str:

@@ -25,11 +25,13 @@ ROLES: dict[str, tuple[str, ...]] = {
         "consumers.resolve_submission",
         "consumers.view_figures",
         "history.share_views",
+        "history.view_past_exports",
     ),
     # Changes nothing and shows no personal data of consumers.
     AUDITOR: (
         "audit.view_log",
         "audit.verify_log",
+        "history.view_past_exports",
     ),
     # Gives no access to consumers' personal data.
     ADMINISTRATOR: (
@@ -38,6 +40,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "accounts.view_status",
         "audit.view_log",
         "audit.verify_log",
+        "history.view_past_exports",
     ),
 }
 SEPARATE_GRANTS: dict[str, tuple[str, ...]] = {PERSONAL_DATA_EXPORT: ("consumers.export_personal_data",)}

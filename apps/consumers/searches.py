@@ -107,18 +107,31 @@ def find(public_id: uuid.UUID) -> Search:
 
     Raises :class:`SearchGone` or :class:`SearchUnreadable`, which is logged.
     """
+    try:
+        found = tuple((kind, search_digests_of_value(kind, value)) for kind, value in _read(public_id))
+    except MissingKeyError:
+        logger.error("search_not_usable key_missing %s", public_id)
+        raise SearchUnreadable from None
+    return Search(public_id, found)
+
+
+def record_again(public_id: uuid.UUID, *, actor: Actor) -> RecordedSearch:
+    """Record another person's search as one of the actor's, who does not see its values.
+
+    Raises as :func:`find`, and ``MissingKeyError``.
+    """
+    return record_search(dict(_read(public_id)), actor=actor)
+
+
+def _read(public_id: uuid.UUID) -> list[tuple[DigestKind, str]]:
+    """The values of a search. Raises :class:`SearchGone` or :class:`SearchUnreadable`."""
     stored = RecordedSearch.objects.filter(public_id=public_id).first()
     if stored is None or not stored.encrypted_values:
         raise SearchGone
     text = personal_data.readable_text(stored, "encrypted_values")
     if not text:
         raise SearchUnreadable
-    try:
-        found = tuple((kind, search_digests_of_value(kind, value)) for kind, value in _values(text))
-    except MissingKeyError:
-        logger.error("search_not_usable key_missing %s", public_id)
-        raise SearchUnreadable from None
-    return Search(public_id, found)
+    return _values(text)
 
 
 def re_digest_batch(pks: Sequence[int], key: str) -> Batch:

@@ -61,6 +61,8 @@ EXPORT_REASON = Key(
     },
 )
 
+EXPORTER = Key("exporter", ValueType.NAME, _("Exported by"))
+
 # Counts of submissions, without data of a consumer. count: number of submissions in the figures.
 FIGURES_VIEWED = EVENTS.define(
     "figures.viewed",
@@ -121,7 +123,7 @@ EXPORT_FAILED = EVENTS.define(
     sentence=_("An export of submissions by %(exporter)s failed: %(failure_code)s"),
     keys=(
         EXPORT,
-        Key("exporter", ValueType.NAME, _("Exported by")),
+        EXPORTER,
         FORMAT,
         PERSONAL,
         FAILURE_CODE,
@@ -187,4 +189,32 @@ VIEW_DELETED = EVENTS.define(
     label=_("View of submissions deleted"),
     sentence=_("%(actor)s deleted a view of submissions for: %(audience)s"),
     keys=_VIEW_KEYS,
+)
+# count: number of exports on the page.
+EXPORTS_LISTED = EVENTS.define(
+    "exports.listed",
+    group=EventGroup.VIEWS,
+    label=_("Past exports opened"),
+    sentence=_("%(actor)s opened the list of past exports"),
+    keys=(
+        Key(
+            "filters",  # the names of the filters, never their values
+            ValueType.CODES,
+            _("Filters"),
+            {"since": _("from"), "until": _("to"), "person": _("person")},
+        ),
+        COUNT,
+    ),
+)
+# The page of another person's export. note: whether the reader was shown the note on its reason.
+EXPORT_VIEWED = EVENTS.define(
+    "export.viewed",
+    group=EventGroup.CHANGES,
+    label=_("Past export opened"),
+    sentence=_("%(actor)s opened an export of submissions by %(exporter)s"),
+    keys=(
+        EXPORT,
+        EXPORTER,
+        Key("note", ValueType.CODE, _("Note shown"), {"yes": _("yes"), "no": _("no")}),
+    ),
 )

@@ -1,7 +1,7 @@
 """The columns of an export, in the order in which the form offers them.
 
-Files name columns by their keys, which depend neither on the release nor on the language. The form shows the
-labels.
+CSV and JSON Lines name columns by their keys, which depend neither on the release nor on the language. The
+form and Excel files show the labels.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ class Column:
 _SUBMISSION_COLUMNS: Final = {
     "submitted_at": _("Time submitted"),
     "person": _("Person"),
+    "user_name": _("User name"),
     "outcome": _("Outcome"),
     "order_ref": _("Order reference"),
+    "order_number": _("Order number"),
     "consumer_ref": _("Consumer reference"),
     "guest_ref": _("Guest reference"),
     "finished_at": _("Time finished"),

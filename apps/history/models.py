@@ -51,6 +51,9 @@ class Export(models.Model):
 
     # The choice. selection (exports/selections.py): filters and scope, and the public id of a search.
     selection = models.JSONField()
+    filters = models.JSONField(
+        default=list
+    )  # in words: pairs of label and text, without values of a consumer
     format = models.CharField(max_length=10)
     columns = models.JSONField()  # keys, in the order of the file
     personal = models.BooleanField(default=False)  # whether any column contains personal data
@@ -73,7 +76,18 @@ class Export(models.Model):
 
     class Meta:
         default_permissions = ()
-        indexes = [models.Index(fields=["person", "-created_at", "-id"], name="export_newest_of_a_person")]
+        permissions = [("view_past_exports", _("Can see the exports of all people"))]
+        indexes = [
+            models.Index(fields=["person", "-created_at", "-id"], name="export_newest_of_a_person"),
+            models.Index(
+                fields=["-started_at", "-id"], name="export_started", condition=Q(started_at__isnull=False)
+            ),
+            models.Index(
+                fields=["person", "-started_at", "-id"],
+                name="export_started_by_a_person",
+                condition=Q(started_at__isnull=False),
+            ),
+        ]
         constraints = [
             models.CheckConstraint(name="export_state_is_known", condition=Q(state__in=State.values)),
             models.UniqueConstraint(

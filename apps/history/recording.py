@@ -1,6 +1,8 @@
-"""The audit events of the figures."""
+"""The audit events of pages: the figures and the past exports."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from django.db import transaction
 
@@ -8,7 +10,8 @@ from apps.audit.events import Event, Value
 from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.core.actor import Actor
-from apps.history.audit_events import FIGURES_EXPORTED, FIGURES_VIEWED
+from apps.history.audit_events import EXPORT_VIEWED, EXPORTS_LISTED, FIGURES_EXPORTED, FIGURES_VIEWED
+from apps.history.models import Export
 from apps.history.selection import Selection
 
 
@@ -32,3 +35,21 @@ def _record(event_type: EventType, selection: Selection, actor: Actor, **facts: 
         data["search"] = str(selection.asked.search.public_id)
     with transaction.atomic():
         record(Event(event_type, actor, data=data))
+
+
+def record_exports_listed(*, count: int, filters: Sequence[str], actor: Actor) -> None:
+    """Record that ``count`` past exports are shown. ``filters``: the names of the filters. Call it before."""
+    data: dict[str, Value] = {"count": count, **({"filters": filters} if filters else {})}
+    with transaction.atomic():
+        record(Event(EXPORTS_LISTED, actor, data=data))
+
+
+def record_export_viewed(export: Export, *, with_note: bool, actor: Actor) -> None:
+    """Record that another person's export is shown, and whether its note is. Call it before they are."""
+    data: dict[str, Value] = {
+        "export": str(export.public_id),
+        "exporter": export.person_name,
+        "note": "yes" if with_note else "no",
+    }
+    with transaction.atomic():
+        record(Event(EXPORT_VIEWED, actor, person=str(export.person_id), data=data))

@@ -254,6 +254,35 @@ def _exported(state: State) -> Steps:
     return steps
 
 
+def _export_with_note() -> Export:
+    """A finished export of personal data with a search and a note."""
+    Export.objects.filter(slot__isnull=False).delete()
+    export = stored(
+        User.objects.get(username="sue"),
+        State.FINISHED,
+        rows=1234,
+        bytes=90_000,
+        personal=True,
+        reason="complaint",
+        format="xlsx",
+        filters=[["Last 30 days", ""], ["Outcome", "Created"], ["Last name", "matches a search"]],
+    )
+    export.set_note("A note")
+    export.save(update_fields=["encrypted_note"])
+    return export
+
+
+def _past_exports(page: Page, world: World) -> None:
+    _export_with_note()
+    for state in (State.FAILED, State.CANCELLED, State.RUNNING):
+        stored(User.objects.get(username="sue"), state, rows=3)
+    page.goto("/submissions/exports/")
+
+
+def _export_of_another(page: Page, world: World) -> None:
+    page.goto(f"/submissions/exports/{_export_with_note().public_id}/")
+
+
 def _asked_whether_still_there(page: Page, world: World) -> None:
     """The dialog that appears two minutes before the session ends."""
     page.goto("/accounts/profile/")
@@ -390,6 +419,10 @@ PAGES = [
         for state in State
         if state != "ready"
     ),
+    Seen("history:past_exports", "supervisor", _past_exports, "with exports"),
+    at("history:past_exports", "administrator", "/submissions/exports/?since=x", "with errors"),
+    at("history:past_exports", "supervisor", "/submissions/exports/?until=2001-01-01", "without an export"),
+    Seen("history:exported", "administrator", _export_of_another, "of another person"),
     at("history:figures", "supervisor", "/submissions/figures/"),
     at("history:figures", "supervisor", "/submissions/figures/?since=x&until=2026-02-31", "with errors"),
     at("history:figures", "supervisor", "/submissions/figures/?order=nothing", "without a row"),
@@ -450,6 +483,7 @@ NO_PAGE = {
     "history:delete_view": "leads back to the views",
     "history:export_progress": "a part of a page",
     "history:export_cancel": "leads back to the export",
+    "history:export_again": "leads to the form of an export",
     "extend_session": "an answer to a script",
     "components": "checked in test_gallery.py",
     "consumers:phone_reading": "answers a script",

@@ -86,8 +86,8 @@ def test_supervisor_exports_the_rows_of_the_list_with_a_reason(
     expect(page.get_by_role("heading", name="The export is finished")).to_be_focused()
     sheet = openpyxl.load_workbook(path).worksheets[0]
     head, *rows = [[cell.value for cell in row] for row in sheet.iter_rows()]
-    assert head[:2] == ["person", "submitted_at"]
-    assert head[-1] == "last_name"
+    assert [str(name).partition(" (")[0] for name in head[:2]] == ["Person", "Time submitted"]
+    assert head[-1] == "Last name"
     assert [row[-1] for row in rows] == NAMES[::-1]
     [checksum] = Export.objects.values_list("sha256", flat=True)
     assert hashlib.sha256(path.read_bytes()).hexdigest() == checksum
@@ -95,8 +95,9 @@ def test_supervisor_exports_the_rows_of_the_list_with_a_reason(
     recorded = AuditEvent.objects.filter(action__startswith="export.").order_by("seq")
     assert [event.action for event in recorded] == ["export.started", "export.finished"]
 
-    page.get_by_role("link", name="Export again").click()  # with the same choice, except the personal columns
-    expect(page.get_by_label("Last name")).not_to_be_checked()
+    page.get_by_role("link", name="Export again").click()  # with the same choice, except the reason
+    expect(page.get_by_label("Last name")).to_be_checked()
+    expect(page.get_by_label("Reason", exact=True)).to_have_value("")
     first = page.locator("[data-order-row]").first
     expect(first).to_contain_text("Person")
 

@@ -81,11 +81,11 @@ def test_supervisor_resolves_and_exports_and_an_administrator_finds_it(
 
     [head, *rows] = openpyxl.load_workbook(path).worksheets[0].iter_rows(values_only=True)
     exported = [dict(zip(head, row, strict=True)) for row in rows]
-    assert [row["last_name"] for row in exported] == [LOST, *reversed(CREATED)]
+    assert [row["Last name"] for row in exported] == [LOST, *reversed(CREATED)]
     assert [name in cell for name, cell in zip([LOST, *reversed(CREATED)], on_page, strict=True)] == [
         True
     ] * 3
-    assert exported[0]["consumer_ref"] == SEEN
+    assert exported[0]["Consumer reference"] == SEEN
 
     log = windows.open(administrator)
     go(log, "/audit/?action=export.finished")

@@ -6,13 +6,16 @@ import csv
 import datetime
 import hashlib
 import io
+import itertools
 import json
 import re
 import threading
 import time
+import zoneinfo
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import openpyxl
 import pytest
 from django.db import DatabaseError, connection
 from django.test import Client
@@ -320,21 +323,26 @@ def test_personal_columns_need_a_reason_and_are_not_in_the_log(
 
 
 @pytest.mark.parametrize(
-    ("form", "kind", "ending"),
+    ("form", "kind", "stem", "ending"),
     [
-        ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"),
-        ("csv", "text/csv; charset=utf-8", "csv"),
-        ("csv_exact", "text/csv; charset=utf-8", "csv"),
-        ("jsonl", "application/jsonl; charset=utf-8", "jsonl"),
+        ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "", "xlsx"),
+        ("csv", "text/csv; charset=utf-8", "", "csv"),
+        ("csv_exact", "text/csv; charset=utf-8", "-exact", "csv"),
+        ("jsonl", "application/jsonl; charset=utf-8", "", "jsonl"),
     ],
 )
-def test_file_name_describes_the_export(as_supervisor: Client, form: str, kind: str, ending: str) -> None:
-    export = choose(as_supervisor, "?since=2026-03-01&until=2026-03-07", format=form)
+def test_file_name_describes_the_export(
+    as_supervisor: Client, form: str, kind: str, stem: str, ending: str
+) -> None:
+    zone = "_Europe-Dublin" if ending == "csv" else ""
+    export = choose(
+        as_supervisor, "?since=2026-03-01&until=2026-03-07", format=form, time_zone="Europe/Dublin"
+    )
     answer: Any = as_supervisor.post(reverse("history:export_file", args=[export.public_id]))
     assert b"".join(answer.streaming_content)
     assert answer["Content-Type"] == kind
-    name = r'attachment; filename="order-consumers_2026-03-01_2026-03-07_\d{8}T\d{6}Z\.' + ending + '"'
-    assert re.fullmatch(name, answer["Content-Disposition"])
+    name = rf"order-consumers{stem}_2026-03-01_2026-03-07{zone}_\d{{8}}T\d{{6}}Z\.{ending}"
+    assert re.fullmatch(f'attachment; filename="{name}"', answer["Content-Disposition"])
     assert answer["X-Accel-Buffering"] == "no"
 
 
@@ -508,7 +516,8 @@ def test_failed_export_shows_the_next_step(as_supervisor: Client, supervisor: Us
     Export.objects.filter(pk=export.pk).update(selection={**export.selection, "query": "outcome=created"})
     page = as_supervisor.get(reverse("history:exported", args=[export.public_id]))
     assert "The export failed" in text(page)
-    assert f'href="{reverse("history:export")}?outcome=created"' in page.content.decode()
+    again = f"{reverse('history:export')}?outcome=created&amp;again={export.public_id}"
+    assert f'href="{again}"' in page.content.decode()
 
 
 def test_events_are_in_chronological_order(as_supervisor: Client) -> None:
@@ -525,3 +534,36 @@ def test_worker_ends_exports_of_lost_processes(supervisor: User) -> None:
     Worker(threading.Event()).duties["sweep_exports"]()
     export.refresh_from_db()
     assert (export.state, export.slot) == (State.FAILED, None)
+
+
+def test_excel_file_says_who_exported_what(as_permitted: Client, permitted: User) -> None:
+    """The About sheet has everything but the note and values of a consumer."""
+    store(permitted, Outcome.CREATED, FULL)
+    answer = as_permitted.post(f"{reverse('history:submissions')}", {f"{SEARCH}-last_name": FULL.last_name})
+    query = f"{answer['Location'].partition('?')[2]}&outcome=created&since=2026-03-01"
+    export = choose(
+        as_permitted,
+        f"?{query}",
+        format="xlsx",
+        time_zone="Europe/Dublin",
+        show_phone_numbers="on",
+        reason="complaint",
+        note="Marker of the note",
+    )
+    book = openpyxl.load_workbook(io.BytesIO(download(as_permitted, export)))
+    lines = itertools.takewhile(lambda line: line[0], book["About"].values)  # before those of the columns
+    about = {label: value for label, value, *_rest in lines}
+    export.refresh_from_db()
+    assert export.started_at is not None
+    started = export.started_at.astimezone(zoneinfo.ZoneInfo("Europe/Dublin"))
+    assert about["Export of submissions"] == str(export.public_id)
+    assert about["Exported by"] == f"{permitted.name} ({permitted.username})"
+    assert about["Rows as of"] == f"{started:%Y-%m-%d %H:%M:%S} (Europe/Dublin)"
+    assert about["Period"].startswith("from 2026-03-01 00:00:00 (")
+    assert about["Outcome"] == "Created"
+    assert about["Last name"] == "matches a search, whose values are not shown"
+    assert about["Reason for personal data"] == "A complaint or a claim"
+    assert about["Rows"] == 1
+    everything = " ".join(str(cell) for line in book["About"].values for cell in line)
+    for personal in (FULL.last_name, "Marker of the note", *FULL.phone_numbers):
+        assert personal not in everything

@@ -37,6 +37,7 @@ from tests.support.export_files import (
     HOSTILE,
     PLAIN,
     expected,
+    headings,
     json_lines,
     layout,
     numbered,
@@ -52,6 +53,7 @@ from tests.support.spreadsheets import from_xlsx
 pytestmark = pytest.mark.django_db(transaction=True)
 needs_office = pytest.mark.skipif(find_office() is None, reason=f"needs {WHAT}")
 TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
 
 
@@ -255,9 +257,9 @@ def test_rows_beyond_a_sheets_limit_go_to_further_sheets(
     monkeypatch.setattr(workbook, "MAX_ROWS", 10)
     data, _summary = written(wanted)
     book = openpyxl.load_workbook(io.BytesIO(data))
-    assert book.sheetnames == ["Submissions", "Submissions 2", "Submissions 3"]
-    assert [sheet.max_row for sheet in book] == [11, 11, 6]
-    assert {sheet["A1"].value for sheet in book} == {"order_ref"}
+    assert book.sheetnames == ["Submissions", "Submissions 2", "Submissions 3", "About"]
+    assert [sheet.max_row for sheet in book.worksheets[:3]] == [11, 11, 6]
+    assert {sheet["A1"].value for sheet in book.worksheets[:3]} == {"Order reference"}
     assert from_xlsx(data, 2) == expected(wanted)
 
 
@@ -269,7 +271,7 @@ def test_sheet_that_becomes_too_large_is_followed_by_another(
     monkeypatch.setattr(workbook, "_FULL", 50_000)
     wanted = layout(Format.XLSX, ("order_ref",))
     data, _summary = written(wanted)
-    assert len(openpyxl.load_workbook(io.BytesIO(data)).sheetnames) == 3
+    assert len(openpyxl.load_workbook(io.BytesIO(data)).sheetnames) == 3 + 1
     assert from_xlsx(data, 1) == expected(wanted)
 
 
@@ -283,9 +285,45 @@ def test_libreoffice_opens_excel_files_with_every_text_unchanged(supervisor: Use
     file.write_bytes(written(wanted)[0])
     [sheet] = converted([file], "fods", tmp_path)
     head, *rows = _office_rows(sheet)
-    assert head == [*wanted.columns]
+    assert head == headings(wanted)
     assert [line[0] for line in rows] == [cells[0] for cells in expected(wanted)]
     assert [line[2] for line in rows] == [cells[2] for cells in expected(wanted)]
+
+
+@pytest.mark.once
+@needs_office
+def test_libreoffice_reads_the_types_of_excel_cells(supervisor: User, tmp_path: Path) -> None:
+    submitted = dt.datetime(2026, 7, 1, 22, 30, 59, 999_999, tzinfo=dt.UTC)
+    consumer = NewConsumer("Ida", "Clean", date_of_birth=dt.date(1991, 3, 7))
+    old = NewConsumer("Ida", "Old", date_of_birth=dt.date(1890, 5, 1))
+    stored(
+        supervisor,
+        [
+            {"submitted_at": submitted, "consumer": consumer, "duration_ms": 1234, "order_ref": "=SUM(1,2)"},
+            {"submitted_at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC), "consumer": old, "order_ref": "007"},
+        ],
+    )
+    file = tmp_path / "export.xlsx"
+    columns = ("submitted_at", "duration_ms", "contradicted", "order_ref", "date_of_birth")
+    file.write_bytes(written(layout(Format.XLSX, columns))[0])
+    [sheet] = converted([file], "fods", tmp_path)
+    assert "table:formula" not in sheet.read_text()
+    assert _office_values(sheet)[1:3] == [
+        [
+            ("date", "2026-07-02T00:30:59"),
+            ("float", "1234"),
+            ("string", "false"),
+            ("string", "=SUM(1,2)"),
+            ("date", "1991-03-07"),
+        ],
+        [
+            ("date", "2026-01-01T01:00:00"),
+            ("", ""),
+            ("string", "false"),
+            ("string", "007"),
+            ("string", "1890-05-01"),
+        ],
+    ]
 
 
 @pytest.mark.once
@@ -346,10 +384,24 @@ def test_libreoffice_opens_csv_with_every_text_unchanged(
 _UNREADABLE_THERE = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff\u0085\u2028\u2029\x7f]")
 
 
-def _office_rows(sheet: Path) -> list[list[str]]:
-    """The cells of a sheet in LibreOffice's own XML, with all blanks and line ends."""
+def _office_values(sheet: Path) -> list[list[tuple[str, str]]]:
+    """The type and the value of each cell of the first sheet in LibreOffice's own XML."""
     rows = []
-    for line in ET.parse(sheet).iter(f"{TABLE}table-row"):
+    for line in next(ET.parse(sheet).iter(f"{TABLE}table")).iter(f"{TABLE}table-row"):
+        cells = []
+        for cell in line.iter(f"{TABLE}table-cell"):
+            type_ = cell.get(f"{OFFICE}value-type", "")
+            stored_as = {"float": "value", "string": ""}.get(type_, f"{type_}-value")
+            text = "\n".join(map(_office_text, cell.iter(f"{TEXT}p")))
+            cells.append((type_, cell.get(f"{OFFICE}{stored_as}", text)))
+        rows.append(cells)
+    return rows
+
+
+def _office_rows(sheet: Path) -> list[list[str]]:
+    """The cells of the first sheet in LibreOffice's own XML, with all blanks and line ends."""
+    rows = []
+    for line in next(ET.parse(sheet).iter(f"{TABLE}table")).iter(f"{TABLE}table-row"):
         cells: list[str] = []
         for cell in line.iter(f"{TABLE}table-cell"):
             text = "\n".join(map(_office_text, cell.iter(f"{TEXT}p")))

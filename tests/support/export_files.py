@@ -142,6 +142,7 @@ ROWS = st.fixed_dictionaries(
         "actor_name": TEXTS,
         "consumer_ref": TEXTS.filter(bool),
         "guest_ref": TEXTS,
+        "order_number": TEXTS,
         "consumer_href": TEXTS,
         "order_href": TEXTS,
         "guest_href": TEXTS,
@@ -216,6 +217,8 @@ def shown(submission: Submission, key: str, wanted: Layout) -> str:
         local = moment.astimezone(ZoneInfo(wanted.time_zone))
         exact = wanted.format in (Format.CSV_EXACT, Format.JSONL)
         return str(local.isoformat(timespec="microseconds") if exact else f"{local:%Y-%m-%d %H:%M:%S}")
+    if key == "user_name":
+        return submission.actor.username
     if key == "corrects":
         return str(submission.resubmission_of.public_id) if submission.resubmission_of else ""
     if COLUMNS[key].personal:
@@ -235,8 +238,18 @@ def _personal(submission: Submission, key: str) -> str:
 
 def expected(wanted: Layout, selection: Selection = EVERYTHING) -> list[list[str]]:
     """The texts of all cells, row by row."""
-    rows = selection.submissions().select_related("resubmission_of")
+    rows = selection.submissions().select_related("resubmission_of", "actor")
     return [[shown(one, key, wanted) for key in wanted.columns] for one in rows]
+
+
+def headings(wanted: Layout) -> list[str]:
+    """The names of the columns in the file."""
+    shows_zone = wanted.format in (Format.XLSX, Format.CSV)
+    names = [str(COLUMNS[key].label) if wanted.format is Format.XLSX else key for key in wanted.columns]
+    return [
+        f"{name} ({wanted.time_zone})" if shows_zone and key in TIMES else name
+        for name, key in zip(names, wanted.columns, strict=True)
+    ]
 
 
 def json_lines(data: bytes) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:

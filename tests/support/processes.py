@@ -46,15 +46,17 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], *, log: Path, given: str = "") -> str:
-    """Run a project command with that standard input; returns its standard output.
+def run(
+    command: Sequence[str], environment: Mapping[str, str], *, log: Path, given: str = "", cwd: Path = ROOT
+) -> str:
+    """Run a project command with that standard input, in a checkout's folder; returns its standard output.
 
     Its standard error goes to the log. Raises ``RuntimeError`` with the end of that if it fails.
     """
     with log.open("a") as errors:
         done = subprocess.run(
             command,
-            cwd=ROOT,
+            cwd=cwd,
             env={**os.environ, **environment},
             check=False,
             text=True,

@@ -123,6 +123,8 @@ SHOWS_NOTHING = {
     "history:export": "how many there are, and what may be chosen",
     "history:exported": "how many there are, and what was chosen",
     "history:export_progress": "how far it is",
+    "history:past_exports": "who exported what; notes are not in it",
+    "history:export_again": "leads to the form of an export",
     "history:export_cancel": "leads back to the export",
     "history:export_file": "a file; export.started is recorded before its first byte",
     "orders:orders": "orders have numbers, prices and dates",

@@ -10,6 +10,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import IO, Protocol
 
@@ -23,6 +24,7 @@ from apps.core.connections import is_database_unavailable, release_database_conn
 from apps.core.export.formats import Format
 from apps.history import writing
 from apps.history.exports import selections
+from apps.history.exports.facts import facts_about
 from apps.history.exports.services import FailureCode
 from apps.history.models import Export
 from apps.history.selection import Selection
@@ -68,7 +70,7 @@ class ExportFile:
         self._read_lock = threading.Lock()
         self._connection: BaseDatabaseWrapper | None = None
         self._connection_lock = threading.Lock()
-        self._chosen = export.selection
+        self._export = export
         self._layout = Layout(
             format=Format(export.format),
             columns=tuple(export.columns),
@@ -87,6 +89,8 @@ class ExportFile:
         """Write the whole file. At the end, or after any error, waiting readers are woken."""
         try:
             self._file = _unnamed_file()
+            if self._layout.format is Format.XLSX:
+                self._layout = replace(self._layout, facts=facts_about(self._export))
             selection = self._read_selection()
             self._run_query(selection, partial(self._append, self._file))
         except ExportBroken:
@@ -156,7 +160,7 @@ class ExportFile:
         Raises :class:`ExportBroken` if the search was erased after the start.
         """
         try:
-            selection = selections.from_json(self._chosen)
+            selection = selections.from_json(self._export.selection)
         except SearchGone:
             self.break_off(FailureCode.SEARCH_GONE)
         except SearchUnreadable:

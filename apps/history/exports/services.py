@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import logging
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -87,16 +88,26 @@ class Progress:
     bytes_sent: int = 0
 
 
-def prepare(selection: Selection, choice: Choice, *, query: str, rows: int, person: Actor) -> Export:
+def prepare(
+    selection: Selection,
+    choice: Choice,
+    *,
+    query: str,
+    filters: Sequence[tuple[str, str]] = (),
+    rows: int,
+    person: Actor,
+) -> Export:
     """Store what is to be exported. Nothing is sent before :func:`start`.
 
-    ``query``: the query string of the list, for the link back to it. ``rows``: their number now.
+    ``query``: the query string of the list, for the link back to it. ``filters``: label and text of each,
+    without values of a consumer. ``rows``: their number now.
     """
     export = Export(
         person_id=person.id,
         person_name=person.name,
         created_at=_now(),
         selection={**selections.to_json(selection), "query": query},
+        filters=[[*one] for one in filters],
         format=choice.format,
         columns=list(choice.columns),
         personal=choice.personal,

@@ -24,7 +24,9 @@ PERSONAL: Final = tuple(key for key, column in COLUMNS.items() if column.persona
 DEFAULT_COLUMNS: Final = (
     "submitted_at",
     "person",
+    "user_name",
     "outcome",
+    "order_number",
     "order_ref",
     "consumer_ref",
     "guest_ref",
@@ -42,7 +44,10 @@ _OF_LIST: Final = {
     "reason": "error_code",
 }
 _FORMATS = [
-    (Format.XLSX.value, _("Excel – opens in Excel and LibreOffice; every cell is text, never a formula")),
+    (
+        Format.XLSX.value,
+        _("Excel – dates, numbers and texts, never a formula; a sheet says what was exported"),
+    ),
     (
         Format.CSV.value,
         _(
@@ -94,8 +99,11 @@ def moved(values: QueryDict, groups: Sequence[tuple[str, ...]] = (PLAIN, PERSONA
     return changed | {f"place_{name}": str(number) for number, name in enumerate(order)}
 
 
-def values_of(last: Export | None, *, time_zone: str, listed: Sequence[str] = ()) -> dict[str, str]:
-    """The choice of the last export as posted values, without personal columns and reason.
+def values_of(
+    last: Export | None, *, time_zone: str, with_personal: bool = False, listed: Sequence[str] = ()
+) -> dict[str, str]:
+    """The choice of an export as posted values, without the reason, and unless asked for without personal
+    columns.
 
     ``listed``: the columns that the person has chosen for the list, which the first export begins with.
     """
@@ -108,12 +116,13 @@ def values_of(last: Export | None, *, time_zone: str, listed: Sequence[str] = ()
     if last is None or last.byte_order_mark:
         values["byte_order_mark"] = "on"
     values["time_zone"] = time_zone if last is None else last.time_zone
-    order = [*plain, *(key for key in PLAIN if key not in plain)]
-    return (
-        values
-        | {f"show_{key}": "on" for key in plain}
-        | {f"place_{key}": str(number) for number, key in enumerate(order)}
-    )
+    personal = [key for key in last.columns if key in PERSONAL] if last and with_personal else []
+    shown = {f"show_{key}": "on" for key in (*plain, *personal)}
+    for group, chosen in ((PLAIN, plain), (PERSONAL, personal)):
+        order = [*chosen, *(key for key in group if key not in chosen)]
+        if chosen:
+            values |= {f"place_{key}": str(number) for number, key in enumerate(order)}
+    return values | shown
 
 
 class ExportForm(PortalForm):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.http import QueryDict
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
@@ -15,10 +17,13 @@ from apps.core import personal_data
 from apps.core.export.formats import Format
 from apps.core.export.responses import dated_name
 from apps.core.personal_data import Problem
+from apps.core.web.filters import with_query
 from apps.history.columns import COLUMNS
 from apps.history.exports import selections
+from apps.history.exports.facts import period_text
 from apps.history.exports.services import FailureCode
 from apps.history.models import Export, State
+from apps.history.presenters.past_exports import filter_texts
 
 _TRY_AGAIN = _("Export again. If this continues, tell an administrator.")
 FAILURES: Final = {
@@ -52,7 +57,11 @@ _UNREADABLE_NOTE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ExportPage:
-    """The data of an export's page. ``percent``: estimated share of the file that has been sent."""
+    """The data of an export's page. ``percent``: estimated share of the file that has been sent.
+
+    ``again_url``: the address of the form with the same choices; empty if the reader may not export.
+    ``again_by_post``: whether that takes a POST first, because the export has another person's search.
+    """
 
     export: Export
     percent: int
@@ -61,14 +70,25 @@ class ExportPage:
     format: str
     columns: list[str]
     failure: str
-    note: str  # the person's note on the reason, shown to that person only; or why it cannot be read
+    is_own: bool
+    user_name: str
+    filters: list[str]
+    period: str
+    note: str  # the person's note on the reason, or why it cannot be read; empty for those who may not
+    has_hidden_note: bool
     list_url: str
     again_url: str
+    again_by_post: bool
 
 
-def export_page(export: Export) -> ExportPage:
-    """The data of the page of this export."""
-    query = export.selection["query"]
+def export_page(export: Export, *, reader: str, may_export: bool, shows_note: bool) -> ExportPage:
+    """The data of the page of this export. ``reader``: the id of the person who reads it.
+
+    ``shows_note``: whether that person may read the note, which may contain data of a consumer.
+    """
+    query = QueryDict(export.selection["query"]).dict()
+    is_own = str(export.person_id) == reader
+    note = export.note or _note_problem(export)
     return ExportPage(
         export=export,
         percent=_percent(export),
@@ -77,21 +97,46 @@ def export_page(export: Export) -> ExportPage:
         format=str(Format(export.format).label),
         columns=[str(COLUMNS[key].label) if key in COLUMNS else key for key in export.columns],
         failure=str(FAILURES.get(export.failure_code, _TRY_AGAIN)),  # type: ignore[call-overload]  # its text
-        note=export.note or _note_problem(export),
-        list_url=_with_query(reverse("history:submissions"), query),
-        again_url=_with_query(reverse("history:export"), query),
+        is_own=is_own,
+        user_name=export.person.username,
+        filters=filter_texts(export),
+        period=period_text(export),
+        note=note if shows_note else "",
+        has_hidden_note=bool(note) and not shows_note,
+        list_url=with_query(reverse("history:submissions"), query if is_own else {}),
+        again_url=again_url(export, query, by=reader) if may_export else "",
+        again_by_post=not is_own and "search" in export.selection["asked"],
     )
 
 
+def again_url(export: Export, query: Mapping[str, Any], *, by: str) -> str:
+    """The address of the export form with the choices of this export and the filters of ``query``.
+
+    If the export had only its person's submissions, so has the new one ``by`` another person.
+    """
+    whose = (
+        {}
+        if export.selection["everybody"] or str(export.person_id) == by
+        else {"person": str(export.person_id)}
+    )
+    return with_query(reverse("history:export"), query, **whose, again=str(export.public_id))
+
+
 def file_name(export: Export, now: dt.datetime) -> str:
-    """Such as ``order-consumers_2026-03-01_2026-03-07_20260307T090500Z.csv``, with the reader's days."""
+    """Such as ``order-consumers_2026-03-01_2026-03-07_Europe-Dublin_20260307T090500Z.csv``.
+
+    The days are the reader's. Only CSV files have the zone in their name: the others contain it.
+    """
     period = selections.period_of(export.selection)
     until = period["until"] - dt.timedelta(microseconds=1) if period["until"] else None
     days = "_".join(
         "all" if moment is None else f"{timezone.localtime(moment):%Y-%m-%d}"
         for moment in (period["since"], until)
     )
-    return dated_name(f"order-consumers_{days}", now, Format(export.format).extension)
+    format_ = Format(export.format)
+    stem = "order-consumers-exact" if format_ is Format.CSV_EXACT else "order-consumers"
+    zone = f"_{export.time_zone.replace('/', '-')}" if format_ in (Format.CSV, Format.CSV_EXACT) else ""
+    return dated_name(f"{stem}_{days}{zone}", now, format_.extension)
 
 
 def _note_problem(export: Export) -> str:
@@ -108,7 +153,3 @@ def _percent(export: Export) -> int:
         return 0
     written = min(export.rows / export.rows_expected, 1.0) if export.rows_expected else 1.0
     return min(int(100 * written * export.bytes_sent / export.bytes), 99)
-
-
-def _with_query(address: str, query: Any) -> str:
-    return f"{address}?{query}" if query else address

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from django import forms
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 
 from apps.consumers import labels
 from apps.consumers.models import Outcome
+from apps.consumers.searches import Search
 from apps.core.web.filters import Chip, with_query
-from apps.history.selection import ATTENTION_LABELS, Attention, Period
+from apps.history.selection import ATTENTION_LABELS, Attention, Period, SubmissionFilter
 
+DAY = "j F Y"
 LATENCY = ("answered_from", "answered_under")
 
 
@@ -27,6 +31,9 @@ class Filters(Protocol):
     def has_default_period(self) -> bool:
         """Whether the default period applies, because no filter sets another."""
 
+    def asked(self) -> SubmissionFilter:
+        """The filters as a value."""
+
 
 def chips(path: str, values: Mapping[str, Any], form: Filters) -> list[Chip]:
     """The filters in effect, each with the page's address without that filter. ``form`` must be valid.
@@ -34,6 +41,36 @@ def chips(path: str, values: Mapping[str, Any], form: Filters) -> list[Chip]:
     ``path``: the page's address without its query. ``values``: that query.
     """
     return list(_chips(path, values, form))
+
+
+def in_words(form: Filters) -> list[tuple[str, str]]:
+    """The filters in effect as label and text, to be stored with an export. ``form`` must be valid.
+
+    The texts contain no value of a consumer: of a search there are only the kinds. A relative period has its
+    days.
+    """
+    searched = form.cleaned_data["search"]
+    of_search = _kinds(searched) if searched else None
+    hidden, asked = gettext("matches a search, whose values are not shown"), form.asked()
+    return [
+        (chip.label, hidden if chip.label == of_search else chip.value or _days(asked))
+        for chip in chips("", {}, form)
+    ]
+
+
+def _days(asked: SubmissionFilter) -> str:
+    """The days of a period, both included; empty without a period."""
+    if asked.since is None:
+        return ""
+    first = date_format(timezone.localtime(asked.since), DAY)
+    if asked.until is None:
+        return gettext("from %(first)s") % {"first": first}
+    last = date_format(timezone.localtime(asked.until) - dt.timedelta(days=1), DAY)
+    return gettext("%(first)s to %(last)s") % {"first": first, "last": last}
+
+
+def _kinds(search: Search) -> str:
+    return ", ".join(str(kind.label) for kind in search.kinds)
 
 
 def _chips(path: str, values: Mapping[str, Any], form: Filters) -> Iterator[Chip]:
@@ -49,8 +86,8 @@ def _chips(path: str, values: Mapping[str, Any], form: Filters) -> Iterator[Chip
         without = with_query(path, values, outcome=others)
         yield Chip(str(form.fields["outcome"].label), str(Outcome(outcome).label), without)
     formats: dict[str, Callable[[Any], object]] = {
-        "since": lambda day: date_format(day, "j F Y"),
-        "until": lambda day: date_format(day, "j F Y"),
+        "since": lambda day: date_format(day, DAY),
+        "until": lambda day: date_format(day, DAY),
         "attention": lambda code: ATTENTION_LABELS[Attention(code)],
         "person": lambda person: people.get(person, person),
         "order": str,
@@ -68,8 +105,9 @@ def _chips(path: str, values: Mapping[str, Any], form: Filters) -> Iterator[Chip
         without = with_query(path, values, **dict.fromkeys(LATENCY, ""))
         yield Chip(gettext("Time to answer"), _between(*(given[name] for name in LATENCY)), without)
     if given["search"]:
-        kinds = ", ".join(str(kind.label) for kind in given["search"].kinds)
-        yield Chip(kinds, gettext("matches your search"), with_query(path, values, search=""))
+        yield Chip(
+            _kinds(given["search"]), gettext("matches your search"), with_query(path, values, search="")
+        )
 
 
 def _between(least: int | None, under: int | None) -> str:

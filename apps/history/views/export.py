@@ -24,19 +24,22 @@ from apps.core import clock
 from apps.core.export.formats import Format
 from apps.core.export.responses import download
 from apps.core.forms.errors import form_errors
+from apps.core.forms.input import single_value
 from apps.core.web import sealed_entries
 from apps.core.web.filters import with_query
 from apps.core.web.permissions import PermissionMissing, requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
-from apps.history.exports import services
+from apps.history import recording
+from apps.history.exports import past, services
 from apps.history.exports.delivery import Delivery
 from apps.history.exports.making import ExportBroken
 from apps.history.forms.export import ExportForm, moved, values_of, wants_personal
 from apps.history.models import Export
+from apps.history.permissions import VIEW_PAST_EXPORTS
 from apps.history.preferences import chosen_columns
-from apps.history.presenters.export import export_page, file_name
-from apps.history.presenters.filters import chips
+from apps.history.presenters.export import ExportPage, export_page, file_name
+from apps.history.presenters.filters import chips, in_words
 from apps.history.views.selected import filter_form, selection_of
 
 logger = logging.getLogger(__name__)
@@ -55,9 +58,11 @@ def export(request: HttpRequest) -> HttpResponse:
     with_personal = request.user.has_perm(EXPORT_PERSONAL_DATA)
     if wants_personal(request.POST) and not with_personal:
         raise PermissionMissing(EXPORT_PERSONAL_DATA)
-    selection = selection_of(filters, request.user)
+    selection, earlier = selection_of(filters, request.user), _earlier(request)
     if request.method == "GET":
-        form = ExportForm(values=_initial_values(request), with_personal=with_personal)
+        form = ExportForm(
+            values=_initial_values(request, earlier, with_personal=with_personal), with_personal=with_personal
+        )
     elif (rearranged := moved(request.POST)) is not None:
         form = ExportForm(values=rearranged, with_personal=with_personal)
     else:
@@ -72,6 +77,7 @@ def export(request: HttpRequest) -> HttpResponse:
             selection,
             form.choice(),
             query=with_query("", filters.query()).removeprefix("?"),
+            filters=in_words(filters),
             rows=count,
             person=actor_of(request),
         )
@@ -81,6 +87,7 @@ def export(request: HttpRequest) -> HttpResponse:
         "errors": form_errors(form),
         "chips": chips(request.path, filters.query(), filters),
         "count": count,
+        "earlier": earlier,
         "list_url": list_url,
         "time_zones": dict.fromkeys([timezone.get_current_timezone_name(), "UTC"]),
         "entry_of": sealed_entries.author_token(request),
@@ -88,18 +95,22 @@ def export(request: HttpRequest) -> HttpResponse:
     return render(request, "history/export.html", context, status=status)
 
 
-@requires(EXPORT_SUBMISSIONS)
+@requires(EXPORT_SUBMISSIONS, VIEW_PAST_EXPORTS)
 @require_GET
 def exported(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
-    """The page of one export: ready, running or ended."""
-    return _exported(request, _own(request, export_id))
+    """The page of one export: ready, running or ended. Another person's is recorded."""
+    found = find_visible(request, export_id)
+    if not _is_own(request, found):
+        with_note = bool(_page_data(request, found).note)
+        recording.record_export_viewed(found, with_note=with_note, actor=actor_of(request))
+    return exported_page(request, found)
 
 
 @requires(EXPORT_SUBMISSIONS)
 @require_GET
 def progress(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
     """The part of the export's page that shows the progress."""
-    context = {"shown": export_page(_own(request, export_id))}
+    context = {"shown": _page_data(request, _own(request, export_id))}
     return render(request, "history/export_state.html", context)
 
 
@@ -124,14 +135,14 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
     except services.NotReady:
         return HttpResponseSeeOther(_page_of(found))
     except services.Busy:
-        response = _exported(request, found, busy=True, status=HTTPStatus.SERVICE_UNAVAILABLE)
+        response = exported_page(request, found, busy=True, status=HTTPStatus.SERVICE_UNAVAILABLE)
         response["Retry-After"] = str(RETRY_AFTER)
         return response
     except SearchNotUsable:
-        return _exported(request, found, without_search=True, status=HTTPStatus.CONFLICT)
+        return exported_page(request, found, without_search=True, status=HTTPStatus.CONFLICT)
     except (DatabaseError, InterfaceError):
         logger.exception("export_not_started")
-        return _exported(request, found, not_written=True, status=HTTPStatus.SERVICE_UNAVAILABLE)
+        return exported_page(request, found, not_written=True, status=HTTPStatus.SERVICE_UNAVAILABLE)
     delivery = Delivery(found, actor, hang_up=_hang_up(request))
     streaming = download(
         delivery,
@@ -152,10 +163,23 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
     return streaming
 
 
-def _initial_values(request: HttpRequest) -> dict[str, str]:
+def _earlier(request: HttpRequest) -> Export | None:
+    """The export that the address asks to make again. Raises ``Http404`` if the person may not see it."""
+    asked = single_value(request.GET, "again")
+    if not asked:
+        return None
+    try:
+        return find_visible(request, uuid.UUID(asked))
+    except ValueError:
+        raise Http404 from None
+
+
+def _initial_values(request: HttpRequest, earlier: Export | None, *, with_personal: bool) -> dict[str, str]:
     sealed = sealed_entries.unseal(request)
     if sealed is not None:
         return sealed
+    if earlier is not None:
+        return values_of(earlier, time_zone=earlier.time_zone, with_personal=with_personal)
     return values_of(
         services.last_of(str(request.user.pk)),
         time_zone=timezone.get_current_timezone_name(),
@@ -186,10 +210,36 @@ def _hang_up(request: HttpRequest) -> Callable[[], None]:
     return hang_up
 
 
-def _exported(
+def exported_page(
     request: HttpRequest, found: Export, *, status: HTTPStatus = HTTPStatus.OK, **context: Any
 ) -> HttpResponse:
-    return render(request, "history/exported.html", {"shown": export_page(found), **context}, status=status)
+    """The page of an export, with the messages in ``context``."""
+    shown = _page_data(request, found)
+    return render(request, "history/exported.html", {"shown": shown, **context}, status=status)
+
+
+def find_visible(request: HttpRequest, export_id: uuid.UUID) -> Export:
+    """The person's own export, or with the permission any that was started. Raises ``Http404``."""
+    found = services.find(export_id, str(request.user.pk))
+    if found is None and request.user.has_perm(VIEW_PAST_EXPORTS):
+        found = past.find_started(export_id)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _page_data(request: HttpRequest, found: Export) -> ExportPage:
+    return export_page(
+        found,
+        reader=str(request.user.pk),
+        may_export=request.user.has_perm(EXPORT_SUBMISSIONS),
+        # Whoever sees all submissions sees their consumers, too.
+        shows_note=_is_own(request, found) or request.user.has_perm(VIEW_ALL_SUBMISSIONS),
+    )
+
+
+def _is_own(request: HttpRequest, found: Export) -> bool:
+    return str(found.person_id) == str(request.user.pk)
 
 
 def _own(request: HttpRequest, export_id: uuid.UUID) -> Export:

@@ -1,4 +1,7 @@
-"""The cells of an export as expressions that the database evaluates. Every cell is a text."""
+"""The cells of an export as expressions that the database evaluates. Every cell is a text.
+
+For Excel, the text of a number or a time is the number that the file contains.
+"""
 
 from __future__ import annotations
 
@@ -8,38 +11,61 @@ from enum import Enum
 from typing import Any, Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F, Func, OuterRef, Subquery, TextField
+from django.db.models import F, Func, Model, OuterRef, Subquery, TextField
 from django.db.models.sql.compiler import SQLCompiler
 
+from apps.accounts.models import User
+from apps.cdp.fields import FIELDS, Shape
 from apps.consumers.models import Submission
 from apps.history.writing.zones import Offset, offsets
 
 _Compiled = tuple[str, tuple[str | int, ...]]
+_EXCEL_EPOCH: Final = 25_569 * 86_400
+"""Seconds from 30 December 1899 to 1970."""
 
 
 class Kind(Enum):
-    """The type of a column of the table."""
+    """The type of a column."""
 
     TEXT = "text"
     NUMBER = "number"
     MOMENT = "moment"
+    DATE = "date"  # a personal column only
     UUID = "uuid"
     FLAG = "flag"
 
 
+class Times(Enum):
+    """How a time is written."""
+
+    LOCAL = "local"  # 2026-03-07 08:05:00
+    EXACT = "exact"  # ISO 8601 with microseconds and offset
+    SERIAL = "serial"  # days since 30 December 1899, as Excel counts them, to the second
+
+
+EXCEL_FROM: Final = "1900-03-01"
+"""The first day that all spreadsheets count alike: Excel has a 29 February 1900 (ECMA-376, 18.17.4)."""
+AS_TEXT: Final = "\x1e"
+"""Begins a cell of a column of dates or times that Excel cannot contain as such: the rest is text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The field of the submission from which a column of an export is made."""
+    """Where a column of an export comes from: a field of the submission, or of a row that it refers to."""
 
-    field: str  # empty: the public id of the submission that this one corrects
+    field: str
     kind: Kind = Kind.TEXT
+    refers_by: str = ""  # the submission's column with the key of that row, of type ``model``
+    model: type[Model] | None = None
 
 
 SOURCES: Final = {
     "submitted_at": Source("submitted_at", Kind.MOMENT),
     "person": Source("actor_name"),
+    "user_name": Source("username", refers_by="actor_id", model=User),
     "outcome": Source("outcome"),
     "order_ref": Source("order_ref"),
+    "order_number": Source("order_number"),
     "consumer_ref": Source("consumer_ref"),
     "guest_ref": Source("guest_ref"),
     "finished_at": Source("finished_at", Kind.MOMENT),
@@ -58,9 +84,18 @@ SOURCES: Final = {
     "order_href": Source("order_href"),
     "guest_href": Source("guest_href"),
     "submission": Source("public_id", Kind.UUID),
-    "corrects": Source("", Kind.UUID),
+    "corrects": Source("public_id", Kind.UUID, refers_by="resubmission_of_id", model=Submission),
 }
 """The columns without personal data. people.py makes the personal ones from one encrypted text."""
+
+_DATES: Final = frozenset(field.name for field in FIELDS if field.shape is Shape.DATE)
+
+
+def kind_of(key: str) -> Kind:
+    """The type of a column of ``COLUMNS``."""
+    if key in SOURCES:
+        return SOURCES[key].kind
+    return Kind.DATE if key in _DATES else Kind.TEXT
 
 
 class Cell(Func):
@@ -71,12 +106,16 @@ class Cell(Func):
 
     output_field = TextField()
 
-    def __init__(self, key: str, *, time_zone: str, exact_times: bool, json: bool = False) -> None:
+    def __init__(self, key: str, *, time_zone: str, times: Times, json: bool = False) -> None:
         source = SOURCES[key]
-        # A subquery, as few rows have one: a join would sort all rows before the first is returned.
-        other = Submission.objects.filter(pk=OuterRef("resubmission_of")).values("public_id")
-        super().__init__(F(source.field) if source.field else Subquery(other))
-        self.kind, self.time_zone, self.exact_times, self.json = source.kind, time_zone, exact_times, json
+        if source.model is None:
+            column: F | Subquery = F(source.field)
+        else:
+            # A subquery: a join would sort all rows before the first is returned.
+            other = source.model._base_manager.filter(pk=OuterRef(source.refers_by))
+            column = Subquery(other.values(source.field))
+        super().__init__(column)
+        self.kind, self.time_zone, self.times, self.json = source.kind, time_zone, times, json
 
     def as_sql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, *_unused: Any, **_extra: Any
@@ -96,7 +135,7 @@ class Cell(Func):
         elif self.kind is Kind.UUID:
             text = f"CAST({column} AS text)" if on_postgresql else _dashed(column)
         else:
-            text = local_time(column, self.time_zone, exact=self.exact_times, on_postgresql=on_postgresql)
+            text = local_time(column, self.time_zone, self.times, on_postgresql=on_postgresql)
         if not self.json:
             return f"COALESCE({text}, '')"
         return (
@@ -113,8 +152,8 @@ class CopiedCell(Cell):
     an empty line would be no row.
     """
 
-    def __init__(self, key: str, *, alone: bool, time_zone: str, exact_times: bool) -> None:
-        super().__init__(key, time_zone=time_zone, exact_times=exact_times)
+    def __init__(self, key: str, *, alone: bool, time_zone: str, times: Times) -> None:
+        super().__init__(key, time_zone=time_zone, times=times)
         self.alone = alone
 
     def sql(self, column: str, *, on_postgresql: bool) -> str:
@@ -124,7 +163,7 @@ class CopiedCell(Cell):
         if self.kind is Kind.TEXT:
             return f"NULLIF({column}, '')"
         if self.kind is Kind.MOMENT:
-            return local_time(column, self.time_zone, exact=self.exact_times, on_postgresql=on_postgresql)
+            return local_time(column, self.time_zone, self.times, on_postgresql=on_postgresql)
         return super().sql(column, on_postgresql=on_postgresql) if self.kind is Kind.FLAG else column
 
 
@@ -139,19 +178,21 @@ def _dashed(column: str) -> str:
     return " || '-' || ".join(f"substr({column}, {start}, {length})" for start, length in parts)
 
 
-def local_time(column: str, time_zone: str, *, exact: bool, on_postgresql: bool) -> str:
-    """A time as text: with ``exact``, ISO 8601 with microseconds and offset; else ``2026-03-07 08:05:00``."""
+def local_time(column: str, time_zone: str, times: Times, *, on_postgresql: bool) -> str:
+    """The SQL of a time as text."""
     if on_postgresql:
-        return _time_on_postgresql(column, time_zone, exact=exact)
-    return _binary_search(
-        column, offsets(time_zone), lambda offset: _time_on_sqlite(column, offset, exact=exact)
-    )
+        return _time_on_postgresql(column, time_zone, times)
+    return _binary_search(column, offsets(time_zone), lambda offset: _time_on_sqlite(column, offset, times))
 
 
-def _time_on_postgresql(column: str, time_zone: str, *, exact: bool) -> str:
+def _time_on_postgresql(column: str, time_zone: str, times: Times) -> str:
     local, utc = (f"({column} AT TIME ZONE {_literal(zone)})" for zone in (time_zone, "UTC"))
-    if not exact:
-        return f"to_char({local}, 'YYYY-MM-DD HH24:MI:SS')"
+    if times is Times.LOCAL:
+        return _plain_time_on_postgresql(local)
+    if times is Times.SERIAL:
+        serial = f"((floor(date_part('epoch', {local})) + {_EXCEL_EPOCH}) / 86400)::text"
+        text = f"'{AS_TEXT}' || {_plain_time_on_postgresql(local)}"
+        return f"CASE WHEN {local} < '{EXCEL_FROM}' THEN {text} ELSE {serial} END"
     # Quick for the offsets in Python's data of the zone. PostgreSQL's data may contain others.
     known = {offset.seconds: offset.text for offset in offsets(time_zone)}
     quick = "".join(f" WHEN interval '{seconds} s' THEN '{text}'" for seconds, text in known.items())
@@ -159,6 +200,10 @@ def _time_on_postgresql(column: str, time_zone: str, *, exact: bool) -> str:
     other = f"{sign} || to_char(greatest({local} - {utc}, {utc} - {local}), 'HH24:MI')"
     offset = f"CASE {local} - {utc}{quick} ELSE {other} END"
     return f"""to_char({local}, 'YYYY-MM-DD"T"HH24:MI:SS.US') || {offset}"""
+
+
+def _plain_time_on_postgresql(local: str) -> str:
+    return f"to_char({local}, 'YYYY-MM-DD HH24:MI:SS')"
 
 
 def _binary_search(column: str, known: Sequence[Offset], leaf: Callable[[Offset], str]) -> str:
@@ -174,9 +219,20 @@ def _binary_search(column: str, known: Sequence[Offset], leaf: Callable[[Offset]
     return f"CASE WHEN {column} < '{since}' THEN {earlier} ELSE {later} END"
 
 
-def _time_on_sqlite(column: str, offset: Offset, *, exact: bool) -> str:
+def _time_on_sqlite(column: str, offset: Offset, times: Times) -> str:
     # Stored as "2026-03-07 08:05:00" in UTC, plus microseconds unless 0. strftime would round them.
     whole = f"substr({column}, 1, 19)"
-    form = "%%Y-%%m-%%dT%%H:%%M:%%S" if exact else "%%Y-%%m-%%d %%H:%%M:%%S"
+    form = "%%Y-%%m-%%dT%%H:%%M:%%S" if times is Times.EXACT else "%%Y-%%m-%%d %%H:%%M:%%S"
     local = f"strftime('{form}', {whole}, '{offset.seconds:+} seconds')"
-    return f"{local} || substr({column} || '.000000', 20, 7) || '{offset.text}'" if exact else local
+    if times is Times.SERIAL:
+        seconds = f"(strftime('%%s', {whole}) + {offset.seconds + _EXCEL_EPOCH})"
+        # 16 digits give the nearest floating-point number; a cast to text would give 15.
+        serial = f"printf('%%!.16g', {seconds} / 86400.0)"
+        # The column is in UTC, so a day more. printf would make a number of an absent value.
+        early = f"WHEN {column} < '1900-03-02' THEN '{AS_TEXT}' || {local}"
+        return f"CASE {early} WHEN {column} IS NOT NULL THEN {serial} END"
+    return (
+        f"{local} || substr({column} || '.000000', 20, 7) || '{offset.text}'"
+        if times is Times.EXACT
+        else local
+    )

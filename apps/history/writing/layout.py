@@ -8,13 +8,14 @@ from typing import Final
 
 from apps.core.export.formats import Format
 from apps.history.columns import COLUMNS
+from apps.history.writing.cells import Kind, Times, kind_of
 
 SEPARATORS: Final = (",", ";", "\t")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The layout of one file. Separator and byte-order mark apply to CSV only.
+    """The layout of one file. Separator and byte-order mark apply to CSV only, ``facts`` to Excel only.
 
     Raises ``ValueError`` if there is no column, a column is unknown or repeated, or the time zone or the
     separator is unknown.
@@ -25,6 +26,8 @@ class Layout:
     time_zone: str  # IANA name
     separator: str = ","
     byte_order_mark: bool = True
+    facts: tuple[tuple[str, str], ...] = ()
+    """About the export: label and text of each line of the About sheet that the writer does not know."""
 
     def __post_init__(self) -> None:
         if not self.columns or not set(self.columns) <= set(COLUMNS):
@@ -42,3 +45,24 @@ class Layout:
     def is_personal(self) -> bool:
         """Whether any column shows personal data of a consumer."""
         return any(COLUMNS[key].personal for key in self.columns)
+
+    @property
+    def times(self) -> Times:
+        """How times are written."""
+        if self.format is Format.XLSX:
+            return Times.SERIAL
+        return Times.LOCAL if self.format is Format.CSV else Times.EXACT
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """The names of the columns in the file. Where times have no offset, their heading has the zone.
+
+        Programs find the columns of the exact formats by name, so those names never change.
+        """
+        names = [str(COLUMNS[key].label) if self.format is Format.XLSX else key for key in self.columns]
+        if self.times is Times.EXACT:
+            return tuple(names)
+        return tuple(
+            f"{name} ({self.time_zone})" if kind_of(key) is Kind.MOMENT else name
+            for key, name in zip(self.columns, names, strict=True)
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
 from json.encoder import encode_basestring
@@ -11,6 +12,8 @@ from apps.cdp.fields import FIELDS, VENDOR_NAMES
 from apps.consumers.models import Submission
 from apps.core import personal_data
 from apps.core.encryption import NotReadableError, decryptor
+from apps.core.export.formats import Format
+from apps.history.writing.cells import AS_TEXT, EXCEL_FROM, Kind, kind_of
 
 UNREADABLE: Final = "(unreadable)"
 """Content of the personal cells of a row whose consumer cannot be read."""
@@ -22,20 +25,26 @@ JOINT: Final = "; "
 _LISTS: Final = frozenset(field.vendor_name for field in FIELDS if field.shape.is_list)
 _EMPTY: Final[dict[str, Any]] = {name: [] if name in _LISTS else "" for name in VENDOR_NAMES.values()}
 
+_EXCEL_DAY_0: Final = dt.date(1899, 12, 30).toordinal()
+
 Cells = tuple[str, ...]
 
 
 class People:
     """Makes the personal cells of rows from their encrypted consumers."""
 
-    def __init__(self, columns: Sequence[str], *, json: bool) -> None:
-        """``columns``: keys of personal columns. ``json``: each cell is a JSON value; fields with several
-        values are lists, erased values are null."""
+    def __init__(self, columns: Sequence[str], format_: Format) -> None:
+        """``columns``: keys of personal columns.
+
+        For JSON Lines each cell is a JSON value: fields with several values are lists, erased values are
+        null. For Excel a date is the number of its day.
+        """
+        json = format_ is Format.JSONL
         self.unreadable = 0
         """Number of rows so far whose consumer cannot be read."""
         self._decrypt = decryptor(personal_data.label_of(Submission, "encrypted_consumer"))
         self._names = [VENDOR_NAMES[key] for key in columns]
-        formats = _JSON_FORMATS if json else _TEXT_FORMATS
+        formats = _FORMATS.get(format_, _TEXT_FORMATS)
         default = encode_basestring if json else None
         self._formats = [
             (place, format_value)
@@ -43,7 +52,11 @@ class People:
             if (format_value := formats.get(name, default)) is not None
         ]
         self._erased: Cells = ("null" if json else "",) * len(columns)
-        self._unreadable: Cells = (encode_basestring(UNREADABLE) if json else UNREADABLE,) * len(columns)
+        unreadable = encode_basestring(UNREADABLE) if json else UNREADABLE
+        as_text = AS_TEXT if format_ is Format.XLSX else ""
+        self._unreadable: Cells = tuple(
+            f"{as_text if kind_of(key) is Kind.DATE else ''}{unreadable}" for key in columns
+        )
 
     def cells(self, stored: bytes, owner: str) -> Cells:
         """The cells of the row with this encrypted consumer; empty if it was erased.
@@ -72,6 +85,16 @@ def _date_part(moment: str) -> str:
     return moment[:10]
 
 
+def _day_number(moment: str) -> str:
+    """The day as Excel counts it, or its text after :data:`AS_TEXT`: before 1 March 1900 programs differ."""
+    day = moment[:10]
+    if not day:
+        return ""
+    if day < EXCEL_FROM:
+        return f"{AS_TEXT}{day}"
+    return str(dt.date.fromisoformat(day).toordinal() - _EXCEL_DAY_0)
+
+
 def _list_json(values: Sequence[object]) -> str:
     return _encode(values) if values else "[]"
 
@@ -84,7 +107,10 @@ _TEXT_FORMATS: Final[dict[str, Callable[[Any], str]]] = {
     "identifiers": _pairs_text,
     "dateOfBirth": _date_part,
 }
-_JSON_FORMATS: Final[dict[str, Callable[[Any], str]]] = {
-    **dict.fromkeys(_LISTS, _list_json),
-    "dateOfBirth": lambda moment: encode_basestring(_date_part(moment)) if moment else "null",
+_FORMATS: Final[dict[Format, dict[str, Callable[[Any], str]]]] = {
+    Format.JSONL: {
+        **dict.fromkeys(_LISTS, _list_json),
+        "dateOfBirth": lambda moment: encode_basestring(_date_part(moment)) if moment else "null",
+    },
+    Format.XLSX: {**_TEXT_FORMATS, "dateOfBirth": _day_number},
 }

@@ -12,7 +12,7 @@ from apps.core.export.csv_cells import BYTE_ORDER_MARK, PARTED_BY, protect, quot
 from apps.core.export.formats import Format
 from apps.core.export.json_lines import end_marker
 from apps.history.columns import COLUMNS
-from apps.history.writing.cells import SOURCES, Kind
+from apps.history.writing.cells import Kind, kind_of
 from apps.history.writing.layout import Layout
 from apps.history.writing.rows import Row
 
@@ -22,7 +22,7 @@ _LETTERS: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 
 class Csv:
-    """A line of column keys, then a line for each row. RFC 4180, except that lines end in LF alone."""
+    """A line of headings, then a line for each row. RFC 4180, except that lines end in LF alone."""
 
     def __init__(self, layout: Layout, write_bytes: Callable[[bytes], object]) -> None:
         self._write_bytes = write_bytes
@@ -46,7 +46,7 @@ class Csv:
     def begin(self) -> None:
         """Write the part before the rows."""
         mark = BYTE_ORDER_MARK if self._layout.byte_order_mark else ""
-        self._write_bytes(f"{mark}{self._separator.join(self._layout.columns)}\n".encode())
+        self._write_bytes(f"{mark}{self._separator.join(self._layout.headings)}\n".encode())
 
     def rows(self, rows: Sequence[Row]) -> None:
         """Write these rows. Most of them need neither quotes nor guards and are written unchanged."""
@@ -108,7 +108,7 @@ class JsonLines:
         self._layout = layout
         # All other cells are JSON already: by the database, or by People.
         self._encoders = [
-            encode_basestring if not COLUMNS[key].personal and SOURCES[key].kind is Kind.TEXT else str
+            encode_basestring if not COLUMNS[key].personal and kind_of(key) is Kind.TEXT else str
             for key in layout.columns
         ]
         self._form = "{" + ",".join(f'"{key}":%s' for key in layout.columns) + "}\n"

@@ -1,82 +1,81 @@
-"""Excel files (ECMA-376, part 1): sheets of text cells, written row by row.
+"""Excel files (ECMA-376, part 1): sheets of typed cells and an About sheet, written row by row.
 
-Every cell is an inline string: none is ever a formula, and no number or reference loses digits.
+Texts are inline strings: none is ever a formula, and no reference, phone number or other text loses digits.
 """
 
 from __future__ import annotations
 
-import re
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Final
-from xml.sax.saxutils import escape
 
 from apps.core.export.zip_stream import LARGEST, ZipStream
+from apps.history.writing import about
+from apps.history.writing.cells import AS_TEXT, kind_of
 from apps.history.writing.layout import Layout
+from apps.history.writing.markup import (
+    HEADING,
+    LONGEST_CELL,
+    MAIN,
+    STYLE_SHEET,
+    STYLES,
+    TEXTS,
+    WIDTHS,
+    XML,
+    around,
+    letters,
+    text_cell,
+)
 from apps.history.writing.rows import Row
 
 MAX_ROWS: Final = 1_048_575
 """Rows in a sheet below the header. Excel's limit is 1,048,576 with the header."""
-LONGEST_CELL: Final = 32_767
-"""Excel's limit of a cell, in UTF-16 code units."""
 
 _FULL: Final = LARGEST - 2**28  # bytes after which a new sheet begins: one more chunk of rows fits
 _NEEDS_MARKUP: Final = bytes(range(32)) + b"<>&"
 _CELL_END: Final = "\x1f"  # between joined cells while they are checked together
 
-# Characters that XML 1.0 excludes, and the carriage return, which would be read back as a line feed.
-_NOT_IN_XML: Final = "[\x00-\x08\x0b-\x1f\ufffe\uffff]"
-_NEEDS_CODE: Final = re.compile(_NOT_IN_XML)
-# Text that Excel would read as such a code, also if its last underscore begins the next code.
-_LOOKS_LIKE_CODE: Final = re.compile(f"_(?=x[0-9A-Fa-f]{{4}}(?:_|{_NOT_IN_XML}))")
-
-_XML: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _FORMATS: Final = "http://schemas.openxmlformats.org"
 _PACKAGE: Final = f"{_FORMATS}/package/2006"
 _DOCUMENT: Final = f"{_FORMATS}/officeDocument/2006/relationships"
-_MAIN: Final = f"{_FORMATS}/spreadsheetml/2006/main"
 _CONTENT: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 
 # Every XML file without an override is a sheet, as their number is not known at the beginning.
-_CONTENT_TYPES: Final = f"""{_XML}<Types xmlns="{_PACKAGE}/content-types">\
+_CONTENT_TYPES: Final = f"""{XML}<Types xmlns="{_PACKAGE}/content-types">\
 <Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>\
 <Default Extension="xml" ContentType="{_CONTENT}.worksheet+xml"/>\
 <Override PartName="/xl/workbook.xml" ContentType="{_CONTENT}.sheet.main+xml"/>\
 <Override PartName="/xl/styles.xml" ContentType="{_CONTENT}.styles+xml"/>\
 </Types>"""
 
-_ROOT: Final = f"""{_XML}<Relationships xmlns="{_PACKAGE}/relationships">\
+_ROOT: Final = f"""{XML}<Relationships xmlns="{_PACKAGE}/relationships">\
 <Relationship Id="rId1" Type="{_DOCUMENT}/officeDocument" Target="xl/workbook.xml"/>\
 </Relationships>"""
 
-# Style 1 is text (format 49 is "@"), style 2 bold text.
-_STYLES: Final = f"""{_XML}<styleSheet xmlns="{_MAIN}">\
-<fonts count="2"><font><sz val="11"/><name val="Calibri"/></font>\
-<font><b/><sz val="11"/><name val="Calibri"/></font></fonts>\
-<fills count="2"><fill><patternFill patternType="none"/></fill>\
-<fill><patternFill patternType="gray125"/></fill></fills>\
-<borders count="1"><border><left/><right/><top/><bottom/><diagonal/></border></borders>\
-<cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/></cellStyleXfs>\
-<cellXfs count="3"><xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0"/>\
-<xf numFmtId="49" fontId="0" fillId="0" borderId="0" xfId="0" applyNumberFormat="1"/>\
-<xf numFmtId="49" fontId="1" fillId="0" borderId="0" xfId="0" applyNumberFormat="1" applyFont="1"/></cellXfs>\
-<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>"""
-
 
 class Workbook:
-    """A workbook of one sheet, or of several if the rows do not fit into one."""
+    """A workbook with the rows in one sheet, or in several if they do not fit, and the About sheet last."""
 
     def __init__(self, layout: Layout, write_bytes: Callable[[bytes], object]) -> None:
         self._zip = ZipStream(write_bytes)
-        self._keys = layout.columns
-        self._prefixes = [f'<c r="{_letters(number)}' for number in range(len(layout.columns))]
-        self._sheets = 0
+        self._layout = layout
+        self._kinds = [kind_of(key) for key in layout.columns]
+        # The XML before the row's number, between it and the content, and after the content.
+        self._letters = [letters(number) for number in range(len(layout.columns))]
+        self._around = [
+            (f'<c r="{letter}', *around(kind))
+            for letter, kind in zip(self._letters, self._kinds, strict=True)
+        ]
+        self._last = self._letters[-1]
+        self._filtered: list[str] = []  # the range of each sheet's filter
+        self._digest = hashlib.sha256()
         self._line = 0
 
     def begin(self) -> None:
         """Write the part before the rows."""
         self._zip.add("[Content_Types].xml", _CONTENT_TYPES.encode())
         self._zip.add("_rels/.rels", _ROOT.encode())
-        self._zip.add("xl/styles.xml", _STYLES.encode())
+        self._zip.add("xl/styles.xml", STYLE_SHEET.encode())
         self._begin_sheet()
 
     def rows(self, rows: Sequence[Row]) -> None:
@@ -86,82 +85,126 @@ class Workbook:
             self._end_sheet()
             self._begin_sheet()
             room = MAX_ROWS
-        self._zip.write("".join(map(self._row, self._marked_up(rows[:room]))).encode())
+        fitting = rows[:room]
+        are_plain = self._is_plain(fitting)
+        self._write(
+            "".join(
+                [
+                    self._plain_row(row) if are_plain or self._is_plain([row]) else self._row(row)
+                    for row in fitting
+                ]
+            )
+        )
         if len(rows) > room:
             self.rows(rows[room:])
 
     def end(self, rows: int, unreadable: int) -> None:
-        """Write the parts that complete the workbook."""
+        """Write the About sheet and the parts that complete the workbook."""
         self._end_sheet()
-        numbers, kind = range(1, self._sheets + 1), f"{_DOCUMENT}/worksheet"
+        sha256 = self._digest.hexdigest()
+        # Not named as the sheets with rows, whose names the command to verify them matches.
+        sheet = about.about_sheet(self._layout, rows=rows, unreadable=unreadable, sha256=sha256)
+        self._zip.add("xl/worksheets/about.xml", sheet)
+        count = len(self._filtered)
+        names = ["Submissions", *(f"Submissions {number}" for number in range(2, count + 1)), about.NAME]
+        files = [*(f"sheet{number}.xml" for number in range(1, count + 1)), "about.xml"]
         sheets = "".join(
-            f'<sheet name="Submissions{"" if number == 1 else f" {number}"}" sheetId="{number}"'
-            f' r:id="rId{number}"/>'
-            for number in numbers
+            f'<sheet name="{name}" sheetId="{number}" r:id="rId{number}"/>'
+            for number, name in enumerate(names, 1)
         )
         parts = "".join(
-            f'<Relationship Id="rId{number}" Type="{kind}" Target="worksheets/sheet{number}.xml"/>'
-            for number in numbers
+            f'<Relationship Id="rId{number}" Type="{_DOCUMENT}/worksheet" Target="worksheets/{file}"/>'
+            for number, file in enumerate(files, 1)
         )
-        styles = f'<Relationship Id="rId{self._sheets + 1}" Type="{_DOCUMENT}/styles" Target="styles.xml"/>'
+        styles = f'<Relationship Id="rId{count + 2}" Type="{_DOCUMENT}/styles" Target="styles.xml"/>'
+        filters = "".join(
+            f'<definedName name="_xlnm._FilterDatabase" localSheetId="{number}" hidden="1">'
+            f"'{names[number]}'!{place}</definedName>"
+            for number, place in enumerate(self._filtered)
+        )
         self._zip.add(
             "xl/workbook.xml",
-            f'{_XML}<workbook xmlns="{_MAIN}" xmlns:r="{_DOCUMENT}"><sheets>{sheets}</sheets>'
-            "</workbook>".encode(),
+            f'{XML}<workbook xmlns="{MAIN}" xmlns:r="{_DOCUMENT}"><sheets>{sheets}</sheets>'
+            f"<definedNames>{filters}</definedNames></workbook>".encode(),
         )
         self._zip.add(
             "xl/_rels/workbook.xml.rels",
-            f'{_XML}<Relationships xmlns="{_PACKAGE}/relationships">{parts}{styles}</Relationships>'.encode(),
+            f'{XML}<Relationships xmlns="{_PACKAGE}/relationships">{parts}{styles}</Relationships>'.encode(),
         )
         self._zip.close()
 
+    def _write(self, xml: str) -> None:
+        data = xml.encode()
+        self._digest.update(data)
+        self._zip.write(data)
+
     def _begin_sheet(self) -> None:
-        self._sheets += 1
-        self._zip.begin(f"xl/worksheets/sheet{self._sheets}.xml")
-        last = len(self._keys)
-        heads = "".join(
-            f'{prefix}1" s="2" t="inlineStr"><is><t>{key}</t></is></c>'
-            for prefix, key in zip(self._prefixes, self._keys, strict=True)
+        number = len(self._filtered) + 1
+        self._zip.begin(f"xl/worksheets/sheet{number}.xml")
+        columns = "".join(
+            f'<col min="{at}" max="{at}" width="{WIDTHS[kind]}" style="{STYLES[kind]}" customWidth="1"/>'
+            for at, kind in enumerate(self._kinds, 1)
         )
-        self._zip.write(
-            f'{_XML}<worksheet xmlns="{_MAIN}"><sheetViews><sheetView workbookViewId="0">'
+        headings = "".join(
+            text_cell(f"{letter}1", heading, HEADING)
+            for letter, heading in zip(self._letters, self._layout.headings, strict=True)
+        )
+        selected = ' tabSelected="1"' if number == 1 else ""
+        self._write(
+            f'{XML}<worksheet xmlns="{MAIN}"><sheetViews><sheetView{selected} workbookViewId="0">'
             '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'
-            "</sheetView></sheetViews>"
-            f'<cols><col min="1" max="{last}" width="20" style="1" customWidth="1"/></cols>'
-            f'<sheetData><row r="1">{heads}</row>'.encode()
+            f"</sheetView></sheetViews><cols>{columns}</cols>"
+            f'<sheetData><row r="1">{headings}</row>'
         )
         self._line = 1
 
     def _end_sheet(self) -> None:
+        self._filtered.append(f"$A$1:${self._last}${self._line}")
         # Numbers are stored as texts intentionally: turn off Excel's warning in each cell.
-        all_cells = f"A1:{_letters(len(self._keys) - 1)}{MAX_ROWS + 1}"
-        self._zip.write(
-            f'</sheetData><ignoredErrors><ignoredError sqref="{all_cells}" numberStoredAsText="1"/>'
-            "</ignoredErrors></worksheet>".encode()
+        all_cells = f"A1:{self._last}{MAX_ROWS + 1}"
+        self._write(
+            f'</sheetData><autoFilter ref="A1:{self._last}{self._line}"/>'
+            f'<ignoredErrors><ignoredError sqref="{all_cells}" numberStoredAsText="1"/>'
+            "</ignoredErrors></worksheet>"
         )
         self._zip.end()
 
-    def _row(self, cells: Row) -> str:
+    def _plain_row(self, cells: Row) -> str:
+        """The row as XML, if no cell needs escaping. Empty cells are left out."""
         self._line += 1
         line = str(self._line)
-        middle = f'{line}" s="1" t="inlineStr"><is>'
         filled = [
-            f"{prefix}{middle}{cell}</is></c>"
-            for prefix, cell in zip(self._prefixes, cells, strict=True)
+            f"{start}{line}{before}{cell}{after}"
+            for (start, before, after), cell in zip(self._around, cells, strict=True)
             if cell
         ]
         return f'<row r="{line}">{"".join(filled)}</row>'
 
-    def _marked_up(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """The rows with each text as XML. Empty cells stay empty.
+    def _row(self, cells: Row) -> str:
+        """The row as XML, whatever its cells are."""
+        self._line += 1
+        filled = []
+        for letter, kind, cell in zip(self._letters, self._kinds, cells, strict=True):
+            place = f"{letter}{self._line}"
+            if kind in TEXTS:
+                filled.append(text_cell(place, cell) if cell else "")
+            elif cell.startswith(AS_TEXT):
+                filled.append(text_cell(place, cell.removeprefix(AS_TEXT)))
+            elif cell:
+                before, after = around(kind)
+                filled.append(f'<c r="{place}{before}{cell}{after}')
+        return f'<row r="{self._line}">{"".join(filled)}</row>'
+
+    def _is_plain(self, rows: Sequence[Row]) -> bool:
+        """Whether no cell needs escaping or is too long; False if in doubt.
 
         The rows are checked together, as few texts need escaping.
         """
         lines = [*map(_CELL_END.join, rows)]
         together = _CELL_END.join(lines)
         plain = together.encode()
-        between = len(rows) * len(self._keys) - 1
-        needs_escaping = (
+        between = len(rows) * len(self._kinds) - 1
+        return not (
             len(plain) - len(plain.translate(None, _NEEDS_MARKUP)) != between
             or together.count(_CELL_END) != between
             or b"_x" in plain
@@ -172,37 +215,3 @@ class Workbook:
             or plain[-1:] == b" "
             or len(max(lines, key=len)) * 2 > LONGEST_CELL
         )
-        markup = text_markup if needs_escaping else _plain_markup
-        return [tuple([markup(cell) if cell else "" for cell in row]) for row in rows]
-
-
-def text_markup(text: str) -> str:
-    """The text as the element ``t`` of an inline string (ECMA-376 part 1, 18.4.12 and 22.9.2.19).
-
-    A text above :data:`LONGEST_CELL` is replaced by a note with its length, never cut.
-    """
-    length = len(text.encode("utf-16-le")) // 2 if len(text) * 2 > LONGEST_CELL else 0
-    if length > LONGEST_CELL:
-        return f"<t>{too_long(length)}</t>"
-    encoded = _NEEDS_CODE.sub(lambda found: f"_x{ord(found[0]):04X}_", _LOOKS_LIKE_CODE.sub("_x005F_", text))
-    space = ' xml:space="preserve"' if encoded != encoded.strip() else ""
-    return f"<t{space}>{escape(encoded)}</t>"
-
-
-def too_long(length: int) -> str:
-    """The note in place of a text that exceeds :data:`LONGEST_CELL`. ``length``: its UTF-16 code units."""
-    return f"({length} characters, more than Excel holds in a cell: see the CSV file)"
-
-
-def _plain_markup(text: str) -> str:
-    return f"<t>{text}</t>"
-
-
-def _letters(number: int) -> str:
-    """The letters of a column: A for 0, AA for 26."""
-    letters = ""
-    number += 1
-    while number:
-        number, rest = divmod(number - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters

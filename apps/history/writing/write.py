@@ -47,7 +47,6 @@ _FILES: Final[dict[Format, Callable[[Layout, Callable[[bytes], object]], _File]]
     Format.CSV_EXACT: Csv,
     Format.JSONL: JsonLines,
 }
-_EXACT: Final = (Format.CSV_EXACT, Format.JSONL)
 
 
 def write(
@@ -104,7 +103,7 @@ def _write_copied(
             key,
             alone=len(layout.columns) == 1,
             time_zone=layout.time_zone,
-            exact_times=layout.format in _EXACT,
+            times=layout.times,
         )
         for key in layout.columns
     ]
@@ -132,13 +131,13 @@ def _write_formatted(
     plain = [key for key in layout.columns if not COLUMNS[key].personal]
     personal = [key for key in layout.columns if COLUMNS[key].personal]
     cells: list[Expression | F] = [
-        Cell(key, time_zone=layout.time_zone, exact_times=layout.format in _EXACT, json=json) for key in plain
+        Cell(key, time_zone=layout.time_zone, times=layout.times, json=json) for key in plain
     ]
     if personal:
         # Only PostgreSQL's form has hyphens.
         hex_id = Replace(Cast("public_id", TextField()), Value("-"), output_field=TextField())
         cells += [F("encrypted_consumer"), hex_id]
-    people, in_order = People(personal, json=json), _reordering(layout.columns, [*plain, *personal])
+    people, in_order = People(personal, layout.format), _reordering(layout.columns, [*plain, *personal])
     statement = compiled(selection, cells, connection)
     rows = 0
     if statement is None:

@@ -41,6 +41,8 @@ from apps.consumers.reconciliation.evidence import ANOTHER_REFERENCE, LIST_NOT_W
 from apps.consumers.sending import warnings
 from apps.core.export.formats import Format
 from apps.history import audit_events as history_events
+from apps.history.audit_events import EXPORT_VIEWED, EXPORTS_LISTED
+from apps.history.exports.past import PastExportFilter
 from apps.history.exports.services import FailureCode
 from apps.history.forms.filters import SubmissionFilterForm
 from apps.history.models import ExportReason
@@ -121,6 +123,8 @@ CODES: dict[Key, Iterable[str]] = {
     audit_keys.VERIFICATION: ["verified", "not_verified"],
     accounts_events.SESSION_SIGNED_IN.keys["method"]: ["password"],
     VENDOR_RECORDS_SEARCHED.keys["by"]: ["order_number", "guest_ref", "email", "identifier"],
+    EXPORTS_LISTED.keys["filters"]: [field.name for field in dataclasses.fields(PastExportFilter)],
+    EXPORT_VIEWED.keys["note"]: ["yes", "no"],
     history_events.EXPORT_REASON: ExportReason.values,
     history_events.FAILURE_CODE: FailureCode,
     history_events.FORMAT: [*Format],

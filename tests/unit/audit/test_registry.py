@@ -88,4 +88,5 @@ def test_free_text_is_declared_only_for_keys_without_consumer_data() -> None:
         ("access.denied", "permission"),
         ("access.denied", "method"),
         ("export.failed", "exporter"),
+        ("export.viewed", "exporter"),
     }

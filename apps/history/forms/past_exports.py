@@ -1,0 +1,54 @@
+"""The filters of past exports. None of them is personal data of a consumer, so they are in the address."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, cast
+
+from django import forms
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from apps.audit import selectors as accounts_known
+from apps.core.forms.input import PortalForm
+from apps.core.forms.long_select import LongSelect
+from apps.core.web.filters import DayField, midnight
+from apps.history.exports.past import PastExportFilter
+
+
+class PastExportsForm(PortalForm):
+    """Period and person. Both are optional."""
+
+    since = DayField(label=_("From"))
+    until = DayField(label=_("To"))
+    person = forms.ChoiceField(
+        label=_("Person"),
+        required=False,
+        widget=LongSelect,
+        error_messages={"invalid_choice": _("Choose a person from the list")},
+    )
+
+    def __init__(self, values: QueryDict) -> None:
+        super().__init__(values)
+        people = [("", _("Anyone")), *accounts_known.people()]
+        cast("forms.ChoiceField", self.fields["person"]).choices = people
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
+        if since and until and until < since:
+            self.add_error("until", _("The last day must not be before the first day"))
+        return self.cleaned_data
+
+    def asked(self) -> PastExportFilter:
+        """The filters as values; days are in the reader's time zone. Call it on a valid form."""
+        data = self.cleaned_data
+        return PastExportFilter(
+            since=midnight(data["since"]) if data["since"] else None,
+            until=midnight(data["until"] + dt.timedelta(days=1)) if data["until"] else None,
+            person=data["person"],
+        )
+
+    def query(self) -> dict[str, str]:
+        """The filters of the address unchanged, without other parameters, for links."""
+        return {name: str(self.data[name]) for name in self.data if name in self.fields}

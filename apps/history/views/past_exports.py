@@ -1,0 +1,76 @@
+"""The list of past exports, and an export made again with the same choices."""
+
+from __future__ import annotations
+
+import uuid
+from http import HTTPStatus
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_POST
+
+from apps.audit import person_limits
+from apps.consumers import searches
+from apps.consumers.permissions import EXPORT_SUBMISSIONS
+from apps.core.forms.errors import form_errors
+from apps.core.web import keyset
+from apps.core.web.filters import page_url, with_query
+from apps.core.web.permissions import requires
+from apps.core.web.redirects import HttpResponseSeeOther
+from apps.core.web.requests import actor_of
+from apps.history import recording
+from apps.history.exports import past
+from apps.history.forms.past_exports import PastExportsForm
+from apps.history.permissions import VIEW_PAST_EXPORTS
+from apps.history.presenters.export import again_url
+from apps.history.presenters.past_exports import export_line, past_export_chips
+from apps.history.views.export import exported_page, find_visible
+
+PAGE_SIZE = 50
+
+
+@requires(VIEW_PAST_EXPORTS)
+@require_GET
+def past_exports(request: HttpRequest) -> HttpResponse:
+    """The exports of all people, newest first. Opening the list is recorded."""
+    position = keyset.read_position(request.GET, past.NEWEST_BY)
+    form = PastExportsForm(request.GET)
+    if not form.is_valid():
+        return render(request, "history/past_exports.html", {"form": form, "errors": form_errors(form)})
+    asked, values = form.asked(), form.query()
+    page = past.page_of_exports(asked, size=PAGE_SIZE, position=position)
+    recording.record_exports_listed(count=len(page.rows), filters=asked.kinds(), actor=actor_of(request))
+    labels = {name: field.label for name, field in form.fields.items()}
+    people = dict(getattr(form.fields["person"], "choices"))  # noqa: B009  # unknown to the type of a field
+    context: dict[str, Any] = {
+        "form": form,
+        "lines": [export_line(export) for export in page.rows],
+        "chips": past_export_chips(request.path, values, form.cleaned_data, labels, people),
+        "first_url": with_query(request.path, values) if position else "",
+        "newer_url": page_url(request.path, values, page.newer),
+        "older_url": page_url(request.path, values, page.older),
+    }
+    return render(request, "history/past_exports.html", context)
+
+
+@requires(EXPORT_SUBMISSIONS)
+@require_POST
+def again(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
+    """Lead to the export form with the choices of another person's export that has a search.
+
+    The search is recorded as one of this person's: an address can name only those.
+    """
+    found, actor = find_visible(request, export_id), actor_of(request)
+    search = found.selection["asked"].get("search")
+    if search is None:
+        raise Http404
+    if not person_limits.allows(person_limits.Act.SEARCH, actor):
+        refusal = person_limits.refusal(person_limits.Act.SEARCH)
+        return exported_page(request, found, refusal=refusal, status=HTTPStatus.TOO_MANY_REQUESTS)
+    try:
+        token = searches.seal(searches.record_again(uuid.UUID(search), actor=actor))
+    except searches.SearchNotUsable:
+        return exported_page(request, found, without_search=True, status=HTTPStatus.CONFLICT)
+    query = QueryDict(found.selection["query"]).dict() | {"search": token}
+    return HttpResponseSeeOther(again_url(found, query, by=actor.id))

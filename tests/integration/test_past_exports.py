@@ -1,0 +1,283 @@
+"""Past exports: who sees them, what they say, and exporting the same again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import uuid
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+
+from apps.accounts import services as accounts
+from apps.accounts.models import User
+from apps.accounts.roles import PERSONAL_DATA_EXPORT
+from apps.audit.models import AuditEvent
+from apps.consumers.models import Outcome, RecordedSearch
+from apps.core import personal_data
+from apps.history.exports.services import Choice
+from apps.history.forms.filters import SEARCH
+from apps.history.models import Export, ExportReason, State
+from tests.support.entries import clean, store
+from tests.support.export_rows import prepared, stored
+from tests.support.people import TESTS, events, make_person
+
+pytestmark = pytest.mark.django_db
+
+LIST = reverse("history:past_exports")
+NOTE = "Marker of the note about Ida"
+
+
+def page_of(export: Export) -> str:
+    return reverse("history:exported", args=[export.public_id])
+
+
+def text(answer: Any) -> str:
+    return " ".join(re.sub("<[^>]+>", " ", answer.content.decode()).split())
+
+
+def finished(person: User, **columns: Any) -> Export:
+    return stored(person, State.FINISHED, **{"rows": 3, **columns})
+
+
+@pytest.fixture
+def olga() -> User:
+    return make_person("olga", "supervisor")
+
+
+@pytest.fixture
+def with_note(olga: User) -> Export:
+    """An export of personal data with a reason and a note."""
+    export = finished(olga, personal=True, reason=ExportReason.COMPLAINT, columns=["order_ref", "last_name"])
+    export.set_note(NOTE)
+    export.save(update_fields=["encrypted_note"])
+    return export
+
+
+def test_list_shows_who_when_filters_rows_reason_and_checksum(
+    as_supervisor: Client, olga: User, with_note: Export
+) -> None:
+    Export.objects.filter(pk=with_note.pk).update(filters=[["Last 30 days", ""], ["Outcome", "Created"]])
+    shown = text(as_supervisor.get(LIST))
+    for part in (
+        olga.name, "(olga)", "Last 30 days", "Outcome: Created", "3 rows", "2 columns",
+        "CSV for spreadsheets", "A complaint or a claim", "Finished", "0" * 12,
+    ):  # fmt: skip
+        assert part in shown
+    [event] = events("exports.listed")
+    assert event.details == {"count": 1}
+
+
+def test_only_started_exports_are_listed_newest_first(as_supervisor: Client, supervisor: User) -> None:
+    stored(supervisor, State.READY)
+    now = dt.datetime(2026, 3, 7, 12, tzinfo=dt.UTC)
+    made = [stored(supervisor, state, started_at=now + dt.timedelta(minutes=number)) for number, state in
+            enumerate((State.RUNNING, State.FINISHED, State.FAILED, State.CANCELLED))]  # fmt: skip
+    found = re.findall(r"/submissions/exports/([0-9a-f-]{36})/", as_supervisor.get(LIST).content.decode())
+    assert found == [str(export.public_id) for export in reversed(made)]
+
+
+def test_filters_by_person_and_period(as_supervisor: Client, supervisor: User, olga: User) -> None:
+    day = dt.datetime(2026, 3, 7, 12, tzinfo=dt.UTC)
+    mine, hers = finished(supervisor, started_at=day), finished(olga, started_at=day)
+    later = finished(olga, started_at=day + dt.timedelta(days=1))
+
+    def listed(**asked: str) -> set[str]:
+        html = as_supervisor.get(LIST, asked).content.decode()
+        return set(re.findall(r"/submissions/exports/([0-9a-f-]{36})/", html))
+
+    ids = {name: str(one.public_id) for name, one in (("mine", mine), ("hers", hers), ("later", later))}
+    assert listed(person=str(olga.pk)) == {ids["hers"], ids["later"]}
+    assert listed(until="2026-03-07") == {ids["mine"], ids["hers"]}
+    assert listed(person=str(olga.pk), since="2026-03-08") == {ids["later"]}
+    assert events("exports.listed")[-1].details["filters"] == ["since", "person"]
+    assert "The last day must not be before" in text(
+        as_supervisor.get(LIST, {"since": "2026-03-08", "until": "2026-03-07"})
+    )
+
+
+def test_pages_are_complete_and_cost_the_same_number_of_queries(
+    as_supervisor: Client, supervisor: User, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    moment = dt.datetime(2026, 3, 7, 12, tzinfo=dt.UTC)
+    one = finished(supervisor, started_at=moment)
+    copies = []
+    for number in range(119):
+        copy = Export.objects.get(pk=one.pk)
+        copy.pk, copy.public_id = None, uuid.uuid4()
+        copy.started_at = moment + dt.timedelta(seconds=number // 3)
+        copies.append(copy)
+    Export.objects.bulk_create(copies)
+    address, found = LIST, []
+    for _page in range(3):
+        with django_assert_max_num_queries(16):
+            page = as_supervisor.get(address)
+        found += re.findall(r"/submissions/exports/([0-9a-f-]{36})/", page.content.decode())
+        address = page.context["older_url"]
+    assert address == ""
+    newest = Export.objects.order_by("-started_at", "-id").values_list("public_id", flat=True)
+    assert found == [str(public_id) for public_id in newest]
+
+
+# --- Who sees what ------------------------------------------------------------------------------------
+def test_supervisors_see_the_note_of_others_and_that_is_recorded(
+    as_supervisor: Client, with_note: Export, olga: User
+) -> None:
+    shown = text(as_supervisor.get(page_of(with_note)))
+    assert NOTE in shown
+    assert with_note.sha256 in shown
+    assert "Last name" in shown
+    [event] = events("export.viewed")
+    assert (event.details["note"], event.person) == ("yes", str(olga.pk))
+    assert not any("Marker" in data for data in AuditEvent.objects.values_list("data", flat=True))
+
+
+def test_reader_without_submissions_sees_no_note_and_cannot_export(with_note: Export) -> None:
+    client = Client()
+    client.force_login(make_person("ada", "administrator"))
+    page = client.get(page_of(with_note))
+    assert NOTE not in page.content.decode()
+    assert "Not shown: it may contain personal data of a consumer." in text(page)
+    assert with_note.sha256 in text(page)
+    assert "Export again" not in text(page)
+    assert events("export.viewed")[-1].details["note"] == "no"
+    assert client.get(LIST).status_code == 200
+    for name in ("export_file", "export_cancel", "export_again"):
+        assert client.post(reverse(f"history:{name}", args=[with_note.public_id])).status_code == 403
+    assert client.get(reverse("history:export"), {"again": str(with_note.public_id)}).status_code == 403
+
+
+def test_staff_see_no_past_exports(as_staff: Client, with_note: Export) -> None:
+    assert as_staff.get(LIST).status_code == 403
+    assert as_staff.get(page_of(with_note)).status_code == 403
+
+
+def test_own_export_needs_no_event_and_another_persons_cannot_be_cancelled(
+    as_supervisor: Client, supervisor: User, olga: User
+) -> None:
+    as_supervisor.get(page_of(finished(supervisor)))
+    assert events("export.viewed") == []
+    running = stored(olga, State.RUNNING)
+    assert "Cancel export" not in text(as_supervisor.get(page_of(running)))
+    assert as_supervisor.post(reverse("history:export_cancel", args=[running.public_id])).status_code == 404
+    running.refresh_from_db()
+    assert running.state == State.RUNNING
+
+
+# --- Again --------------------------------------------------------------------------------------------
+def again_link(page: Any) -> str:
+    [link] = re.findall(r'href="([^"]*[?&](?:amp;)?again=[^"]*)"', page.content.decode())
+    return str(link).replace("&amp;", "&")
+
+
+def test_export_again_has_the_same_choices_and_both_numbers_of_rows(
+    as_supervisor: Client, supervisor: User, olga: User
+) -> None:
+    choice = Choice("jsonl", ("order_ref", "outcome"), "Asia/Tokyo", ";", byte_order_mark=False)
+    export = prepared(olga, choice, query="outcome=created&period=all", outcome="created")
+    Export.objects.filter(pk=export.pk).update(
+        state=State.FINISHED,
+        started_at=export.created_at,
+        finished_at=export.created_at,
+        sha256="0" * 64,
+        rows=1,
+    )
+    for number in range(4):
+        store(supervisor, Outcome.CREATED, clean(last_name=f"N{number}"))
+    page = as_supervisor.get(again_link(as_supervisor.get(page_of(export))))
+    html = page.content.decode()
+    assert "The earlier export had 1 row" in text(page)
+    assert "The file will have 4 rows" in text(page)
+    assert re.search(r'value="jsonl"[^>]*checked', html)
+    assert 'value="Asia/Tokyo"' in html
+    assert re.findall(r'name="show_(\w+)"[^>]*checked', html) == ["order_ref", "outcome"]
+
+
+def test_personal_columns_are_chosen_again_and_the_reason_is_not(
+    as_supervisor: Client, supervisor: User, with_note: Export
+) -> None:
+    link = again_link(as_supervisor.get(page_of(with_note)))
+    assert "show_last_name" not in as_supervisor.get(link).content.decode()
+    accounts.grant_role(person_id=supervisor.pk, role=PERSONAL_DATA_EXPORT, actor=TESTS)
+    page = as_supervisor.get(link)
+    html = page.content.decode()
+    assert re.search(r'name="show_last_name"[^>]*checked', html)
+    assert not re.search(r'value="complaint"[^>]*selected', html)
+    assert NOTE not in html
+    assert "Personal data need a reason again." in text(page)
+
+
+def test_own_submissions_of_another_person_stay_theirs(as_supervisor: Client, olga: User) -> None:
+    export = finished(olga)
+    Export.objects.filter(pk=export.pk).update(selection={**export.selection, "everybody": False})
+    assert f"person={olga.pk}" in again_link(as_supervisor.get(page_of(export)))
+
+
+def searched(olga: User) -> Export:
+    """A finished export of another person whose selection has a search."""
+    client = Client()
+    client.force_login(olga)
+    answer = client.post(reverse("history:submissions"), {f"{SEARCH}-last_name": "Searched"})
+    query = answer["Location"].partition("?")[2]
+    export = finished(olga)
+    asked = {"search": str(RecordedSearch.objects.get().public_id)}
+    selection = {**export.selection, "query": query, "asked": asked}
+    Export.objects.filter(pk=export.pk).update(selection=selection)
+    export.refresh_from_db()
+    return export
+
+
+def test_search_of_another_person_is_recorded_as_ones_own(
+    as_supervisor: Client, supervisor: User, olga: User
+) -> None:
+    store(supervisor, Outcome.CREATED, clean(last_name="Searched"))
+    store(supervisor, Outcome.CREATED, clean(last_name="Other"))
+    export = searched(olga)
+    page = as_supervisor.get(page_of(export))
+    assert "records it as yours" in text(page)
+    assert "again=" not in page.content.decode()
+    address = reverse("history:export_again", args=[export.public_id])
+    assert as_supervisor.get(address).status_code == 405
+    answer = as_supervisor.post(address)
+    assert answer.status_code == 303
+    form = as_supervisor.get(answer["Location"])
+    assert "The file will have 1 row" in text(form)
+    assert "Searched" not in form.content.decode()
+    newest = RecordedSearch.objects.latest("pk")
+    assert (newest.person_id, RecordedSearch.objects.count()) == (supervisor.pk, 2)
+    assert events("submissions.searched")[-1].details["search"] == str(newest.public_id)
+
+
+def test_erased_search_cannot_be_exported_again(as_supervisor: Client, olga: User) -> None:
+    export = searched(olga)
+    personal_data.erase(RecordedSearch.objects.get())
+    answer = as_supervisor.post(reverse("history:export_again", args=[export.public_id]))
+    assert answer.status_code == 409
+    assert "the search no longer exists" in text(answer)
+
+
+def test_export_without_search_is_not_made_again_by_post(as_supervisor: Client, olga: User) -> None:
+    export = finished(olga)
+    assert as_supervisor.post(reverse("history:export_again", args=[export.public_id])).status_code == 404
+
+
+@pytest.mark.parametrize("again", ["nonsense", str(uuid.uuid4())])
+def test_unknown_earlier_export_is_not_found(as_supervisor: Client, again: str) -> None:
+    assert as_supervisor.get(reverse("history:export"), {"again": again}).status_code == 404
+
+
+def test_filters_are_stored_in_words_without_values_of_a_search(
+    as_supervisor: Client, supervisor: User
+) -> None:
+    answer = as_supervisor.post(reverse("history:submissions"), {f"{SEARCH}-last_name": "Searched"})
+    query = answer["Location"].partition("?")[2]
+    values = {"format": "csv", "time_zone": "UTC", "separator": "comma", "show_order_ref": "on"}
+    assert (
+        as_supervisor.post(f"{reverse('history:export')}?{query}&outcome=created", values).status_code == 303
+    )
+    export = Export.objects.get()
+    assert ["Outcome", "Created"] in export.filters
+    assert ["Last name", "matches a search, whose values are not shown"] in export.filters
