@@ -48,7 +48,7 @@ def unknown(windows: Windows, staff: User, settings: Settings) -> Page:
 def _open_from_start(windows: Windows) -> Page:
     page = windows.open()
     sign_in(page, "sue")
-    page.locator(".panel-unknown").get_by_role("link").click()
+    page.get_by_role("link", name="1 submission of unknown outcome").click()
     expect_receipt(page, UNKNOWN)
     return page
 
