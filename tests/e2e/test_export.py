@@ -47,7 +47,7 @@ def permitted(supervisor: User) -> User:
 
 def _to_the_choice(page: Page) -> None:
     page.goto("/submissions/?outcome=created")
-    page.get_by_role("link", name="Export").click()
+    page.get_by_role("link", name="Export", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Export submissions")
     expect(page.locator("main")).to_contain_text("The file will have 3 rows")
 
