@@ -369,4 +369,21 @@ class Migration(migrations.Migration):
             model_name='submissiondigest',
             constraint=models.UniqueConstraint(fields=('kind', 'digest', 'submission'), name='digest_once'),
         ),
+        migrations.CreateModel(
+            name='Draft',
+            fields=[
+                ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('page', models.UUIDField()),
+                ('version', models.PositiveIntegerField()),
+                ('saved_at', models.DateTimeField(db_index=True)),
+                ('is_finished', models.BooleanField(default=False)),
+                ('encrypted_values', models.BinaryField(blank=True)),
+                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'default_permissions': (),
+                'constraints': [models.CheckConstraint(condition=models.Q(('is_finished', False), ('encrypted_values', b''), _connector='OR'), name='draft_is_finished_only_without_values')],
+            },
+        ),
     ]
