@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit.registry import AppEvents, EventGroup, EventOutcome, Key, ValueType
+from apps.audit.registry import AppEvents, EventGroup, EventOutcome, Key, ValueType, find_event_type
 
 EVENTS = AppEvents("audit")
 
@@ -26,7 +26,13 @@ _FILTER_NAMES = {
 
 def _name_and_value(text: str) -> str | None:
     name, _colon, value = text.partition(":")
-    return f"{_FILTER_NAMES[name]} {value}" if name in _FILTER_NAMES else None
+    event_type = find_event_type(value) if name == "action" else None
+    label = (
+        event_type.label
+        if event_type
+        else {**dict(EventOutcome.choices), **dict(EventGroup.choices)}.get(value, value)
+    )
+    return f"{_FILTER_NAMES[name]} {label}" if name in _FILTER_NAMES else None
 
 
 # A name alone, or with its value: "action:consumer.created".

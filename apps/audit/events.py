@@ -13,6 +13,8 @@ from apps.core.actor import Actor
 
 MAX_TEXT = 200
 """Maximum characters of a reference, a name or an address."""
+MAX_NUMBER = 2**53 - 1
+"""The largest integer that every JSON parser reads exactly (RFC 8259, section 6)."""
 MAX_ITEMS = 50
 """Maximum entries of a list."""
 MAX_ROLES = 10
@@ -104,8 +106,7 @@ def _fits(value: Value, type_: ValueType) -> bool:
         return True
     match type_:
         case ValueType.NUMBER:
-            # Integers that every JSON parser reads exactly (RFC 8259, section 6).
-            return type(value) is int and abs(value) < 2**53
+            return type(value) is int and abs(value) <= MAX_NUMBER
         case ValueType.CODE:
             return isinstance(value, str) and CODE.fullmatch(value) is not None
         case ValueType.WORD:

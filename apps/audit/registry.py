@@ -56,7 +56,7 @@ class EventGroup(TextChoices):
     VIEWS = "views", _("Views")
     SIGN_INS = "sign-ins", _("Sign-ins")
     EXPORTS = "exports", _("Exports")
-    SYSTEM = "system", _("System")  # what the portal does by itself at regular times
+    SYSTEM = "system", _("System")  # what the portal does at regular times, or a person in its place
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,6 +27,7 @@ RELATED = 50
 COUNTED = 1_000
 """Up to this number, matching events are counted."""
 _KEYS = 5_000  # sequence numbers per query
+_TYPED = frozenset({"person", "account", "session", "address", "reference"})  # texts of the address
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -34,8 +35,8 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 class LogFilter:
     """Filters of the log. An event must match every filter that is not empty.
 
-    Events of the group System that are no failures are left out, unless ``group``, ``action`` or
-    ``with_system`` asks for them.
+    What the portal did by itself (group System, no failure) is left out, unless ``group``, ``action`` or
+    ``with_system`` asks for it.
     """
 
     since: dt.datetime | None = None  # inclusive
@@ -53,7 +54,7 @@ class LogFilter:
 
     @property
     def hides_system(self) -> bool:
-        """Whether events of the group System that are no failures are left out."""
+        """Whether what the portal did by itself is left out."""
         return not (self.group or self.with_system or self.action)
 
     @property
@@ -64,8 +65,8 @@ class LogFilter:
     def recorded(self, *, found: bool) -> list[str]:
         """The filters in use as their event records them, such as ``action:consumer.created``.
 
-        ``found``: whether an event matches. Otherwise the reference may be any text that a person typed, so
-        it is recorded without its value, like a value that an event cannot have.
+        ``found``: whether an event matches. Otherwise a reference or an address may be any text that a person
+        typed, so it is recorded without its value, like a value that an event cannot have.
         """
         texts = []
         for one in dataclasses.fields(self):
@@ -73,7 +74,7 @@ class LogFilter:
             if isinstance(value, dt.datetime):
                 value = f"{value.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
             named = f"{one.name}:{value}"
-            is_hidden = value is True or (one.name == "reference" and not found)
+            is_hidden = value is True or (one.name in _TYPED and not found)
             if value:
                 texts.append(one.name if is_hidden or not WORD.fullmatch(named) else named)
         return texts
@@ -100,11 +101,17 @@ def page_of_log(
 def count_matches(asked: LogFilter) -> int | None:
     """The number of matching events; None if there are more than :data:`COUNTED`."""
     found: set[int] = set()
-    for events in _lists_of(asked):
-        found.update(events.order_by("-seq").values_list("seq", flat=True)[: COUNTED + 1])
+    for events in _lists_of(asked, in_order=False):
+        found.update(events.order_by().values_list("seq", flat=True)[: COUNTED + 1])
         if len(found) > COUNTED:
             return None
     return len(found)
+
+
+def has_matches(asked: LogFilter, *, first: int, last: int) -> bool:
+    """Whether an event from ``first`` to ``last`` matches."""
+    lists = _lists_of(asked, in_order=False)
+    return any(events.filter(seq__gte=first, seq__lte=last).exists() for events in lists)
 
 
 def matching_sequences(asked: LogFilter, *, first: int, last: int) -> Iterator[int]:
@@ -129,8 +136,11 @@ def _sequences(events: QuerySet[AuditEvent], first: int, last: int) -> Iterator[
         first = found[-1] + 1
 
 
-def _lists_of(asked: LogFilter) -> list[QuerySet[AuditEvent]]:
-    """Querysets whose union are the matching events. Each is answered from one index."""
+def _lists_of(asked: LogFilter, *, in_order: bool = True) -> list[QuerySet[AuditEvent]]:
+    """Querysets whose union are the matching events. Each is answered from one index.
+
+    ``in_order``: they will be sorted by sequence number. Otherwise fewer of them are enough.
+    """
     possible = _without_contradiction(asked)
     if possible is None:
         return []
@@ -148,7 +158,12 @@ def _lists_of(asked: LogFilter) -> list[QuerySet[AuditEvent]]:
     if span is None:
         return []
     if asked.hides_system:
-        span &= Q(failure=True) | ~Q(action__in=_actions_of(EventGroup.SYSTEM))
+        by_itself = Q(actor_id__isnull=True, failure=False, action__in=_actions_of(EventGroup.SYSTEM))
+        span &= ~by_itself
+    if asked.group and (conditions or asked.reference or not in_order):
+        # An index finds the events of the other filters, or no order is needed: one condition is enough.
+        span &= Q(action__in=_actions_of(asked.group, asked.outcome))
+        asked = dataclasses.replace(asked, group=None, outcome=None)
     lists: list[QuerySet[AuditEvent]] = []
     for one in _alternatives(asked):
         together = _combined([*conditions, *([one] if one else [])], span)
@@ -217,11 +232,10 @@ def _without_contradiction(asked: LogFilter) -> LogFilter | None:
 
 def _alternatives(asked: LogFilter) -> list[Q]:
     """Conditions of which an event matches at least one: those of its group, or of its outcome."""
-    if asked.group is None:
-        return conditions_of(asked.outcome) if asked.outcome else [Q()]
-    actions = _actions_of(asked.group, asked.outcome)
-    # The few events of a reference are found by its index; a query for each action would take longer.
-    return [Q(action__in=actions)] if asked.reference else [Q(action=action) for action in actions]
+    if asked.group:
+        # Of several actions at once, no index has the events in their order.
+        return [Q(action=action) for action in _actions_of(asked.group, asked.outcome)]
+    return conditions_of(asked.outcome) if asked.outcome else [Q()]
 
 
 def _actions_of(group: EventGroup, outcome: EventOutcome | None = None) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from apps.audit.audit_events import AUDIT_EVENT_VIEWED, AUDIT_VIEWED
-from apps.audit.events import Event, Value
+from apps.audit.events import MAX_NUMBER, Event, Value
 from apps.audit.recording import record
 from apps.audit.selectors import LogFilter
 from apps.core.actor import Actor
@@ -19,8 +19,9 @@ def record_log_viewed(asked: LogFilter, shown: Sequence[int], *, actor: Actor) -
     Call before the page is shown. Raises the database's errors.
     """
     data: dict[str, Value] = {"filters": asked.recorded(found=bool(shown)), "count": len(shown)}
-    if shown:
-        data |= {"first": min(shown), "last": max(shown)}
+    numbers = [seq for seq in shown if 0 < seq <= MAX_NUMBER]  # others were written past the portal
+    if numbers:
+        data |= {"first": min(numbers), "last": max(numbers)}
     with transaction.atomic():
         record(Event(AUDIT_VIEWED, actor, data=data))
 

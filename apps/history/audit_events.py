@@ -209,7 +209,7 @@ EXPORTS_LISTED = EVENTS.define(
 # The page of another person's export. note: whether the reader was shown the note on its reason.
 EXPORT_VIEWED = EVENTS.define(
     "export.viewed",
-    group=EventGroup.CHANGES,
+    group=EventGroup.VIEWS,
     label=_("Past export opened"),
     sentence=_("%(actor)s opened an export of submissions by %(exporter)s"),
     keys=(

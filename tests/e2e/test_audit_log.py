@@ -113,7 +113,9 @@ def test_administrator_finds_who_created_a_consumer_and_the_failed_attempts(
     assert (seen.count("audit.viewed"), seen.count("audit.event_viewed")) == (5, 1)
 
 
-def test_forty_events_fit_on_a_screen(windows: Windows, administrator: User, created: Submission) -> None:
+def test_row_of_an_event_is_a_fortieth_of_a_screen(
+    windows: Windows, administrator: User, created: Submission
+) -> None:
     page = windows.open(administrator, viewport={"width": 1280, "height": 1080})
     page.goto("/audit/")
     heights = [box["height"] for row in _rows(page).all() if (box := row.bounding_box())]

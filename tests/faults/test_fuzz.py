@@ -36,6 +36,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.addresses import ADDRESSES, Address
 from tests.support.entries import FULL, creates, posted, store
 from tests.support.export_rows import prepared
+from tests.support.history_rows import saved_view
 from tests.support.people import TESTS, acting, make_person
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "450"))
@@ -266,6 +267,7 @@ def _known(sam: User, other_person: User) -> dict[str, list[object]]:
     return {
         "public_id": [*submissions, uuid.UUID(int=0)],
         "export_id": [prepared(sam).public_id, uuid.UUID(int=0)],
+        "view_id": [saved_view(sam).public_id, saved_view(other_person).public_id, uuid.UUID(int=0)],
         "pk": [rule.pk, 0, 2**63, 10**40],
         "seq": [1, 2, 0, 2**63, 10**40],
         "ref": [SAMPLE_ORDER, SAMPLE_ORDER.upper(), "00000000-0000-0000-0000-000000000000"],

@@ -12,6 +12,7 @@ from unittest import mock
 import pytest
 from django.db import connection, transaction
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from apps.accounts.audit_events import ACCESS_DENIED, ROLE_GRANTED
 from apps.accounts.models import User
@@ -63,6 +64,7 @@ def story(db: None) -> dict[str, int]:
         "denied": record_event(ACCESS_DENIED, BEN, later, data={"view": "audit:log"}),
         "role": record_event(ROLE_GRANTED, BEN, later, person="901", data={"role": "staff"}),
         "checked": record_event(CONSUMER_CHECKED, WORKER, later, submission="sub-2"),
+        "checked_now": record_event(CONSUMER_CHECKED, BEN, later, submission="sub-2"),
         "check_failed": record_event(CONSUMER_CHECK_FAILED, WORKER, later, submission="sub-2"),
     }
 
@@ -81,34 +83,36 @@ def shown(client: Client, story: dict[str, int], query: str) -> list[str]:
 
 
 FILTERS = {
-    "": ["check_failed", "role", "denied", "created", "failed", "asked"],
-    "sort=oldest": ["asked", "failed", "created", "denied", "role", "check_failed"],
+    "": ["check_failed", "checked_now", "role", "denied", "created", "failed", "asked"],
+    "sort=oldest": ["asked", "failed", "created", "denied", "role", "checked_now", "check_failed"],
     "failures=1": ["check_failed", "denied", "failed"],
     "group=changes": ["role", "created", "failed", "asked"],
     "group=views": ["denied"],
     "group=exports": [],
-    "group=system": ["check_failed", "checked"],
-    "group=all": ["check_failed", "checked", "role", "denied", "created", "failed", "asked"],
+    "group=system": ["check_failed", "checked_now", "checked"],
+    "group=all": ["check_failed", "checked_now", "checked", "role", "denied", "created", "failed", "asked"],
     "group=changes&person=902": ["role", "created"],
     "group=changes&failures=1": ["failed"],
     "group=changes&outcome=done&sort=oldest": ["asked", "created", "role"],
     "group=changes&reference=ord-1": ["failed", "asked"],
     "group=views&action=consumer.created": [],
     "group=changes&action=consumer.created": ["created"],
-    "action=consumer.checked": ["checked"],
+    "action=consumer.checked": ["checked_now", "checked"],
     "person=901": ["failed", "asked"],
     "account=901": ["role"],
     "action=consumer.created": ["created"],
     "session=sign-in-1": ["failed", "asked"],
     "session=sign-in": [],
+    "session=sign-in-2": ["checked_now", "role", "denied", "created"],
+    "group=system&person=902": ["checked_now"],
     "session=sign-in-2&failures=1": ["denied"],
-    "address=192.0.2.18": ["role", "denied", "created"],
+    "address=192.0.2.18": ["checked_now", "role", "denied", "created"],
     "reference=ord-1": ["failed", "asked"],
     "reference=sub-1": ["failed", "asked"],
     "reference=CON-1": [],
     "reference=Con-1": ["created"],
     "reference=https://api.example.com/v2/orders/ord-2/": ["created"],
-    "since=2030-03-08": ["check_failed", "role", "denied", "created"],
+    "since=2030-03-08": ["check_failed", "checked_now", "role", "denied", "created"],
     "since=2030-03-07&until=2030-03-07": ["failed", "asked"],
     "since=2030-03-09": [],
     "until=1999-01-01": [],
@@ -118,7 +122,7 @@ FILTERS = {
     "person=902&address=192.0.2.18&action=role.granted&account=901": ["role"],
     "reference=ord-1&failures=1": ["failed"],
     "reference=ord-1&sort=oldest": ["asked", "failed"],
-    "outcome=done&person=902": ["role", "created"],
+    "outcome=done&person=902": ["checked_now", "role", "created"],
     "outcome=failed": ["check_failed", "failed"],
     "outcome=denied": ["denied"],
     "outcome=denied&person=901": [],
@@ -262,7 +266,7 @@ def test_event_page_shows_fields_related_events_and_the_stored_row(
     assert rows(page) == [story["asked"], story["asked"]]  # of the same request, and of the same submission
     for way in ("reference=sub-1", "reference=ord-1", "person=901", "address=192.0.2.17"):
         assert f"{PAGE}?group=all&amp;sort=oldest&amp;{way}" in page
-    assert "/submissions/" not in page  # an administrator may not open the receipt
+    assert "Open the receipt" not in page  # an administrator may not
 
 
 def test_reader_with_permission_gets_a_link_to_the_receipt() -> None:
@@ -295,9 +299,28 @@ def test_reading_the_log_is_recorded_with_the_filters_and_the_events_shown(
 
 
 def test_reference_that_no_event_has_is_not_recorded(as_administrator: Client) -> None:
-    as_administrator.get(f"{PAGE}?reference=Kowalczyk&address=Kowal-czyk+Ida")
+    typed = "reference=Kowalczyk&address=X1234567&session=Ida&person=Kowalczyk&account=Ida"
+    as_administrator.get(f"{PAGE}?{typed}")
     [viewed] = events("audit.viewed")
-    assert viewed.details == {"filters": ["address", "reference"], "count": 0}
+    names = ["person", "account", "session", "address", "reference"]
+    assert viewed.details == {"filters": names, "count": 0}
+
+
+def test_export_without_a_matching_event_is_refused_and_records_nothing(as_administrator: Client) -> None:
+    answer = as_administrator.post(f"{PAGE}export/?reference=Kowalczyk", {"format": "csv"})
+    assert "No event in this range matches the filters" in text(answer)
+    assert events("audit.export_started") == []
+
+
+@pytest.mark.parametrize("query", ["group=changes", "group=changes&person=902&session=sign-in-2"])
+def test_page_of_a_group_needs_few_queries(
+    as_administrator: Client,
+    story: dict[str, int],
+    query: str,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    with django_assert_max_num_queries(70):
+        as_administrator.get(f"{PAGE}?{query}")
 
 
 def test_log_is_not_shown_if_reading_it_cannot_be_recorded(as_administrator: Client) -> None:
@@ -355,15 +378,32 @@ def test_altered_event_says_so_and_shows_no_outcome(as_administrator: Client, st
         cursor.execute("UPDATE audit_event SET order_ref = 'ord-3' WHERE seq = %s", [story["created"]])
     page = text(as_administrator.get(f"{PAGE}{story['created']}/"))
     assert "This event was altered" in page
+    assert f"Event {story['created']} was changed." in page
     assert "Done" not in page
+
+
+def test_event_under_an_unknown_mac_key_is_not_called_altered(
+    as_administrator: Client, story: dict[str, int]
+) -> None:
+    with lift_triggers(connection), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE audit_event SET mac_key = '0123456789abcdef' WHERE seq = %s", [story["created"]]
+        )
+    page = text(as_administrator.get(f"{PAGE}{story['created']}/"))
+    assert "This event cannot be checked" in page
+    assert "has a MAC under a key that this process does not know" in page
+    assert "This event was altered" not in page
 
 
 def test_log_names_a_problem_that_a_verification_found(as_administrator: Client) -> None:
     words = "The audit log was found altered"
     assert words not in text(as_administrator.get(PAGE))
     found = {"verdict": "changed", "about": 1, "first": 1, "last": 0, "scope": "whole"}
-    record_event(AUDIT_FOUND_ALTERED, data=found)
-    assert words in text(as_administrator.get(PAGE))
+    seq = record_event(AUDIT_FOUND_ALTERED, data=found)
+    for query in ("", "?since=soon"):
+        page = text(as_administrator.get(f"{PAGE}{query}"))
+        assert words in page
+        assert f'<a href="{PAGE}{seq}/">Anna Keller found the audit log altered at event 1' in page
 
 
 @pytest.mark.once

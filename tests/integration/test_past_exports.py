@@ -177,7 +177,7 @@ def test_export_again_has_the_same_choices_and_both_numbers_of_rows(
     as_supervisor: Client, supervisor: User, olga: User
 ) -> None:
     choice = Choice("jsonl", ("order_ref", "outcome"), "Asia/Tokyo", ";", byte_order_mark=False)
-    export = prepared(olga, choice, query="outcome=created&period=all", outcome="created")
+    export = prepared(olga, choice, query="outcome=created&period=all", outcomes=("created",))
     Export.objects.filter(pk=export.pk).update(
         state=State.FINISHED,
         started_at=export.created_at,

@@ -220,6 +220,7 @@ def test_receipt_is_visible_to_its_author_and_to_supervisors(
     [denied] = events("access.denied")
     assert (denied.submission, denied.details["view"]) == (str(submission.public_id), "consumers:receipt")
     assert as_administrator.get(address(submission)).status_code == 403
+    assert events("access.denied")[-1].submission == str(submission.public_id)
     assert Client().get(address(submission)).status_code == 302
     assert as_staff.get(address(Submission(actor=owner))).status_code == 404
 

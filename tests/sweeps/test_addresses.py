@@ -60,6 +60,10 @@ def test_exactly_the_public_views_need_no_sign_in() -> None:
     assert open_views == PUBLIC.keys()
 
 
+# They name a submission, which is another person's in this test.
+OF_A_SUBMISSION = {"consumers:receipt", "consumers:check_now"}
+
+
 def test_views_and_matrix_name_existing_permissions() -> None:
     defined = {
         f"{model._meta.app_label}.{codename}"
@@ -141,6 +145,8 @@ def _problem(address: Address, who: str, response: HttpResponseBase) -> str:
     if who == "nobody":
         return "" if to_sign_in else f"{status} instead of the sign-in page"
     granted = {*ROLES.get(who, ())}
+    if address.name in OF_A_SUBMISSION and "consumers.view_all_submissions" not in granted:
+        return "" if status in (403, 405) else f"{status}, though the submission is another person's"
     allowed = address.permissions is None or not granted.isdisjoint(address.permissions)
     if allowed:
         return f"{status}, though allowed" if status == 403 or to_sign_in else ""

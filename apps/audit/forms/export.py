@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit import export
-from apps.audit.selectors import LogFilter
+from apps.audit.selectors import LogFilter, has_matches
 from apps.core.export.formats import Format
 from apps.core.forms.input import PortalForm
 from apps.core.web.filters import DayField, midnight
@@ -60,7 +60,7 @@ class ExportForm(PortalForm):
     def asked(self, filters: LogFilter | None) -> export.Export | None:
         """The export of the events that match the filters (None: of all events).
 
-        Days are in the person's time zone. None if the range contains no event.
+        Days are in the person's time zone. None if the range contains no such event.
         """
         data = self.cleaned_data
         found = export.find_range(
@@ -69,4 +69,6 @@ class ExportForm(PortalForm):
             since=midnight(data["since"]) if data["since"] else None,
             until=midnight(data["until"] + dt.timedelta(days=1)) if data["until"] else None,
         )
-        return export.Export(Format(data["format"]), *found, filters) if found else None
+        if found is None or (filters and not has_matches(filters, first=found[0], last=found[1])):
+            return None
+        return export.Export(Format(data["format"]), *found, filters)

@@ -17,6 +17,7 @@ from apps.audit.audit_events import AUDIT_ACKNOWLEDGED
 from apps.audit.chain import Row, row_hash
 from apps.audit.integrity import checkpoints
 from apps.audit.integrity.bulk_hashing import HASH, MAC, MAC_KEY, SEQ, StoredRow
+from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.macs import mac_keys
 from apps.audit.models import AuditEvent
 
@@ -82,19 +83,30 @@ def last_signed_sequence() -> int:
 
 
 def is_genuine(event: AuditEvent) -> bool:
-    """Whether the event has its own hash and a valid MAC of it.
+    """Whether the event has its own hash and a valid MAC of it, as :func:`verdict_of`."""
+    return verdict_of(event) is Verdict.UNCHANGED
 
-    The file of checkpoints is read only for an event under a former key. Without the file it is not valid.
+
+def verdict_of(event: AuditEvent) -> Verdict:
+    """``UNCHANGED`` for its own hash and a valid MAC of it; otherwise what is wrong with the event alone.
+
+    The file of checkpoints is read only for an event under a former key. Without the file its MAC is not
+    valid.
     """
     try:
         own_hash = row_hash(Row._make(getattr(event, name) for name in Row._fields))
     except (ValueError, TypeError):  # no portal stores such values
-        return False
+        return Verdict.CHANGED
+    if own_hash != event.hash:
+        return Verdict.CHANGED
     macs = ValidMacs(0)
+    if macs.is_unknown(event.mac_key):
+        return Verdict.MAC_KEY_UNKNOWN
     if macs.present.is_unknown(event.mac_key):
         with suppress(OSError):
             macs = ValidMacs(last_signed_sequence())
-    return own_hash == event.hash and macs.are_valid(event.seq, [own_hash], [event.mac_key], [event.mac])
+    is_valid = macs.are_valid(event.seq, [own_hash], [event.mac_key], [event.mac])
+    return Verdict.UNCHANGED if is_valid else Verdict.WRITTEN_PAST_PORTAL
 
 
 def acknowledged_rows() -> frozenset[int]:

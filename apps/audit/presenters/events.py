@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 
+from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.labels import (
     GROUP_LABELS,
     WITH_SYSTEM,
@@ -24,6 +25,7 @@ from apps.audit.labels import (
     roles_label,
 )
 from apps.audit.models import AuditEvent
+from apps.audit.presenters.integrity import verdict_text
 from apps.audit.registry import EventOutcome, find_event_type, outcome_of
 from apps.core.web.filters import Chip, with_query
 
@@ -169,8 +171,8 @@ def as_json(event: AuditEvent) -> str:
 class EventPage:
     """The page of one event. ``receipt_id``: the submission whose receipt can be opened, or empty.
 
-    ``genuine``: whether the row has its own hash and a valid MAC. ``at`` is None if the time is outside the
-    calendar; ``json``: the stored row.
+    ``problem``: what is wrong with the stored row, or empty; ``is_altered``: whether that is certain. ``at``
+    is None if the time is outside the calendar; ``json``: the stored row.
     """
 
     seq: int
@@ -178,7 +180,8 @@ class EventPage:
     sentence: str
     shape: str
     outcome: str
-    genuine: bool
+    problem: str
+    is_altered: bool
     receipt_id: str
     fields: tuple[Field, ...]
     timelines: tuple[Timeline, ...]
@@ -191,7 +194,7 @@ def event_page(
     event: AuditEvent,
     people: Mapping[str, str],
     *,
-    genuine: bool,
+    verdict: Verdict,
     same_request: Iterable[AuditEvent],
     same_submission: Iterable[AuditEvent],
 ) -> EventPage:
@@ -207,7 +210,8 @@ def event_page(
         receipt_id=event.submission or "",
         fields=tuple(fields(event, people)),
         timelines=tuple(timelines(event)),
-        genuine=genuine,
+        problem="" if verdict is Verdict.UNCHANGED else verdict_text(verdict, event.seq),
+        is_altered=verdict not in (Verdict.UNCHANGED, Verdict.MAC_KEY_UNKNOWN),
         same_request=tuple(map(related, same_request)),
         same_submission=tuple(map(related, same_submission)),
         json=as_json(event),

@@ -107,13 +107,18 @@ def result_panel(result: Result) -> ResultPanel:
 
 def verdict_sentence(result: Result) -> str:
     """The verdict as a sentence; for a cut log also the last checkpoint that still has its event."""
-    text = str(_VERDICTS[result.verdict]) % {"seq": result.seq}
+    text = verdict_text(result.verdict, result.seq)
     if result.acknowledged:
         text += " " + acknowledged_sentence(result.acknowledged)
     if result.verdict is Verdict.TAIL_CUT and result.checkpoint:
         at = {"checkpoint": result.checkpoint}
         text += " " + gettext("The last checkpoint that still has its event is at event %(checkpoint)s.") % at
     return text
+
+
+def verdict_text(verdict: Verdict, seq: int | None) -> str:
+    """The verdict about the event with this number, as a sentence."""
+    return str(_VERDICTS[verdict]) % {"seq": seq}
 
 
 def acknowledged_sentence(sequences: Iterable[int]) -> str:

@@ -42,7 +42,12 @@ def export_log(request: HttpRequest) -> HttpResponseBase:
     form = ExportForm(request.POST)
     asked = form.asked(asked_for) if form.is_valid() else None
     if asked is None and form.is_valid():
-        form.add_error(None, _("There is no event in this range"))
+        text = (
+            _("No event in this range matches the filters")
+            if asked_for
+            else _("There is no event in this range")
+        )
+        form.add_error(None, text)
     if asked is None:
         context |= {"form": form, "errors": form_errors(form)}
         return render(request, "audit/export.html", context)
@@ -54,7 +59,11 @@ def export_log(request: HttpRequest) -> HttpResponseBase:
     export.begin(asked, actor)
     return download(
         export.write(asked, actor),
-        file_name=dated_name(f"audit-log_{asked.first}_{asked.last}", clock.now(), asked.format.extension),
+        file_name=dated_name(
+            f"audit-log{'-filtered' if asked_for else ''}_{asked.first}_{asked.last}",
+            clock.now(),
+            asked.format.extension,
+        ),
         content_type=asked.format.content_type,
     )
 

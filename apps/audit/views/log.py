@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from apps.audit import selectors, services
 from apps.audit.forms.log import LogFilterForm
 from apps.audit.integrity.past_verifications import standing_problem
-from apps.audit.integrity.valid_macs import is_genuine
+from apps.audit.integrity.valid_macs import verdict_of
 from apps.audit.permissions import VIEW_LOG
 from apps.audit.presenters import events as presenters
 from apps.core.forms.errors import form_errors
@@ -30,22 +30,26 @@ def log(request: HttpRequest) -> HttpResponse:
     """List the events that match the filters in the URL, newest or oldest first."""
     position = keyset.read_position(request.GET, selectors.NEWEST_BY)
     form = LogFilterForm(request.GET)
+    problem = standing_problem()
+    context: dict[str, Any] = {
+        "form": form,
+        "problem": problem,
+        "problem_sentence": presenters.sentence(problem) if problem else "",
+    }
     if not form.is_valid():
-        return render(request, "audit/log.html", {"form": form, "errors": form_errors(form)})
+        return render(request, "audit/log.html", {**context, "errors": form_errors(form)})
     asked, oldest_first = form.asked(), form.cleaned_data["sort"] == "oldest"
     page = selectors.page_of_log(asked, size=PAGE_SIZE, position=position, oldest_first=oldest_first)
     services.record_log_viewed(asked, [event.seq for event in page.rows], actor=actor_of(request))
     people = dict(selectors.people())
     labels = {name: field.label for name, field in form.fields.items()}
-    context: dict[str, Any] = {
-        "form": form,
+    context |= {
         "lines": [presenters.line(event, people) for event in page.rows],
         "chips": presenters.chips(request.path, request.GET, form.cleaned_data, labels, people),
         "groups": presenters.group_links(request.path, request.GET, form.cleaned_data["group"]),
         "matches": selectors.count_matches(asked) if asked.is_selective else None,
         "counted": selectors.COUNTED,
         "is_selective": asked.is_selective,
-        "problem": standing_problem(),
         "export_url": with_query(reverse("audit:export"), request.GET, sort=""),
         "failures_url": "" if asked.failures else with_query(request.path, request.GET, failures="1"),
         "oldest_first": oldest_first,
@@ -68,7 +72,7 @@ def event(request: HttpRequest, seq: int) -> HttpResponse:
     page = presenters.event_page(
         found,
         dict(selectors.people()),
-        genuine=is_genuine(found),
+        verdict=verdict_of(found),
         same_request=selectors.same_request(found),
         same_submission=selectors.same_submission(found),
     )

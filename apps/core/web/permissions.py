@@ -25,8 +25,10 @@ class PermissionMissing(PermissionDenied):
         self.submission = submission
 
 
-def requires(*permissions: str) -> Callable[[View[P]], View[P]]:
+def requires(*permissions: str, about: str = "") -> Callable[[View[P]], View[P]]:
     """Restrict a view to people with at least one of the permissions.
+
+    ``about``: the name of the view's argument with the id of a submission, which the denial then names.
 
     For others the view raises :class:`PermissionMissing`, which the 403 handler records and answers.
     ``SignInFirstMiddleware`` has already redirected visitors who are not signed in.
@@ -36,7 +38,7 @@ def requires(*permissions: str) -> Callable[[View[P]], View[P]]:
         @wraps(view)
         def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not any(request.user.has_perm(permission) for permission in permissions):
-                raise PermissionMissing(*permissions)
+                raise PermissionMissing(*permissions, submission=str(kwargs.get(about) or ""))
             return view(request, *args, **kwargs)
 
         guarded.required_permissions = permissions  # type: ignore[attr-defined]  # read by tests/sweeps/test_permissions.py

@@ -64,6 +64,11 @@ def test_keys_of_an_event_type_cannot_be_extended() -> None:
         CONSUMER_CREATED.keys["anything"] = Key("x", ValueType.NAME, "X")  # type: ignore[index]  # the point
 
 
+def test_everything_that_was_only_seen_is_in_the_group_of_views() -> None:
+    seen = (".viewed", ".event_viewed", ".listed", ".searched")
+    assert {one.name for one in event_types() if one.name.endswith(seen) and one.group != "views"} == set()
+
+
 def test_failures_and_denials_are_marked() -> None:
     assert {one.name for one in event_types() if one.failure} == FAILURES
     assert {one.name for one in event_types() if one.outcome is not EventOutcome.DONE} == FAILURES
@@ -89,4 +94,5 @@ def test_free_text_is_declared_only_for_keys_without_consumer_data() -> None:
         ("access.denied", "method"),
         ("export.failed", "exporter"),
         ("export.viewed", "exporter"),
+        ("submission.taken", "taken_from"),  # the full name of the person who had it
     }
