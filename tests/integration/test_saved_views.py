@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from html import unescape
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -281,6 +284,113 @@ def test_columns_are_chosen_ordered_and_remembered_for_the_person(
     as_supervisor.post(address, {"show_time": "on"})
     assert heads(as_supervisor) == ["Time", "Consumer"]
     assert heads(as_staff, f"period=all&view={view.public_id}") == ["Outcome", "Guest reference", "Consumer"]
+
+
+def shown_heads(page: str) -> list[str]:
+    """The headings of the list, in order."""
+    heads = re.findall(r'<th role="columnheader"[^>]*>(.*?)</th>', page)
+    return [re.sub(r"<.*?>| \(change the order\)", "", head) for head in heads]
+
+
+def link(page: str, words: str) -> str:
+    """The address of the link with these words; empty if there is none."""
+    found = re.search(rf'<a [^>]*href="([^"]+)">{words}</a>', page)
+    return unescape(found[1]) if found else ""
+
+
+def test_columns_in_an_opened_view_are_those_of_the_view(
+    as_supervisor: Client, as_staff: Client, staff: User
+) -> None:
+    store(staff, Outcome.CREATED)
+    view = save(as_supervisor, "period=all", audience="staff")
+    page = opened(as_supervisor, view)
+    usual = shown_heads(page)
+    columns = link(page, "Columns")
+    form = text(as_supervisor.get(columns))
+    assert "The view Mine has these columns in this order. For everyone with the role Staff." in form
+    assert re.search(r'name="show_duration"[^>]* checked', form)
+    answer = as_supervisor.post(columns, {"show_outcome": "on", "place_outcome": "0", "place_consumer": "1"})
+    assert (answer.status_code, answer["Location"]) == (303, f"{PAGE}?period=all&view={view.public_id}")
+    assert shown_heads(opened(as_supervisor, view)) == ["Outcome", "Consumer"]
+    assert shown_heads(text(as_supervisor.get(f"{PAGE}?period=all"))) == usual
+    [event] = events("view.changed")
+    assert event.details == {"view": str(view.public_id), "audience": "staff", "parameters": ["period"]}
+    # Staff may not change the view of their role, so columns are no button while it is open.
+    assert link(opened(as_staff, view), "Columns") == ""
+    assert as_staff.post(columns, {"show_time": "on"}).status_code == 404
+    assert link(text(as_staff.get(f"{PAGE}?period=all")), "Columns")
+
+
+def test_view_saved_from_an_opened_view_has_the_columns_that_are_shown(
+    as_supervisor: Client, as_staff: Client, staff: User
+) -> None:
+    store(staff, Outcome.CREATED)
+    as_supervisor.post(f"{PAGE}columns/", {"show_outcome": "on", "show_reason": "on"})
+    view = save(as_supervisor, "period=all", audience="staff")
+    page = opened(as_staff, view)
+    assert shown_heads(page) == ["Consumer", "Outcome", "Reason"]
+    second = save(as_staff, link(page, "Save as a view").partition("?")[2])
+    assert second.columns == ["consumer", "outcome", "reason"]
+    assert as_staff.post(f"{NEW}?view={uuid.uuid4()}", {"name": "Unknown"}).status_code == 404
+
+
+def between(statement: str, act: Callable[[], object]) -> AbstractContextManager[None]:
+    """Run ``act`` after the first statement that contains this text, as another request would."""
+    waiting = [act]
+
+    def run(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        result = execute(sql, *rest)
+        if statement in sql and waiting:
+            waiting.pop()()
+        return result
+
+    return connection.execute_wrapper(run)
+
+
+NAME_CHECK, DEFAULT_CLEARED = '"history_savedview"."name" =', 'SET "is_default"'
+
+
+def test_view_of_the_same_name_saved_meanwhile_is_an_error_at_the_name_and_keeps_the_entry(
+    as_staff: Client, staff: User
+) -> None:
+    view = save(as_staff, "")
+    known = {"owner": staff, "name": "Taken", "query": {}, "columns": []}
+    for address in (NEW, f"{PAGE}views/{view.public_id}/"):
+        with between(NAME_CHECK, lambda: SavedView.objects.create(**known)):
+            answer = as_staff.post(address, {"name": "Taken", "warn_above": "7"})
+        assert answer.status_code == 200
+        page = text(answer)
+        assert "There is a view of this name. Enter another name" in page
+        assert 'value="Taken"' in page
+        assert 'value="7"' in page
+        assert "Change the view Taken" not in page
+    assert len(events("view.saved")) == 1
+    assert events("view.changed") == []
+
+
+def test_default_view_saved_meanwhile_is_an_error_and_keeps_the_entry(as_staff: Client, staff: User) -> None:
+    first = save(as_staff, "", is_default="on")
+    known = {"owner": staff, "name": "Other", "query": {}, "columns": [], "is_default": True}
+    with between(DEFAULT_CLEARED, lambda: SavedView.objects.create(**known)):
+        page = text(as_staff.post(NEW, {"name": "Late", "is_default": "on"}))
+    assert "Another view was saved at the same moment. Save this one again" in page
+    assert 'value="Late"' in page
+    first.refresh_from_db()
+    assert first.is_default  # nothing of the refused one is stored
+
+
+@pytest.mark.parametrize(
+    ("path", "posted"),
+    [("views/{}/", {"name": "Again"}), ("views/{}/delete/", {}), ("columns/?view={}", {"show_time": "on"})],
+)
+def test_view_deleted_meanwhile_is_not_found_not_created_again_and_not_recorded(
+    as_staff: Client, path: str, posted: dict[str, str]
+) -> None:
+    view = save(as_staff, "")
+    with between('FROM "history_savedview"', lambda: SavedView.objects.all().delete()):
+        assert as_staff.post(PAGE + path.format(view.public_id), posted).status_code == 404
+    assert not SavedView.objects.exists()
+    assert events("view.changed") == events("view.deleted") == []
 
 
 def test_persons_are_no_column_of_ones_own_list(as_staff: Client, staff: User) -> None:

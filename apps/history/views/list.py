@@ -6,7 +6,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
@@ -32,7 +32,7 @@ from apps.history.preferences import shown_columns
 from apps.history.presenters.filters import chips
 from apps.history.presenters.list import AttentionLine, ViewLink, attention_line, sortable_columns, view_url
 from apps.history.selection import MAX_COUNTED, Attention, Period, Sort, SubmissionFilter
-from apps.history.views.selected import filter_form, reader_of, selection_of, tidy_address
+from apps.history.views.selected import filter_form, opened_view, reader_of, selection_of, tidy_address
 
 PAGE_SIZE = 50
 
@@ -65,7 +65,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
     is_valid = form.is_valid()
     sort = form.chosen_sort if is_valid else Sort.NEWEST
     position = keyset.read_position(request.GET, sort.by)
-    view = _opened(form, person) if is_valid else None
+    view = opened_view(form, person) if is_valid else None
     context: dict[str, Any] = {
         "form": form,
         "search": search,
@@ -96,17 +96,6 @@ def _default_address(request: HttpRequest, views: list[SavedView], person: User)
     return view_url(default, request.path) if default else ""
 
 
-def _opened(form: SubmissionFilterForm, person: User) -> SavedView | None:
-    """The saved view that the address names. Raises ``Http404`` if the reader has no such view."""
-    named = form.cleaned_data["view"]
-    if named is None:
-        return None
-    view = saved.find_usable(named, person) or saved.find_changeable(named, person)
-    if view is None:
-        raise Http404
-    return view
-
-
 def _list_context(
     request: HttpRequest, form: SubmissionFilterForm, position: keyset.Position | None, view: SavedView | None
 ) -> dict[str, Any]:
@@ -123,6 +112,7 @@ def _list_context(
     onwards, back = (page.newer, page.older) if selection.sort.is_ascending else (page.older, page.newer)
     shown = shown_columns(selection.viewer, view.columns if view else ())
     changed = view is not None and form.stored_query() != view.query
+    change_url = _change_url(request, view, values)
     return {
         "lines": lines(page.rows),
         "columns": sortable_columns(shown, selection.sort, path, values),
@@ -139,9 +129,10 @@ def _list_context(
         "onwards_url": page_url(path, values, onwards),
         "export_url": with_query(reverse("history:export"), values, view=""),
         "figures_url": with_query(reverse("history:figures"), values, view=""),
-        "columns_url": with_query(reverse("history:columns"), values),
+        # An opened view has columns of its own.
+        "columns_url": with_query(reverse("history:columns"), values) if view is None or change_url else "",
         "save_url": with_query(reverse("history:new_view"), values),
-        "change_url": _change_url(request, view, values),
+        "change_url": change_url,
         "view_changed": changed,
     }
 

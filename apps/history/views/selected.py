@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest, QueryDict
+from django.http import Http404, HttpRequest, QueryDict
 
 from apps.accounts.models import User
 from apps.consumers.viewer import Viewer
+from apps.history import saved
 from apps.history.forms.filters import SubmissionFilterForm
+from apps.history.models import SavedView
 from apps.history.selection import Selection
 
 
@@ -25,6 +27,17 @@ def reader_of(request: HttpRequest) -> User:
 def selection_of(form: SubmissionFilterForm, user: User | AnonymousUser) -> Selection:
     """The submissions that a valid form asks for, within what its reader may see."""
     return Selection(form.asked(), Viewer.of(user), form.chosen_sort)
+
+
+def opened_view(form: SubmissionFilterForm, person: User) -> SavedView | None:
+    """The saved view that a valid form names. Raises ``Http404`` if the person has no such view."""
+    named = form.cleaned_data["view"]
+    if named is None:
+        return None
+    view = saved.find_usable(named, person) or saved.find_changeable(named, person)
+    if view is None:
+        raise Http404
+    return view
 
 
 def tidy_address(request: HttpRequest) -> str:
