@@ -404,8 +404,32 @@ def test_empty_parameters_are_removed_from_the_address(as_staff: Client) -> None
     untidy = "period=&since=&outcome=created&outcome=&order=&sort=oldest&search="
     answer = as_staff.get(f"{PAGE}?{untidy}")
     assert (answer.status_code, answer["Location"]) == (302, f"{PAGE}?outcome=created&sort=oldest")
-    assert as_staff.get(f"{PAGE}?order=&since=")["Location"] == PAGE
+    assert as_staff.get(f"{PAGE}?order=&since=")["Location"] == f"{PAGE}?period=last-30-days"
     assert as_staff.get(answer["Location"]).status_code == 200
+
+
+def test_default_view_does_not_open_instead_of_the_last_30_days(as_supervisor: Client, staff: User) -> None:
+    recent = store(staff, Outcome.REJECTED)
+    save(as_supervisor, "outcome=created&period=all", is_default="on")
+    asked = f"{PAGE}?outcome=rejected&sort=oldest"
+    page = text(as_supervisor.get(asked))
+    without_outcome = re.search(r'href="([^"]+)"[^>]*>(?:(?!</a>).)*Outcome: Rejected', page)
+    assert without_outcome
+    by_time = re.search(r'href="([^"]+)"[^>]*>Time', text(as_supervisor.get(f"{PAGE}?sort=oldest")))
+    assert by_time
+    figures = text(as_supervisor.get(f"{PAGE}figures/"))
+    for address in (
+        f"{PAGE}?period=&since=&outcome=&order=&sort=",
+        unescape(without_outcome[1]),
+        unescape(by_time[1]),
+        link(figures, "1 submission"),
+        link(text(as_supervisor.get(f"{PAGE}columns/")), "Back to the submissions"),
+    ):
+        answer = as_supervisor.get(address, follow=True)
+        page = text(answer)
+        assert "view=" not in answer.request["QUERY_STRING"], address
+        assert "Last 30 days" in page
+        assert str(recent.public_id) in page
 
 
 def test_back_link_of_a_receipt_keeps_the_filters_also_after_an_act(

@@ -14,6 +14,7 @@ from apps.consumers.models import Outcome
 from apps.consumers.presenters.lists import ListColumn, list_columns
 from apps.core.web.filters import with_query
 from apps.history.models import SavedView
+from apps.history.presenters.filters import filtered_url
 from apps.history.selection import Attention, Period, Sort
 
 # For each sortable column: the order of the first press, and that of the second.
@@ -88,6 +89,6 @@ def sortable_columns(
 def _sortable(column: ListColumn, sort: Sort, path: str, values: Mapping[str, Any]) -> ListColumn:
     first, second = _ORDERS[column.key]
     is_sorted = sort in (first, second)
-    url = with_query(path, values, sort=(second if sort is first else first).value)
+    url = filtered_url(path, values, sort=(second if sort is first else first).value)
     state = ("ascending" if sort.is_ascending else "descending") if is_sorted else ""
     return replace(column, url=url, sorted=state)

@@ -29,7 +29,7 @@ from apps.history import saved
 from apps.history.forms.filters import SearchForm, SubmissionFilterForm
 from apps.history.models import SavedView
 from apps.history.preferences import shown_columns
-from apps.history.presenters.filters import chips
+from apps.history.presenters.filters import chips, filtered_url
 from apps.history.presenters.list import AttentionLine, ViewLink, attention_line, sortable_columns, view_url
 from apps.history.selection import MAX_COUNTED, Attention, Period, Sort, SubmissionFilter
 from apps.history.views.selected import filter_form, opened_view, reader_of, selection_of, tidy_address
@@ -122,9 +122,9 @@ def _list_context(
         "sort": selection.sort,
         "new_url": reverse("consumers:new") if request.user.has_perm(CREATE_ORDER_CONSUMER) else "",
         "has_none": not page.rows and not selection.visible().exists(),
-        "narrowed": not form.has_default_period or replace(selection.asked, since=None) != SubmissionFilter(),
+        "narrowed": not _is_last_days(form) or replace(selection.asked, since=None) != SubmissionFilter(),
         "is_behind_all": position is not None and not page.rows,
-        "first_url": with_query(path, values),
+        "first_url": filtered_url(path, values),
         "back_url": page_url(path, values, back),
         "onwards_url": page_url(path, values, onwards),
         "export_url": with_query(reverse("history:export"), values, view=""),
@@ -135,6 +135,12 @@ def _list_context(
         "change_url": change_url,
         "view_changed": changed,
     }
+
+
+def _is_last_days(form: SubmissionFilterForm) -> bool:
+    """Whether the period is the last :data:`PERIOD_DAYS` days, by its name or as none was chosen."""
+    named = form.chosen_period is Period.LAST_DAYS and form.cleaned_data["since"] is None
+    return form.has_default_period or named
 
 
 def _change_url(request: HttpRequest, view: SavedView | None, values: dict[str, Any]) -> str:
@@ -151,8 +157,9 @@ def _attention(form: SubmissionFilterForm, viewer: Viewer) -> list[AttentionLine
         Attention.CONTRADICTED: selectors.contradicted_submissions,
         Attention.DOUBTFUL: selectors.doubtful_submissions,
     }
-    if form.cleaned_data["outcome"] == [Outcome.UNKNOWN] or form.cleaned_data["attention"]:
-        selected.pop(form.cleaned_data["attention"] or "unknown")  # the list itself shows them
+    shown = {SubmissionFilter(outcomes=(Outcome.UNKNOWN,)): "unknown"}
+    shown |= {SubmissionFilter(attention=kind.value): kind for kind in Attention}
+    selected.pop(shown.get(form.asked(), ""), None)  # the list itself shows exactly these
     counts = {name: select(viewer).order_by().count() for name, select in selected.items()}
     overdue = selectors.unknown_submissions(viewer).filter(submitted_at__lt=taking.overdue_before())
     return [

@@ -18,7 +18,6 @@ from apps.accounts.roles import LABELS
 from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import form_errors
-from apps.core.web.filters import with_query
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
@@ -29,7 +28,7 @@ from apps.history.forms.saved_views import ListColumnsForm, SavedViewForm, colum
 from apps.history.models import SavedView
 from apps.history.permissions import SHARE_VIEWS
 from apps.history.preferences import choose_columns, offered_columns, shown_columns
-from apps.history.presenters.filters import chips
+from apps.history.presenters.filters import chips, filtered_url
 from apps.history.presenters.list import ViewLink, role_label, view_url
 from apps.history.presenters.watched import WatchedView, watched_view
 from apps.history.selection import Selection
@@ -161,7 +160,7 @@ def watched(person: User) -> list[WatchedView]:
 def _filters(request: HttpRequest) -> tuple[SubmissionFilterForm, str]:
     """The filters of the address, and the list with them."""
     filters = filter_form(request)
-    return filters, with_query(reverse("history:submissions"), filters.query())
+    return filters, filtered_url(reverse("history:submissions"), filters.query())
 
 
 def _as_query(stored: Mapping[str, Sequence[str]]) -> QueryDict:

@@ -10,6 +10,7 @@ from apps.consumers.viewer import Viewer
 from apps.history import saved
 from apps.history.forms.filters import SubmissionFilterForm
 from apps.history.models import SavedView
+from apps.history.presenters.filters import filtered_url
 from apps.history.selection import Selection
 
 
@@ -41,7 +42,10 @@ def opened_view(form: SubmissionFilterForm, person: User) -> SavedView | None:
 
 
 def tidy_address(request: HttpRequest) -> str:
-    """The address without empty filters, which a form sends without script; empty if there are none."""
+    """The address without empty filters, which a form sends without script; empty if there are none.
+
+    A form with empty filters only asks for the default period, not for the page as it opens.
+    """
     values = dict(request.GET.lists())
     kept = {
         name: [text for text in texts if text or name not in SubmissionFilterForm.base_fields]
@@ -52,4 +56,4 @@ def tidy_address(request: HttpRequest) -> str:
     query = QueryDict(mutable=True)
     for name, texts in kept.items():
         query.setlist(name, texts)
-    return f"{request.path}?{query.urlencode()}" if query.urlencode() else request.path
+    return filtered_url(request.path, dict(query.lists()))
