@@ -43,6 +43,13 @@ class SavedMeanwhile(Refused):
     """Another view of the person or the role became the default at the same moment."""
 
 
+class PersonNotForRole(Refused):
+    """A filter by person in a view for a role whose members see only their own submissions.
+
+    Their list ignores the filter and would show their own submissions as another person's.
+    """
+
+
 class TooMany(Refused):
     """The person or the role has :data:`MAX_VIEWS` views."""
 
@@ -132,6 +139,8 @@ def delete_view(view: SavedView, *, actor: Actor) -> None:
 
 
 def _store(view: SavedView, choice: ViewChoice) -> None:
+    if "person" in choice.query and view.role and VIEW_ALL_SUBMISSIONS not in ROLES.get(view.role, ()):
+        raise PersonNotForRole
     others = _of_the_same(view).exclude(pk=view.pk)
     taken = others.filter(name=choice.name)
     if taken.exists():

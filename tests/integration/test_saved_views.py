@@ -144,6 +144,24 @@ def test_view_for_a_role_is_seen_by_the_role_and_changed_by_those_with_the_permi
     assert as_supervisor.get(PAGE).status_code == 302
 
 
+def test_view_for_a_role_that_sees_only_its_own_has_no_filter_by_person(
+    as_supervisor: Client, staff: User
+) -> None:
+    words = "People with this role see only their own submissions: remove the filter by person"
+    by_person = f"person={staff.pk}&period=all"
+    page = text(as_supervisor.post(f"{NEW}?{by_person}", {"name": "Sam's", "audience": "staff"}))
+    assert words in page
+    assert 'value="Sam&#x27;s"' in page
+    assert not SavedView.objects.exists()
+    assert save(as_supervisor, by_person, audience="supervisor").query["person"] == [str(staff.pk)]
+    assert save(as_supervisor, by_person).query["person"] == [str(staff.pk)]
+    for_staff = save(as_supervisor, "period=all", audience="staff")
+    changed = f"{PAGE}views/{for_staff.public_id}/?view={for_staff.public_id}&{by_person}"
+    assert words in text(as_supervisor.post(changed, {"name": "Mine"}))
+    for_staff.refresh_from_db()
+    assert for_staff.query == {"period": ["all"]}
+
+
 def test_own_default_comes_before_that_of_a_role(as_supervisor: Client, supervisor: User) -> None:
     save(as_supervisor, "period=today", name="Role's", audience="supervisor", is_default="on")
     own = save(as_supervisor, "period=all", name="Own", is_default="on")

@@ -36,6 +36,7 @@ from apps.history.views.selected import filter_form, opened_view, reader_of
 
 MAX_WATCHED = 10
 """Maximum number of views that the start page counts."""
+_PERSON_NOT_FOR_ROLE = _("People with this role see only their own submissions: remove the filter by person")
 
 
 @requires(VIEW_OWN_SUBMISSIONS, VIEW_ALL_SUBMISSIONS)
@@ -233,6 +234,9 @@ def _add_error(form: SavedViewForm, refusal: saved.Refused) -> None:
     """Say at the field why the view was not stored."""
     if isinstance(refusal, saved.NameTaken):
         form.add_error("name", _("There is a view of this name. Enter another name"))
+    elif isinstance(refusal, saved.PersonNotForRole):
+        # A view that is changed keeps its role, which the form then does not have.
+        form.add_error("audience" if "audience" in form.fields else None, _PERSON_NOT_FOR_ROLE)
     else:
         form.add_error(None, _("Another view was saved at the same moment. Save this one again"))
 
