@@ -474,7 +474,7 @@ def test_what_needs_attention_is_one_line_with_its_number_and_its_list(
         for url, words in re.findall(r'<a class="attention-\w+" href="([^"]+)">.*?</svg>([^<]+)</a>', page)
     }
     assert [*lists] == [
-        "2 of unknown outcome (2 overdue)",
+        "2 submissions of unknown outcome (2 overdue)",
         "1 contradicted by a late answer",
         "1 created, to be checked",
     ]
@@ -482,14 +482,14 @@ def test_what_needs_attention_is_one_line_with_its_number_and_its_list(
     assert shown == [["unknown 0", "unknown 1"], ["late"], ["doubted"]]
     for url, own in zip(lists.values(), lists, strict=True):
         assert own not in text(as_supervisor.get(url))  # the list itself shows them
-    assert "1 of unknown outcome" in text(as_staff.get(PAGE))
+    assert "1 submission of unknown outcome" in text(as_staff.get(PAGE))
     # Part of them: the line still says how many there are.
     for part in (
         "outcome=unknown",
         f"outcome=unknown&period=all&person={staff.pk}",
         "outcome=unknown&sort=oldest",
     ):
-        assert "2 of unknown outcome" in text(as_supervisor.get(f"{PAGE}?{part}"))
+        assert "2 submissions of unknown outcome" in text(as_supervisor.get(f"{PAGE}?{part}"))
     assert "1 created, to be checked" in text(as_supervisor.get(f"{PAGE}?attention=doubtful&period=today"))
 
 

@@ -16,7 +16,8 @@ from apps.audit import person_limits
 from apps.consumers import recording, searches, selectors
 from apps.consumers.models import Outcome
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
-from apps.consumers.presenters.lists import lines
+from apps.consumers.presenters.lists import Attention as AttentionLine
+from apps.consumers.presenters.lists import attention_lines, lines
 from apps.consumers.reconciliation import taking
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import form_errors
@@ -30,7 +31,7 @@ from apps.history.forms.filters import SearchForm, SubmissionFilterForm
 from apps.history.models import SavedView
 from apps.history.preferences import shown_columns
 from apps.history.presenters.filters import chips, filtered_url
-from apps.history.presenters.list import AttentionLine, ViewLink, attention_line, sortable_columns, view_url
+from apps.history.presenters.list import ViewLink, sortable_columns, view_url
 from apps.history.selection import MAX_COUNTED, Attention, Period, Sort, SubmissionFilter
 from apps.history.views.selected import filter_form, opened_view, reader_of, selection_of, tidy_address
 
@@ -150,23 +151,13 @@ def _change_url(request: HttpRequest, view: SavedView | None, values: dict[str, 
     return with_query(reverse("history:view", args=[view.public_id]), values)
 
 
-def _attention(form: SubmissionFilterForm, viewer: Viewer) -> list[AttentionLine]:
-    """What needs a decision, with its number; filters do not apply. Indexes of few rows are counted."""
-    selected = {
-        "unknown": selectors.unknown_submissions,
-        Attention.CONTRADICTED: selectors.contradicted_submissions,
-        Attention.DOUBTFUL: selectors.doubtful_submissions,
-    }
-    shown = {SubmissionFilter(outcomes=(Outcome.UNKNOWN,)): "unknown"}
-    shown |= {SubmissionFilter(attention=kind.value): kind for kind in Attention}
-    selected.pop(shown.get(form.asked(), ""), None)  # the list itself shows exactly these
-    counts = {name: select(viewer).order_by().count() for name, select in selected.items()}
-    overdue = selectors.unknown_submissions(viewer).filter(submitted_at__lt=taking.overdue_before())
-    return [
-        attention_line(name, count, overdue.order_by().count() if name == "unknown" else 0)
-        for name, count in counts.items()
-        if count
-    ]
+def _attention(form: SubmissionFilterForm, viewer: Viewer) -> tuple[AttentionLine, ...]:
+    """What needs a decision, with its number; filters do not apply."""
+    exactly = {SubmissionFilter(outcomes=(Outcome.UNKNOWN,)): "unknown"}
+    exactly |= {SubmissionFilter(attention=kind.value): kind.value for kind in Attention}
+    shown = exactly.get(form.asked())  # the list itself shows exactly these
+    found = selectors.pending(viewer, overdue_before=taking.overdue_before())
+    return attention_lines((one for one in found if one.kind != shown), may_resolve=viewer.may_resolve)
 
 
 def _searched_url(request: HttpRequest, token: str = "") -> str:
