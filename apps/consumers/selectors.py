@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
@@ -67,6 +69,11 @@ def unknown_submissions(viewer: Viewer) -> QuerySet[Submission]:
     return visible_submissions(viewer).filter(outcome=Outcome.UNKNOWN).order_by("submitted_at", "id")
 
 
+def overdue_submissions(viewer: Viewer, *, before: datetime) -> QuerySet[Submission]:
+    """Those of :func:`unknown_submissions` from before this time, which have been unknown for too long."""
+    return unknown_submissions(viewer).filter(submitted_at__lt=before)
+
+
 def next_unknown(
     submission: Submission, viewer: Viewer, *, taken_since: datetime
 ) -> tuple[Submission | None, int]:
@@ -92,6 +99,43 @@ def contradicted_submissions(viewer: Viewer) -> QuerySet[Submission]:
 def doubtful_submissions(viewer: Viewer) -> QuerySet[Submission]:
     """Submissions that the vendor answered as created, but that a supervisor has to check."""
     return visible_submissions(viewer).exclude(doubt_code="")
+
+
+NEEDING_ATTENTION: Final = {
+    "unknown": unknown_submissions,
+    "contradicted": contradicted_submissions,
+    "doubtful": doubtful_submissions,
+}
+"""The submissions that need a decision, by the kind of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """How many submissions need the same decision, and the only one's id if it is one.
+
+    ``kind``: of :data:`NEEDING_ATTENTION`. ``overdue``: how many of them have been unknown for too long.
+    """
+
+    kind: str
+    count: int
+    overdue: int = 0
+    only: uuid.UUID | None = None
+
+
+def pending(viewer: Viewer, *, overdue_before: datetime) -> tuple[Pending, ...]:
+    """The kinds of decisions that submissions need which the viewer may see, without kinds of none.
+
+    Counting is fast: partial indexes contain the few.
+    """
+    found = []
+    for kind, select in NEEDING_ATTENTION.items():
+        submissions = select(viewer).order_by()
+        if not (count := submissions.count()):
+            continue
+        overdue = overdue_submissions(viewer, before=overdue_before).order_by() if kind == "unknown" else None
+        only = submissions.values_list("public_id", flat=True).first() if count == 1 else None
+        found.append(Pending(kind, count, overdue.count() if overdue is not None else 0, only))
+    return tuple(found)
 
 
 def blocking_submissions(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 
 from apps.accounts.models import User
@@ -31,12 +31,31 @@ MAX_VIEWS: Final = 20
 """Maximum number of views of one person, and of one role."""
 
 
-class NameTaken(ValueError):
+class Refused(ValueError):
+    """The view was not stored."""
+
+
+class NameTaken(Refused):
     """The person or the role has another view of this name."""
 
 
-class TooMany(ValueError):
+class SavedMeanwhile(Refused):
+    """Another view of the person or the role became the default at the same moment."""
+
+
+class PersonNotForRole(Refused):
+    """A filter by person in a view for a role whose members see only their own submissions.
+
+    Their list ignores the filter and would show their own submissions as another person's.
+    """
+
+
+class TooMany(Refused):
     """The person or the role has :data:`MAX_VIEWS` views."""
+
+
+class ViewGone(LookupError):
+    """The view was deleted meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +104,7 @@ def default_view(views: Sequence[SavedView], roles: Sequence[str]) -> SavedView 
 
 @transaction.atomic
 def save_view(choice: ViewChoice, *, role: str, actor: Actor) -> SavedView:
-    """Save a new view for the actor, or for a role. Raises :class:`NameTaken` and :class:`TooMany`."""
+    """Save a new view for the actor, or for a role. Raises :class:`Refused`."""
     owner = None if role else int(actor.id)
     view = SavedView(owner_id=owner, role=role)
     if _of_the_same(view).count() >= MAX_VIEWS:
@@ -97,29 +116,52 @@ def save_view(choice: ViewChoice, *, role: str, actor: Actor) -> SavedView:
 
 @transaction.atomic
 def change_view(view: SavedView, choice: ViewChoice, *, actor: Actor) -> None:
-    """Change a view; it stays with its person or role. Raises :class:`NameTaken`."""
+    """Change a view; it stays with its person or role. Raises :class:`Refused` and :class:`ViewGone`."""
     _store(view, choice)
     _record(VIEW_CHANGED, view, actor)
 
 
 @transaction.atomic
+def change_columns(view: SavedView, columns: Sequence[str], *, actor: Actor) -> None:
+    """Change the columns of a view, and nothing else. Raises :class:`ViewGone`."""
+    if not SavedView.objects.filter(pk=view.pk).update(columns=list(columns)):
+        raise ViewGone
+    _record(VIEW_CHANGED, view, actor)
+
+
+@transaction.atomic
 def delete_view(view: SavedView, *, actor: Actor) -> None:
-    """Delete a view."""
-    SavedView.objects.filter(pk=view.pk).delete()
+    """Delete a view. Raises :class:`ViewGone` if it does not exist any more; then nothing is recorded."""
+    deleted, _of_each = SavedView.objects.filter(pk=view.pk).delete()
+    if not deleted:
+        raise ViewGone
     _record(VIEW_DELETED, view, actor)
 
 
 def _store(view: SavedView, choice: ViewChoice) -> None:
-    # Of two requests at the same time, the constraints refuse the second as a server error.
+    if "person" in choice.query and view.role and VIEW_ALL_SUBMISSIONS not in ROLES.get(view.role, ()):
+        raise PersonNotForRole
     others = _of_the_same(view).exclude(pk=view.pk)
-    if others.filter(name=choice.name).exists():
+    taken = others.filter(name=choice.name)
+    if taken.exists():
         raise NameTaken
     if choice.is_default:
         others.filter(is_default=True).update(is_default=False)
-    view.name, view.is_default, view.warn_above = choice.name, choice.is_default, choice.warn_above
-    view.query = {name: list(values) for name, values in choice.query.items()}
-    view.columns = list(choice.columns)
-    view.save()
+    stored = asdict(choice) | {
+        "query": {name: list(values) for name, values in choice.query.items()},
+        "columns": list(choice.columns),
+    }
+    try:
+        with transaction.atomic():
+            # Not by save, which would create a deleted view again.
+            if view.pk is not None and not SavedView.objects.filter(pk=view.pk).update(**stored):
+                raise ViewGone
+            for name, value in stored.items():
+                setattr(view, name, value)
+            if view.pk is None:
+                view.save(force_insert=True)
+    except IntegrityError:  # another view was saved since the check
+        raise (NameTaken if taken.exists() else SavedMeanwhile) from None
 
 
 def _of_the_same(view: SavedView) -> QuerySet[SavedView]:

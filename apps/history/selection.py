@@ -81,10 +81,6 @@ ATTENTION_LABELS = {
     Attention.CONTRADICTED: _("Contradicted by a late answer"),
     Attention.DOUBTFUL: _("Answer to be checked"),
 }
-_NEEDING = {
-    Attention.CONTRADICTED: selectors.contradicted_submissions,
-    Attention.DOUBTFUL: selectors.doubtful_submissions,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +209,7 @@ class Selection:
         found = self.visible()
         if asked.attention:
             # A subquery: sorted by duration, SQLite would read that index instead of the partial one.
-            needing = _NEEDING[Attention(asked.attention)](self.viewer)
+            needing = selectors.NEEDING_ATTENTION[asked.attention](self.viewer)
             found = found.filter(pk__in=needing.order_by().values("pk"))
         conditions = {
             "submitted_at__gte": asked.since,

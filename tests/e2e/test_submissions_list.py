@@ -47,7 +47,7 @@ def test_supervisor_finds_sorts_and_saves_a_view_that_warns(
     _fill(staff, supervisor)
     page = windows.open(supervisor, javascript=javascript, viewport={"width": 1366, "height": 768})
     page.goto("/submissions/")
-    expect(page.get_by_role("link", name="7 of unknown outcome")).to_be_visible()
+    expect(page.get_by_role("link", name="7 submissions of unknown outcome")).to_be_visible()
     page.locator("summary", has_text="Filters").click()
     for outcome in ("Rejected", "Not created"):
         page.get_by_label(outcome, exact=True).check()

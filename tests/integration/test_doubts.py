@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 
 NEW = "/consumers/new/"
 CHECKED = "Consumer created, but it has to be checked"
-PINNED = "Created, to be checked"
+PINNED = "reated, to be checked"  # in a row, and in the line of what needs attention
 
 
 @pytest.fixture(autouse=True)
@@ -66,8 +66,7 @@ def test_reference_from_before_the_send_is_created_with_a_doubt_for_supervisors(
     assert "was on the order before the send" in page
     for address in ("/", "/submissions/"):
         pinned = text(as_supervisor.get(address))
-        assert PINNED in pinned
-        assert "Created, to be checked" in pinned
+        assert "1 created, to be checked" in pinned
     [line] = [line for line in lines() if line.name == "doubtful"]
     assert (line.text, line.level) == ("1", Level.WARNING)
 
@@ -190,7 +189,7 @@ def test_reference_of_two_submissions_can_be_given_to_either(
     first.refresh_from_db()
     assert (first.doubt_code, second.doubt_code) == (Doubt.CLAIMED, Doubt.CLAIMED)
     pinned = text(as_supervisor.get("/"))
-    assert "Created, to be checked: 2" in pinned
+    assert "2 created, to be checked" in pinned
     right, wrong = (first, second) if owner == "first" else (second, first)
     assert enter(as_supervisor, wrong, AS_NOT_CREATED).status_code == 303
     assert mark_created(as_supervisor, right, REF).status_code == 303

@@ -19,6 +19,7 @@ from apps.accounts.models import User
 from apps.consumers import searches
 from apps.consumers.models import Outcome
 from apps.consumers.viewer import UNRESTRICTED, Viewer
+from apps.core import clock
 from apps.history.forms.filters import SubmissionFilterForm
 from apps.history.selection import Selection
 from tests.support.entries import FULL, store, text
@@ -249,6 +250,19 @@ def test_headline_is_compared_with_the_days_before_and_both_link_to_their_rows(
     page = text(as_supervisor.get(PAGE, {"period": "all"}))
     assert "Not compared" in page
     assert "before:" not in page
+
+
+def test_monday_of_this_week_is_compared_with_the_monday_before(
+    as_supervisor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monday = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
+    stored(bare(staff, Outcome.CREATED, monday - dt.timedelta(days=day)) for day in (0, 0, 1, 7))
+    monkeypatch.setattr(clock, "now", lambda: monday)
+    page = text(as_supervisor.get(PAGE, {"period": "this-week"}))
+    assert "Compared with 16 November 2026, the same weekday of the week before." in page
+    assert "since=2026-11-16&amp;until=2026-11-16" in page
+    assert "<strong>+100 %</strong>" in page
+    assert "the day before." in text(as_supervisor.get(PAGE, {"period": "today"}))
 
 
 @pytest.mark.once

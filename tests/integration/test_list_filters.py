@@ -210,7 +210,7 @@ def test_chips_show_the_active_filters_and_link_to_the_list_without_them(
 def test_last_thirty_days_are_a_removable_chip(as_staff: Client, story: dict[str, Submission]) -> None:
     assert chips(text(as_staff.get(f"{PAGE}?outcome=created"))) == {
         "Last 30 days": f"{PAGE}?outcome=created&period=all",
-        "Outcome: Created": PAGE,
+        "Outcome: Created": f"{PAGE}?period=last-30-days",
     }
     page = text(as_staff.get(f"{PAGE}?outcome=created&period=all"))
     assert names(page, story) == ["created", "old"]
@@ -473,12 +473,24 @@ def test_what_needs_attention_is_one_line_with_its_number_and_its_list(
         unescape(words).strip(): unescape(url)
         for url, words in re.findall(r'<a class="attention-\w+" href="([^"]+)">.*?</svg>([^<]+)</a>', page)
     }
-    assert [*lists] == ["2 of unknown outcome", "1 contradicted by a late answer", "1 created, to be checked"]
+    assert [*lists] == [
+        "2 submissions of unknown outcome (2 overdue)",
+        "1 contradicted by a late answer",
+        "1 created, to be checked",
+    ]
     shown = [sorted(names(text(as_supervisor.get(url)), story)) for url in lists.values()]
     assert shown == [["unknown 0", "unknown 1"], ["late"], ["doubted"]]
     for url, own in zip(lists.values(), lists, strict=True):
         assert own not in text(as_supervisor.get(url))  # the list itself shows them
-    assert "1 of unknown outcome" in text(as_staff.get(PAGE))
+    assert "1 submission of unknown outcome" in text(as_staff.get(PAGE))
+    # Part of them: the line still says how many there are.
+    for part in (
+        "outcome=unknown",
+        f"outcome=unknown&period=all&person={staff.pk}",
+        "outcome=unknown&sort=oldest",
+    ):
+        assert "2 submissions of unknown outcome" in text(as_supervisor.get(f"{PAGE}?{part}"))
+    assert "1 created, to be checked" in text(as_supervisor.get(f"{PAGE}?attention=doubtful&period=today"))
 
 
 def test_number_of_matches_is_shown_up_to_a_limit(
@@ -509,9 +521,10 @@ def test_expensive_counts_are_skipped(
 
 def test_empty_last_days_link_to_older_submissions(as_staff: Client, staff: User) -> None:
     store(staff, Outcome.CREATED, submitted_at=OLD)
-    page = text(as_staff.get(PAGE))
-    assert "No submissions in the last 30 days" in page
-    assert f'href="{PAGE}?period=all">Show all submissions' in page
+    for address in (PAGE, f"{PAGE}?period=last-30-days"):
+        page = text(as_staff.get(address))
+        assert "No submissions in the last 30 days" in page
+        assert f'href="{PAGE}?period=all">Show all submissions' in page
 
 
 @pytest.mark.once

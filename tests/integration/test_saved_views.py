@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from html import unescape
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -139,6 +142,24 @@ def test_view_for_a_role_is_seen_by_the_role_and_changed_by_those_with_the_permi
     assert bar(text(as_staff.get(f"{PAGE}?period=all"))) == ["Everyone&#x27;s"]
     assert as_staff.get(PAGE).status_code == 200  # the role's default is no longer theirs
     assert as_supervisor.get(PAGE).status_code == 302
+
+
+def test_view_for_a_role_that_sees_only_its_own_has_no_filter_by_person(
+    as_supervisor: Client, staff: User
+) -> None:
+    words = "People with this role see only their own submissions: remove the filter by person"
+    by_person = f"person={staff.pk}&period=all"
+    page = text(as_supervisor.post(f"{NEW}?{by_person}", {"name": "Sam's", "audience": "staff"}))
+    assert words in page
+    assert 'value="Sam&#x27;s"' in page
+    assert not SavedView.objects.exists()
+    assert save(as_supervisor, by_person, audience="supervisor").query["person"] == [str(staff.pk)]
+    assert save(as_supervisor, by_person).query["person"] == [str(staff.pk)]
+    for_staff = save(as_supervisor, "period=all", audience="staff")
+    changed = f"{PAGE}views/{for_staff.public_id}/?view={for_staff.public_id}&{by_person}"
+    assert words in text(as_supervisor.post(changed, {"name": "Mine"}))
+    for_staff.refresh_from_db()
+    assert for_staff.query == {"period": ["all"]}
 
 
 def test_own_default_comes_before_that_of_a_role(as_supervisor: Client, supervisor: User) -> None:
@@ -283,6 +304,113 @@ def test_columns_are_chosen_ordered_and_remembered_for_the_person(
     assert heads(as_staff, f"period=all&view={view.public_id}") == ["Outcome", "Guest reference", "Consumer"]
 
 
+def shown_heads(page: str) -> list[str]:
+    """The headings of the list, in order."""
+    heads = re.findall(r'<th role="columnheader"[^>]*>(.*?)</th>', page)
+    return [re.sub(r"<.*?>| \(change the order\)", "", head) for head in heads]
+
+
+def link(page: str, words: str) -> str:
+    """The address of the link with these words; empty if there is none."""
+    found = re.search(rf'<a [^>]*href="([^"]+)">{words}</a>', page)
+    return unescape(found[1]) if found else ""
+
+
+def test_columns_in_an_opened_view_are_those_of_the_view(
+    as_supervisor: Client, as_staff: Client, staff: User
+) -> None:
+    store(staff, Outcome.CREATED)
+    view = save(as_supervisor, "period=all", audience="staff")
+    page = opened(as_supervisor, view)
+    usual = shown_heads(page)
+    columns = link(page, "Columns")
+    form = text(as_supervisor.get(columns))
+    assert "The view Mine has these columns in this order. For everyone with the role Staff." in form
+    assert re.search(r'name="show_duration"[^>]* checked', form)
+    answer = as_supervisor.post(columns, {"show_outcome": "on", "place_outcome": "0", "place_consumer": "1"})
+    assert (answer.status_code, answer["Location"]) == (303, f"{PAGE}?period=all&view={view.public_id}")
+    assert shown_heads(opened(as_supervisor, view)) == ["Outcome", "Consumer"]
+    assert shown_heads(text(as_supervisor.get(f"{PAGE}?period=all"))) == usual
+    [event] = events("view.changed")
+    assert event.details == {"view": str(view.public_id), "audience": "staff", "parameters": ["period"]}
+    # Staff may not change the view of their role, so columns are no button while it is open.
+    assert link(opened(as_staff, view), "Columns") == ""
+    assert as_staff.post(columns, {"show_time": "on"}).status_code == 404
+    assert link(text(as_staff.get(f"{PAGE}?period=all")), "Columns")
+
+
+def test_view_saved_from_an_opened_view_has_the_columns_that_are_shown(
+    as_supervisor: Client, as_staff: Client, staff: User
+) -> None:
+    store(staff, Outcome.CREATED)
+    as_supervisor.post(f"{PAGE}columns/", {"show_outcome": "on", "show_reason": "on"})
+    view = save(as_supervisor, "period=all", audience="staff")
+    page = opened(as_staff, view)
+    assert shown_heads(page) == ["Consumer", "Outcome", "Reason"]
+    second = save(as_staff, link(page, "Save as a view").partition("?")[2])
+    assert second.columns == ["consumer", "outcome", "reason"]
+    assert as_staff.post(f"{NEW}?view={uuid.uuid4()}", {"name": "Unknown"}).status_code == 404
+
+
+def between(statement: str, act: Callable[[], object]) -> AbstractContextManager[None]:
+    """Run ``act`` after the first statement that contains this text, as another request would."""
+    waiting = [act]
+
+    def run(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        result = execute(sql, *rest)
+        if statement in sql and waiting:
+            waiting.pop()()
+        return result
+
+    return connection.execute_wrapper(run)
+
+
+NAME_CHECK, DEFAULT_CLEARED = '"history_savedview"."name" =', 'SET "is_default"'
+
+
+def test_view_of_the_same_name_saved_meanwhile_is_an_error_at_the_name_and_keeps_the_entry(
+    as_staff: Client, staff: User
+) -> None:
+    view = save(as_staff, "")
+    known = {"owner": staff, "name": "Taken", "query": {}, "columns": []}
+    for address in (NEW, f"{PAGE}views/{view.public_id}/"):
+        with between(NAME_CHECK, lambda: SavedView.objects.create(**known)):
+            answer = as_staff.post(address, {"name": "Taken", "warn_above": "7"})
+        assert answer.status_code == 200
+        page = text(answer)
+        assert "There is a view of this name. Enter another name" in page
+        assert 'value="Taken"' in page
+        assert 'value="7"' in page
+        assert "Change the view Taken" not in page
+    assert len(events("view.saved")) == 1
+    assert events("view.changed") == []
+
+
+def test_default_view_saved_meanwhile_is_an_error_and_keeps_the_entry(as_staff: Client, staff: User) -> None:
+    first = save(as_staff, "", is_default="on")
+    known = {"owner": staff, "name": "Other", "query": {}, "columns": [], "is_default": True}
+    with between(DEFAULT_CLEARED, lambda: SavedView.objects.create(**known)):
+        page = text(as_staff.post(NEW, {"name": "Late", "is_default": "on"}))
+    assert "Another view was saved at the same moment. Save this one again" in page
+    assert 'value="Late"' in page
+    first.refresh_from_db()
+    assert first.is_default  # nothing of the refused one is stored
+
+
+@pytest.mark.parametrize(
+    ("path", "posted"),
+    [("views/{}/", {"name": "Again"}), ("views/{}/delete/", {}), ("columns/?view={}", {"show_time": "on"})],
+)
+def test_view_deleted_meanwhile_is_not_found_not_created_again_and_not_recorded(
+    as_staff: Client, path: str, posted: dict[str, str]
+) -> None:
+    view = save(as_staff, "")
+    with between('FROM "history_savedview"', lambda: SavedView.objects.all().delete()):
+        assert as_staff.post(PAGE + path.format(view.public_id), posted).status_code == 404
+    assert not SavedView.objects.exists()
+    assert events("view.changed") == events("view.deleted") == []
+
+
 def test_persons_are_no_column_of_ones_own_list(as_staff: Client, staff: User) -> None:
     store(staff, Outcome.CREATED)
     assert "show_person" not in text(as_staff.get(f"{PAGE}columns/"))
@@ -294,8 +422,32 @@ def test_empty_parameters_are_removed_from_the_address(as_staff: Client) -> None
     untidy = "period=&since=&outcome=created&outcome=&order=&sort=oldest&search="
     answer = as_staff.get(f"{PAGE}?{untidy}")
     assert (answer.status_code, answer["Location"]) == (302, f"{PAGE}?outcome=created&sort=oldest")
-    assert as_staff.get(f"{PAGE}?order=&since=")["Location"] == PAGE
+    assert as_staff.get(f"{PAGE}?order=&since=")["Location"] == f"{PAGE}?period=last-30-days"
     assert as_staff.get(answer["Location"]).status_code == 200
+
+
+def test_default_view_does_not_open_instead_of_the_last_30_days(as_supervisor: Client, staff: User) -> None:
+    recent = store(staff, Outcome.REJECTED)
+    save(as_supervisor, "outcome=created&period=all", is_default="on")
+    asked = f"{PAGE}?outcome=rejected&sort=oldest"
+    page = text(as_supervisor.get(asked))
+    without_outcome = re.search(r'href="([^"]+)"[^>]*>(?:(?!</a>).)*Outcome: Rejected', page)
+    assert without_outcome
+    by_time = re.search(r'href="([^"]+)"[^>]*>Time', text(as_supervisor.get(f"{PAGE}?sort=oldest")))
+    assert by_time
+    figures = text(as_supervisor.get(f"{PAGE}figures/"))
+    for address in (
+        f"{PAGE}?period=&since=&outcome=&order=&sort=",
+        unescape(without_outcome[1]),
+        unescape(by_time[1]),
+        link(figures, "1 submission"),
+        link(text(as_supervisor.get(f"{PAGE}columns/")), "Back to the submissions"),
+    ):
+        answer = as_supervisor.get(address, follow=True)
+        page = text(answer)
+        assert "view=" not in answer.request["QUERY_STRING"], address
+        assert "Last 30 days" in page
+        assert str(recent.public_id) in page
 
 
 def test_back_link_of_a_receipt_keeps_the_filters_also_after_an_act(

@@ -136,13 +136,15 @@ def test_start_page_says_in_a_line_what_needs_attention(
         submitted_at=datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
     )
     page = text(as_staff.get("/"))
-    receipt = f'<a href="/submissions/{unknown.public_id}/">1 submission of unknown outcome</a>'
+    receipt = f'<a href="/submissions/{unknown.public_id}/">1 submission of unknown outcome (1 overdue)</a>'
     assert f"{receipt}. Do not enter these again." in page
     assert listed(page) == [str(unknown.public_id), *newest[:5]]
     store(supervisor, Outcome.UNKNOWN, clean(last_name="Second"))
-    every = '<a href="/submissions/?outcome=unknown&amp;period=all">2 submissions of unknown outcome</a>'
+    every = (
+        '<a href="/submissions/?outcome=unknown&amp;period=all">2 submissions of unknown outcome (1 overdue)'
+    )
     page = text(as_supervisor.get("/"))
-    assert f"{every}. Check the order in Sitecore CDP and resolve each of them." in page
+    assert f"{every}</a>. Check the order in Sitecore CDP and resolve each of them." in page
     assert "1 submission of unknown outcome" in text(as_staff.get("/"))
     Submission.objects.filter(outcome=Outcome.UNKNOWN).delete()
     assert "Needs attention" not in text(as_supervisor.get("/"))

@@ -51,7 +51,7 @@ def lapse(submission: Submission) -> None:
     Submission.objects.filter(pk=submission.pk).update(taken_at=was - taking.lapses_after())
 
 
-def test_taken_submission_shows_who_has_it_on_receipt_list_and_start_page(
+def test_taken_submission_shows_who_has_it_on_receipt_and_list(
     as_supervisor: Client, as_other: Client, as_staff: Client, unknown: Submission
 ) -> None:
     answer = press(as_supervisor, "take", unknown)
@@ -61,7 +61,7 @@ def test_taken_submission_shows_who_has_it_on_receipt_list_and_start_page(
     assert "Sue Person has taken this until" in page
     assert "This locks nothing: every supervisor can still resolve it." in page
     assert "Take over" in page
-    for address in ("/", "/submissions/", "/submissions/?outcome=unknown&period=all"):
+    for address in ("/submissions/", "/submissions/?outcome=unknown&period=all"):
         assert "Taken by Sue Person" in text(as_other.get(address))
     page = text(as_staff.get(receipt(unknown)))
     assert "Sue Person has taken this until" in page
@@ -241,10 +241,9 @@ def test_overdue_submissions_are_marked_and_counted(
 ) -> None:
     settings.UNKNOWN_OVERDUE_AFTER_HOURS = 5
     late, early = _unknown(staff, 6), _unknown(staff, 4)
-    for address in ("/", "/submissions/"):
-        page = text(as_supervisor.get(address))
-        assert "1 has been unknown for too long." in page
-        assert page.count('<span class="outcome-note">Overdue</span>') >= 1
+    for address in ("/", "/submissions/"):  # with the same words
+        assert "2 submissions of unknown outcome (1 overdue)" in text(as_supervisor.get(address))
+    assert text(as_supervisor.get("/submissions/")).count('<span class="outcome-note">Overdue</span>') == 1
     assert "Overdue" in text(as_supervisor.get(receipt(late)))
     assert "Overdue" not in text(as_supervisor.get(receipt(early)))
     enter(as_supervisor, late, AS_NOT_CREATED)

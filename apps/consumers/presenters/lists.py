@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,6 +18,7 @@ from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters.record_urls import record_url
 from apps.consumers.reconciliation import taking
 from apps.consumers.reconciliation.resolution import needs_resolution
+from apps.consumers.selectors import Pending
 from apps.consumers.viewer import Viewer
 from apps.core.references import reference_key
 
@@ -114,64 +114,74 @@ def recent_orders(latest: Sequence[Submission], created: Mapping[str, int]) -> t
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Submissions that need attention, in a line: how many, what to do, and the address that lists them."""
+    """Submissions that need attention, in a line: how many, what to do, and the address that shows them.
 
+    ``shape``: the name of its icon.
+    """
+
+    shape: str
     text: str
     advice: str
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """How many submissions need attention for the same reason, and the only one's id if it is one.
-
-    ``overdue``: how many of them have been unknown for too long.
-    """
-
-    count: int
-    only: uuid.UUID | None = None
-    overdue: int = 0
-
-    def line(self, text: str, advice: str, list_url: str) -> Attention:
-        """The line about them, which leads to the receipt of the only one, or to the list."""
-        url = reverse("consumers:receipt", args=[self.only]) if self.only else list_url
-        text %= {"number": self.count}
-        if self.overdue:
-            text = gettext("%(text)s (%(number)s overdue)") % {"text": text, "number": self.overdue}
-        return Attention(text, advice, url)
-
-
 def attention_lines(
-    *, unknown: Pending, contradicted: Pending, doubtful: Pending, may_resolve: bool
+    found: Iterable[Pending], *, may_resolve: bool, opens_single: bool = False
 ) -> tuple[Attention, ...]:
-    """The lines about submissions that need attention."""
-    lines = []
-    if unknown.count:
-        text = ngettext(
+    """The lines about submissions that need attention, for the start page and the list.
+
+    ``opens_single``: a line about one submission leads to its receipt, not to the list of one.
+    """
+    return tuple(
+        Attention(
+            shape="unknown" if one.kind == "unknown" else "warning",
+            text=_attention_text(one),
+            advice=_advice(one.kind, may_resolve=may_resolve),
+            url=reverse("consumers:receipt", args=[one.only])
+            if opens_single and one.only
+            else _list_url(_ATTENTION_FILTERS[one.kind]),
+        )
+        for one in found
+    )
+
+
+_ATTENTION_FILTERS: Final = {
+    "unknown": {"outcome": Outcome.UNKNOWN.value, "period": "all"},
+    "contradicted": {"attention": "contradicted"},
+    "doubtful": {"attention": "doubtful"},
+}
+
+
+def _attention_text(pending: Pending) -> str:
+    texts = {
+        "unknown": ngettext(
             "%(number)s submission of unknown outcome",
             "%(number)s submissions of unknown outcome",
-            unknown.count,
-        )
-        advice = (
-            gettext("Check the order in Sitecore CDP and resolve each of them.")
-            if may_resolve
-            else gettext("Do not enter these again. A supervisor resolves them.")
-        )
-        url = _list_url({"outcome": Outcome.UNKNOWN.value, "period": "all"})
-        lines.append(unknown.line(text, advice, url))
-    if contradicted.count:
-        text = gettext("Answers that arrived after the resolution: %(number)s")
-        advice = gettext("Sitecore CDP's answer contradicts how these were resolved.")
-        lines.append(contradicted.line(text, advice, _list_url({"attention": "contradicted"})))
-    if doubtful.count:
-        text = gettext("Created, to be checked: %(number)s")
-        advice = (
+            pending.count,
+        ),
+        "contradicted": gettext("%(number)s contradicted by a late answer"),
+        "doubtful": gettext("%(number)s created, to be checked"),
+    }
+    text = texts[pending.kind] % {"number": pending.count}
+    if pending.overdue:
+        text = gettext("%(text)s (%(number)s overdue)") % {"text": text, "number": pending.overdue}
+    return text
+
+
+def _advice(kind: str, *, may_resolve: bool) -> str:
+    if kind == "contradicted":
+        return gettext("Sitecore CDP's answer contradicts how these were resolved.")
+    if kind == "doubtful":
+        return (
             gettext("Sitecore CDP's answers do not fit. Check each order in Sitecore CDP.")
             if may_resolve
             else gettext("Sitecore CDP's answers do not fit. A supervisor checks them.")
         )
-        lines.append(doubtful.line(text, advice, _list_url({"attention": "doubtful"})))
-    return tuple(lines)
+    return (
+        gettext("Check the order in Sitecore CDP and resolve each of them.")
+        if may_resolve
+        else gettext("Do not enter these again. A supervisor resolves them.")
+    )
 
 
 @dataclass(frozen=True, slots=True)

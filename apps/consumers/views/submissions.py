@@ -9,7 +9,6 @@ from http import HTTPStatus
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
@@ -26,7 +25,6 @@ from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS, VIEW_VENDOR_RECORDS
 from apps.consumers.presenters import receipts, resolutions
 from apps.consumers.presenters.lists import (
-    Pending,
     RecentOrder,
     StartPage,
     attention_lines,
@@ -82,27 +80,14 @@ def _start_page(viewer: Viewer) -> StartPage:
     outcomes = selectors.own_outcomes_since(viewer.person_id, midnight(today))
     return StartPage(
         recent_orders=recent_orders_of(viewer),
-        attention=attention_lines(  # counting is fast: partial indexes contain the few
-            unknown=_pending(selectors.unknown_submissions(viewer)),
-            contradicted=_pending(selectors.contradicted_submissions(viewer)),
-            doubtful=_pending(selectors.doubtful_submissions(viewer)),
+        attention=attention_lines(
+            selectors.pending(viewer, overdue_before=taking.overdue_before()),
             may_resolve=viewer.may_resolve,
+            opens_single=True,
         ),
         today=own_figures(outcomes, today, viewer),
         latest=latest,
         columns=list_columns(),
-    )
-
-
-def _pending(submissions: QuerySet[Submission]) -> Pending:
-    count = submissions.count()
-    only = submissions.values_list("public_id", flat=True).first() if count == 1 else None
-    return Pending(
-        count,
-        only,
-        overdue=submissions.filter(outcome=Outcome.UNKNOWN, submitted_at__lt=taking.overdue_before()).count()
-        if count
-        else 0,
     )
 
 

@@ -32,8 +32,9 @@ from apps.history.figures.results import (
     Reason,
     Unit,
 )
-from apps.history.selection import Selection
+from apps.history.selection import Period, Selection
 
+WEEK = dt.timedelta(days=7)
 MAX_BARS = 62  # two months of days
 FAILURES = (Outcome.REJECTED, Outcome.NOT_SENT)
 # Times to answer are counted in steps of two significant digits: (upper bound, step), in milliseconds.
@@ -46,13 +47,18 @@ _STEP = Case(
 )
 
 
-def figures_of(selection: Selection, *, now: dt.datetime) -> Figures:
-    """The figures of the selection at ``now``. Days are those of the active time zone."""
+def figures_of(selection: Selection, *, now: dt.datetime, period: Period | None = None) -> Figures:
+    """The figures of the selection at ``now``. Days are those of the active time zone.
+
+    ``period``: the relative period of the selection, which decides what it is compared with.
+    """
     chosen = selection.submissions().order_by()
     today = _day(now)
     span = _days_shown(selection, chosen, now)
     if span is None:
-        return Figures(open=_open_outcomes(selection, chosen, today), before=_before(selection, today))
+        return Figures(
+            open=_open_outcomes(selection, chosen, today), before=_before(selection, today, period)
+        )
     unit, firsts = _unit_and_first_days(*span)
     people, answers = _people_and_answers(chosen)
     return Figures(
@@ -62,18 +68,18 @@ def figures_of(selection: Selection, *, now: dt.datetime) -> Figures:
         reasons=_failure_reasons(chosen),
         answers=answers,
         open=_open_outcomes(selection, chosen, today),
-        before=_before(selection, today),
+        before=_before(selection, today, period),
         today=today,
     )
 
 
-def _before(selection: Selection, today: dt.date) -> Compared | None:
+def _before(selection: Selection, today: dt.date, period: Period | None) -> Compared | None:
     """The headline of the period before; None without a first day, or with one in the future."""
     since, until = selection.asked.since, selection.asked.until
     if since is None or _day(since) > today:
         return None
     last = min(_day(until - dt.timedelta(microseconds=1)), today) if until else today
-    how, first, last = period_before(_day(since), last, today)
+    how, first, last = period_before(_day(since), last, today, period)
     asked = replace(selection.asked, since=midnight(first), until=midnight(last + dt.timedelta(days=1)))
     rows = replace(selection, asked=asked).submissions().order_by()
     counts = rows.annotate(step=_STEP).values("outcome", "step").annotate(number=Count("*"))
@@ -94,12 +100,18 @@ def _before(selection: Selection, today: dt.date) -> Compared | None:
     return Compared(how, first, last, headline)
 
 
-def period_before(first: dt.date, last: dt.date, today: dt.date) -> tuple[Before, dt.date, dt.date]:
+def period_before(
+    first: dt.date, last: dt.date, today: dt.date, period: Period | None = None
+) -> tuple[Before, dt.date, dt.date]:
     """The period that the days from ``first`` to ``last`` are compared with.
 
     Whole months are compared with as many months before, the month until today with the same days of the
-    month before, and other days with as many days directly before.
+    month before, the week until today with the same weekdays of the week before, and other days with as many
+    days directly before. ``period`` tells a week from a month, and from today, that begin on the same day.
     """
+    is_week = last == today and first.weekday() == 0 and 0 < (last - first).days < 7 and first.day != 1
+    if period is Period.THIS_WEEK or (period is None and is_week):
+        return Before.WEEKDAYS, first - WEEK, last - WEEK
     ends = first - dt.timedelta(days=1)
     if first.day == 1:
         months = (last.year - first.year) * 12 + last.month - first.month

@@ -118,6 +118,7 @@ class Before(Enum):
     LENGTH = "length"  # as many days, directly before
     MONTHS = "months"  # whole months, and as many months before
     SAME_DAYS = "same_days"  # the month until today, and the same days of the month before
+    WEEKDAYS = "weekdays"  # the week until today, and the same weekdays of the week before
 
 
 @dataclass(frozen=True, slots=True)

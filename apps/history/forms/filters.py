@@ -178,6 +178,11 @@ class SubmissionFilterForm(PortalForm):
         return {name: values.getlist(name) for name in names}
 
     @property
+    def chosen_period(self) -> Period | None:
+        """The relative period that was chosen; None without one. Call it on a valid form."""
+        return Period(self.cleaned_data["period"]) if self.cleaned_data["period"] else None
+
+    @property
     def chosen_sort(self) -> Sort:
         """The order of the list. Call it on a valid form."""
         return Sort(self.cleaned_data["sort"])

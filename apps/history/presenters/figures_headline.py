@@ -141,6 +141,13 @@ def _compared_text(before: Compared | None) -> str:
         return gettext("Compared with %(days)s, as many months before.") % days
     if before.how is Before.SAME_DAYS:
         return gettext("Compared with %(days)s, the same days of the month before.") % days
+    if before.how is Before.WEEKDAYS:
+        text = ngettext(
+            "Compared with %(days)s, the same weekday of the week before.",
+            "Compared with %(days)s, the same weekdays of the week before.",
+            number,
+        )
+        return text % days
     return (
         ngettext(
             "Compared with %(days)s, the day before.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from django import forms
@@ -33,6 +33,15 @@ class Filters(Protocol):
 
     def asked(self) -> SubmissionFilter:
         """The filters as a value."""
+
+
+def filtered_url(path: str, values: Mapping[str, Any], **changed: str | Sequence[str]) -> str:
+    """As :func:`with_query`, but without any filter it names the period that applies without one.
+
+    Without parameters the list opens the reader's default view instead.
+    """
+    address = with_query(path, values, **changed)
+    return with_query(path, {}, period=Period.LAST_DAYS.value) if address == path else address
 
 
 def chips(path: str, values: Mapping[str, Any], form: Filters) -> list[Chip]:
@@ -76,14 +85,16 @@ def _kinds(search: Search) -> str:
 def _chips(path: str, values: Mapping[str, Any], form: Filters) -> Iterator[Chip]:
     given = form.cleaned_data
     if form.has_default_period:
-        yield Chip(gettext("Last 30 days"), "", with_query(path, values, period=Period.ALL.value))
+        yield Chip(gettext("Last 30 days"), "", filtered_url(path, values, period=Period.ALL.value))
     elif given["period"] not in ("", Period.ALL):
         # Without a period the last 30 days would apply.
-        yield Chip(str(Period(given["period"]).label), "", with_query(path, values, period=Period.ALL.value))
+        yield Chip(
+            str(Period(given["period"]).label), "", filtered_url(path, values, period=Period.ALL.value)
+        )
     people = dict(getattr(form.fields.get("person"), "choices", []))
     for outcome in given["outcome"]:
         others = [one for one in given["outcome"] if one != outcome]
-        without = with_query(path, values, outcome=others)
+        without = filtered_url(path, values, outcome=others)
         yield Chip(str(form.fields["outcome"].label), str(Outcome(outcome).label), without)
     formats: dict[str, Callable[[Any], object]] = {
         "since": lambda day: date_format(day, DAY),
@@ -97,16 +108,16 @@ def _chips(path: str, values: Mapping[str, Any], form: Filters) -> Iterator[Chip
     for name, format_value in formats.items():
         if value := given.get(name):
             label = str(form.fields[name].label)
-            yield Chip(label, str(format_value(value)), with_query(path, values, **{name: ""}))
+            yield Chip(label, str(format_value(value)), filtered_url(path, values, **{name: ""}))
     if given["reason"]:
         reason = labels.error_text(given["reason"])
-        yield Chip(gettext("Reason"), reason, with_query(path, values, reason=""))
+        yield Chip(gettext("Reason"), reason, filtered_url(path, values, reason=""))
     if any(given[name] is not None for name in LATENCY):
-        without = with_query(path, values, **dict.fromkeys(LATENCY, ""))
+        without = filtered_url(path, values, **dict.fromkeys(LATENCY, ""))
         yield Chip(gettext("Time to answer"), _between(*(given[name] for name in LATENCY)), without)
     if given["search"]:
         yield Chip(
-            _kinds(given["search"]), gettext("matches your search"), with_query(path, values, search="")
+            _kinds(given["search"]), gettext("matches your search"), filtered_url(path, values, search="")
         )
 
 

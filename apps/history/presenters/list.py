@@ -1,4 +1,4 @@
-"""Page data of the list: what needs attention, sortable columns, and links to saved views."""
+"""Page data of the list: sortable columns, and links to saved views."""
 
 from __future__ import annotations
 
@@ -6,27 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
-from django.urls import reverse
-from django.utils.translation import gettext, ngettext
-
 from apps.accounts.roles import LABELS
-from apps.consumers.models import Outcome
 from apps.consumers.presenters.lists import ListColumn, list_columns
 from apps.core.web.filters import with_query
 from apps.history.models import SavedView
-from apps.history.selection import Attention, Period, Sort
+from apps.history.presenters.filters import filtered_url
+from apps.history.selection import Sort
 
 # For each sortable column: the order of the first press, and that of the second.
 _ORDERS: Final = {"time": (Sort.NEWEST, Sort.OLDEST), "duration": (Sort.SLOWEST, Sort.FASTEST)}
-
-
-@dataclass(frozen=True, slots=True)
-class AttentionLine:
-    """A number of submissions that need a decision. ``shape``: the name of its icon."""
-
-    shape: str
-    text: str
-    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +42,6 @@ def view_url(view: SavedView, path: str) -> str:
     return with_query(path, view.query, view=str(view.public_id))
 
 
-def attention_line(kind: str, count: int, overdue: int = 0) -> AttentionLine:
-    """The line of one kind: ``unknown``, or a value of ``Attention``.
-
-    ``overdue``: how many of the unknown ones have been so for too long.
-    """
-    words = {"count": count}
-    path = reverse("history:submissions")
-    if kind == "unknown":
-        text = ngettext("%(count)s of unknown outcome", "%(count)s of unknown outcome", count) % words
-        if overdue:
-            text = gettext("%(text)s (%(number)s overdue)") % {"text": text, "number": overdue}
-        return AttentionLine(
-            "unknown", text, with_query(path, {}, outcome=Outcome.UNKNOWN, period=Period.ALL.value)
-        )
-    texts = {
-        Attention.CONTRADICTED: gettext("%(count)s contradicted by a late answer"),
-        Attention.DOUBTFUL: gettext("%(count)s created, to be checked"),
-    }
-    return AttentionLine("warning", texts[Attention(kind)] % words, with_query(path, {}, attention=kind))
-
-
 def sortable_columns(
     keys: Iterable[str], sort: Sort, path: str, values: Mapping[str, Any]
 ) -> tuple[ListColumn, ...]:
@@ -88,6 +55,6 @@ def sortable_columns(
 def _sortable(column: ListColumn, sort: Sort, path: str, values: Mapping[str, Any]) -> ListColumn:
     first, second = _ORDERS[column.key]
     is_sorted = sort in (first, second)
-    url = with_query(path, values, sort=(second if sort is first else first).value)
+    url = filtered_url(path, values, sort=(second if sort is first else first).value)
     state = ("ascending" if sort.is_ascending else "descending") if is_sorted else ""
     return replace(column, url=url, sorted=state)

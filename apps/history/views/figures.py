@@ -32,7 +32,7 @@ from apps.history.presenters.figure_files.excel import excel_file
 from apps.history.presenters.figure_files.tables import tables
 from apps.history.presenters.figures_headline import headline_page, incomplete_text
 from apps.history.presenters.figures_people import SORT, people_table
-from apps.history.presenters.filters import chips
+from apps.history.presenters.filters import chips, filtered_url
 from apps.history.recording import record_figures_exported, record_figures_viewed
 from apps.history.selection import Selection
 from apps.history.views.selected import filter_form, selection_of, tidy_address
@@ -56,7 +56,7 @@ def figures(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "history/figures.html", {"form": form, "errors": form_errors(form)})
     selection = selection_of(form, request.user)
-    found = figures_of(selection, now=clock.now())
+    found = figures_of(selection, now=clock.now(), period=form.chosen_period)
     record_figures_viewed(selection, count=found.total, actor=actor_of(request))
     sort = single_value(request.GET, SORT)
     context = {
@@ -79,7 +79,7 @@ def file(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return HttpResponseSeeOther(with_query(reverse("history:figures"), form.query()))
     selection, now = selection_of(form, request.user), clock.now()
-    found = figures_of(selection, now=now)
+    found = figures_of(selection, now=now, period=form.chosen_period)
     if file_format == SVG and not found.bars:
         raise Http404
     record_figures_exported(selection, count=found.total, file_format=file_format, actor=actor_of(request))
@@ -115,7 +115,7 @@ def _facts(form: SubmissionFilterForm, selection: Selection) -> list[tuple[str, 
 def _figures_context(
     path: str, query: dict[str, Any], selection: Selection, found: Figures, sort: str
 ) -> dict[str, Any]:
-    address = partial(with_query, reverse("history:submissions"), query)
+    address = partial(filtered_url, reverse("history:submissions"), query)
     file_url = partial(with_query, reverse("history:figures_file"), query)
     people = people_table(found.people, selection.asked, address, partial(with_query, path, query), sort=sort)
     return {

@@ -6,7 +6,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
@@ -16,7 +16,8 @@ from apps.audit import person_limits
 from apps.consumers import recording, searches, selectors
 from apps.consumers.models import Outcome
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
-from apps.consumers.presenters.lists import lines
+from apps.consumers.presenters.lists import Attention as AttentionLine
+from apps.consumers.presenters.lists import attention_lines, lines
 from apps.consumers.reconciliation import taking
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import form_errors
@@ -29,10 +30,10 @@ from apps.history import saved
 from apps.history.forms.filters import SearchForm, SubmissionFilterForm
 from apps.history.models import SavedView
 from apps.history.preferences import shown_columns
-from apps.history.presenters.filters import chips
-from apps.history.presenters.list import AttentionLine, ViewLink, attention_line, sortable_columns, view_url
+from apps.history.presenters.filters import chips, filtered_url
+from apps.history.presenters.list import ViewLink, sortable_columns, view_url
 from apps.history.selection import MAX_COUNTED, Attention, Period, Sort, SubmissionFilter
-from apps.history.views.selected import filter_form, reader_of, selection_of, tidy_address
+from apps.history.views.selected import filter_form, opened_view, reader_of, selection_of, tidy_address
 
 PAGE_SIZE = 50
 
@@ -65,7 +66,7 @@ def submissions(request: HttpRequest) -> HttpResponse:
     is_valid = form.is_valid()
     sort = form.chosen_sort if is_valid else Sort.NEWEST
     position = keyset.read_position(request.GET, sort.by)
-    view = _opened(form, person) if is_valid else None
+    view = opened_view(form, person) if is_valid else None
     context: dict[str, Any] = {
         "form": form,
         "search": search,
@@ -96,17 +97,6 @@ def _default_address(request: HttpRequest, views: list[SavedView], person: User)
     return view_url(default, request.path) if default else ""
 
 
-def _opened(form: SubmissionFilterForm, person: User) -> SavedView | None:
-    """The saved view that the address names. Raises ``Http404`` if the reader has no such view."""
-    named = form.cleaned_data["view"]
-    if named is None:
-        return None
-    view = saved.find_usable(named, person) or saved.find_changeable(named, person)
-    if view is None:
-        raise Http404
-    return view
-
-
 def _list_context(
     request: HttpRequest, form: SubmissionFilterForm, position: keyset.Position | None, view: SavedView | None
 ) -> dict[str, Any]:
@@ -123,6 +113,7 @@ def _list_context(
     onwards, back = (page.newer, page.older) if selection.sort.is_ascending else (page.older, page.newer)
     shown = shown_columns(selection.viewer, view.columns if view else ())
     changed = view is not None and form.stored_query() != view.query
+    change_url = _change_url(request, view, values)
     return {
         "lines": lines(page.rows),
         "columns": sortable_columns(shown, selection.sort, path, values),
@@ -132,18 +123,25 @@ def _list_context(
         "sort": selection.sort,
         "new_url": reverse("consumers:new") if request.user.has_perm(CREATE_ORDER_CONSUMER) else "",
         "has_none": not page.rows and not selection.visible().exists(),
-        "narrowed": not form.has_default_period or replace(selection.asked, since=None) != SubmissionFilter(),
+        "narrowed": not _is_last_days(form) or replace(selection.asked, since=None) != SubmissionFilter(),
         "is_behind_all": position is not None and not page.rows,
-        "first_url": with_query(path, values),
+        "first_url": filtered_url(path, values),
         "back_url": page_url(path, values, back),
         "onwards_url": page_url(path, values, onwards),
         "export_url": with_query(reverse("history:export"), values, view=""),
         "figures_url": with_query(reverse("history:figures"), values, view=""),
-        "columns_url": with_query(reverse("history:columns"), values),
+        # An opened view has columns of its own.
+        "columns_url": with_query(reverse("history:columns"), values) if view is None or change_url else "",
         "save_url": with_query(reverse("history:new_view"), values),
-        "change_url": _change_url(request, view, values),
+        "change_url": change_url,
         "view_changed": changed,
     }
+
+
+def _is_last_days(form: SubmissionFilterForm) -> bool:
+    """Whether the period is the last :data:`PERIOD_DAYS` days, by its name or as none was chosen."""
+    named = form.chosen_period is Period.LAST_DAYS and form.cleaned_data["since"] is None
+    return form.has_default_period or named
 
 
 def _change_url(request: HttpRequest, view: SavedView | None, values: dict[str, Any]) -> str:
@@ -153,22 +151,13 @@ def _change_url(request: HttpRequest, view: SavedView | None, values: dict[str, 
     return with_query(reverse("history:view", args=[view.public_id]), values)
 
 
-def _attention(form: SubmissionFilterForm, viewer: Viewer) -> list[AttentionLine]:
-    """What needs a decision, with its number; filters do not apply. Indexes of few rows are counted."""
-    selected = {
-        "unknown": selectors.unknown_submissions,
-        Attention.CONTRADICTED: selectors.contradicted_submissions,
-        Attention.DOUBTFUL: selectors.doubtful_submissions,
-    }
-    if form.cleaned_data["outcome"] == [Outcome.UNKNOWN] or form.cleaned_data["attention"]:
-        selected.pop(form.cleaned_data["attention"] or "unknown")  # the list itself shows them
-    counts = {name: select(viewer).order_by().count() for name, select in selected.items()}
-    overdue = selectors.unknown_submissions(viewer).filter(submitted_at__lt=taking.overdue_before())
-    return [
-        attention_line(name, count, overdue.order_by().count() if name == "unknown" else 0)
-        for name, count in counts.items()
-        if count
-    ]
+def _attention(form: SubmissionFilterForm, viewer: Viewer) -> tuple[AttentionLine, ...]:
+    """What needs a decision, with its number; filters do not apply."""
+    exactly = {SubmissionFilter(outcomes=(Outcome.UNKNOWN,)): "unknown"}
+    exactly |= {SubmissionFilter(attention=kind.value): kind.value for kind in Attention}
+    shown = exactly.get(form.asked())  # the list itself shows exactly these
+    found = selectors.pending(viewer, overdue_before=taking.overdue_before())
+    return attention_lines((one for one in found if one.kind != shown), may_resolve=viewer.may_resolve)
 
 
 def _searched_url(request: HttpRequest, token: str = "") -> str:

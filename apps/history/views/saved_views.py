@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
@@ -17,7 +18,6 @@ from apps.accounts.roles import LABELS
 from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import form_errors
-from apps.core.web.filters import with_query
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
@@ -28,14 +28,15 @@ from apps.history.forms.saved_views import ListColumnsForm, SavedViewForm, colum
 from apps.history.models import SavedView
 from apps.history.permissions import SHARE_VIEWS
 from apps.history.preferences import choose_columns, offered_columns, shown_columns
-from apps.history.presenters.filters import chips
+from apps.history.presenters.filters import chips, filtered_url
 from apps.history.presenters.list import ViewLink, role_label, view_url
 from apps.history.presenters.watched import WatchedView, watched_view
 from apps.history.selection import Selection
-from apps.history.views.selected import filter_form, reader_of
+from apps.history.views.selected import filter_form, opened_view, reader_of
 
 MAX_WATCHED = 10
 """Maximum number of views that the start page counts."""
+_PERSON_NOT_FOR_ROLE = _("People with this role see only their own submissions: remove the filter by person")
 
 
 @requires(VIEW_OWN_SUBMISSIONS, VIEW_ALL_SUBMISSIONS)
@@ -104,27 +105,43 @@ def view(request: HttpRequest, view_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def delete_view(request: HttpRequest, view_id: uuid.UUID) -> HttpResponse:
     """Delete a view and show the others."""
-    saved.delete_view(_changeable(request, view_id), actor=actor_of(request))
+    with _gone_is_not_found():
+        saved.delete_view(_changeable(request, view_id), actor=actor_of(request))
     return HttpResponseSeeOther(reverse("history:views"))
 
 
 @requires(VIEW_OWN_SUBMISSIONS, VIEW_ALL_SUBMISSIONS)
 @require_http_methods(["GET", "POST"])
 def columns(request: HttpRequest) -> HttpResponse:
-    """Choose and order the columns of the list."""
+    """Choose and order the columns of the list, or those of the view that the address names."""
     viewer, person = Viewer.of(request.user), reader_of(request)
     offered = offered_columns(viewer)
-    list_url = with_query(reverse("history:submissions"), filter_form(request).query())
+    filters, list_url = _filters(request)
+    if not filters.is_valid():
+        return HttpResponseSeeOther(list_url)
+    named = filters.cleaned_data["view"]
+    found = _changeable(request, named) if named else None
     if request.method == "GET":
-        form = ListColumnsForm(offered=offered, values=column_values(shown_columns(viewer), offered))
+        shown = shown_columns(viewer, found.columns if found else ())
+        form = ListColumnsForm(offered=offered, values=column_values(shown, offered))
     elif (rearranged := moved(request.POST, [offered])) is not None:
         form = ListColumnsForm(offered=offered, values=rearranged)
     else:
         form = ListColumnsForm(request.POST, offered=offered)
     if form.is_valid():
-        choose_columns(person.pk, form.chosen())
+        if found is None:
+            choose_columns(person.pk, form.chosen())
+        else:
+            with _gone_is_not_found():
+                saved.change_columns(found, form.chosen(), actor=actor_of(request))
         return HttpResponseSeeOther(list_url)
-    context = {"form": form, "errors": form_errors(form), "list_url": list_url}
+    context = {
+        "form": form,
+        "errors": form_errors(form),
+        "list_url": list_url,
+        "view": found,
+        "audience": role_label(found.role) if found else "",
+    }
     return render(request, "history/columns.html", context)
 
 
@@ -144,7 +161,7 @@ def watched(person: User) -> list[WatchedView]:
 def _filters(request: HttpRequest) -> tuple[SubmissionFilterForm, str]:
     """The filters of the address, and the list with them."""
     filters = filter_form(request)
-    return filters, with_query(reverse("history:submissions"), filters.query())
+    return filters, filtered_url(reverse("history:submissions"), filters.query())
 
 
 def _as_query(stored: Mapping[str, Sequence[str]]) -> QueryDict:
@@ -162,6 +179,15 @@ def _changeable(request: HttpRequest, view_id: uuid.UUID) -> SavedView:
     return found
 
 
+@contextmanager
+def _gone_is_not_found() -> Iterator[None]:
+    """Raises ``Http404`` for a view that was deleted meanwhile, as for an unknown one."""
+    try:
+        yield
+    except saved.ViewGone:
+        raise Http404 from None
+
+
 def _choice(
     request: HttpRequest, filters: SubmissionFilterForm, form: SavedViewForm, columns: Sequence[str]
 ) -> saved.ViewChoice:
@@ -175,14 +201,19 @@ def _choice(
 
 
 def _saved(request: HttpRequest, filters: SubmissionFilterForm, form: SavedViewForm) -> SavedView | None:
-    """The new view; None if it was refused, with the error in the form."""
+    """The new view; None if it was refused, with the error in the form.
+
+    It has the columns of the list from which it is saved: those of the opened view, if there is one.
+    """
     role = form.cleaned_data.get("audience", "")
+    opened = opened_view(filters, reader_of(request))
+    choice = _choice(request, filters, form, opened.columns if opened else ())
     try:
-        return saved.save_view(_choice(request, filters, form, ()), role=role, actor=actor_of(request))
-    except saved.NameTaken:
-        form.add_error("name", _("There is a view of this name. Enter another name"))
+        return saved.save_view(choice, role=role, actor=actor_of(request))
     except saved.TooMany:
         form.add_error(None, _("There are 20 views already. Delete one of them first"))
+    except saved.Refused as refusal:
+        _add_error(form, refusal)
     return None
 
 
@@ -191,11 +222,23 @@ def _changed(
 ) -> bool:
     """Whether the view was changed. If not, the error is in the form."""
     try:
-        saved.change_view(found, _choice(request, filters, form, found.columns), actor=actor_of(request))
-    except saved.NameTaken:
-        form.add_error("name", _("There is a view of this name. Enter another name"))
+        with _gone_is_not_found():
+            saved.change_view(found, _choice(request, filters, form, found.columns), actor=actor_of(request))
+    except saved.Refused as refusal:
+        _add_error(form, refusal)
         return False
     return True
+
+
+def _add_error(form: SavedViewForm, refusal: saved.Refused) -> None:
+    """Say at the field why the view was not stored."""
+    if isinstance(refusal, saved.NameTaken):
+        form.add_error("name", _("There is a view of this name. Enter another name"))
+    elif isinstance(refusal, saved.PersonNotForRole):
+        # A view that is changed keeps its role, which the form then does not have.
+        form.add_error("audience" if "audience" in form.fields else None, _PERSON_NOT_FOR_ROLE)
+    else:
+        form.add_error(None, _("Another view was saved at the same moment. Save this one again"))
 
 
 def _form_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:

@@ -21,7 +21,7 @@ from apps.consumers.viewer import UNRESTRICTED, Viewer
 from apps.core.web.filters import midnight
 from apps.history.figures import MAX_BARS, MAX_DURATION, Age, Before, Figures, Unit, figures_of
 from apps.history.figures.counting import period_before
-from apps.history.selection import Selection, SubmissionFilter
+from apps.history.selection import Period, Selection, SubmissionFilter
 from tests.support.history_rows import bare, stored
 from tests.support.people import make_person
 
@@ -265,6 +265,24 @@ def test_period_before(first: D, last: D, how: Before, before: tuple[D, D]) -> N
 def test_month_of_today_is_compared_with_no_more_days_than_the_month_before_has() -> None:
     today = D(2026, 3, 30)
     assert period_before(D(2026, 3, 1), today, today) == (Before.SAME_DAYS, D(2026, 2, 1), D(2026, 2, 28))
+
+
+@pytest.mark.parametrize(
+    ("first", "today", "period", "how", "before"),
+    [
+        (D(2026, 11, 23), D(2026, 11, 23), Period.THIS_WEEK, Before.WEEKDAYS, D(2026, 11, 16)),
+        (D(2026, 11, 23), D(2026, 11, 25), Period.THIS_WEEK, Before.WEEKDAYS, D(2026, 11, 16)),
+        (D(2026, 11, 23), D(2026, 11, 25), None, Before.WEEKDAYS, D(2026, 11, 16)),
+        (D(2026, 6, 1), D(2026, 6, 3), Period.THIS_WEEK, Before.WEEKDAYS, D(2026, 5, 25)),
+        (D(2026, 6, 1), D(2026, 6, 3), Period.THIS_MONTH, Before.SAME_DAYS, D(2026, 5, 1)),
+        (D(2026, 6, 1), D(2026, 6, 3), None, Before.SAME_DAYS, D(2026, 5, 1)),
+        (D(2026, 11, 23), D(2026, 11, 23), Period.TODAY, Before.LENGTH, D(2026, 11, 22)),
+    ],
+)
+def test_week_until_today_is_compared_with_the_same_weekdays(
+    first: D, today: D, period: Period | None, how: Before, before: D
+) -> None:
+    assert period_before(first, today, today, period) == (how, before, before + (today - first))
 
 
 def test_headline_of_the_period_before_has_its_rows_only(people: list[User]) -> None:
