@@ -28,6 +28,7 @@ from tests.support.people import TESTS, events, make_person
 pytestmark = pytest.mark.django_db
 
 LIST = reverse("history:past_exports")
+OUTCOMES = (Outcome.CREATED, Outcome.REJECTED)
 NOTE = "Marker of the note about Ida"
 
 
@@ -176,8 +177,9 @@ def again_link(page: Any) -> str:
 def test_export_again_has_the_same_choices_and_both_numbers_of_rows(
     as_supervisor: Client, supervisor: User, olga: User
 ) -> None:
+    query = "outcome=created&outcome=rejected&period=all"
     choice = Choice("jsonl", ("order_ref", "outcome"), "Asia/Tokyo", ";", byte_order_mark=False)
-    export = prepared(olga, choice, query="outcome=created&period=all", outcome="created")
+    export = prepared(olga, choice, query=query, outcomes=OUTCOMES)
     Export.objects.filter(pk=export.pk).update(
         state=State.FINISHED,
         started_at=export.created_at,
@@ -185,8 +187,8 @@ def test_export_again_has_the_same_choices_and_both_numbers_of_rows(
         sha256="0" * 64,
         rows=1,
     )
-    for number in range(4):
-        store(supervisor, Outcome.CREATED, clean(last_name=f"N{number}"))
+    for number, outcome in enumerate([*OUTCOMES, *OUTCOMES, Outcome.NOT_SENT]):
+        store(supervisor, outcome, clean(last_name=f"N{number}"))
     page = as_supervisor.get(again_link(as_supervisor.get(page_of(export))))
     html = page.content.decode()
     assert "The earlier export had 1 row" in text(page)
@@ -221,7 +223,7 @@ def searched(olga: User) -> Export:
     client = Client()
     client.force_login(olga)
     answer = client.post(reverse("history:submissions"), {f"{SEARCH}-last_name": "Searched"})
-    query = answer["Location"].partition("?")[2]
+    query = f"{answer['Location'].partition('?')[2]}&outcome=created&outcome=rejected"
     export = finished(olga)
     asked = {"search": str(RecordedSearch.objects.get().public_id)}
     selection = {**export.selection, "query": query, "asked": asked}
@@ -234,6 +236,7 @@ def test_search_of_another_person_is_recorded_as_ones_own(
     as_supervisor: Client, supervisor: User, olga: User
 ) -> None:
     store(supervisor, Outcome.CREATED, clean(last_name="Searched"))
+    store(supervisor, Outcome.REJECTED, clean(last_name="Searched"))
     store(supervisor, Outcome.CREATED, clean(last_name="Other"))
     export = searched(olga)
     page = as_supervisor.get(page_of(export))
@@ -244,7 +247,7 @@ def test_search_of_another_person_is_recorded_as_ones_own(
     answer = as_supervisor.post(address)
     assert answer.status_code == 303
     form = as_supervisor.get(answer["Location"])
-    assert "The file will have 1 row" in text(form)
+    assert "The file will have 2 rows" in text(form)
     assert "Searched" not in form.content.decode()
     newest = RecordedSearch.objects.latest("pk")
     assert (newest.person_id, RecordedSearch.objects.count()) == (supervisor.pk, 2)

@@ -86,7 +86,7 @@ def export_page(export: Export, *, reader: str, may_export: bool, shows_note: bo
 
     ``shows_note``: whether that person may read the note, which may contain data of a consumer.
     """
-    query = QueryDict(export.selection["query"]).dict()
+    query = filters_of(export)
     is_own = str(export.person_id) == reader
     note = export.note or _note_problem(export)
     return ExportPage(
@@ -107,6 +107,11 @@ def export_page(export: Export, *, reader: str, may_export: bool, shows_note: bo
         again_url=again_url(export, query, by=reader) if may_export else "",
         again_by_post=not is_own and "search" in export.selection["asked"],
     )
+
+
+def filters_of(export: Export) -> dict[str, list[str]]:
+    """The parameters of the list's address when the export was prepared, each with all its values."""
+    return dict(QueryDict(export.selection["query"]).lists())
 
 
 def again_url(export: Export, query: Mapping[str, Any], *, by: str) -> str:

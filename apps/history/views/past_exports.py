@@ -6,7 +6,7 @@ import uuid
 from http import HTTPStatus
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -23,7 +23,7 @@ from apps.history import recording
 from apps.history.exports import past
 from apps.history.forms.past_exports import PastExportsForm
 from apps.history.permissions import VIEW_PAST_EXPORTS
-from apps.history.presenters.export import again_url
+from apps.history.presenters.export import again_url, filters_of
 from apps.history.presenters.past_exports import export_line, past_export_chips
 from apps.history.views.export import exported_page, find_visible
 
@@ -72,5 +72,4 @@ def again(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
         token = searches.seal(searches.record_again(uuid.UUID(search), actor=actor))
     except searches.SearchNotUsable:
         return exported_page(request, found, without_search=True, status=HTTPStatus.CONFLICT)
-    query = QueryDict(found.selection["query"]).dict() | {"search": token}
-    return HttpResponseSeeOther(again_url(found, query, by=actor.id))
+    return HttpResponseSeeOther(again_url(found, {**filters_of(found), "search": token}, by=actor.id))
