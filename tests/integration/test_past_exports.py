@@ -151,6 +151,29 @@ def test_reader_without_submissions_sees_no_note_and_cannot_export(with_note: Ex
     assert client.get(reverse("history:export"), {"again": str(with_note.public_id)}).status_code == 403
 
 
+def test_unreadable_note_is_not_recorded_as_shown(as_supervisor: Client, with_note: Export) -> None:
+    Export.objects.filter(pk=with_note.pk).update(encrypted_note=b"damaged")
+    assert "Note" in text(as_supervisor.get(page_of(with_note)))
+    assert [event.details["note"] for event in events("export.viewed")] == ["no"]
+
+
+@pytest.mark.parametrize("role", ["supervisor", "auditor", "administrator"])
+def test_page_of_another_persons_running_export_asks_for_nothing_that_is_refused(
+    role: str, olga: User
+) -> None:
+    running = stored(olga, State.RUNNING)
+    client = Client()
+    client.force_login(make_person("rita", role))
+    html = client.get(page_of(running)).content.decode()
+    assert "The export is running" in html
+    assert "data-progress=" not in html
+    assert "data-progress-stopped" not in html
+    assert html.count(f'href="{page_of(running)}"') == 1
+    client.force_login(olga)
+    own = client.get(page_of(running)).content.decode()
+    assert f'data-progress="{reverse("history:export_progress", args=[running.public_id])}"' in own
+
+
 def test_staff_see_no_past_exports(as_staff: Client, with_note: Export) -> None:
     assert as_staff.get(LIST).status_code == 403
     assert as_staff.get(page_of(with_note)).status_code == 403
@@ -260,6 +283,27 @@ def test_erased_search_cannot_be_exported_again(as_supervisor: Client, olga: Use
     answer = as_supervisor.post(reverse("history:export_again", args=[export.public_id]))
     assert answer.status_code == 409
     assert "the search no longer exists" in text(answer)
+    assert len(events("export.viewed")) == 1
+
+
+@pytest.mark.parametrize("status", [409, 429])
+def test_page_that_refuses_to_export_again_is_recorded_with_its_note(
+    as_supervisor: Client, olga: User, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    export = searched(olga)
+    export.set_note(NOTE)
+    Export.objects.filter(pk=export.pk).update(
+        personal=True, reason=ExportReason.COMPLAINT, encrypted_note=export.encrypted_note
+    )
+    if status == 409:
+        personal_data.erase(RecordedSearch.objects.get())
+    else:
+        monkeypatch.setattr("apps.history.views.past_exports.person_limits.allows", lambda *_: False)
+    answer = as_supervisor.post(reverse("history:export_again", args=[export.public_id]))
+    assert answer.status_code == status
+    assert NOTE in answer.content.decode()
+    [event] = events("export.viewed")
+    assert (event.details["note"], event.person) == ("yes", str(olga.pk))
 
 
 def test_export_without_search_is_not_made_again_by_post(as_supervisor: Client, olga: User) -> None:

@@ -98,12 +98,8 @@ def export(request: HttpRequest) -> HttpResponse:
 @requires(EXPORT_SUBMISSIONS, VIEW_PAST_EXPORTS)
 @require_GET
 def exported(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
-    """The page of one export: ready, running or ended. Another person's is recorded."""
-    found = find_visible(request, export_id)
-    if not _is_own(request, found):
-        with_note = bool(_page_data(request, found).note)
-        recording.record_export_viewed(found, with_note=with_note, actor=actor_of(request))
-    return exported_page(request, found)
+    """The page of one export: ready, running or ended."""
+    return exported_page(request, find_visible(request, export_id))
 
 
 @requires(EXPORT_SUBMISSIONS)
@@ -213,8 +209,12 @@ def _hang_up(request: HttpRequest) -> Callable[[], None]:
 def exported_page(
     request: HttpRequest, found: Export, *, status: HTTPStatus = HTTPStatus.OK, **context: Any
 ) -> HttpResponse:
-    """The page of an export, with the messages in ``context``."""
+    """The page of an export, with the messages in ``context``. Another person's is recorded."""
     shown = _page_data(request, found)
+    if not shown.is_own:
+        # Not the note's text on the page: it may say why the note cannot be read.
+        with_note = bool(found.note) and not shown.has_hidden_note
+        recording.record_export_viewed(found, with_note=with_note, actor=actor_of(request))
     return render(request, "history/exported.html", {"shown": shown, **context}, status=status)
 
 
