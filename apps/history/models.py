@@ -134,6 +134,11 @@ class Export(models.Model):
         return str(self.public_id)
 
     @property
+    def rows_selected(self) -> int:
+        """The number of rows of the whole file: written, or if it was not completed, counted before."""
+        return self.rows if self.state == State.FINISHED else self.rows_expected
+
+    @property
     def is_active(self) -> bool:
         """Whether it occupies a slot."""
         return self.state in ACTIVE

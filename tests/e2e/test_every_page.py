@@ -483,7 +483,7 @@ NO_PAGE = {
     "history:delete_view": "leads back to the views",
     "history:export_progress": "a part of a page",
     "history:export_cancel": "leads back to the export",
-    "history:export_again": "leads to the form of an export",
+    "history:export_again": "leads to an export or its form",
     "extend_session": "an answer to a script",
     "components": "checked in test_gallery.py",
     "consumers:phone_reading": "answers a script",

@@ -16,6 +16,7 @@ from apps.accounts import services as accounts
 from apps.accounts.models import User
 from apps.accounts.roles import PERSONAL_DATA_EXPORT
 from apps.audit.models import AuditEvent
+from apps.audit.person_limits import Act
 from apps.consumers.models import Outcome, RecordedSearch
 from apps.core import personal_data
 from apps.history.exports.services import Choice
@@ -28,6 +29,7 @@ from tests.support.people import TESTS, events, make_person
 pytestmark = pytest.mark.django_db
 
 LIST = reverse("history:past_exports")
+OUTCOMES = (Outcome.CREATED, Outcome.REJECTED)
 NOTE = "Marker of the note about Ida"
 
 
@@ -150,6 +152,29 @@ def test_reader_without_submissions_sees_no_note_and_cannot_export(with_note: Ex
     assert client.get(reverse("history:export"), {"again": str(with_note.public_id)}).status_code == 403
 
 
+def test_unreadable_note_is_not_recorded_as_shown(as_supervisor: Client, with_note: Export) -> None:
+    Export.objects.filter(pk=with_note.pk).update(encrypted_note=b"damaged")
+    assert "Note" in text(as_supervisor.get(page_of(with_note)))
+    assert [event.details["note"] for event in events("export.viewed")] == ["no"]
+
+
+@pytest.mark.parametrize("role", ["supervisor", "auditor", "administrator"])
+def test_page_of_another_persons_running_export_asks_for_nothing_that_is_refused(
+    role: str, olga: User
+) -> None:
+    running = stored(olga, State.RUNNING)
+    client = Client()
+    client.force_login(make_person("rita", role))
+    html = client.get(page_of(running)).content.decode()
+    assert "The export is running" in html
+    assert "data-progress=" not in html
+    assert "data-progress-stopped" not in html
+    assert html.count(f'href="{page_of(running)}"') == 1
+    client.force_login(olga)
+    own = client.get(page_of(running)).content.decode()
+    assert f'data-progress="{reverse("history:export_progress", args=[running.public_id])}"' in own
+
+
 def test_staff_see_no_past_exports(as_staff: Client, with_note: Export) -> None:
     assert as_staff.get(LIST).status_code == 403
     assert as_staff.get(page_of(with_note)).status_code == 403
@@ -173,11 +198,16 @@ def again_link(page: Any) -> str:
     return str(link).replace("&amp;", "&")
 
 
-def test_export_again_has_the_same_choices_and_both_numbers_of_rows(
-    as_supervisor: Client, supervisor: User, olga: User
-) -> None:
+def buttons(page: Any) -> list[str]:
+    found = re.findall("<button[^>]*>(.*?)</button>", page.content.decode(), re.DOTALL)
+    return [re.sub("<[^>]+>", "", label).strip() for label in found]
+
+
+def earlier(olga: User, sender: User) -> Export:
+    """A finished export of two outcomes with 1 row; there are 4 such submissions now, and another."""
+    query = "outcome=created&outcome=rejected&period=all"
     choice = Choice("jsonl", ("order_ref", "outcome"), "Asia/Tokyo", ";", byte_order_mark=False)
-    export = prepared(olga, choice, query="outcome=created&period=all", outcomes=("created",))
+    export = prepared(olga, choice, query=query, outcomes=OUTCOMES)
     Export.objects.filter(pk=export.pk).update(
         state=State.FINISHED,
         started_at=export.created_at,
@@ -185,8 +215,16 @@ def test_export_again_has_the_same_choices_and_both_numbers_of_rows(
         sha256="0" * 64,
         rows=1,
     )
-    for number in range(4):
-        store(supervisor, Outcome.CREATED, clean(last_name=f"N{number}"))
+    for number, outcome in enumerate([*OUTCOMES, *OUTCOMES, Outcome.NOT_SENT]):
+        store(sender, outcome, clean(last_name=f"N{number}"))
+    export.refresh_from_db()
+    return export
+
+
+def test_form_to_export_again_has_the_same_choices_and_both_numbers_of_rows(
+    as_supervisor: Client, supervisor: User, olga: User
+) -> None:
+    export = earlier(olga, supervisor)
     page = as_supervisor.get(again_link(as_supervisor.get(page_of(export))))
     html = page.content.decode()
     assert "The earlier export had 1 row" in text(page)
@@ -221,7 +259,7 @@ def searched(olga: User) -> Export:
     client = Client()
     client.force_login(olga)
     answer = client.post(reverse("history:submissions"), {f"{SEARCH}-last_name": "Searched"})
-    query = answer["Location"].partition("?")[2]
+    query = f"{answer['Location'].partition('?')[2]}&outcome=created&outcome=rejected"
     export = finished(olga)
     asked = {"search": str(RecordedSearch.objects.get().public_id)}
     selection = {**export.selection, "query": query, "asked": asked}
@@ -234,6 +272,7 @@ def test_search_of_another_person_is_recorded_as_ones_own(
     as_supervisor: Client, supervisor: User, olga: User
 ) -> None:
     store(supervisor, Outcome.CREATED, clean(last_name="Searched"))
+    store(supervisor, Outcome.REJECTED, clean(last_name="Searched"))
     store(supervisor, Outcome.CREATED, clean(last_name="Other"))
     export = searched(olga)
     page = as_supervisor.get(page_of(export))
@@ -244,7 +283,7 @@ def test_search_of_another_person_is_recorded_as_ones_own(
     answer = as_supervisor.post(address)
     assert answer.status_code == 303
     form = as_supervisor.get(answer["Location"])
-    assert "The file will have 1 row" in text(form)
+    assert "The file will have 2 rows" in text(form)
     assert "Searched" not in form.content.decode()
     newest = RecordedSearch.objects.latest("pk")
     assert (newest.person_id, RecordedSearch.objects.count()) == (supervisor.pk, 2)
@@ -257,11 +296,98 @@ def test_erased_search_cannot_be_exported_again(as_supervisor: Client, olga: Use
     answer = as_supervisor.post(reverse("history:export_again", args=[export.public_id]))
     assert answer.status_code == 409
     assert "the search no longer exists" in text(answer)
+    assert len(events("export.viewed")) == 1
 
 
-def test_export_without_search_is_not_made_again_by_post(as_supervisor: Client, olga: User) -> None:
+@pytest.mark.parametrize("status", [409, 429])
+def test_page_that_refuses_to_export_again_is_recorded_with_its_note(
+    as_supervisor: Client, olga: User, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    export = searched(olga)
+    export.set_note(NOTE)
+    Export.objects.filter(pk=export.pk).update(
+        personal=True, reason=ExportReason.COMPLAINT, encrypted_note=export.encrypted_note
+    )
+    if status == 409:
+        personal_data.erase(RecordedSearch.objects.get())
+    else:
+        monkeypatch.setattr("apps.history.views.past_exports.person_limits.allows", lambda *_: False)
+    answer = as_supervisor.post(reverse("history:export_again", args=[export.public_id]))
+    assert answer.status_code == status
+    assert NOTE in answer.content.decode()
+    [event] = events("export.viewed")
+    assert (event.details["note"], event.person) == ("yes", str(olga.pk))
+
+
+def test_one_click_prepares_the_same_export_and_its_page_has_both_numbers_of_rows(
+    as_supervisor: Client, supervisor: User, olga: User
+) -> None:
+    export = earlier(olga, supervisor)
+    assert "Export again" in buttons(as_supervisor.get(page_of(export)))
+    page = as_supervisor.post(reverse("history:export_again", args=[export.public_id]), follow=True)
+    made = Export.objects.exclude(pk=export.pk).get()
+    assert page.redirect_chain == [(f"{page_of(made)}?again={export.public_id}", 303)]
+    assert "The earlier export had 1 row." in text(page)
+    assert "The file will have 4 rows" in text(page)
+    assert "Download" in buttons(page)
+    assert (made.state, made.person_id) == (State.READY, supervisor.pk)
+    assert made.selection["asked"] == export.selection["asked"] == {"outcomes": ["created", "rejected"]}
+    for name in ("format", "columns", "time_zone", "separator", "byte_order_mark", "personal"):
+        assert getattr(made, name) == getattr(export, name)
+    assert events("export.started") == []
+
+
+def test_rows_of_an_earlier_export_that_was_not_completed_are_those_of_its_selection(
+    as_supervisor: Client, olga: User
+) -> None:
+    export = stored(olga, State.FAILED, rows=2, rows_expected=9)
+    page = as_supervisor.post(reverse("history:export_again", args=[export.public_id]), follow=True)
+    assert "The earlier export had 9 rows." in text(page)
+
+
+def test_personal_columns_are_not_exported_again_without_the_form(
+    as_supervisor: Client, supervisor: User, with_note: Export
+) -> None:
+    accounts.grant_role(person_id=supervisor.pk, role=PERSONAL_DATA_EXPORT, actor=TESTS)
+    page = as_supervisor.get(page_of(with_note))
+    assert "Export again" not in buttons(page)
+    answer = as_supervisor.post(reverse("history:export_again", args=[with_note.public_id]))
+    assert answer["Location"] == again_link(page)
+    assert Export.objects.count() == 1
+
+
+@pytest.mark.parametrize("gone", [{"columns": ["outcome", "gone"]}, {"time_zone": "Europe/Gone"}])
+def test_choice_that_no_longer_exists_leads_to_the_form(
+    as_supervisor: Client, olga: User, gone: dict[str, Any]
+) -> None:
+    export = finished(olga, **gone)
+    answer = as_supervisor.post(reverse("history:export_again", args=[export.public_id]))
+    assert f"{reverse('history:export')}?again={export.public_id}" == answer["Location"]
+    assert Export.objects.count() == 1
+
+
+def test_own_submissions_stay_own_for_somebody_who_meanwhile_sees_all(
+    as_supervisor: Client, supervisor: User, olga: User
+) -> None:
+    store(supervisor, Outcome.CREATED, clean(last_name="Own"))
+    store(olga, Outcome.CREATED, clean(last_name="Other"))
+    export = finished(supervisor)
+    Export.objects.filter(pk=export.pk).update(selection={**export.selection, "everybody": False})
+    as_supervisor.post(reverse("history:export_again", args=[export.public_id]))
+    assert Export.objects.exclude(pk=export.pk).get().rows_expected == 1
+
+
+def test_exporting_again_counts_towards_the_limit_of_exports(
+    as_supervisor: Client, olga: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     export = finished(olga)
-    assert as_supervisor.post(reverse("history:export_again", args=[export.public_id])).status_code == 404
+    monkeypatch.setattr(
+        "apps.history.views.past_exports.person_limits.allows", lambda act, _actor: act is not Act.EXPORT
+    )
+    answer = as_supervisor.post(reverse("history:export_again", args=[export.public_id]))
+    assert answer.status_code == 429
+    assert "Nothing was exported" in text(answer)
+    assert Export.objects.count() == 1
 
 
 @pytest.mark.parametrize("again", ["nonsense", "00000000-0000-4000-8000-000000000000"])

@@ -124,7 +124,7 @@ SHOWS_NOTHING = {
     "history:exported": "how many there are, and what was chosen",
     "history:export_progress": "how far it is",
     "history:past_exports": "who exported what; notes are not in it",
-    "history:export_again": "leads to the form of an export",
+    "history:export_again": "leads to an export or its form",
     "history:export_cancel": "leads back to the export",
     "history:export_file": "a file; export.started is recorded before its first byte",
     "orders:orders": "orders have numbers, prices and dates",

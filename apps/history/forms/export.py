@@ -256,6 +256,20 @@ class ExportForm(PortalForm):
         return any(key in PERSONAL for key in self._chosen())
 
 
+def repeated(earlier: Export) -> Choice | None:
+    """The choice of an export without personal columns, for another export.
+
+    None if it cannot be repeated exactly: with personal columns, which need a reason, or with a column or a
+    time zone that the portal no longer has.
+    """
+    values = QueryDict(mutable=True)
+    values.update(values_of(earlier, time_zone=earlier.time_zone))
+    form = ExportForm(values, with_personal=False)
+    if not form.is_valid() or form.choice().columns != tuple(earlier.columns):
+        return None
+    return form.choice()
+
+
 def in_order(group: tuple[str, ...], values: Mapping[str, Any]) -> list[str]:
     """The columns sorted by their posted positions. A column without a valid position has its default one."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -60,7 +61,8 @@ class ExportPage:
     """The data of an export's page. ``percent``: estimated share of the file that has been sent.
 
     ``again_url``: the address of the form with the same choices; empty if the reader may not export.
-    ``again_by_post``: whether that takes a POST first, because the export has another person's search.
+    ``again_with_search``: whether the export has another person's search, which a POST records first.
+    ``again_at_once``: whether a POST prepares the same export without the form.
     """
 
     export: Export
@@ -78,7 +80,8 @@ class ExportPage:
     has_hidden_note: bool
     list_url: str
     again_url: str
-    again_by_post: bool
+    again_with_search: bool
+    again_at_once: bool
 
 
 def export_page(export: Export, *, reader: str, may_export: bool, shows_note: bool) -> ExportPage:
@@ -86,7 +89,7 @@ def export_page(export: Export, *, reader: str, may_export: bool, shows_note: bo
 
     ``shows_note``: whether that person may read the note, which may contain data of a consumer.
     """
-    query = QueryDict(export.selection["query"]).dict()
+    query = filters_of(export)
     is_own = str(export.person_id) == reader
     note = export.note or _note_problem(export)
     return ExportPage(
@@ -104,21 +107,29 @@ def export_page(export: Export, *, reader: str, may_export: bool, shows_note: bo
         note=note if shows_note else "",
         has_hidden_note=bool(note) and not shows_note,
         list_url=with_query(reverse("history:submissions"), query if is_own else {}),
-        again_url=again_url(export, query, by=reader) if may_export else "",
-        again_by_post=not is_own and "search" in export.selection["asked"],
+        again_url=again_url(export, query) if may_export else "",
+        again_with_search=search_of_another(export, reader=reader) is not None,
+        again_at_once=not export.personal,
     )
 
 
-def again_url(export: Export, query: Mapping[str, Any], *, by: str) -> str:
+def filters_of(export: Export) -> dict[str, list[str]]:
+    """The parameters of the list's address when the export was prepared, each with all its values."""
+    return dict(QueryDict(export.selection["query"]).lists())
+
+
+def search_of_another(export: Export, *, reader: str) -> uuid.UUID | None:
+    """The id of the search of the export, if its person is not the reader; None without a search."""
+    search = export.selection["asked"].get("search")
+    return uuid.UUID(search) if search and str(export.person_id) != reader else None
+
+
+def again_url(export: Export, query: Mapping[str, Any]) -> str:
     """The address of the export form with the choices of this export and the filters of ``query``.
 
-    If the export had only its person's submissions, so has the new one ``by`` another person.
+    If the export had only its person's submissions, so has the new one of somebody who sees all.
     """
-    whose = (
-        {}
-        if export.selection["everybody"] or str(export.person_id) == by
-        else {"person": str(export.person_id)}
-    )
+    whose = {} if export.selection["everybody"] else {"person": str(export.person_id)}
     return with_query(reverse("history:export"), query, **whose, again=str(export.public_id))
 
 

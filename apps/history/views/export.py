@@ -34,7 +34,9 @@ from apps.history import recording
 from apps.history.exports import past, services
 from apps.history.exports.delivery import Delivery
 from apps.history.exports.making import ExportBroken
+from apps.history.exports.services import Choice
 from apps.history.forms.export import ExportForm, moved, values_of, wants_personal
+from apps.history.forms.filters import SubmissionFilterForm
 from apps.history.models import Export
 from apps.history.permissions import VIEW_PAST_EXPORTS
 from apps.history.preferences import chosen_columns
@@ -73,15 +75,7 @@ def export(request: HttpRequest) -> HttpResponse:
         form.add_error(None, person_limits.refusal(person_limits.Act.EXPORT))
         status = HTTPStatus.TOO_MANY_REQUESTS
     elif form.is_valid():
-        prepared = services.prepare(
-            selection,
-            form.choice(),
-            query=with_query("", filters.query()).removeprefix("?"),
-            filters=in_words(filters),
-            rows=count,
-            person=actor_of(request),
-        )
-        return HttpResponseSeeOther(_page_of(prepared))
+        return HttpResponseSeeOther(page_of(prepare(request, filters, form.choice(), rows=count)))
     context = {
         "form": form,
         "errors": form_errors(form),
@@ -98,12 +92,8 @@ def export(request: HttpRequest) -> HttpResponse:
 @requires(EXPORT_SUBMISSIONS, VIEW_PAST_EXPORTS)
 @require_GET
 def exported(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
-    """The page of one export: ready, running or ended. Another person's is recorded."""
-    found = find_visible(request, export_id)
-    if not _is_own(request, found):
-        with_note = bool(_page_data(request, found).note)
-        recording.record_export_viewed(found, with_note=with_note, actor=actor_of(request))
-    return exported_page(request, found)
+    """The page of one export: ready, running or ended."""
+    return exported_page(request, find_visible(request, export_id), earlier=_earlier(request))
 
 
 @requires(EXPORT_SUBMISSIONS)
@@ -120,7 +110,7 @@ def cancel(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
     """Cancel the export and show its page."""
     found = _own(request, export_id)
     services.cancel(found, actor_of(request))
-    return HttpResponseSeeOther(_page_of(found))
+    return HttpResponseSeeOther(page_of(found))
 
 
 @requires(EXPORT_SUBMISSIONS)
@@ -133,7 +123,7 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
     try:
         services.start(found, actor)
     except services.NotReady:
-        return HttpResponseSeeOther(_page_of(found))
+        return HttpResponseSeeOther(page_of(found))
     except services.Busy:
         response = exported_page(request, found, busy=True, status=HTTPStatus.SERVICE_UNAVAILABLE)
         response["Retry-After"] = str(RETRY_AFTER)
@@ -159,12 +149,24 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
             delivery.wait_until_begun()
     except ExportBroken:
         delivery.close()
-        return HttpResponseSeeOther(_page_of(found))
+        return HttpResponseSeeOther(page_of(found))
     return streaming
 
 
+def prepare(request: HttpRequest, filters: SubmissionFilterForm, choice: Choice, *, rows: int) -> Export:
+    """Store the rows of these valid filters and the choice as an export. ``rows``: their number now."""
+    return services.prepare(
+        selection_of(filters, request.user),
+        choice,
+        query=with_query("", filters.query()).removeprefix("?"),
+        filters=in_words(filters),
+        rows=rows,
+        person=actor_of(request),
+    )
+
+
 def _earlier(request: HttpRequest) -> Export | None:
-    """The export that the address asks to make again. Raises ``Http404`` if the person may not see it."""
+    """The export that the address says is made again. Raises ``Http404`` if the person may not see it."""
     asked = single_value(request.GET, "again")
     if not asked:
         return None
@@ -213,8 +215,12 @@ def _hang_up(request: HttpRequest) -> Callable[[], None]:
 def exported_page(
     request: HttpRequest, found: Export, *, status: HTTPStatus = HTTPStatus.OK, **context: Any
 ) -> HttpResponse:
-    """The page of an export, with the messages in ``context``."""
+    """The page of an export, with the messages in ``context``. Another person's is recorded."""
     shown = _page_data(request, found)
+    if not shown.is_own:
+        # Not the note's text on the page: it may say why the note cannot be read.
+        with_note = bool(found.note) and not shown.has_hidden_note
+        recording.record_export_viewed(found, with_note=with_note, actor=actor_of(request))
     return render(request, "history/exported.html", {"shown": shown, **context}, status=status)
 
 
@@ -250,5 +256,6 @@ def _own(request: HttpRequest, export_id: uuid.UUID) -> Export:
     return found
 
 
-def _page_of(found: Export) -> str:
+def page_of(found: Export) -> str:
+    """The address of an export's page."""
     return reverse("history:exported", args=[found.public_id])

@@ -6,13 +6,14 @@ import uuid
 from http import HTTPStatus
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.audit import person_limits
 from apps.consumers import searches
 from apps.consumers.permissions import EXPORT_SUBMISSIONS
+from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import form_errors
 from apps.core.web import keyset
 from apps.core.web.filters import page_url, with_query
@@ -21,11 +22,15 @@ from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 from apps.history import recording
 from apps.history.exports import past
+from apps.history.forms.export import repeated
+from apps.history.forms.filters import SubmissionFilterForm
 from apps.history.forms.past_exports import PastExportsForm
+from apps.history.models import Export
 from apps.history.permissions import VIEW_PAST_EXPORTS
-from apps.history.presenters.export import again_url
+from apps.history.presenters.export import again_url, filters_of, search_of_another
 from apps.history.presenters.past_exports import export_line, past_export_chips
-from apps.history.views.export import exported_page, find_visible
+from apps.history.views.export import exported_page, find_visible, page_of, prepare
+from apps.history.views.selected import selection_of
 
 PAGE_SIZE = 50
 
@@ -57,20 +62,41 @@ def past_exports(request: HttpRequest) -> HttpResponse:
 @requires(EXPORT_SUBMISSIONS)
 @require_POST
 def again(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
-    """Lead to the export form with the choices of another person's export that has a search.
+    """Prepare an export with the choices of this one, and lead to its page with both numbers of rows.
+
+    Lead to the form if the choices need a person: personal columns a reason, a search of another person a
+    look at what it finds. The form also says what can no longer be chosen.
+    """
+    found, actor = find_visible(request, export_id), actor_of(request)
+    search = search_of_another(found, reader=actor.id)
+    if search is not None:
+        return _with_search(request, found, search)
+    form_url, choice = again_url(found, filters_of(found)), repeated(found)
+    filters = SubmissionFilterForm(QueryDict(form_url.partition("?")[2]), viewer=Viewer.of(request.user))
+    if choice is None or not filters.is_valid():
+        return HttpResponseSeeOther(form_url)
+    if not person_limits.allows(person_limits.Act.EXPORT, actor):
+        return _refused(request, found, person_limits.Act.EXPORT)
+    rows = selection_of(filters, request.user).submissions().count()
+    prepared = prepare(request, filters, choice, rows=rows)
+    return HttpResponseSeeOther(with_query(page_of(prepared), {}, again=str(found.public_id)))
+
+
+def _with_search(request: HttpRequest, found: Export, search: uuid.UUID) -> HttpResponse:
+    """Lead to the export form with another person's search.
 
     The search is recorded as one of this person's: an address can name only those.
     """
-    found, actor = find_visible(request, export_id), actor_of(request)
-    search = found.selection["asked"].get("search")
-    if search is None:
-        raise Http404
+    actor = actor_of(request)
     if not person_limits.allows(person_limits.Act.SEARCH, actor):
-        refusal = person_limits.refusal(person_limits.Act.SEARCH)
-        return exported_page(request, found, refusal=refusal, status=HTTPStatus.TOO_MANY_REQUESTS)
+        return _refused(request, found, person_limits.Act.SEARCH)
     try:
-        token = searches.seal(searches.record_again(uuid.UUID(search), actor=actor))
+        token = searches.seal(searches.record_again(search, actor=actor))
     except searches.SearchNotUsable:
         return exported_page(request, found, without_search=True, status=HTTPStatus.CONFLICT)
-    query = QueryDict(found.selection["query"]).dict() | {"search": token}
-    return HttpResponseSeeOther(again_url(found, query, by=actor.id))
+    return HttpResponseSeeOther(again_url(found, {**filters_of(found), "search": token}))
+
+
+def _refused(request: HttpRequest, found: Export, act: person_limits.Act) -> HttpResponse:
+    refusal = person_limits.refusal(act)
+    return exported_page(request, found, refusal=refusal, status=HTTPStatus.TOO_MANY_REQUESTS)
