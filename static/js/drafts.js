@@ -23,7 +23,8 @@ export function startDrafts(root) {
   if (!saver) return;
   form.addEventListener("input", () => saver.changed());
   form.addEventListener("change", () => saver.changed());
-  if (form.dataset.warnBeforeLeaving === "unsaved") saver.saveUnsaved();
+  const { warnBeforeLeaving, mayBeSent } = form.dataset;
+  if (warnBeforeLeaving === "unsaved") saver.saveUnsaved({ mayBeSent: mayBeSent !== undefined });
   if (listening) return;
   listening = true;
   addEventListener("pagehide", () => saver?.leave());

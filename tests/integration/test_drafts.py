@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 import time_machine
@@ -25,9 +26,9 @@ from apps.consumers.sending import submit
 from apps.core import clock, personal_data
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.entries import create_anyway, on_page, posted, store, text
+from tests.support.entries import FULL, clean, create_anyway, on_page, posted, store, text
 from tests.support.entries import typed as typed_part
-from tests.support.people import make_person
+from tests.support.people import PASSWORD, make_person
 
 pytestmark = pytest.mark.django_db
 
@@ -313,15 +314,59 @@ def test_create_of_a_tab_finishes_only_what_that_tab_wrote(as_staff: Client, san
     assert [one["last_name"] for one in _values()] == ["Two"]
 
 
-def test_used_form_comes_back_with_another_draft(as_staff: Client, sandbox: SandboxServer) -> None:
+@pytest.mark.parametrize("at_the_same_time", [False, True])
+def test_entry_that_is_sent_again_leaves_no_draft_of_a_late_save(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, at_the_same_time: bool
+) -> None:
+    tab = Tab(as_staff)
+    tab.form |= posted(token=tab.form["token"])
+    tab.post()  # the answer is lost
+    assert tab.save().status_code == 410
+    assert tab.save().status_code == 200
+    if at_the_same_time:  # the first look finds nothing yet, and the insert is refused
+        looks = mock.Mock(wraps=submit._earlier_submission, side_effect=[None, mock.DEFAULT])
+        monkeypatch.setattr(submit, "_earlier_submission", looks)
+    assert tab.post().status_code == 303
+    assert Submission.objects.count() == 1
+    assert _values() == []
+
+
+def test_entry_that_comes_back_after_sign_in_is_not_a_draft_again_if_it_was_sent(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    tab = Tab(as_staff)
+    tab.form |= posted(token=tab.form["token"])
+    tab.post()  # the answer is lost
+    as_staff.logout()
+    assert tab.post().status_code == 302
+    as_staff.post("/accounts/login/", {"login": staff.username, "password": PASSWORD, "next": NEW})
+    back = Tab(as_staff)
+    assert back.form["last_name"] == FULL.last_name
+    assert " data-may-be-sent" in back.page.content.decode()  # then the script takes 410 as "sent"
+    assert back.save(lost=True).status_code == 410
+    assert back.post().status_code == 303
+    assert Submission.objects.count() == 1
+    assert _values() == []
+    assert " data-may-be-sent" not in as_staff.get(NEW).content.decode()
+
+
+def test_used_form_keeps_its_draft_so_that_the_next_create_leaves_none(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
     tab = Tab(as_staff)
     tab.form |= posted(token=tab.form["token"])
     tab.post()
-    page = tab.post(last_name="Nextperson")
+    tab.form = posted(clean(), token=tab.form["token"]) | {"entry_of": tab.form["entry_of"]}
+    assert tab.save().status_code == 410
+    assert tab.save().status_code == 200
+    page = tab.post()
     assert page.context["used"]
-    tab.follow(on_page(page)["draft"])
-    assert tab.save(last_name="Nextperson").status_code == 200
-    assert [one["last_name"] for one in _values()] == ["Nextperson"]
+    tab.form = on_page(page)
+    assert tab.form["draft"] == str(tab.mark)
+    assert tab.save().status_code == 200
+    assert tab.post().status_code == 303
+    assert Submission.objects.count() == 2
+    assert _values() == []
 
 
 # --- Limits and expiry --------------------------------------------------------------------------------

@@ -160,11 +160,31 @@ test("a draft that another window has changed goes on as a separate one, and say
   assert.deepEqual(shown, ["separate", "separate"]);
 });
 
-test("a finished draft is not brought back: what is typed since becomes a new one", async () => {
+test("what is typed after the draft was finished elsewhere becomes a new draft", async () => {
   type("a");
   mock.timers.tick(1000);
   await answer(410, "draft-9/page-1/0/4");
   assert.deepEqual(sent.at(-1), ["draft-9/page-1/0/5", "a", false]);
+});
+
+test("an entry that came back after sign-in is not saved again if its draft is finished", async () => {
+  typed = "returned";
+  saver.rendered = typed;
+  saver.saveUnsaved({ mayBeSent: true });
+  await answer(410, "draft-9/page-1/0/4");
+  mock.timers.tick(60_000);
+  assert.deepEqual(texts(), ["returned"]);
+  type("changed");
+  mock.timers.tick(1000);
+  assert.deepEqual(sent.at(-1), ["draft-9/page-1/0/5", "changed", false]);
+});
+
+test("a form that came back otherwise is saved as a new draft if its draft is finished", async () => {
+  typed = "returned";
+  saver.rendered = typed;
+  saver.saveUnsaved();
+  await answer(410, "draft-9/page-1/0/4");
+  assert.deepEqual(texts(), ["returned", "returned"]);
 });
 
 test("nothing is saved while the form is being sent, nor after it may have arrived", () => {

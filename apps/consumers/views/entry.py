@@ -211,7 +211,7 @@ def _submit(
         # The person went back and entered the next consumer: nothing is sent, and the entry stays.
         entry = posted.with_new_token()
         used = _blocking(request, stop.submission)
-        return _page(request, entry, **parts, used=used, draft=DraftMark.new())
+        return _page(request, entry, **parts, used=used)
     except submit.Busy:
         unavailable = HTTPStatus.SERVICE_UNAVAILABLE  # the next try need not show the same warnings again
         decision = {"accepted": posted.accepted, "similar_reason": posted.similar_reason}
