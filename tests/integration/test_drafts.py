@@ -26,7 +26,7 @@ from apps.consumers.sending import submit
 from apps.core import clock, personal_data
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.entries import FULL, clean, create_anyway, on_page, posted, store, text
+from tests.support.entries import FULL, REF, clean, create_anyway, on_page, posted, store, text
 from tests.support.entries import typed as typed_part
 from tests.support.people import PASSWORD, make_person
 
@@ -135,6 +135,30 @@ def test_draft_of_a_correction_still_corrects_the_same_submission(as_staff: Clie
     assert on_page(page)["last_name"] == "Corrected"
     assert page.context["earlier"] is not None
     assert AuditEvent.objects.count() == before + 1  # the submission was shown, too
+
+
+@pytest.mark.parametrize("why", ["erased", "created", "not visible", "gone"])
+def test_draft_of_a_correction_opens_when_its_submission_can_no_longer_be_corrected(
+    as_staff: Client, staff: User, sandbox: SandboxServer, why: str
+) -> None:
+    rejected = store(staff, Outcome.REJECTED)
+    tab = Tab(as_staff, f"?from={rejected.public_id}")
+    named = str(uuid.uuid4()) if why == "gone" else str(rejected.public_id)
+    tab.form = posted(clean(last_name="Kept"), token=tab.form["token"]) | {"entry_of": tab.form["entry_of"]}
+    tab.save(draft_from=named)
+    stored = Submission.objects.filter(pk=rejected.pk)
+    if why == "erased":
+        stored.update(encrypted_consumer=b"")
+    elif why == "created":
+        stored.update(outcome=Outcome.CREATED, consumer_ref=REF, error_code="", http_status=200)
+    elif why == "not visible":
+        stored.update(actor=make_person("nora", "staff"))
+    [line] = as_staff.get("/").context["drafts"]
+    page = as_staff.get(line.url, follow=True)
+    assert page.redirect_chain == [(f"{NEW}?draft={tab.mark.public_id}", 303)]
+    assert "The submission can no longer be corrected" in text(page)
+    assert on_page(page)["last_name"] == "Kept"
+    assert page.context["earlier"] is None
 
 
 def test_nothing_about_a_draft_is_recorded_and_nothing_in_it_is_readable(as_staff: Client) -> None:
