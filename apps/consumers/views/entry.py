@@ -299,7 +299,9 @@ def _page(
             **(
                 {}
                 if "not_written" in context
-                else next_traveller.page_parts(request, entry, context.get("source"))
+                else next_traveller.page_parts(
+                    request, entry, context.get("source"), context.get("values", request.POST)
+                )
             ),
             **context,
             "paste": paste,
