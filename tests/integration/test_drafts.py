@@ -24,6 +24,7 @@ from apps.consumers.drafts import DraftMark
 from apps.consumers.models import Draft, Outcome, Submission
 from apps.consumers.sending import submit
 from apps.core import clock, personal_data
+from apps.core.encryption import MissingKeyError
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, REF, clean, create_anyway, on_page, posted, store, text
@@ -58,7 +59,7 @@ class Tab:
         self.form |= {**(changes or {}), **more}
         number = version or self.mark.version + 1
         mark = DraftMark(self.mark.public_id, self.mark.page, self.mark.base, number)
-        body = {name: value for name, value in self.form.items() if name not in ("entry_of", "token")}
+        body = {name: value for name, value in self.form.items() if name != "token"}
         answer = self.client.post(f"/consumers/drafts/{mark.public_id}/", {**body, "draft": str(mark)})
         self.mark = mark if number > self.mark.version else self.mark
         if not lost and answer.status_code in (200, 410):
@@ -240,6 +241,19 @@ def test_draft_of_another_person_is_not_found_and_stays(as_staff: Client, as_sup
     assert [one["last_name"] for one in _values()] == ["Mine"]
 
 
+def test_page_of_another_person_on_a_shared_machine_saves_nothing(
+    as_staff: Client, as_supervisor: Client
+) -> None:
+    left_open = Tab(as_staff)
+    left_open.client = as_supervisor  # she has signed in since, in the same browser
+    answer = left_open.save(last_name="Theirs")
+    assert answer.status_code == 403
+    assert answer.json() == {"problem": "Draft not saved: this page was opened by another person"}
+    for author in ("", "forged"):
+        assert Tab(as_staff).save(entry_of=author).status_code == 403
+    assert not Draft.objects.exists()
+
+
 def test_create_with_the_mark_of_another_persons_draft_leaves_it(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
 ) -> None:
@@ -412,6 +426,22 @@ def test_draft_that_is_too_long_or_could_not_be_shown_is_refused(as_staff: Clien
     assert tab.save(last_name="x" * drafts.MAX_CHARACTERS).status_code == 413
     tab.form["last_name"] = "x"
     assert tab.save({"emails-999-value": "x"}).status_code == 413
+    assert not Draft.objects.exists()
+
+
+def test_missing_encryption_key_is_an_ordinary_answer(
+    as_staff: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tab = Tab(as_staff)
+
+    def lose(*_arguments: Any) -> None:
+        raise MissingKeyError("key id")
+
+    monkeypatch.setattr(personal_data, "encrypted", lose)
+    answer = tab.save(last_name="Typed")
+    assert answer.status_code == 503
+    assert answer.json()["problem"].startswith("Draft not saved: an encryption key is missing")
+    assert "draft_not_saved key_missing" in caplog.text
     assert not Draft.objects.exists()
 
 
