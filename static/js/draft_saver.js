@@ -131,12 +131,12 @@ export class DraftSaver {
       this.isDue = true;
     } else if (status === 401 || status === 403 || status === 404) {
       this.stop();
-      this.show("ended", answer);
+      this.show(status === 401 ? "ended" : "failed", answer);
     } else if (status >= 400 && status < 500) {
       this.failures = 0;
       this.show("failed", answer);
     } else {
-      this.show("unreachable", answer);
+      this.show(status === 0 ? "unreachable" : "failed", answer);
       this.pause = setTimeout(() => this.save(), RETRIES[Math.min(this.failures, RETRIES.length - 1)]);
       this.failures += 1;
     }

@@ -109,6 +109,7 @@ test("without an answer it is tried again with growing pauses and the latest tex
     [500, 15_000],
   ]) {
     await answer(status);
+    assert.equal(shown.at(-1), "failed"); // it does answer
     const count = sent.length;
     mock.timers.tick(pause - 1);
     assert.equal(sent.length, count);
@@ -122,7 +123,7 @@ test("without an answer it is tried again with growing pauses and the latest tex
   assert.equal(texts().at(-1), "abc");
 });
 
-test("after the end of the session nothing is sent any more", async () => {
+test("after a refusal that stays nothing is sent any more, and only 401 is called the end of the session", async () => {
   for (const status of [401, 403, 404]) {
     saver.stopped = false;
     type(`a${status}`);
@@ -134,7 +135,7 @@ test("after the end of the session nothing is sent any more", async () => {
     saver.leave();
     assert.equal(sent.length, count);
   }
-  assert.deepEqual(shown, ["ended", "ended", "ended"]);
+  assert.deepEqual(shown, ["ended", "failed", "failed"]);
 });
 
 test("a refused draft is tried again at the next change only", async () => {
