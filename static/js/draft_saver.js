@@ -24,7 +24,7 @@ export class DraftSaver {
    */
   constructor({ content, mark, send, show, isBusy, keep }) {
     Object.assign(this, { content, mark, send, show, isBusy, keep });
-    this.stored = content(); // what the server has, or rendered
+    this.stored = this.rendered = content(); // what the server has, or rendered
     this.left = null; // what was sent because the page might go
     this.failures = 0;
     this.underWay = 0;
@@ -46,8 +46,12 @@ export class DraftSaver {
     this.latest ??= setTimeout(() => this.save(), LATEST);
   }
 
-  /** The form came back as typed: the server may not have it. */
-  saveUnsaved() {
+  /**
+   * The form came back as typed: the server may not have it. `mayBeSent`: it may also have been sent, which its
+   * finished draft then shows.
+   */
+  saveUnsaved({ mayBeSent = false } = {}) {
+    this.mayBeSent = mayBeSent;
     this.stored = null;
     this.save();
   }
@@ -120,18 +124,19 @@ export class DraftSaver {
       this.show(this.isSeparate ? "separate" : "saved", answer);
       if (!this.isStored) this.changed();
     } else if (status === 410) {
-      // Sent or discarded in another window. What was typed here since becomes a new draft.
+      // Sent or discarded. What was typed here becomes a new draft, but not again what was sent.
       this.failures = 0;
       this.follow(answer.draft);
+      if (this.mayBeSent && content === this.rendered) this.stored = content;
       this.isDue = true;
     } else if (status === 401 || status === 403 || status === 404) {
       this.stop();
-      this.show("ended", answer);
+      this.show(status === 401 ? "ended" : "failed", answer);
     } else if (status >= 400 && status < 500) {
       this.failures = 0;
       this.show("failed", answer);
     } else {
-      this.show("unreachable", answer);
+      this.show(status === 0 ? "unreachable" : "failed", answer);
       this.pause = setTimeout(() => this.save(), RETRIES[Math.min(this.failures, RETRIES.length - 1)]);
       this.failures += 1;
     }

@@ -4,7 +4,7 @@ import { content, isSending, markStored, mayLeave } from "./leaving.js";
 import { word } from "./words.js";
 
 const LIMIT = 10_000; // milliseconds for one save
-const NOT_SENT = ["csrfmiddlewaretoken", "token", "entry_of"]; // a page that fills the form again has its own
+const NOT_SENT = ["csrfmiddlewaretoken", "token"]; // a page that fills the form again has its own
 const TEXTS = {
   saved: () => word("draftSaved"),
   separate: () => word("draftSeparate"),
@@ -23,7 +23,8 @@ export function startDrafts(root) {
   if (!saver) return;
   form.addEventListener("input", () => saver.changed());
   form.addEventListener("change", () => saver.changed());
-  if (form.dataset.warnBeforeLeaving === "unsaved") saver.saveUnsaved();
+  const { warnBeforeLeaving, mayBeSent } = form.dataset;
+  if (warnBeforeLeaving === "unsaved") saver.saveUnsaved({ mayBeSent: mayBeSent !== undefined });
   if (listening) return;
   listening = true;
   addEventListener("pagehide", () => saver?.leave());

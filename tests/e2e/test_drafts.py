@@ -157,7 +157,9 @@ def test_end_of_the_session_is_said_and_what_was_typed_stays(windows: Windows, s
     open_form(page)
     Session.objects.all().delete()
     page.locator("#id_last_name").fill(TYPED["after the session"])
-    expect(page.locator(".draft-state")).to_have_text("Draft not saved: your session has ended")
+    expect(page.locator(".draft-state")).to_contain_text(
+        "Draft not saved: your session has ended. Send the form"
+    )
     expect(page.locator("#id_last_name")).to_have_value(TYPED["after the session"])
     assert not Draft.objects.exists()
 

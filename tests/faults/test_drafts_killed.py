@@ -34,6 +34,7 @@ TABS = 2  # of each person
 KILLS = 4
 SAVES_BETWEEN_KILLS = 12  # of all tabs together
 PATIENCE = 60.0  # seconds without a single answer
+AUTHOR = re.compile(r'name="entry_of" value="([^"]+)"')
 MARK = re.compile(r'name="draft" value="([^"]+)"')
 DISCARD = re.compile(r"/consumers/drafts/([0-9a-f-]{36})/discard/")
 LAST_NAME = re.compile(r'name="last_name" value="([^"]*)"')
@@ -54,7 +55,8 @@ class Tab(threading.Thread):
         super().__init__(name=name, daemon=True)
         self.confirmed = self.typed = 0
         self._person, self._order, self._over = person, order, over
-        [self.draft] = MARK.findall(person.get(NEW).text)
+        form = person.get(NEW).text
+        [self.draft], [self.author] = MARK.findall(form), AUTHOR.findall(form)
         self.public_id, self._page = self.draft.split("/")[:2]
         self._version = 0
 
@@ -90,7 +92,7 @@ class Tab(threading.Thread):
 
     def _save(self, browser: Browser | None = None) -> Answer:
         self._version += 1
-        values = {**self._values(), "draft": self._mark()}
+        values = {**self._values(), "draft": self._mark(), "entry_of": self.author}
         return (browser or self._person).post(f"/consumers/drafts/{self.public_id}/", values)
 
 

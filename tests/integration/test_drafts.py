@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 import time_machine
@@ -23,11 +24,12 @@ from apps.consumers.drafts import DraftMark
 from apps.consumers.models import Draft, Outcome, Submission
 from apps.consumers.sending import submit
 from apps.core import clock, personal_data
+from apps.core.encryption import MissingKeyError
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.entries import create_anyway, on_page, posted, store, text
+from tests.support.entries import FULL, REF, clean, create_anyway, on_page, posted, store, text
 from tests.support.entries import typed as typed_part
-from tests.support.people import make_person
+from tests.support.people import PASSWORD, make_person
 
 pytestmark = pytest.mark.django_db
 
@@ -57,7 +59,7 @@ class Tab:
         self.form |= {**(changes or {}), **more}
         number = version or self.mark.version + 1
         mark = DraftMark(self.mark.public_id, self.mark.page, self.mark.base, number)
-        body = {name: value for name, value in self.form.items() if name not in ("entry_of", "token")}
+        body = {name: value for name, value in self.form.items() if name != "token"}
         answer = self.client.post(f"/consumers/drafts/{mark.public_id}/", {**body, "draft": str(mark)})
         self.mark = mark if number > self.mark.version else self.mark
         if not lost and answer.status_code in (200, 410):
@@ -134,6 +136,30 @@ def test_draft_of_a_correction_still_corrects_the_same_submission(as_staff: Clie
     assert on_page(page)["last_name"] == "Corrected"
     assert page.context["earlier"] is not None
     assert AuditEvent.objects.count() == before + 1  # the submission was shown, too
+
+
+@pytest.mark.parametrize("why", ["erased", "created", "not visible", "gone"])
+def test_draft_of_a_correction_opens_when_its_submission_can_no_longer_be_corrected(
+    as_staff: Client, staff: User, sandbox: SandboxServer, why: str
+) -> None:
+    rejected = store(staff, Outcome.REJECTED)
+    tab = Tab(as_staff, f"?from={rejected.public_id}")
+    named = str(uuid.uuid4()) if why == "gone" else str(rejected.public_id)
+    tab.form = posted(clean(last_name="Kept"), token=tab.form["token"]) | {"entry_of": tab.form["entry_of"]}
+    tab.save(draft_from=named)
+    stored = Submission.objects.filter(pk=rejected.pk)
+    if why == "erased":
+        stored.update(encrypted_consumer=b"")
+    elif why == "created":
+        stored.update(outcome=Outcome.CREATED, consumer_ref=REF, error_code="", http_status=200)
+    elif why == "not visible":
+        stored.update(actor=make_person("nora", "staff"))
+    [line] = as_staff.get("/").context["drafts"]
+    page = as_staff.get(line.url, follow=True)
+    assert page.redirect_chain == [(f"{NEW}?draft={tab.mark.public_id}", 303)]
+    assert "The submission can no longer be corrected" in text(page)
+    assert on_page(page)["last_name"] == "Kept"
+    assert page.context["earlier"] is None
 
 
 def test_nothing_about_a_draft_is_recorded_and_nothing_in_it_is_readable(as_staff: Client) -> None:
@@ -213,6 +239,19 @@ def test_draft_of_another_person_is_not_found_and_stays(as_staff: Client, as_sup
     assert as_supervisor.post(f"/consumers/drafts/{tab.mark.public_id}/discard/").status_code == 404
     assert "Mine" not in text(as_supervisor.get("/"))
     assert [one["last_name"] for one in _values()] == ["Mine"]
+
+
+def test_page_of_another_person_on_a_shared_machine_saves_nothing(
+    as_staff: Client, as_supervisor: Client
+) -> None:
+    left_open = Tab(as_staff)
+    left_open.client = as_supervisor  # she has signed in since, in the same browser
+    answer = left_open.save(last_name="Theirs")
+    assert answer.status_code == 403
+    assert answer.json() == {"problem": "Draft not saved: this page was opened by another person"}
+    for author in ("", "forged"):
+        assert Tab(as_staff).save(entry_of=author).status_code == 403
+    assert not Draft.objects.exists()
 
 
 def test_create_with_the_mark_of_another_persons_draft_leaves_it(
@@ -313,15 +352,59 @@ def test_create_of_a_tab_finishes_only_what_that_tab_wrote(as_staff: Client, san
     assert [one["last_name"] for one in _values()] == ["Two"]
 
 
-def test_used_form_comes_back_with_another_draft(as_staff: Client, sandbox: SandboxServer) -> None:
+@pytest.mark.parametrize("at_the_same_time", [False, True])
+def test_entry_that_is_sent_again_leaves_no_draft_of_a_late_save(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, at_the_same_time: bool
+) -> None:
+    tab = Tab(as_staff)
+    tab.form |= posted(token=tab.form["token"])
+    tab.post()  # the answer is lost
+    assert tab.save().status_code == 410
+    assert tab.save().status_code == 200
+    if at_the_same_time:  # the first look finds nothing yet, and the insert is refused
+        looks = mock.Mock(wraps=submit._earlier_submission, side_effect=[None, mock.DEFAULT])
+        monkeypatch.setattr(submit, "_earlier_submission", looks)
+    assert tab.post().status_code == 303
+    assert Submission.objects.count() == 1
+    assert _values() == []
+
+
+def test_entry_that_comes_back_after_sign_in_is_not_a_draft_again_if_it_was_sent(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    tab = Tab(as_staff)
+    tab.form |= posted(token=tab.form["token"])
+    tab.post()  # the answer is lost
+    as_staff.logout()
+    assert tab.post().status_code == 302
+    as_staff.post("/accounts/login/", {"login": staff.username, "password": PASSWORD, "next": NEW})
+    back = Tab(as_staff)
+    assert back.form["last_name"] == FULL.last_name
+    assert " data-may-be-sent" in back.page.content.decode()  # then the script takes 410 as "sent"
+    assert back.save(lost=True).status_code == 410
+    assert back.post().status_code == 303
+    assert Submission.objects.count() == 1
+    assert _values() == []
+    assert " data-may-be-sent" not in as_staff.get(NEW).content.decode()
+
+
+def test_used_form_keeps_its_draft_so_that_the_next_create_leaves_none(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
     tab = Tab(as_staff)
     tab.form |= posted(token=tab.form["token"])
     tab.post()
-    page = tab.post(last_name="Nextperson")
+    tab.form = posted(clean(), token=tab.form["token"]) | {"entry_of": tab.form["entry_of"]}
+    assert tab.save().status_code == 410
+    assert tab.save().status_code == 200
+    page = tab.post()
     assert page.context["used"]
-    tab.follow(on_page(page)["draft"])
-    assert tab.save(last_name="Nextperson").status_code == 200
-    assert [one["last_name"] for one in _values()] == ["Nextperson"]
+    tab.form = on_page(page)
+    assert tab.form["draft"] == str(tab.mark)
+    assert tab.save().status_code == 200
+    assert tab.post().status_code == 303
+    assert Submission.objects.count() == 2
+    assert _values() == []
 
 
 # --- Limits and expiry --------------------------------------------------------------------------------
@@ -343,6 +426,22 @@ def test_draft_that_is_too_long_or_could_not_be_shown_is_refused(as_staff: Clien
     assert tab.save(last_name="x" * drafts.MAX_CHARACTERS).status_code == 413
     tab.form["last_name"] = "x"
     assert tab.save({"emails-999-value": "x"}).status_code == 413
+    assert not Draft.objects.exists()
+
+
+def test_missing_encryption_key_is_an_ordinary_answer(
+    as_staff: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tab = Tab(as_staff)
+
+    def lose(*_arguments: Any) -> None:
+        raise MissingKeyError("key id")
+
+    monkeypatch.setattr(personal_data, "encrypted", lose)
+    answer = tab.save(last_name="Typed")
+    assert answer.status_code == 503
+    assert answer.json()["problem"].startswith("Draft not saved: an encryption key is missing")
+    assert "draft_not_saved key_missing" in caplog.text
     assert not Draft.objects.exists()
 
 

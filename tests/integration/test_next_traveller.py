@@ -20,7 +20,7 @@ from apps.core import clock
 from sandbox.data.seed import GROUP_ORDER, SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, clean, creates, on_page, posted, store, text, typed
-from tests.support.people import events, make_person
+from tests.support.people import PASSWORD, events, make_person
 
 pytestmark = pytest.mark.django_db
 
@@ -177,6 +177,34 @@ def test_list_is_that_of_the_posted_order(as_staff: Client, staff: User) -> None
         page = text(as_staff.post(_address(like), posted(order=order)))
         assert "Added to this order today" not in page
         assert "Carry over from" in page
+
+
+@pytest.mark.parametrize("way", ["draft", "sealed"])
+def test_entry_that_comes_back_keeps_whom_it_carries_over_and_the_list_of_its_order(
+    as_staff: Client, staff: User, way: str
+) -> None:
+    like = store(staff, Outcome.CREATED)
+    elsewhere = store(
+        staff, Outcome.CREATED, clean(last_name="Elsewhere"), consumer_ref="2", order=GROUP_ORDER
+    )
+    values = on_page(as_staff.get(_address(like))) | {"first_name": "Ben", "order_ref": GROUP_ORDER}
+    if way == "draft":
+        public_id, page_id, *_ = values["draft"].split("/")
+        values["draft"] = f"{public_id}/{page_id}/0/1"
+        assert as_staff.post(f"/consumers/drafts/{public_id}/", values).status_code == 200
+        address = f"{NEW}?draft={public_id}"
+    else:
+        as_staff.logout()
+        as_staff.post(NEW, values)
+        as_staff.post("/accounts/login/", {"login": staff.username, "password": PASSWORD, "next": NEW})
+        address = NEW
+    before = len(events("submission.viewed"))
+    page = as_staff.get(address)
+    assert on_page(page)["first_name"] == "Ben"
+    assert escape(f"Carry over from {FULL.first_name} {FULL.last_name}") in text(page)
+    assert on_page(page)["carry-from"] == f"submission:{like.public_id}"
+    assert [one.key for one in page.context["added_today"]] == [f"submission:{elsewhere.public_id}"]
+    assert len(events("submission.viewed")) == before + 1
 
 
 def test_list_has_only_people_who_were_added_or_may_have_been(as_staff: Client, staff: User) -> None:

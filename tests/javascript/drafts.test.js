@@ -109,6 +109,7 @@ test("without an answer it is tried again with growing pauses and the latest tex
     [500, 15_000],
   ]) {
     await answer(status);
+    assert.equal(shown.at(-1), "failed"); // it does answer
     const count = sent.length;
     mock.timers.tick(pause - 1);
     assert.equal(sent.length, count);
@@ -122,7 +123,7 @@ test("without an answer it is tried again with growing pauses and the latest tex
   assert.equal(texts().at(-1), "abc");
 });
 
-test("after the end of the session nothing is sent any more", async () => {
+test("after a refusal that stays nothing is sent any more, and only 401 is called the end of the session", async () => {
   for (const status of [401, 403, 404]) {
     saver.stopped = false;
     type(`a${status}`);
@@ -134,7 +135,7 @@ test("after the end of the session nothing is sent any more", async () => {
     saver.leave();
     assert.equal(sent.length, count);
   }
-  assert.deepEqual(shown, ["ended", "ended", "ended"]);
+  assert.deepEqual(shown, ["ended", "failed", "failed"]);
 });
 
 test("a refused draft is tried again at the next change only", async () => {
@@ -160,11 +161,31 @@ test("a draft that another window has changed goes on as a separate one, and say
   assert.deepEqual(shown, ["separate", "separate"]);
 });
 
-test("a finished draft is not brought back: what is typed since becomes a new one", async () => {
+test("what is typed after the draft was finished elsewhere becomes a new draft", async () => {
   type("a");
   mock.timers.tick(1000);
   await answer(410, "draft-9/page-1/0/4");
   assert.deepEqual(sent.at(-1), ["draft-9/page-1/0/5", "a", false]);
+});
+
+test("an entry that came back after sign-in is not saved again if its draft is finished", async () => {
+  typed = "returned";
+  saver.rendered = typed;
+  saver.saveUnsaved({ mayBeSent: true });
+  await answer(410, "draft-9/page-1/0/4");
+  mock.timers.tick(60_000);
+  assert.deepEqual(texts(), ["returned"]);
+  type("changed");
+  mock.timers.tick(1000);
+  assert.deepEqual(sent.at(-1), ["draft-9/page-1/0/5", "changed", false]);
+});
+
+test("a form that came back otherwise is saved as a new draft if its draft is finished", async () => {
+  typed = "returned";
+  saver.rendered = typed;
+  saver.saveUnsaved();
+  await answer(410, "draft-9/page-1/0/4");
+  assert.deepEqual(texts(), ["returned", "returned"]);
 });
 
 test("nothing is saved while the form is being sent, nor after it may have arrived", () => {

@@ -183,11 +183,12 @@ def _draft(staff: Visitor, markers: Markers) -> None:
     form = on_page(staff.get(NEW))
     public_id, page, _base, _version = form["draft"].split("/")
     typed = _entry(markers, order=markers["order in a draft"], last_name=markers["name in a draft"])
+    typed["entry_of"] = form["entry_of"]
     address = f"/consumers/drafts/{public_id}/"
     assert staff.post(address, {**typed, "draft": f"{public_id}/{page}/0/1"}).status_code == 200
     assert staff.post(address, {**typed, "draft": markers["mark of a draft"]}).status_code == 400
     late = {**typed, "first_name": markers["draft without a session"], "draft": f"{public_id}/{page}/0/2"}
-    assert Visitor(staff.seen).post(address, {**late, "entry_of": form["entry_of"]}).status_code == 401
+    assert Visitor(staff.seen).post(address, late).status_code == 401
     for shown in (f"{NEW}?draft={public_id}", NEW, "/"):
         assert staff.get(shown).status_code == 200
     staff.get(NEW, {"draft": markers["draft in the address"]})

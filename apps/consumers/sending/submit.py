@@ -109,7 +109,8 @@ def submit(
     The same token with the same content returns the existing submission. ``accepted``: the keys of the
     warnings that the person has confirmed. ``similar_reason``: the ``SimilarReason`` for creating a consumer
     although a similar one is on the order. ``normalised``: the values that differ from what was typed, as
-    ``field:how``. ``draft``: that of the form, which is finished with the record before the send.
+    ``field:how``. ``draft``: that of the form, which is finished with the record before the send, or when the
+    existing submission is returned.
 
     Raises ``TokenUsed``, ``IdenticalOpen``, ``NotConfirmed``, ``ReasonMissing`` or ``Busy`` if nothing is
     sent, and ``NotWritten`` if nothing is sent because the first transaction fails. Every answer of the
@@ -117,7 +118,7 @@ def submit(
     outcome cannot be stored.
     """
     with _database_required_before_send():
-        earlier = _earlier_submission(token, content_digests(order_ref, consumer), actor)
+        earlier = _earlier_submission(token, content_digests(order_ref, consumer), actor, draft)
     if earlier is not None:
         return earlier
     submission = Submission(
@@ -197,7 +198,7 @@ def _store_or_find_earlier(
         _store_submission(submission, entry, actor, decision, order=order)
     except IntegrityError:
         digests = content_digests(submission.order_ref, entry.consumer)
-        earlier = _earlier_submission(submission.token, digests, actor)
+        earlier = _earlier_submission(submission.token, digests, actor, decision.draft)
         if earlier is not None:
             return earlier
         submission.pk = None
@@ -205,10 +206,13 @@ def _store_or_find_earlier(
     return None
 
 
-def _earlier_submission(token: uuid.UUID, digests: tuple[bytes, ...], actor: Actor) -> Submission | None:
+def _earlier_submission(
+    token: uuid.UUID, digests: tuple[bytes, ...], actor: Actor, draft: DraftMark | None
+) -> Submission | None:
     """The existing submission of this form and content. Raises if another submission blocks this one.
 
-    ``digests``: of the content, under every digest key: a stored one may be under a former key.
+    ``digests``: of the content, under every digest key: a stored one may be under a former key. ``draft``: is
+    finished if the submission exists: a save after the first send may have stored what was sent again.
     """
     same_token, identical = selectors.blocking_submissions(token, digests)
     if (
@@ -216,7 +220,7 @@ def _earlier_submission(token: uuid.UUID, digests: tuple[bytes, ...], actor: Act
         and bytes(same_token.content_digest) in digests
         and str(same_token.actor_id) == actor.id
     ):
-        _record_blocked(same_token, "same_form_again", actor)
+        _record_blocked(same_token, "same_form_again", actor, draft)
         return same_token
     if same_token is not None:
         _record_blocked(same_token, "form_used_for_another_entry", actor)
@@ -227,8 +231,10 @@ def _earlier_submission(token: uuid.UUID, digests: tuple[bytes, ...], actor: Act
     return None
 
 
-def _record_blocked(submission: Submission, why: str, actor: Actor) -> None:
+def _record_blocked(submission: Submission, why: str, actor: Actor, draft: DraftMark | None = None) -> None:
     with transaction.atomic():
+        if draft is not None:
+            drafts.finish(draft, person_id=int(actor.id))
         record(event_of(SUBMISSION_REPEAT_BLOCKED, submission, actor, why=why))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from http import HTTPStatus
 
@@ -23,11 +24,14 @@ from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.consumers.presenters.drafts import DraftLine, draft_lines
 from apps.consumers.viewer import Viewer
 from apps.core import clock
+from apps.core.encryption import MissingKeyError
 from apps.core.forms.input import single_value
 from apps.core.web import sealed_entries
 from apps.core.web.background import background
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
+
+logger = logging.getLogger(__name__)
 
 # A form that a draft fills has a token of its own.
 _NOT_STORED = frozenset({"csrfmiddlewaretoken", "token", drafts.FIELD, sealed_entries.AUTHOR_FIELD})
@@ -39,14 +43,19 @@ _NOT_STORED = frozenset({"csrfmiddlewaretoken", "token", drafts.FIELD, sealed_en
 def save_draft(request: HttpRequest, public_id: uuid.UUID) -> JsonResponse:
     """Store the posted form as a draft. Answers a script, with the mark of the draft that has the values.
 
-    410 if the draft was sent or discarded, with the mark of a new one; 409 if there are too many drafts, 413
-    if the entry is too long, both with the text to show. Raises ``Http404`` for another person's draft.
+    410 if the draft was sent or discarded, with the mark of a new one. With the text to show: 403 if the page
+    was shown to another person than the one who is signed in now, 409 if there are too many drafts, 413 if
+    the entry is too long, 503 if it cannot be encrypted. Raises ``Http404`` for another person's draft.
     """
     mark = DraftMark.read(request.POST.get(drafts.FIELD, ""))
     if not drafts.are_on():
         raise Http404
     if mark is None or mark.public_id != public_id or mark.version <= mark.base:
         return JsonResponse({}, status=HTTPStatus.BAD_REQUEST)
+    if sealed_entries.author_of(request) != Viewer.of(request.user).person_id:
+        # A page that was left open on a shared machine. The CSRF token alone need not have changed.
+        text = _("Draft not saved: this page was opened by another person")
+        return JsonResponse({"problem": text}, status=HTTPStatus.FORBIDDEN)
     for prefix in LISTS:
         rows_of(request.POST, prefix)  # raises for rows that the form could not show again
     values = {name: str(value) for name, value in request.POST.items() if name not in _NOT_STORED}
@@ -63,6 +72,10 @@ def save_draft(request: HttpRequest, public_id: uuid.UUID) -> JsonResponse:
     except drafts.DraftTooLong:
         text = _("Draft not saved: the entry is too long")
         return JsonResponse({"problem": text}, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    except MissingKeyError:
+        logger.error("draft_not_saved key_missing")  # its text is a key's id
+        text = _("Draft not saved: an encryption key is missing. Tell your administrator.")
+        return JsonResponse({"problem": text}, status=HTTPStatus.SERVICE_UNAVAILABLE)
     at = date_format(timezone.localtime(clock.now()), "H:i")
     return JsonResponse({"draft": str(saved), "at": at, "separate": saved.public_id != mark.public_id})
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
@@ -78,6 +79,10 @@ def new(request: HttpRequest) -> HttpResponse:
     """
     if request.method == "POST":
         return _answer_post(request)
+    if _corrects_no_longer(request):
+        messages.info(request, _("The submission can no longer be corrected"))
+        kept = urlencode({"draft": single_value(request.GET, "draft")})
+        return HttpResponseSeeOther(f"{reverse('consumers:new')}?{kept}")
     earlier, like = _earlier_submission(request), next_traveller.source_of_address(request)
     sealed = sealed_entries.unseal(request)
     if sealed is not None:
@@ -211,7 +216,7 @@ def _submit(
         # The person went back and entered the next consumer: nothing is sent, and the entry stays.
         entry = posted.with_new_token()
         used = _blocking(request, stop.submission)
-        return _page(request, entry, **parts, used=used, draft=DraftMark.new())
+        return _page(request, entry, **parts, used=used)
     except submit.Busy:
         unavailable = HTTPStatus.SERVICE_UNAVAILABLE  # the next try need not show the same warnings again
         decision = {"accepted": posted.accepted, "similar_reason": posted.similar_reason}
@@ -294,7 +299,9 @@ def _page(
             **(
                 {}
                 if "not_written" in context
-                else next_traveller.page_parts(request, entry, context.get("source"))
+                else next_traveller.page_parts(
+                    request, entry, context.get("source"), context.get("values", request.POST)
+                )
             ),
             **context,
             "paste": paste,
@@ -339,10 +346,26 @@ def _earlier_submission(request: HttpRequest) -> Submission | None:
         public_id = uuid.UUID(named)
     except ValueError:
         raise Http404 from None
-    submission = _visible(request, public_id)
+    submission = find_submission(request, public_id)
     if submission is None or not receipts.is_correctable(submission):
         raise Http404
     return submission
+
+
+def _corrects_no_longer(request: HttpRequest) -> bool:
+    """Whether the address names a draft of a correction whose submission cannot be corrected (any more).
+
+    The draft stays usable. Why it cannot be corrected is not told, so that nothing about a submission that
+    the person may not see is disclosed.
+    """
+    named = single_value(request.GET, "from")
+    if not named or not single_value(request.GET, "draft"):
+        return False
+    try:
+        submission = selectors.find_visible(uuid.UUID(named), Viewer.of(request.user))
+    except ValueError:
+        return True
+    return submission is None or not receipts.is_correctable(submission)
 
 
 def _entry_of(earlier: Submission) -> Entry:
@@ -359,10 +382,6 @@ def _entry_of(earlier: Submission) -> Entry:
         message, summary = labels.vendor_field_message(earlier), labels.vendor_field_summary(name)
         entry.add_error(name, message, summary=summary)
     return entry
-
-
-def _visible(request: HttpRequest, public_id: uuid.UUID) -> Submission | None:
-    return find_submission(request, public_id)
 
 
 def _blocking(request: HttpRequest, submission: Submission) -> BlockingSubmission:

@@ -59,11 +59,11 @@ def named_source(request: HttpRequest) -> CopySource | None:
 
     Raises ``Http404`` if ``?like=`` names no submission that the reader may see.
     """
-    return _posted_source(request) or source_of_address(request)
+    return _source_in(request.POST, request) or source_of_address(request)
 
 
-def _posted_source(request: HttpRequest) -> CopySource | None:
-    key = request.POST.get(COPIED, "")
+def _source_in(values: Mapping[str, str], request: HttpRequest) -> CopySource | None:
+    key = values.get(COPIED, "")
     return find_source(key, Viewer.of(request.user)) if key else None
 
 
@@ -171,19 +171,21 @@ def _with_other_choice(request: HttpRequest, providers: tuple[str, ...]) -> Copy
     return Copying(_posted_entry(values, providers), {"source": source})
 
 
-def page_parts(request: HttpRequest, entry: Entry, copied_from: CopySource | None) -> dict[str, Any]:
+def page_parts(
+    request: HttpRequest, entry: Entry, copied_from: CopySource | None, values: Mapping[str, str]
+) -> dict[str, Any]:
     """What the page shows for this person: shortcuts, what is carried over, who was added to the order today.
 
-    ``copied_from``: whose details were copied, which is recorded already. The order is that in the form,
-    which may be another one than that of the address. Records that names were shown.
+    ``copied_from``: whose details were copied, which is recorded already. ``values``: as posted, or as stored
+    in the draft or the sealed entry that fills the form; they name the person whose details were copied. The
+    order is that in the form, which may be another one than that of the address. Records that names were
+    shown.
     """
     shortcuts = preferences.has_single_key_shortcuts(_person_id(request))
     viewer, like = Viewer.of(request.user), copied_from
-    if like is None and (like := _posted_source(request)) is not None:
+    if like is None and (like := _source_in(values, request)) is not None:
         like.record_viewed(actor_of(request))  # the page names the person again
     like = like or source_of_address(request)
-    if request.method != "POST" and like is None and not single_value(request.GET, "order"):
-        return {"single_key_shortcuts": shortcuts}
     order_ref, choice = entry.reference_in_field(), None
     if like is not None:
         choice = presenter.carry_over_choice(like, preferences.chosen_fields(_person_id(request)))
