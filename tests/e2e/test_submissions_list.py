@@ -25,7 +25,7 @@ def _fill(staff: User, supervisor: User) -> None:
     for number in range(55):
         store(
             staff, Outcome.REJECTED, clean(last_name=f"{NAME}-{number}"), duration_ms=100 + number,
-            submitted_at=now - dt.timedelta(minutes=number + 1),
+            submitted_at=now - dt.timedelta(milliseconds=number + 1),  # today, also just after midnight
         )  # fmt: skip
     for number in range(7):
         store(staff, Outcome.UNKNOWN, clean(last_name=f"u{number}-{NAME}"), submitted_at=now)

@@ -151,4 +151,6 @@ def test_supervisor_sees_all_submissions_and_staff_their_own(
     expect(of_staff.locator("tbody tr")).to_have_count(1)
     expect(of_staff.locator("tbody tr")).to_contain_text(OF_SAM)
     of_staff.goto(receipt)
-    expect(of_staff.get_by_role("heading", level=1)).to_have_text("Page not found")
+    expect(of_staff.get_by_role("heading", level=1)).to_have_text(
+        "You do not have permission to open this page"
+    )
