@@ -84,7 +84,7 @@ SELECTIONS: list[dict[str, Any]] = [
     {"since": dt.datetime(2026, 10, 25, 1, tzinfo=dt.UTC)},
     {"until": dt.datetime(2026, 10, 25, 1, tzinfo=dt.UTC)},
     {"outcomes": ("created",)},
-    {"outcomes": ("rejected",)},
+    {"outcomes": ("created", "rejected")},
     {"order_ref": "ORDER 7"},
     {"answered_from": 10, "answered_under": 20},
     {"search": "filled in below"},

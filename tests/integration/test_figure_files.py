@@ -10,20 +10,25 @@ from xml.etree import ElementTree
 
 import openpyxl
 import pytest
+import time_machine
+from django.http import QueryDict
 from django.test import Client
+from django.utils.formats import date_format
 
 from apps.accounts.models import User
 from apps.consumers.models import Outcome
 from apps.core.export.csv_cells import restore
+from apps.history.forms.filters import SEARCH
 from tests.support.history_rows import bare, stored
 from tests.support.people import events
+from tests.support.spreadsheets import decoded
 
 pytestmark = pytest.mark.django_db
 
 FILE = "/submissions/figures/file/"
 NOW = dt.datetime.now(dt.UTC)
 TODAY = NOW.date()
-NAME = '=HYPERLINK("http://x.example";"<b>&\x07") '
+NAME = '=HYPERLINK("http://x.example";"<b>&\x07_x0041_\r") '
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -48,7 +53,13 @@ def downloaded(client: Client, file_format: str, **filters: str) -> bytes:
 
 def sheets(content: bytes) -> dict[str, list[tuple[Any, ...]]]:
     book = openpyxl.load_workbook(io.BytesIO(content))
-    return {sheet.title: list(sheet.iter_rows(values_only=True)) for sheet in book}
+    return {
+        sheet.title: [
+            tuple(decoded(cell) if isinstance(cell, str) else cell for cell in row)
+            for row in sheet.iter_rows(values_only=True)
+        ]
+        for sheet in book
+    }
 
 
 def test_excel_file_has_typed_cells_and_no_formula(as_supervisor: Client, history: None) -> None:
@@ -62,11 +73,9 @@ def test_excel_file_has_typed_cells_and_no_formula(as_supervisor: Client, histor
     assert found["Summary"][1] == ("Selected", first, today, 5, 3, 0.6, 1, 0.26, 1.6)
     assert found["Over time"][-1] == (today, today, "not over", 3, 3, 0, 0, 0, 0, 0)
     assert found["Over time"][-2][2] == "over"
-    name = NAME.replace("\x07", "")  # not possible in XML
-    assert found["Per person"][1] == (name, 4, 0.8, 3, 0.75, 4, 0.26)
+    assert found["Per person"][1] == (NAME, 4, 0.8, 3, 0.75, 4, 0.26)
     assert found["Per person"][2] == ("Sue Person", 1, 0.2, 0, 0, 0, None)
     assert found["Reasons"][1:] == [("Sitecore CDP did not accept the entry", "Rejected", 1)]
-    assert ("Filters", "Last 30 days") in found["About"]
     cells = [cell for sheet in openpyxl.load_workbook(io.BytesIO(content)) for row in sheet for cell in row]
     assert {cell.data_type for cell in cells} == {"s", "n", "d"}
 
@@ -118,7 +127,35 @@ def test_drawing_stands_alone_and_names_what_it_shows(as_supervisor: Client, his
 def test_file_follows_the_filters(as_supervisor: Client, staff: User, history: None) -> None:
     found = sheets(downloaded(as_supervisor, "xlsx", outcome="rejected"))
     assert found["Summary"][1][3] == 1
-    assert ("Filters", "Last 30 days; Outcome: Rejected") in found["About"]
+    about: dict[Any, Any] = dict(found["About"])
+    first = TODAY - dt.timedelta(days=29)
+    days = f"from {date_format(first, 'j F Y')}"
+    assert about["Filters"] == f"Last 30 days: {days}; Outcome: Rejected"
+    assert about["Made by"] == "Sue Person (sue)"
+    assert about["Scope"] == "everyone's submissions"
+
+
+@pytest.mark.once
+def test_file_says_when_its_numbers_were_read_in_the_zone_of_its_days(
+    as_supervisor: Client, supervisor: User, history: None
+) -> None:
+    supervisor.time_zone = "Asia/Tokyo"
+    supervisor.save()
+    with time_machine.travel(dt.datetime(2026, 7, 1, 22, 30, 15, tzinfo=dt.UTC), tick=False):
+        about: dict[Any, Any] = dict(sheets(downloaded(as_supervisor, "xlsx"))["About"])
+        drawing = downloaded(as_supervisor, "svg", period="all").decode()
+    assert about["Numbers as of"] == "2026-07-02 07:30:15 (Asia/Tokyo)"
+    assert about["Time zone of days"] == "Asia/Tokyo"
+    assert "Numbers as of: 2026-07-02 07:30:15 (Asia/Tokyo)." in drawing
+    assert "Made by: Sue Person (sue)." in drawing
+
+
+@pytest.mark.once
+def test_file_does_not_say_that_a_search_is_its_readers(as_supervisor: Client) -> None:
+    answer = as_supervisor.post("/submissions/", {f"{SEARCH}-last_name": "Searched"})
+    token = QueryDict(answer["Location"].partition("?")[2])["search"]
+    about: dict[Any, Any] = dict(sheets(downloaded(as_supervisor, "xlsx", search=token))["About"])
+    assert about["Filters"] == "Last name: matches a search, whose values are not shown"
 
 
 def test_file_is_recorded_without_filter_values(as_supervisor: Client, staff: User, history: None) -> None:

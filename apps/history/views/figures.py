@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from functools import partial
 from typing import Any
 
@@ -9,10 +10,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from apps.accounts.models import User
 from apps.consumers.permissions import VIEW_FIGURES
 from apps.core import clock
 from apps.core.export.formats import Format
@@ -32,10 +33,10 @@ from apps.history.presenters.figure_files.excel import excel_file
 from apps.history.presenters.figure_files.tables import tables
 from apps.history.presenters.figures_headline import headline_page, incomplete_text
 from apps.history.presenters.figures_people import SORT, people_table
-from apps.history.presenters.filters import chips, filtered_url
+from apps.history.presenters.filters import chips, filtered_url, in_words
 from apps.history.recording import record_figures_exported, record_figures_viewed
 from apps.history.selection import Selection
-from apps.history.views.selected import filter_form, selection_of, tidy_address
+from apps.history.views.selected import filter_form, reader_of, selection_of, tidy_address
 
 SVG = "svg"
 CONTENT_TYPES = {
@@ -83,14 +84,14 @@ def file(request: HttpRequest) -> HttpResponse:
     if file_format == SVG and not found.bars:
         raise Http404
     record_figures_exported(selection, count=found.total, file_format=file_format, actor=actor_of(request))
-    response = HttpResponse(_content(file_format, form, selection, found), CONTENT_TYPES[file_format])
+    facts = _facts(form, selection, maker=reader_of(request), now=now)
+    response = HttpResponse(_content(file_format, found, facts), CONTENT_TYPES[file_format])
     name = dated_name("figures", now, file_format)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
-def _content(file_format: str, form: SubmissionFilterForm, selection: Selection, found: Figures) -> bytes:
-    facts = _facts(form, selection)
+def _content(file_format: str, found: Figures, facts: list[tuple[str, str]]) -> bytes:
     if file_format == SVG:
         time = figures_page.time_plot(found, partial(with_query, "", {}))
         description = " ".join(f"{label}: {text}." for label, text in facts)
@@ -99,16 +100,19 @@ def _content(file_format: str, form: SubmissionFilterForm, selection: Selection,
     return excel_file(made) if file_format == Format.XLSX else csv_file(made)
 
 
-def _facts(form: SubmissionFilterForm, selection: Selection) -> list[tuple[str, str]]:
-    """What a file says about itself, as labels and texts."""
-    filters = [f"{one.label}: {one.value}" if one.value else one.label for one in chips("", {}, form)]
-    everybody = _("everyone's submissions") if selection.viewer.sees_all else _("your own submissions")
-    made = date_format(timezone.localtime(clock.now()), "j F Y, H:i")
+def _facts(
+    form: SubmissionFilterForm, selection: Selection, *, maker: User, now: dt.datetime
+) -> list[tuple[str, str]]:
+    """What a file says about itself, as labels and texts, for people who have only the file."""
+    filters = [f"{label}: {text}" if text else label for label, text in in_words(form)]
+    everybody = _("everyone's submissions") if selection.viewer.sees_all else _("their own submissions")
+    zone = timezone.get_current_timezone_name()
     return [
+        (_("Made by"), f"{maker.name} ({maker.username})"),
+        (_("Numbers as of"), f"{timezone.localtime(now):%Y-%m-%d %H:%M:%S} ({zone})"),
         (_("Scope"), everybody),
         (_("Filters"), "; ".join(filters) or _("none")),
-        (_("Time zone of days"), timezone.get_current_timezone_name()),
-        (_("Made"), made),
+        (_("Time zone of days"), zone),
     ]
 
 

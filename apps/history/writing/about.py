@@ -7,9 +7,9 @@ from typing import Final
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.core.export.excel import MAIN, XML, Style, number_cell, text_cell
 from apps.history.writing.cells import Kind, kind_of
 from apps.history.writing.layout import Layout
-from apps.history.writing.markup import HEADING, MAIN, XML, number_cell, text_cell
 
 NAME: Final = "About"
 
@@ -47,7 +47,10 @@ def about_sheet(layout: Layout, *, rows: int, unreadable: int, sha256: str) -> b
     first = len(lines) + 2
     heads = (_("Column"), _("Name in CSV and JSON Lines"), _("Type"))
     lines.append(
-        _row(first, [text_cell(f"{at}{first}", head, HEADING) for at, head in zip("ABC", heads, strict=True)])
+        _row(
+            first,
+            [text_cell(f"{at}{first}", head, Style.HEADING) for at, head in zip("ABC", heads, strict=True)],
+        )
     )
     for number, (key, heading) in enumerate(zip(layout.columns, layout.headings, strict=True), first + 1):
         cells = (heading, key, str(_TYPES[kind_of(key)]))
@@ -65,7 +68,7 @@ def about_sheet(layout: Layout, *, rows: int, unreadable: int, sha256: str) -> b
 def _line(number: int, label: str, value: str | int) -> str:
     place = f"B{number}"
     cell = number_cell(place, value) if isinstance(value, int) else text_cell(place, value)
-    return _row(number, [text_cell(f"A{number}", label, HEADING), cell])
+    return _row(number, [text_cell(f"A{number}", label, Style.HEADING), cell])
 
 
 def _row(number: int, cells: list[str]) -> str:

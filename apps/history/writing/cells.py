@@ -5,6 +5,7 @@ For Excel, the text of a number or a time is the number that the file contains.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -17,11 +18,11 @@ from django.db.models.sql.compiler import SQLCompiler
 from apps.accounts.models import User
 from apps.cdp.fields import FIELDS, Shape
 from apps.consumers.models import Submission
+from apps.core.export.excel import DAY_0, FIRST_DAY
 from apps.history.writing.zones import Offset, offsets
 
 _Compiled = tuple[str, tuple[str | int, ...]]
-_EXCEL_EPOCH: Final = 25_569 * 86_400
-"""Seconds from 30 December 1899 to 1970."""
+_EXCEL_EPOCH: Final = (dt.date(1970, 1, 1) - DAY_0).days * 86_400  # seconds
 
 
 class Kind(Enum):
@@ -40,11 +41,9 @@ class Times(Enum):
 
     LOCAL = "local"  # 2026-03-07 08:05:00
     EXACT = "exact"  # ISO 8601 with microseconds and offset
-    SERIAL = "serial"  # days since 30 December 1899, as Excel counts them, to the second
+    SERIAL = "serial"  # days as Excel counts them, to the second
 
 
-EXCEL_FROM: Final = "1900-03-01"
-"""The first day that all spreadsheets count alike: Excel has a 29 February 1900 (ECMA-376, 18.17.4)."""
 AS_TEXT: Final = "\x1e"
 """Begins a cell of a column of dates or times that Excel cannot contain as such: the rest is text."""
 
@@ -192,7 +191,7 @@ def _time_on_postgresql(column: str, time_zone: str, times: Times) -> str:
     if times is Times.SERIAL:
         serial = f"((floor(date_part('epoch', {local})) + {_EXCEL_EPOCH}) / 86400)::text"
         text = f"'{AS_TEXT}' || {_plain_time_on_postgresql(local)}"
-        return f"CASE WHEN {local} < '{EXCEL_FROM}' THEN {text} ELSE {serial} END"
+        return f"CASE WHEN {local} < '{FIRST_DAY}' THEN {text} ELSE {serial} END"
     # Quick for the offsets in Python's data of the zone. PostgreSQL's data may contain others.
     known = {offset.seconds: offset.text for offset in offsets(time_zone)}
     quick = "".join(f" WHEN interval '{seconds} s' THEN '{text}'" for seconds, text in known.items())
@@ -229,7 +228,7 @@ def _time_on_sqlite(column: str, offset: Offset, times: Times) -> str:
         # 16 digits give the nearest floating-point number; a cast to text would give 15.
         serial = f"printf('%%!.16g', {seconds} / 86400.0)"
         # The column is in UTC, so a day more. printf would make a number of an absent value.
-        early = f"WHEN {column} < '1900-03-02' THEN '{AS_TEXT}' || {local}"
+        early = f"WHEN {column} < '{FIRST_DAY + dt.timedelta(days=1)}' THEN '{AS_TEXT}' || {local}"
         return f"CASE {early} WHEN {column} IS NOT NULL THEN {serial} END"
     return (
         f"{local} || substr({column} || '.000000', 20, 7) || '{offset.text}'"

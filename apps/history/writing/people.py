@@ -12,8 +12,9 @@ from apps.cdp.fields import FIELDS, VENDOR_NAMES
 from apps.consumers.models import Submission
 from apps.core import personal_data
 from apps.core.encryption import NotReadableError, decryptor
+from apps.core.export.excel import day_number
 from apps.core.export.formats import Format
-from apps.history.writing.cells import AS_TEXT, EXCEL_FROM, Kind, kind_of
+from apps.history.writing.cells import AS_TEXT, Kind, kind_of
 
 UNREADABLE: Final = "(unreadable)"
 """Content of the personal cells of a row whose consumer cannot be read."""
@@ -24,8 +25,6 @@ JOINT: Final = "; "
 # Consumers are stored in the vendor's JSON form (NewConsumer.to_json).
 _LISTS: Final = frozenset(field.vendor_name for field in FIELDS if field.shape.is_list)
 _EMPTY: Final[dict[str, Any]] = {name: [] if name in _LISTS else "" for name in VENDOR_NAMES.values()}
-
-_EXCEL_DAY_0: Final = dt.date(1899, 12, 30).toordinal()
 
 Cells = tuple[str, ...]
 
@@ -86,13 +85,12 @@ def _date_part(moment: str) -> str:
 
 
 def _day_number(moment: str) -> str:
-    """The day as Excel counts it, or its text after :data:`AS_TEXT`: before 1 March 1900 programs differ."""
+    """The day as Excel counts it, or its text after :data:`AS_TEXT` if programs differ."""
     day = moment[:10]
     if not day:
         return ""
-    if day < EXCEL_FROM:
-        return f"{AS_TEXT}{day}"
-    return str(dt.date.fromisoformat(day).toordinal() - _EXCEL_DAY_0)
+    number = day_number(dt.date.fromisoformat(day))
+    return f"{AS_TEXT}{day}" if number is None else str(number)
 
 
 def _list_json(values: Sequence[object]) -> str:

@@ -1,6 +1,6 @@
-"""Excel files (ECMA-376, part 1): sheets of typed cells and an About sheet, written row by row.
+"""Excel files of an export: sheets of typed cells and an About sheet, written row by row.
 
-Texts are inline strings: none is ever a formula, and no reference, phone number or other text loses digits.
+No reference, phone number or other text loses a digit.
 """
 
 from __future__ import annotations
@@ -9,23 +9,20 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from apps.core.export.excel import (
+    LONGEST_CELL,
+    Sheet,
+    begin_package,
+    end_package,
+    letters,
+    sheet_head,
+    text_cell,
+)
 from apps.core.export.zip_stream import LARGEST, ZipStream
 from apps.history.writing import about
 from apps.history.writing.cells import AS_TEXT, kind_of
 from apps.history.writing.layout import Layout
-from apps.history.writing.markup import (
-    HEADING,
-    LONGEST_CELL,
-    MAIN,
-    STYLE_SHEET,
-    STYLES,
-    TEXTS,
-    WIDTHS,
-    XML,
-    around,
-    letters,
-    text_cell,
-)
+from apps.history.writing.markup import STYLES, TEXTS, WIDTHS, around
 from apps.history.writing.rows import Row
 
 MAX_ROWS: Final = 1_048_575
@@ -34,23 +31,6 @@ MAX_ROWS: Final = 1_048_575
 _FULL: Final = LARGEST - 2**28  # bytes after which a new sheet begins: one more chunk of rows fits
 _NEEDS_MARKUP: Final = bytes(range(32)) + b"<>&"
 _CELL_END: Final = "\x1f"  # between joined cells while they are checked together
-
-_FORMATS: Final = "http://schemas.openxmlformats.org"
-_PACKAGE: Final = f"{_FORMATS}/package/2006"
-_DOCUMENT: Final = f"{_FORMATS}/officeDocument/2006/relationships"
-_CONTENT: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-
-# Every XML file without an override is a sheet, as their number is not known at the beginning.
-_CONTENT_TYPES: Final = f"""{XML}<Types xmlns="{_PACKAGE}/content-types">\
-<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>\
-<Default Extension="xml" ContentType="{_CONTENT}.worksheet+xml"/>\
-<Override PartName="/xl/workbook.xml" ContentType="{_CONTENT}.sheet.main+xml"/>\
-<Override PartName="/xl/styles.xml" ContentType="{_CONTENT}.styles+xml"/>\
-</Types>"""
-
-_ROOT: Final = f"""{XML}<Relationships xmlns="{_PACKAGE}/relationships">\
-<Relationship Id="rId1" Type="{_DOCUMENT}/officeDocument" Target="xl/workbook.xml"/>\
-</Relationships>"""
 
 
 class Workbook:
@@ -73,9 +53,7 @@ class Workbook:
 
     def begin(self) -> None:
         """Write the part before the rows."""
-        self._zip.add("[Content_Types].xml", _CONTENT_TYPES.encode())
-        self._zip.add("_rels/.rels", _ROOT.encode())
-        self._zip.add("xl/styles.xml", STYLE_SHEET.encode())
+        begin_package(self._zip)
         self._begin_sheet()
 
     def rows(self, rows: Sequence[Row]) -> None:
@@ -105,33 +83,12 @@ class Workbook:
         # Not named as the sheets with rows, whose names the command to verify them matches.
         sheet = about.about_sheet(self._layout, rows=rows, unreadable=unreadable, sha256=sha256)
         self._zip.add("xl/worksheets/about.xml", sheet)
-        count = len(self._filtered)
-        names = ["Submissions", *(f"Submissions {number}" for number in range(2, count + 1)), about.NAME]
-        files = [*(f"sheet{number}.xml" for number in range(1, count + 1)), "about.xml"]
-        sheets = "".join(
-            f'<sheet name="{name}" sheetId="{number}" r:id="rId{number}"/>'
-            for number, name in enumerate(names, 1)
-        )
-        parts = "".join(
-            f'<Relationship Id="rId{number}" Type="{_DOCUMENT}/worksheet" Target="worksheets/{file}"/>'
-            for number, file in enumerate(files, 1)
-        )
-        styles = f'<Relationship Id="rId{count + 2}" Type="{_DOCUMENT}/styles" Target="styles.xml"/>'
-        filters = "".join(
-            f'<definedName name="_xlnm._FilterDatabase" localSheetId="{number}" hidden="1">'
-            f"'{names[number]}'!{place}</definedName>"
-            for number, place in enumerate(self._filtered)
-        )
-        self._zip.add(
-            "xl/workbook.xml",
-            f'{XML}<workbook xmlns="{MAIN}" xmlns:r="{_DOCUMENT}"><sheets>{sheets}</sheets>'
-            f"<definedNames>{filters}</definedNames></workbook>".encode(),
-        )
-        self._zip.add(
-            "xl/_rels/workbook.xml.rels",
-            f'{XML}<Relationships xmlns="{_PACKAGE}/relationships">{parts}{styles}</Relationships>'.encode(),
-        )
-        self._zip.close()
+        names = ("Submissions", *(f"Submissions {number}" for number in range(2, len(self._filtered) + 1)))
+        sheets = [
+            Sheet(name, f"sheet{number}.xml", place)
+            for number, (name, place) in enumerate(zip(names, self._filtered, strict=True), 1)
+        ]
+        end_package(self._zip, [*sheets, Sheet(about.NAME, "about.xml")])
 
     def _write(self, xml: str) -> None:
         data = xml.encode()
@@ -141,21 +98,8 @@ class Workbook:
     def _begin_sheet(self) -> None:
         number = len(self._filtered) + 1
         self._zip.begin(f"xl/worksheets/sheet{number}.xml")
-        columns = "".join(
-            f'<col min="{at}" max="{at}" width="{WIDTHS[kind]}" style="{STYLES[kind]}" customWidth="1"/>'
-            for at, kind in enumerate(self._kinds, 1)
-        )
-        headings = "".join(
-            text_cell(f"{letter}1", heading, HEADING)
-            for letter, heading in zip(self._letters, self._layout.headings, strict=True)
-        )
-        selected = ' tabSelected="1"' if number == 1 else ""
-        self._write(
-            f'{XML}<worksheet xmlns="{MAIN}"><sheetViews><sheetView{selected} workbookViewId="0">'
-            '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'
-            f"</sheetView></sheetViews><cols>{columns}</cols>"
-            f'<sheetData><row r="1">{headings}</row>'
-        )
+        columns = ((WIDTHS[kind], STYLES[kind]) for kind in self._kinds)
+        self._write(sheet_head(self._layout.headings, columns, is_first=number == 1))
         self._line = 1
 
     def _end_sheet(self) -> None:
