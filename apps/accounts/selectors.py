@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.contrib.auth.models import Permission
+from django.db.models import Q, QuerySet
 
 from apps.accounts.models import PasswordLink, User
 from apps.accounts.roles import ADMINISTRATOR, GRANTS
@@ -33,6 +34,13 @@ def people() -> list[Person]:
     """All people: active first, then by name."""
     users = User.objects.prefetch_related("groups").order_by("-is_active", "name", "pk")
     return [_person(user) for user in users]
+
+
+def active_with(permission: str) -> QuerySet[User]:
+    """The active people with a permission, such as ``consumers.view_figures``; a person may occur twice."""
+    app_label, codename = permission.split(".")
+    granted = Permission.objects.filter(content_type__app_label=app_label, codename=codename)
+    return User.objects.filter(is_active=True, groups__permissions__in=granted)
 
 
 def has_people() -> bool:

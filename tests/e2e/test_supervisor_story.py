@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import openpyxl
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from apps.accounts import services as accounts
 from apps.accounts.models import User
@@ -100,3 +101,56 @@ def test_supervisor_resolves_and_exports_and_an_administrator_finds_it(
     go(log, "/audit/?action=export.started")
     row.get_by_role("link").first.click()
     expect(log.locator("main")).to_contain_text("a check against another system")
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
+def test_monday_morning_from_the_view_to_the_figures_the_next_unknown_and_the_export_again(
+    windows: Windows, staff: User, supervisor: User, tmp_path: Path, javascript: bool
+) -> None:
+    store(staff, Outcome.CREATED, clean(last_name=CREATED[0]))
+    for letter in "uv":
+        store(staff, Outcome.UNKNOWN, clean(last_name=f"{letter}-{LOST}"))
+    page = windows.open(supervisor, javascript=javascript)
+    go(page, "/submissions/export/?period=all")
+    page.get_by_label("CSV, exact").check()
+    page.get_by_role("button", name="Prepare export").last.click()
+    assert _outcomes(page, tmp_path / "earlier.csv") == ["created", "unknown", "unknown"]
+    go(page, "/submissions/views/new/?outcome=unknown&period=all")
+    page.get_by_label("Name", exact=True).fill("Open")
+    page.get_by_label("Open the list with this view").check()
+    page.get_by_role("button", name="Save the view").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Submissions")
+
+    go(page, "/submissions/")  # opens the view
+    expect(page.locator("main table tbody tr")).to_have_count(2)
+    page.get_by_role("link", name="Figures", exact=True).click()
+    page.get_by_role("link", name="2 submissions of unknown outcome").click()
+    expect(page.locator("main table tbody tr")).to_have_count(2)
+    page.locator("main table tbody tr").last.get_by_role("link").first.click()
+    for letter, left in (("u", 1), ("v", 0)):  # the oldest first
+        page.get_by_role("button", name="I have this").click()
+        expect(page.locator("main")).to_contain_text("You have taken this until")
+        page.locator("#id_not_created-reason").select_option("not_seen_in_cdp")
+        page.get_by_role("button", name="Mark as not created").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text(
+            f"A supervisor marked this consumer as not created: Ida {letter}-{LOST}"
+        )
+        following = page.get_by_role("link", name="Next unknown (1 left)")
+        expect(following).to_have_count(left)
+        if left:
+            following.click()
+
+    page.get_by_role("link", name="Past exports").click()
+    page.locator("main table tbody tr").first.get_by_role("link").first.click()
+    page.get_by_role("link", name="Export again").click()
+    page.get_by_role("button", name="Prepare export").last.click()
+    assert _outcomes(page, tmp_path / "again.csv") == ["created", "not_created", "not_created"]
+
+
+def _outcomes(page: Page, path: Path) -> list[str]:
+    """Download a prepared export, and return the outcomes in its file, sorted."""
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download").click()
+    started.value.save_as(path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return sorted(row["outcome"] for row in csv.DictReader(file))

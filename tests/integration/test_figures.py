@@ -15,6 +15,7 @@ from django.http import QueryDict
 from django.test import Client
 from django.utils import timezone
 
+from apps.accounts import services
 from apps.accounts.models import User
 from apps.consumers import searches
 from apps.consumers.models import Outcome
@@ -24,7 +25,7 @@ from apps.history.forms.filters import SubmissionFilterForm
 from apps.history.selection import Selection
 from tests.support.entries import FULL, store, text
 from tests.support.history_rows import bare, stored
-from tests.support.people import events, make_person
+from tests.support.people import TESTS, events, make_person
 from tests.support.searches import recorded
 
 pytestmark = pytest.mark.django_db
@@ -155,7 +156,7 @@ def test_numbers_are_shown_as_text_and_in_tables(as_supervisor: Client, history:
         "12 submissions of unknown outcome</a>",
     ):
         assert words in page
-    assert 'href="/submissions/">Back to the submissions' in page
+    assert 'href="/submissions/?period=last-30-days">Back to the submissions' in page
 
 
 @pytest.mark.once
@@ -292,6 +293,29 @@ def test_people_are_sorted_by_a_column(
     assert re.findall(r'<bdi translate="no">(\w+) Person</bdi>', people) == names
     assert people.count("aria-sort=") == 1
     assert "<script>" not in people
+
+
+def test_whoever_may_submit_is_listed_also_without_a_submission(
+    as_supervisor: Client, staff: User, supervisor: User
+) -> None:
+    gone = make_person("gus", "staff")
+    services.deactivate_person(person_id=gone.pk, actor=TESTS)
+    make_person("adam", "administrator")
+    stored([bare(staff, Outcome.REJECTED, NOW, duration_ms=100)])
+
+    def listed(**asked: str) -> list[str]:
+        page = text(as_supervisor.get(PAGE, asked))
+        people = page[page.index('id="people"') : page.index("figures-reasons")]
+        return re.findall(r'<bdi translate="no">(\w+) Person</bdi>', people)
+
+    assert listed() == ["Sam", "Sue"]
+    for sort in ("created_share", "-created_share", "median", "-median"):
+        assert listed(people_sort=sort) == ["Sam", "Sue"]  # a share or median of nothing comes last
+    assert listed(person=str(staff.pk)) == ["Sam"]
+    stored([bare(gone, Outcome.CREATED, NOW), bare(gone, Outcome.CREATED, NOW)])
+    assert listed() == ["Gus", "Sue", "Sam"]  # who may not submit any more stays with their rows
+    answer = as_supervisor.get(f"{PAGE}file/", {"format": "csv"})
+    assert "Sue Person" in answer.content.decode("utf-8-sig")
 
 
 @pytest.mark.once

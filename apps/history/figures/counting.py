@@ -7,13 +7,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from django.contrib.auth import get_user_model
 from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
 from django.utils import timezone
 
+from apps.accounts.models import User
+from apps.accounts.selectors import active_with
 from apps.consumers import selectors
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.core.web.filters import midnight
 from apps.history.figures.results import (
     AGE_EDGES,
@@ -60,7 +62,7 @@ def figures_of(selection: Selection, *, now: dt.datetime, period: Period | None 
             open=_open_outcomes(selection, chosen, today), before=_before(selection, today, period)
         )
     unit, firsts = _unit_and_first_days(*span)
-    people, answers = _people_and_answers(chosen)
+    people, answers = _people_and_answers(chosen, _team(selection))
     return Figures(
         unit=unit,
         bars=_bars(chosen, firsts, span[1]),
@@ -210,8 +212,20 @@ def _bar_index(moments: Sequence[dt.datetime], first: int = 0) -> Combinable:
     )
 
 
-def _people_and_answers(chosen: QuerySet[Submission]) -> tuple[tuple[Person, ...], Answers]:
-    """Everybody, those with the most submissions first, and the times to answer, counted by one statement."""
+def _team(selection: Selection) -> QuerySet[User] | None:
+    """Those who may submit, and are listed also without a submission; None if one person was asked for."""
+    if selection.asked.person or not selection.viewer.sees_all:
+        return None
+    return active_with(CREATE_ORDER_CONSUMER)
+
+
+def _people_and_answers(
+    chosen: QuerySet[Submission], team: QuerySet[User] | None
+) -> tuple[tuple[Person, ...], Answers]:
+    """Everybody, those with the most submissions first, and the times to answer, counted by one statement.
+
+    ``team``: people who are listed also without a submission.
+    """
     # "+ 0" keeps SQLite from reading the whole table by the index of people under any filter.
     placed = chosen.annotate(
         who=F("actor_id") + 0,
@@ -227,7 +241,8 @@ def _people_and_answers(chosen: QuerySet[Submission]) -> tuple[tuple[Person, ...
         created[who] += number * made
         if step is not None:
             steps[who][step] += number
-    names = _names(total)
+    names = _names(total, team)
+    total.update(dict.fromkeys(names, 0))
     people = tuple(
         Person(str(who), names[who], number, created[who], steps[who].total(), _percentile(steps[who], 50))
         for who, number in sorted(total.items(), key=lambda one: (-one[1], one[0]))
@@ -235,9 +250,12 @@ def _people_and_answers(chosen: QuerySet[Submission]) -> tuple[tuple[Person, ...
     return people, _answers(sum(steps.values(), Counter()))
 
 
-def _names(ids: Iterable[int]) -> dict[int, str]:
-    """The names of these people. The user name is added if a name is empty or not unique."""
-    found = get_user_model().objects.filter(pk__in=ids).values_list("pk", "name", "username")
+def _names(ids: Iterable[int], team: QuerySet[User] | None) -> dict[int, str]:
+    """The names of these people and the team. The user name is added if a name is empty or not unique."""
+    wanted = Q(pk__in=ids)
+    if team is not None:
+        wanted |= Q(pk__in=team.values("pk"))
+    found = User.objects.filter(wanted).values_list("pk", "name", "username")
     names = [name for _pk, name, _username in found]
     return {
         pk: f"{name} ({username})" if names.count(name) > 1 or not name else name

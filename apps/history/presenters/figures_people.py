@@ -32,7 +32,7 @@ _VALUES: Final[dict[str, Callable[[Person], Any]]] = {
     "total": lambda person: person.total,
     "share": lambda person: person.total,
     "created": lambda person: person.created,
-    "created_share": lambda person: person.created / person.total,
+    "created_share": lambda person: person.created / person.total if person.total else 0,
     "median": lambda person: _SLOWEST if person.half_under is None else person.half_under,
 }
 
@@ -63,7 +63,7 @@ class PersonLine:
 
 @dataclass(frozen=True, slots=True)
 class PeopleTable:
-    """Everybody with a submission in the selection."""
+    """Everybody with a submission in the selection and, without a filter by person, all who may submit."""
 
     columns: tuple[Column, ...]
     lines: tuple[PersonLine, ...]
@@ -89,9 +89,13 @@ def people_table(
 
 
 def sorted_people(people: Sequence[Person], key: str, *, is_down: bool) -> list[Person]:
-    """The people by a column; equal ones stay in their order. A person without any answer comes last."""
+    """The people by a column; equal ones stay in their order. A person without the number comes last."""
     ranked = sorted(people, key=_VALUES[key], reverse=is_down)
-    return sorted(ranked, key=lambda person: key == "median" and not person.answered)
+    without: Callable[[Person], bool] = {
+        "median": lambda person: not person.answered,
+        "created_share": lambda person: not person.total,
+    }.get(key, lambda person: False)
+    return sorted(ranked, key=without)
 
 
 def _column(one: str, sorted_by: str, page: Address, *, is_down: bool) -> Column:

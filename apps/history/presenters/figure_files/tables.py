@@ -127,7 +127,7 @@ def _people(figures: Figures) -> Table:
             person.total,
             person.total / everything,
             person.created,
-            person.created / person.total,
+            person.created / person.total if person.total else None,
             person.answered,
             _in_seconds(person.half_under),
         )
