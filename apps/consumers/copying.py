@@ -24,6 +24,15 @@ def consumer_key(order_ref: str, ref: str) -> str:
     return f"{RecordKind.CONSUMER}:{order_ref}/{ref}"
 
 
+def named_submission(key: str) -> uuid.UUID | None:
+    """The id of the submission that the form names; None if it names somebody else, or nothing."""
+    kind, _, name = key.partition(":")
+    try:
+        return uuid.UUID(name) if kind == RecordKind.SUBMISSION else None
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class CopySource:
     """A person whose details can be copied: of a submission, or as Sitecore CDP returned them lately.
@@ -58,21 +67,14 @@ def find_source(key: str, viewer: Viewer) -> CopySource | None:
 
     A consumer on an order is taken from what was read of the order in the last ten minutes. Makes no call.
     """
+    if (public_id := named_submission(key)) is not None:
+        submission = selectors.find_visible(public_id, viewer)
+        return source_of(submission) if submission else None
     kind, _, name = key.partition(":")
-    if kind == RecordKind.SUBMISSION:
-        return _of_submission(name, viewer)
     if kind == RecordKind.CONSUMER and viewer.may_view_vendor_records:
         order_ref, _, ref = name.rpartition("/")
         return _of_reading(key, order_ref, ref)
     return None
-
-
-def _of_submission(public_id: str, viewer: Viewer) -> CopySource | None:
-    try:
-        submission = selectors.find_visible(uuid.UUID(public_id), viewer)
-    except ValueError:
-        return None
-    return source_of(submission) if submission else None
 
 
 def _of_reading(key: str, order_ref: str, ref: str) -> CopySource | None:

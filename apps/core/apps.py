@@ -1,7 +1,6 @@
 from typing import Any
 
 from django.apps import AppConfig
-from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.signals import connection_created
 
@@ -30,8 +29,7 @@ class CoreConfig(AppConfig):
                 machine_clocks.store_measurement()
 
         connection_created.connect(measure, weak=False, dispatch_uid="core.clock")
-        if settings.ORDER_CONSUMER_WORD in house_word.WORDS:
-            house_word.install()
+        house_word.install()
         encryption.set_reader(keys_in_use.current)
         key_fingerprints.register_kind(key_fingerprints.ENCRYPTION)
         key_fingerprints.register_kind(key_fingerprints.DIGEST)

@@ -26,9 +26,9 @@ SENTENCES: Final = {
 }
 """Sentences that are written anew for the words, because exchanging the noun would be wrong or unclear."""
 
-# The first alternatives stay: placeholders, the product's name, and the name of the vendor's reference.
+# The first alternatives stay: placeholders, the product's name, and the names of the vendor's references.
 _NOUN = re.compile(
-    r"%\(\w+\)[a-z]|\{\w*\}|\bConsumer Portal\b|\b[Cc]onsumer references?\b"
+    r"%\(\w+\)[a-z]|\{\w*\}|\bConsumer Portal\b|\b(?:[Cc]onsumer|[Gg]uest) references?\b"
     r"|\b(?P<article>[Aa])n (?=order consumer)"
     r"|\b(?P<consumer>(?:[Oo]rder )?[Cc]onsumer)(?P<plural>s)?\b"
     r"|\b(?P<guest>[Gg]uest)(?P<guests>s)?\b(?! profile)"
@@ -63,7 +63,10 @@ def _in_case_of(noun: str, word: str) -> str:
 
 
 class HouseWordTranslations(NullTranslations):
-    """What gettext falls back to for a text without a translation: the text with the company's word."""
+    """What gettext falls back to for a text without a translation: the text with the company's word.
+
+    Texts with a context would come with it, so the portal has none.
+    """
 
     def gettext(self, message: str) -> str:
         return with_house_word(message)
@@ -71,15 +74,14 @@ class HouseWordTranslations(NullTranslations):
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
         return with_house_word(msgid1 if n == 1 else msgid2)
 
-    def pgettext(self, context: str, message: str) -> str:
-        return with_house_word(message)
-
-    def npgettext(self, context: str, msgid1: str, msgid2: str, n: int) -> str:
-        return self.ngettext(msgid1, msgid2, n)
-
 
 def install() -> None:
-    """Let the English texts of this process use the company's word. Call it once, when the apps are ready."""
+    """Let the English texts of this process use the company's word. Call it once, when the apps are ready.
+
+    Under the default word it installs nothing.
+    """
+    if settings.ORDER_CONSUMER_WORD not in WORDS:
+        return
     for language, _name in settings.LANGUAGES:
         if language.startswith("en"):
             trans_real.translation(language).add_fallback(HouseWordTranslations())

@@ -103,11 +103,11 @@ def _drafts_listed(page: Page, world: World) -> None:
     _save_drafts(world)
     page.goto("/")
     page.get_by_role("heading", name="Drafts").wait_for()
+    page.locator(".draft-actions summary").first.click()
 
 
 def _draft_opened(page: Page, world: World) -> None:
     page.goto(f"/consumers/new/?draft={_save_drafts(world)}")
-    page.locator("details.drafts summary").click()
     page.locator("#id_last_name").fill(TYPED["draft last name"])
     page.get_by_text("Draft saved").wait_for()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import uuid
 
 import pytest
 from django.test import Client
@@ -127,11 +128,41 @@ def test_consumer_whose_order_was_read_long_ago_is_not_copied(
 
 def test_only_what_the_person_may_see_is_copied(as_staff: Client, staff: User) -> None:
     foreign = store(make_person("nora", "staff"), Outcome.CREATED, clean(last_name="Foreign"))
-    for key in (_key(foreign), "submission:no id", "consumer:", f"consumer:{SAMPLE_ORDER}/x", "", "x"):
+    keys = (
+        "submission:no id",
+        f"submission:{uuid.uuid4()}",
+        "consumer:",
+        f"consumer:{SAMPLE_ORDER}/x",
+        "",
+        "x",
+    )
+    for key in keys:
         for name in ("copy", "copy-replace"):
             page = text(as_staff.post(NEW, {**posted(EMPTY), name: key}))
             assert "Nothing was copied" in page
-            assert "Foreign" not in page
+    asked: tuple[dict[str, str], ...] = (
+        {"copy": _key(foreign)},
+        {"copy-replace": f"last_name {_key(foreign)}"},
+        {"carry-from": _key(foreign), "carry-apply": "1"},
+    )
+    for values in asked:
+        answer = as_staff.post(NEW, {**posted(EMPTY), **values})
+        assert answer.status_code == 403
+        assert "Foreign" not in text(answer)
+    assert [event.submission for event in events("access.denied")] == [str(foreign.public_id)] * len(asked)
+    assert events("submission.viewed") == []
+
+
+@pytest.mark.parametrize("stored", [b"", b"not a value of this key"], ids=["erased", "unreadable"])
+def test_nothing_is_copied_from_a_submission_without_details(
+    as_staff: Client, staff: User, stored: bytes
+) -> None:
+    source = store(staff, Outcome.CREATED)
+    Submission.objects.update(encrypted_consumer=stored)
+    page = as_staff.post(NEW, {**posted(clean()), "copy": _key(source)})
+    assert "Nothing was copied" in text(page)
+    assert "Copied from" not in text(page)
+    assert _filled(page)["last_name"] == clean().last_name
     assert events("submission.viewed") == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import threading
 import uuid
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 import time_machine
 from django.contrib.sessions.models import Session
 from django.db import DatabaseError, connection, transaction
+from django.db.models import ProtectedError
 from django.test import Client
 from pytest_django import Settings
 
@@ -114,15 +116,35 @@ def test_start_page_lists_drafts_with_what_was_typed_and_discards_one(as_staff: 
     assert "The draft was discarded" in shown
     assert "Ida First" not in shown
     assert "Second" in shown
-    assert "?draft=" in as_staff.get(NEW).content.decode()
 
 
-def test_form_names_the_other_drafts_and_not_its_own(as_staff: Client) -> None:
+def test_discarding_asks_once_without_a_script(as_staff: Client) -> None:
+    Tab(as_staff).save(last_name="Mine")
+    shown = text(as_staff.get("/"))
+    [confirmation] = re.findall("<details>.*?</details>", shown[shown.index('id="drafts"') :])
+    assert '<button type="submit"' in confirmation  # closed at first
+    assert "cannot be restored" in confirmation
+    assert shown.count('<button type="submit" class="btn btn-secondary btn-sm">Discard draft') == 1
+
+
+def test_form_counts_the_other_drafts_without_reading_them(
+    as_staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "You have" not in text(as_staff.get(NEW))
     tab = Tab(as_staff)
     tab.save(last_name="Mine")
-    assert "You have 1 draft" in text(as_staff.get(NEW))
     assert "You have" not in text(_open(as_staff, tab.mark.public_id).page)
+    Tab(as_staff).save(last_name="Other")
+    monkeypatch.setattr(personal_data, "readable_text", lambda *_: pytest.fail("a draft was decrypted"))
+    assert '<a href="/#drafts">You have 2 drafts</a>' in text(as_staff.get(NEW))
+
+
+def test_drafts_of_a_person_are_counted_by_an_index(staff: User) -> None:
+    others = drafts.drafts_of(staff.pk).exclude(public_id=uuid.uuid4())
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    assert "draft_unsent_of_person" in others.explain()
 
 
 def test_draft_of_a_correction_still_corrects_the_same_submission(as_staff: Client, staff: User) -> None:
@@ -273,12 +295,11 @@ def test_administrator_has_no_drafts(as_staff: Client, as_administrator: Client)
     assert "Drafts" not in text(as_administrator.get("/"))
 
 
-def test_drafts_of_a_deleted_person_are_deleted(as_staff: Client, staff: User) -> None:
-    Draft.objects.create(
-        person=make_person("gone", "staff"), page=uuid.uuid4(), version=1, saved_at=clock.now()
-    )
-    User.objects.get(username="gone").delete()
-    assert not Draft.objects.exists()
+def test_person_with_drafts_cannot_be_deleted(staff: User) -> None:
+    drafts.save(DraftMark.new(), {"last_name": "Mine"}, person_id=staff.pk)
+    with pytest.raises(ProtectedError):
+        staff.delete()
+    assert len(_values()) == 1
 
 
 # --- The create ---------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ import ast
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from pathlib import Path
+from unittest import mock
 
 import pytest
 from django.test import Client, override_settings
@@ -17,7 +19,7 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.accounts.roles import ROLES
 from apps.core import house_word
-from apps.core.house_word import WORDS, with_house_word
+from apps.core.house_word import DEFAULT, WORDS, with_house_word
 from apps.core.templatetags import portal
 from tests.support.addresses import ADDRESSES
 from tests.support.people import make_person
@@ -31,6 +33,7 @@ pytestmark = pytest.mark.once
 EXCEPTIONS = {
     "Consumer Portal": "the product's name",
     "consumer reference": "Sitecore CDP's name of the id, which people look for there",
+    "guest reference": "the same",
 }
 TEXTS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
 NOT_RENDERED = {
@@ -69,8 +72,42 @@ def _without_exceptions(text: str) -> str:
     return text
 
 
-def test_default_changes_nothing() -> None:
-    assert [text for text in MESSAGES if with_house_word(text) != text] == []
+@pytest.mark.parametrize("code", [DEFAULT, *WORDS])
+def test_default_installs_and_changes_nothing(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    translation = mock.Mock()
+    monkeypatch.setattr(house_word, "trans_real", translation)
+    with override_settings(ORDER_CONSUMER_WORD=code):
+        house_word.install()
+        changed = [text for text in MESSAGES if with_house_word(text) != text]
+    assert bool(translation.translation.called) == bool(changed) == (code != DEFAULT)
+
+
+def test_no_text_has_a_context() -> None:
+    # Gettext hands the context over with the text, and the word would not be exchanged.
+    code = [path for path in [*modules(APPS), *modules(ROOT / "consumerportal")] if _has_context(path)]
+    templates = [path for path in (ROOT / "templates").rglob("*.html") if _has_context(path)]
+    assert [*code, *templates] == []
+
+
+def _has_context(path: Path) -> bool:
+    found = r'\bn?pgettext|{% (?:block)?translate\b(?:"[^"]*"|(?!%}|").)* context '
+    return bool(re.search(found, path.read_text(encoding="utf-8"), re.DOTALL))
+
+
+@pytest.mark.parametrize(
+    ("source", "has_context"),
+    [
+        ("from django.utils.translation import pgettext_lazy as _p", True),
+        ("npgettext('a', 'b', 'c', 2)", True),
+        ('{% translate "May" context "month name" %}', True),
+        ('{% blocktranslate count n=n context "x" trimmed %}a{% plural %}b{% endblocktranslate %}', True),
+        ('{% translate "The context of it" %} {{ context }}', False),
+    ],
+)
+def test_context_is_found(tmp_path: Path, source: str, has_context: bool) -> None:
+    path = tmp_path / "source"
+    path.write_text(source, encoding="utf-8")
+    assert _has_context(path) is has_context
 
 
 @pytest.mark.parametrize("code", WORDS)
@@ -94,10 +131,11 @@ def test_guest_of_sitecore_cdp_is_called_a_profile_where_guest_is_the_word() -> 
     assert len(of_vendor) > 25
     with override_settings(ORDER_CONSUMER_WORD="guest"):
         for text in of_vendor:
-            assert not re.search(r"\bguests?\b(?! profile)", with_house_word(text), re.IGNORECASE)
+            assert not re.search(r"\bguests?\b(?! profile| reference)", with_house_word(text), re.IGNORECASE)
         assert with_house_word("Of an order, consumer, guest or submission.") == (
             "Of an order, guest, guest profile or submission."
         )
+        assert with_house_word("Guest reference") == "Guest reference"
 
 
 @pytest.mark.parametrize(
@@ -176,7 +214,7 @@ _installed: list[bool] = []
 
 
 def _install() -> None:
-    """As at the start of a process. Under the default word it changes nothing."""
+    """As at the start of a process. What is installed changes nothing under the default word."""
     if not _installed:
         house_word.install()
         _installed.append(True)

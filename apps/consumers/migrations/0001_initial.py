@@ -379,10 +379,11 @@ class Migration(migrations.Migration):
                 ('saved_at', models.DateTimeField(db_index=True)),
                 ('is_finished', models.BooleanField(default=False)),
                 ('encrypted_values', models.BinaryField(blank=True)),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'default_permissions': (),
+                'indexes': [models.Index(condition=models.Q(('is_finished', False)), fields=['person', 'saved_at'], name='draft_unsent_of_person')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('is_finished', False), ('encrypted_values', b''), _connector='OR'), name='draft_is_finished_only_without_values')],
             },
         ),

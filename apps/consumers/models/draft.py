@@ -23,7 +23,7 @@ class Draft(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     page = models.UUIDField()
     version = models.PositiveIntegerField()
     saved_at = models.DateTimeField(db_index=True)  # or when it was finished
@@ -32,6 +32,11 @@ class Draft(models.Model):
 
     class Meta:
         default_permissions = ()
+        indexes = [
+            models.Index(
+                fields=["person", "saved_at"], condition=Q(is_finished=False), name="draft_unsent_of_person"
+            ),
+        ]
         constraints = [
             models.CheckConstraint(
                 name="draft_is_finished_only_without_values",

@@ -51,11 +51,11 @@ class AddedLine:
 
 @dataclass(frozen=True, slots=True)
 class CopyResult:
-    """What was copied into the form. ``person`` is empty if the consumer was erased.
+    """What was copied into the form. ``person`` is empty if they have no name.
 
     ``filled``, ``kept``: the labels of fields that were filled, and of those with another value that was
     typed. ``replace``: what the button posts to replace the latter. ``is_found``: False if the person is not
-    known any more.
+    known any more, or their details were erased or cannot be read.
     """
 
     person: str = ""

@@ -108,12 +108,16 @@ def named_draft(request: HttpRequest) -> Draft | None:
     return draft
 
 
-def lines_for(request: HttpRequest, *, besides: DraftMark | None = None) -> tuple[DraftLine, ...]:
-    """The person's drafts, newest first, without that of the form on the page."""
+def lines_for(request: HttpRequest) -> tuple[DraftLine, ...]:
+    """The person's drafts, newest first."""
     if not drafts.are_on() or not request.user.has_perm(CREATE_ORDER_CONSUMER):
         return ()
-    found = drafts.drafts_of(_person_id(request))
-    return draft_lines(found.exclude(public_id=besides.public_id) if besides else found)
+    return draft_lines(drafts.drafts_of(_person_id(request)))
+
+
+def number_of_others(request: HttpRequest, mark: DraftMark) -> int:
+    """How many drafts the person has besides that of the form on the page. Decrypts nothing."""
+    return drafts.drafts_of(_person_id(request)).exclude(public_id=mark.public_id).count()
 
 
 def _person_id(request: HttpRequest) -> int:

@@ -277,7 +277,7 @@ def _page(
     if drafts.are_on():
         context["draft"] = context.get("draft") or _draft_mark(request.POST) or DraftMark.new()
         if request.method != "POST":
-            context["drafts"] = draft_views.lines_for(request, besides=context["draft"])
+            context["other_drafts"] = draft_views.number_of_others(request, context["draft"])
     earlier: Submission | None = context.get("earlier")
     if context.get("panel") is None and not context.get("blank_fields"):
         # Also for an entry that was sealed, or filled in: the field may show another order than was posted.

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from apps.cdp.consumers import NewConsumer
 from apps.consumers import preferences, recording, selectors
-from apps.consumers.copying import CopySource, find_source, source_of
+from apps.consumers.copying import CopySource, find_source, named_submission, source_of
 from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.flat_values import values_of, with_carried, with_copied
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER
@@ -57,9 +57,17 @@ class Copying:
 def named_source(request: HttpRequest) -> CopySource | None:
     """The person whose details are carried over: the one that the form names, or the one of ``?like=``.
 
-    Raises ``Http404`` if ``?like=`` names no submission that the reader may see.
+    Raises ``Http404`` if ``?like=`` names no submission that the reader may see, and ``PermissionMissing`` if
+    the form names one that they may not see.
     """
-    return _source_in(request.POST, request) or source_of_address(request)
+    return _source_to_copy(request.POST.get(COPIED, ""), request) or source_of_address(request)
+
+
+def _source_to_copy(key: str, request: HttpRequest) -> CopySource | None:
+    """The person of this key. A submission of somebody else is a recorded denial, as with ``?like=``."""
+    if (public_id := named_submission(key)) is not None:
+        find_submission(request, public_id)
+    return find_source(key, Viewer.of(request.user))
 
 
 def _source_in(values: Mapping[str, str], request: HttpRequest) -> CopySource | None:
@@ -126,8 +134,8 @@ def _copied(
     request: HttpRequest, key: str, names: Sequence[str], providers: tuple[str, ...], *, replaces: bool
 ) -> Copying:
     """The posted entry with details of a person. Records the view."""
-    source = find_source(key, Viewer.of(request.user))
-    if source is None:
+    source = _source_to_copy(key, request)
+    if source is None or source.consumer is None:  # erased, or not readable
         return Copying(_posted_entry(request.POST, providers), {"copied": presenter.NOT_COPIED})
     source.record_viewed(actor_of(request))
     consumer = preferences.carried(source.consumer, names)
