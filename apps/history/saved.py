@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -109,7 +110,9 @@ def save_view(choice: ViewChoice, *, role: str, actor: Actor) -> SavedView:
     view = SavedView(owner_id=owner, role=role)
     if _of_the_same(view).count() >= MAX_VIEWS:
         raise TooMany
-    _store(view, choice)
+    _check(view, choice)
+    with _conflict_is_a_refusal(view, choice), transaction.atomic():
+        _store(view, choice)
     _record(VIEW_SAVED, view, actor)
     return view
 
@@ -117,7 +120,9 @@ def save_view(choice: ViewChoice, *, role: str, actor: Actor) -> SavedView:
 @transaction.atomic
 def change_view(view: SavedView, choice: ViewChoice, *, actor: Actor) -> None:
     """Change a view; it stays with its person or role. Raises :class:`Refused` and :class:`ViewGone`."""
-    _store(view, choice)
+    _check(view, choice)
+    with _conflict_is_a_refusal(view, choice), transaction.atomic():
+        _store(view, choice)
     _record(VIEW_CHANGED, view, actor)
 
 
@@ -138,30 +143,42 @@ def delete_view(view: SavedView, *, actor: Actor) -> None:
     _record(VIEW_DELETED, view, actor)
 
 
-def _store(view: SavedView, choice: ViewChoice) -> None:
+def _check(view: SavedView, choice: ViewChoice) -> None:
+    """Raises :class:`Refused`."""
     if "person" in choice.query and view.role and VIEW_ALL_SUBMISSIONS not in ROLES.get(view.role, ()):
         raise PersonNotForRole
-    others = _of_the_same(view).exclude(pk=view.pk)
-    taken = others.filter(name=choice.name)
-    if taken.exists():
+    if _is_taken(view, choice.name):
         raise NameTaken
+
+
+def _is_taken(view: SavedView, name: str) -> bool:
+    return _of_the_same(view).exclude(pk=view.pk).filter(name=name).exists()
+
+
+def _store(view: SavedView, choice: ViewChoice) -> None:
     if choice.is_default:
+        others = _of_the_same(view).exclude(pk=view.pk)
         others.filter(is_default=True).update(is_default=False)
     stored = asdict(choice) | {
         "query": {name: list(values) for name, values in choice.query.items()},
         "columns": list(choice.columns),
     }
+    # Not by save, which would create a deleted view again.
+    if view.pk is not None and not SavedView.objects.filter(pk=view.pk).update(**stored):
+        raise ViewGone
+    for name, value in stored.items():
+        setattr(view, name, value)
+    if view.pk is None:
+        view.save(force_insert=True)
+
+
+@contextmanager
+def _conflict_is_a_refusal(view: SavedView, choice: ViewChoice) -> Iterator[None]:
+    """Raises :class:`Refused` if the constraints refuse a view that was saved since the check."""
     try:
-        with transaction.atomic():
-            # Not by save, which would create a deleted view again.
-            if view.pk is not None and not SavedView.objects.filter(pk=view.pk).update(**stored):
-                raise ViewGone
-            for name, value in stored.items():
-                setattr(view, name, value)
-            if view.pk is None:
-                view.save(force_insert=True)
-    except IntegrityError:  # another view was saved since the check
-        raise (NameTaken if taken.exists() else SavedMeanwhile) from None
+        yield
+    except IntegrityError:
+        raise (NameTaken if _is_taken(view, choice.name) else SavedMeanwhile) from None
 
 
 def _of_the_same(view: SavedView) -> QuerySet[SavedView]:
