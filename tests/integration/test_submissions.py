@@ -124,7 +124,7 @@ def test_page_beyond_the_last_is_reported_and_leads_to_the_newest(as_staff: Clie
     page = text(as_staff.get(PAGE, {"before": "0-1"}))
     assert listed(page) == []
     assert "There are no further submissions" in page
-    assert f'href="{PAGE}">Open the first page' in page
+    assert f'href="{PAGE}?period=last-30-days">Open the first page' in page
 
 
 def test_start_page_says_in_a_line_what_needs_attention(
