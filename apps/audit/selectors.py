@@ -27,7 +27,7 @@ RELATED = 50
 COUNTED = 1_000
 """Up to this number, matching events are counted."""
 _KEYS = 5_000  # sequence numbers per query
-_TYPED = frozenset({"person", "account", "session", "address", "reference"})  # texts of the address
+_TYPED = frozenset({"session", "address", "reference"})
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -65,8 +65,9 @@ class LogFilter:
     def recorded(self, *, found: bool) -> list[str]:
         """The filters in use as their event records them, such as ``action:consumer.created``.
 
-        ``found``: whether an event matches. Otherwise a reference or an address may be any text that a person
-        typed, so it is recorded without its value, like a value that an event cannot have.
+        ``found``: whether an event matches. Otherwise a reference, an address, a session, or the id of a
+        person that is no number, may be any text that somebody typed. So it is recorded without its value,
+        like a value that an event cannot have.
         """
         texts = []
         for one in dataclasses.fields(self):
@@ -74,7 +75,8 @@ class LogFilter:
             if isinstance(value, dt.datetime):
                 value = f"{value.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
             named = f"{one.name}:{value}"
-            is_hidden = value is True or (one.name in _TYPED and not found)
+            is_typed = one.name in _TYPED or (one.name in ("person", "account") and not value.isdecimal())
+            is_hidden = value is True or (is_typed and not found)
             if value:
                 texts.append(one.name if is_hidden or not WORD.fullmatch(named) else named)
         return texts
@@ -86,7 +88,8 @@ def page_of_log(
     """A page of the matching events. Raises ``UnreadableKey`` as :func:`apps.core.web.keyset.page_of` does.
 
     Each condition has an index that ends with the sequence number, so a page takes the same time at any size
-    of the log. With several conditions the database uses one index, within the bounds from :func:`_combined`.
+    of the log. With several conditions the database uses one index, within the bounds from :func:`_combined`;
+    a group beside another filter has no bounds of its own.
     """
     return keyset.page_of(
         _lists_of(asked),

@@ -131,7 +131,8 @@ export class DraftSaver {
       this.isDue = true;
     } else if (status === 401 || status === 403 || status === 404) {
       this.stop();
-      this.show(status === 401 ? "ended" : "failed", answer);
+      const state = status === 401 ? "ended" : "stopped";
+      this.show(answer.problem ? "failed" : state, answer);
     } else if (status >= 400 && status < 500) {
       this.failures = 0;
       this.show("failed", answer);

@@ -10,6 +10,7 @@ const TEXTS = {
   separate: () => word("draftSeparate"),
   unreachable: () => word("draftUnreachable"),
   ended: () => word("draftEnded"),
+  stopped: () => word("draftStopped"),
   failed: () => word("draftFailed"),
 };
 

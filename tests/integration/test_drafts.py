@@ -276,6 +276,16 @@ def test_page_of_another_person_on_a_shared_machine_saves_nothing(
     assert not Draft.objects.exists()
 
 
+def test_save_with_the_csrf_token_of_an_earlier_sign_in_is_refused_and_seals_nothing(staff: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(staff)
+    tab = Tab(client)
+    answer = tab.save(last_name="Mine", csrfmiddlewaretoken="a" * 64)
+    assert (answer.status_code, answer.json()) == (403, {})  # not a redirect, which the script would retry
+    assert "sealed_entry" not in client.session
+    assert not Draft.objects.exists()
+
+
 def test_create_with_the_mark_of_another_persons_draft_leaves_it(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
 ) -> None:

@@ -135,7 +135,7 @@ test("after a refusal that stays nothing is sent any more, and only 401 is calle
     saver.leave();
     assert.equal(sent.length, count);
   }
-  assert.deepEqual(shown, ["ended", "failed", "failed"]);
+  assert.deepEqual(shown, ["ended", "stopped", "stopped"]);
 });
 
 test("a refused draft is tried again at the next change only", async () => {

@@ -79,10 +79,10 @@ def new(request: HttpRequest) -> HttpResponse:
     """
     if request.method == "POST":
         return _answer_post(request)
-    if _corrects_no_longer(request):
+    draft = draft_views.named_draft(request)
+    if draft is not None and _corrects_no_longer(request, draft):
         messages.info(request, _("The submission can no longer be corrected"))
-        kept = urlencode({"draft": single_value(request.GET, "draft")})
-        return HttpResponseSeeOther(f"{reverse('consumers:new')}?{kept}")
+        return HttpResponseSeeOther(f"{reverse('consumers:new')}?{urlencode({'draft': draft.public_id})}")
     earlier, like = _earlier_submission(request), next_traveller.source_of_address(request)
     sealed = sealed_entries.unseal(request)
     if sealed is not None:
@@ -91,7 +91,6 @@ def new(request: HttpRequest) -> HttpResponse:
         paste = PasteBox(sealed.get(TEXT, ""))
         mark = DraftMark.read(sealed.get(drafts.FIELD, ""))
         return _page(request, entry, earlier=earlier, was_sealed=True, paste=paste, values=sealed, draft=mark)
-    draft = draft_views.named_draft(request)
     if draft is not None:
         return _draft_page(request, draft, earlier)
     if like is not None:
@@ -352,14 +351,15 @@ def _earlier_submission(request: HttpRequest) -> Submission | None:
     return submission
 
 
-def _corrects_no_longer(request: HttpRequest) -> bool:
-    """Whether the address names a draft of a correction whose submission cannot be corrected (any more).
+def _corrects_no_longer(request: HttpRequest, draft: Draft) -> bool:
+    """Whether the draft corrects the submission of the address, which cannot be corrected (any more).
 
     The draft stays usable. Why it cannot be corrected is not told, so that nothing about a submission that
-    the person may not see is disclosed.
+    the person may not see any more is disclosed. Another submission in the address is found as without a
+    draft.
     """
     named = single_value(request.GET, "from")
-    if not named or not single_value(request.GET, "draft"):
+    if not named or (not draft.is_finished and (draft.values or {}).get(drafts.EARLIER) != named):
         return False
     try:
         submission = selectors.find_visible(uuid.UUID(named), Viewer.of(request.user))

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import DatabaseError, InterfaceError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
@@ -19,6 +19,7 @@ from apps.core.connections import is_database_unavailable
 from apps.core.encryption import MissingKeyError
 from apps.core.forms.input import ConflictingValues
 from apps.core.web import readiness, sealed_entries
+from apps.core.web.background import is_background
 from apps.core.web.context_processors import environment_label
 from apps.core.web.filters import UnreadableAddress
 from apps.core.web.keyset import UnreadableKey
@@ -72,8 +73,10 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """CSRF_FAILURE_VIEW: the CSRF token is missing or old. Django logs the reason; nothing was done.
 
     A person who has signed in again in another window sends an old token: the entry is sealed, and the page
-    comes back filled in.
+    comes back filled in. A request that a page makes by itself gets an answer for its script instead.
     """
+    if request.resolver_match is not None and is_background(request.resolver_match.func):
+        return JsonResponse({}, status=HTTPStatus.FORBIDDEN)
     person = getattr(request, "user", None)  # missing if an earlier middleware refused the request
     if person is not None and person.is_authenticated and sealed_entries.seal(request):
         return HttpResponseSeeOther(request.get_full_path())

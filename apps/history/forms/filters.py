@@ -179,8 +179,9 @@ class SubmissionFilterForm(PortalForm):
 
     @property
     def chosen_period(self) -> Period | None:
-        """The relative period that was chosen; None without one. Call it on a valid form."""
-        return Period(self.cleaned_data["period"]) if self.cleaned_data["period"] else None
+        """The relative period that was chosen; None without one, as for all time. Call it on a valid form."""
+        chosen = self.cleaned_data["period"]
+        return Period(chosen) if chosen not in ("", Period.ALL) else None
 
     @property
     def chosen_sort(self) -> Sort:

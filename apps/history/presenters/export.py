@@ -24,6 +24,7 @@ from apps.history.exports import selections
 from apps.history.exports.facts import period_text
 from apps.history.exports.services import FailureCode
 from apps.history.models import Export, State
+from apps.history.presenters.filters import filtered_url
 from apps.history.presenters.past_exports import filter_texts
 
 _TRY_AGAIN = _("Export again. If this continues, tell an administrator.")
@@ -92,6 +93,7 @@ def export_page(export: Export, *, reader: str, may_export: bool, shows_note: bo
     query = filters_of(export)
     is_own = str(export.person_id) == reader
     note = export.note or _note_problem(export)
+    every = reverse("history:submissions")
     return ExportPage(
         export=export,
         percent=_percent(export),
@@ -106,7 +108,7 @@ def export_page(export: Export, *, reader: str, may_export: bool, shows_note: bo
         period=period_text(export),
         note=note if shows_note else "",
         has_hidden_note=bool(note) and not shows_note,
-        list_url=with_query(reverse("history:submissions"), query if is_own else {}),
+        list_url=filtered_url(every, query) if is_own else every,
         again_url=again_url(export, query) if may_export else "",
         again_with_search=search_of_another(export, reader=reader) is not None,
         again_at_once=not export.personal,

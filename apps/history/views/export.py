@@ -41,7 +41,7 @@ from apps.history.models import Export
 from apps.history.permissions import VIEW_PAST_EXPORTS
 from apps.history.preferences import chosen_columns
 from apps.history.presenters.export import ExportPage, export_page, file_name
-from apps.history.presenters.filters import chips, in_words
+from apps.history.presenters.filters import chips, filtered_url, in_words
 from apps.history.views.selected import filter_form, selection_of
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ RETRY_AFTER = 30  # seconds for Retry-After
 def export(request: HttpRequest) -> HttpResponse:
     """The form: columns and format for the rows of the list. Nothing is exported yet."""
     filters = filter_form(request)
-    list_url = with_query(reverse("history:submissions"), filters.query())
+    list_url = filtered_url(reverse("history:submissions"), filters.query())
     if not filters.is_valid():
         return HttpResponseSeeOther(list_url)  # which shows the errors at the fields
     with_personal = request.user.has_perm(EXPORT_PERSONAL_DATA)

@@ -65,7 +65,7 @@ def again(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
     """Prepare an export with the choices of this one, and lead to its page with both numbers of rows.
 
     Lead to the form if the choices need a person: personal columns a reason, a search of another person a
-    look at what it finds. The form also says what can no longer be chosen.
+    look at what it finds.
     """
     found, actor = find_visible(request, export_id), actor_of(request)
     search = search_of_another(found, reader=actor.id)

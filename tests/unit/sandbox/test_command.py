@@ -22,7 +22,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     [
         (["--host", "0.0.0.0"], "SANDBOX_HOST: 0.0.0.0 is not a loopback address"),
         (["--port", "70000"], "SANDBOX_PORT: 70000 is not a port"),
-        (["--data", "/"], "unable to open database file"),
+        (["--port", "0", "--data", "/"], "unable to open database file"),
     ],
 )
 def test_unusable_option_is_reported(
