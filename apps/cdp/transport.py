@@ -282,10 +282,22 @@ def _watching(attempt: Attempt) -> Iterator[None]:
         _current.reset(token)
 
 
+class _TlsSocket(ssl.SSLSocket):
+    """Is closed if ``wrap_socket`` fails after it was made: CPython 3.11 leaves it open then.
+
+    A socket with an established connection that nobody closed is still a ``ResourceWarning``.
+    """
+
+    def __del__(self) -> None:
+        if self.version() is None:  # no connection was established
+            self.close()
+
+
 def _tls_context(ca_file: str) -> ssl.SSLContext:
     """A TLS context that trusts `ca_file`, or certifi's bundle if that is empty."""
     # Not ssl.create_default_context, which uses SSLKEYLOGFILE from the environment.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.sslsocket_class = _TlsSocket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_verify_locations(cafile=ca_file or DEFAULT_CA_BUNDLE_PATH)

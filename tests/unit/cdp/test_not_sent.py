@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import socket
+import ssl
 import time
+import warnings
 
 import pytest
 
@@ -91,6 +94,21 @@ def test_reset_during_the_handshake_is_not_sent(serve: Serve) -> None:
     error = failed_create(client_of(server.url.replace("http:", "https:")))
     assert isinstance(error, CdpUnreachable)
     assert server.connections == 1
+
+
+def test_socket_of_a_connection_that_was_reset_before_the_handshake_is_closed(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reset(_socket: ssl.SSLSocket) -> object:
+        raise ConnectionResetError
+
+    monkeypatch.setattr(ssl.SSLSocket, "getpeername", reset)  # as if it came between two calls of wrap_socket
+    server = serve(Peer.wait_for_end)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        assert isinstance(failed_create(client_of(server.url.replace("http:", "https:"))), CdpUnreachable)
+        gc.collect()
+    assert [one.message for one in warned if one.category is ResourceWarning] == []
 
 
 @pytest.mark.parametrize("late_by", [0, 1])
