@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from apps.consumers.models import Submission
 from sandbox.api.routes import CREATE
@@ -91,6 +92,11 @@ def sign_in(page: Page, username: str, password: str = PASSWORD) -> None:
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("What do you want to do?")
+
+
+def sends_entry(request: Request) -> bool:
+    """Whether the request posts the form. The page also saves a draft by itself, some time after a change."""
+    return request.method == "POST" and urlsplit(request.url).path == "/consumers/new/"
 
 
 def open_form(page: Page, query: str = "") -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import pytest
 from playwright.sync_api import Page, Request, expect
@@ -21,6 +21,7 @@ from tests.e2e.pages import (
     fill_entry,
     open_form,
     press_create,
+    sends_entry,
     stored,
 )
 from tests.e2e.traces import TYPED
@@ -110,8 +111,8 @@ def test_enter_does_nothing_where_the_company_has_chosen_so(
     page = windows.open(staff, javascript=javascript)
     open_form(page)
     fill_entry(page, SIMPLE)
-    posted: list[str] = []
-    page.on("request", lambda request: posted.append(request.method))
+    posted: list[Request] = []
+    page.on("request", lambda request: posted.append(request) if sends_entry(request) else None)
     for field in ("order_ref", "last_name", "emails-0-value"):
         page.locator(f"[name={field}]").press("Enter")
     expect(page.get_by_label("Last name")).to_have_value(SIMPLE.last_name)
@@ -174,10 +175,6 @@ def test_question_mark_lists_the_shortcuts_and_can_be_switched_off(windows: Wind
 
 def _press_in(page: Page, name: str, key: str = "Enter") -> dict[str, list[str]]:
     """The data that the key in the field posted, once the next page has loaded."""
-
-    def is_entry(request: Request) -> bool:  # a script also posts phone numbers
-        return request.method == "POST" and urlsplit(request.url).path == "/consumers/new/"
-
-    with page.expect_navigation(), page.expect_request(is_entry) as sent:
+    with page.expect_navigation(), page.expect_request(sends_entry) as sent:
         page.locator(f"[name={name}]").first.press(key)
     return parse_qs(sent.value.post_data or "", keep_blank_values=True)

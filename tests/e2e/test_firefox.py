@@ -19,6 +19,7 @@ from tests.e2e.pages import (
     fill_entry,
     open_form,
     press_create,
+    sends_entry,
     typed_again,
 )
 from tests.e2e.test_long_paste import LONG_NAME
@@ -96,7 +97,7 @@ def test_sending_is_shown_until_the_answer_arrives(form: Page, sandbox: SandboxS
         held.append(route)
 
     form.route("**/consumers/new/", hold, times=1)
-    with form.expect_request(lambda request: request.method == "POST"):
+    with form.expect_request(sends_entry):
         form.locator("#id_order_ref").press("Enter")
     expect(form.locator(".sending-bar")).to_have_text(re.compile("^Sending to Sitecore CDP, "))
     assert creates(sandbox) == 0

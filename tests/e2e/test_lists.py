@@ -57,7 +57,8 @@ def test_adding_and_removing_move_the_focus_and_are_announced_without_a_round_tr
     page = windows.open(staff)
     open_form(page)
     posted: list[str] = []
-    page.on("request", lambda request: posted.append(request.url))
+    # A draft may be saved at any time after a change.
+    page.on("request", lambda request: None if "/drafts/" in request.url else posted.append(request.url))
     announced = page.locator("[data-announcer]")
     page.get_by_role("button", name="Add another email address").click()
     expect(page.locator("#id_emails-1-value")).to_be_focused()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, Request, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from pytest_django import Settings
 
 from apps.accounts.models import User
@@ -20,6 +20,7 @@ from tests.e2e.pages import (
     fill_entry,
     open_form,
     press_create,
+    sends_entry,
     token_of,
     typed_again,
 )
@@ -41,10 +42,6 @@ def _panel(page: Page, title: str) -> Locator:
     expect(panel).to_be_focused()
     expect(panel).to_be_in_viewport()
     return panel
-
-
-def _is_post(request: Request) -> bool:
-    return request.method == "POST" and request.url.endswith("/consumers/new/")
 
 
 def _seconds(bar: Locator) -> int:
@@ -83,7 +80,7 @@ def test_sending_is_visible_from_every_field_and_announced_once(
         """element => new MutationObserver(() => speak(element.textContent))
         .observe(element, {childList: true})"""
     )
-    with page.expect_request(_is_post):
+    with page.expect_request(sends_entry):
         page.locator("#id_order_ref").press("Enter")
     bar = page.locator(".sending-bar")
     expect(bar).to_have_text(SENDING)
@@ -115,7 +112,7 @@ def test_session_expiry_prompt_waits_until_the_form_is_sent(
     fill_entry(page, SIMPLE)
     page.clock.run_for((28 * 60 - 20) * 1000)  # the prompt comes two minutes before the half hour
     held = _hold(page)
-    with page.expect_request(_is_post):
+    with page.expect_request(sends_entry):
         press_create(page)
     page.clock.run_for(40_000)
     expect(page.locator("dialog[data-session]")).to_be_hidden()
@@ -135,7 +132,7 @@ def test_silent_connection_is_given_up_after_a_time_limit(
     fill_entry(page, SIMPLE)
     typed, token = typed_again(page), token_of(page)
     held = _hold(page)
-    with page.expect_request(_is_post):
+    with page.expect_request(sends_entry):
         press_create(page)
     page.clock.run_for(int(settings.CDP_TOTAL_TIMEOUT + 31) * 1000)
     _panel(page, LOST)
