@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from apps.accounts.models import User
 from sandbox.server.sandbox_server import SandboxServer
-from tests.e2e.layout_shift import shifted, watch_shifts
+from tests.e2e.layout_shift import moved, shifted, watch_shifts
 from tests.e2e.pages import WHOLE, create, open_form
 from tests.e2e.windows import Windows
 from tests.e2e.world import World
@@ -75,7 +75,7 @@ def test_no_layout_shift_when_scripts_load_after_the_first_paint(
         held[0].continue_()
         page.wait_for_load_state()
         expect(page.locator(".needs-script:visible").first).to_be_hidden()
-        assert shifted(page) <= MOST, address
+        assert shifted(page) <= MOST, f"{address}: {moved(page)}"
         expect(page.locator(".needs-script")).to_have_count(0)
 
 
