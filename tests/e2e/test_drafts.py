@@ -92,7 +92,7 @@ def test_two_tabs_of_one_draft_end_in_two_drafts(windows: Windows, staff: User) 
         first.locator("#id_last_name").fill(TYPED["first tab"])
     second = first.context.new_page()
     open_form(second)
-    second.get_by_role("link", name="You have 1 draft").click()
+    second.get_by_role("link", name="You have 1 other draft").click()
     second.get_by_role("row", name=TYPED["first tab"]).get_by_role("link", name="Open").click()
     expect(second.locator("#id_last_name")).to_have_value(TYPED["first tab"])
     with saving(second, TYPED["second tab"]):

@@ -136,7 +136,7 @@ def test_form_counts_the_other_drafts_without_reading_them(
     assert "You have" not in text(_open(as_staff, tab.mark.public_id).page)
     Tab(as_staff).save(last_name="Other")
     monkeypatch.setattr(personal_data, "readable_text", lambda *_: pytest.fail("a draft was decrypted"))
-    assert '<a href="/#drafts">You have 2 drafts</a>' in text(as_staff.get(NEW))
+    assert '<a href="/#drafts">You have 2 other drafts</a>' in text(as_staff.get(NEW))
 
 
 def test_drafts_of_a_person_are_counted_by_an_index(staff: User) -> None:
