@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -206,7 +206,6 @@ class CdpClient:
         self,
         *,
         email: str = "",
-        order_ref: str = "",
         order_reference_id: str = "",
         identifier: Identifier | None = None,
         within: float | None = None,
@@ -220,11 +219,21 @@ class CdpClient:
             if identifier
             else {}
         )
-        single = {"email": email, "orderRef": order_ref, "orderReferenceId": order_reference_id}
+        single = {"email": email, "orderReferenceId": order_reference_id}
         if pair and any(single.values()):
             raise ValueError("exactly one criterion is needed")
         query = pair or _single_criterion(single)
         return self._records(GUESTS, query, Guest.from_json, self._guest, self._end_time(within))
+
+    def guests_of_order(self, order_ref: str, *, within: float) -> tuple[Guest, ...]:
+        """The guests of an order that the first page lists, at most `PAGE_SIZE`. `within`: seconds.
+
+        An order has one guest, seldom a few: a second call, which shows that the list is whole, is not worth
+        the time of the person who waits for it.
+        """
+        end = self._end_time(within)
+        reader = self._reader(Path.fill(GUESTS), {"orderRef": order_ref}, end)
+        return self._parsed(reader.first_page(), Guest.from_json, self._guest, end)
 
     def retrieve_guest(self, ref: str) -> Guest:
         """Read one guest by its reference."""
@@ -285,14 +294,21 @@ class CdpClient:
         retrieve: Callable[[str, float], R],
         end: float,
     ) -> tuple[R, ...]:
-        """The records of a collection, read until `end` (`time.monotonic`).
+        """The records of a collection, read until `end` (`time.monotonic`)."""
+        return self._parsed(self._reader(Path.fill(collection), query, end), parse, retrieve, end)
+
+    @staticmethod
+    def _parsed(
+        items: Iterable[Item], parse: Callable[[object], R], retrieve: Callable[[str, float], R], end: float
+    ) -> tuple[R, ...]:
+        """The records of entries; `end` is a `time.monotonic`.
 
         The first `MAX_DETAILS` entries without content are fetched one by one. One that is not found then (a
         retired guest) stays a bare reference.
         """
         records: list[R] = []
         fetched = 0
-        for item in self._reader(Path.fill(collection), query, end):
+        for item in items:
             record = parse(item.data)
             if item.bare and fetched < MAX_DETAILS:
                 fetched += 1

@@ -109,6 +109,11 @@ class CollectionReader:
             ask = link if by_link else {**self._start, "offset": str(len(self._keys))}
         raise CdpUnexpected(ErrorCode.LIST_TOO_LONG)
 
+    def first_page(self) -> Iterator[Item]:
+        """The entries of the first page alone: one call, where a list needs a second to be known as whole."""
+        page, _ = self._fetch(self._start)
+        yield from self._new_entries(page, "0")
+
     def _new_entries(self, page: Page, offset: str) -> Iterator[Item]:
         """The entries that no earlier page had. Overlapping pages that disagree make the list doubtful."""
         is_number = offset.isascii() and offset.isdigit() and len(offset) < 10

@@ -119,7 +119,7 @@ def test_orders_are_found_by_number_and_by_guest(practice: Practice) -> None:
     assert order.price is not None
     assert order.ordered_at is not None
     assert (order.reference_id, bool(order.status), bool(order.currency_code)) == (ORDER_NUMBER, True, True)
-    (guest, *_) = practice.client.search_guests(order_ref=ORDER)
+    (guest, *_) = practice.client.guests_of_order(ORDER, within=10)
     assert ORDER in {found.ref for found in practice.client.list_orders(guest_ref=guest.ref)}
     assert practice.client.list_orders(reference_id="no-such-number") == ()
 

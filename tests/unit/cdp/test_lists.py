@@ -219,9 +219,17 @@ def test_expanded_entries_are_not_retrieved_again(serve: Serve) -> None:
     server = serve(
         _by_query({"0": {"items": [{"ref": "g1", "guestType": "traveller", "email": "a@b.example"}]}})
     )
-    (guest,) = client_of(server.url).search_guests(order_ref=ORDER)
+    (guest,) = client_of(server.url).search_guests(email="a@b.example")
     assert (guest.guest_type, guest.email) == ("traveller", "a@b.example")
     assert all(request.target.startswith("/v2.1/guests?") for request in server.requests)
+
+
+def test_guests_of_an_order_are_read_in_one_call(serve: Serve) -> None:
+    first = {"items": [{"ref": "g1", "firstName": "Ida"}], "next": {"href": "/v2.1/guests?offset=1"}}
+    server = serve(_by_query({"0": first, "1": {"items": [{"ref": "g2", "firstName": "Ole"}]}}))
+    (guest,) = client_of(server.url).guests_of_order(ORDER, within=5)
+    assert (guest.ref, guest.first_name) == ("g1", "Ida")
+    assert len(server.requests) == 1
 
 
 # --- The value of a list as evidence --------------------------------------------------------------

@@ -138,7 +138,7 @@ def test_query_values_are_encoded(serve: Serve) -> None:
     client.search_guests(identifier=Identifier("My Provider", "a/b?c+d"))
     client.search_guests(order_reference_id="B94TXY-1")
     client.list_orders(guest_ref="g/1")
-    client.search_guests(order_ref="o/1")
+    client.guests_of_order("o/1", within=5)
     client.list_orders(reference_id="B94TXY-1")
     targets = [request.target.split("?")[1] for request in server.requests]
     assert targets[0].startswith("email=jane%2Ba%26b%3Dc%23d%20%2541%C3%A9%40example.com&")
@@ -180,7 +180,7 @@ def test_guests_need_exactly_one_criterion() -> None:
     with pytest.raises(ValueError, match="exactly one"):
         client.search_guests()
     with pytest.raises(ValueError, match="exactly one"):
-        client.search_guests(email="a", order_ref="b")
+        client.search_guests(email="a", order_reference_id="b")
     with pytest.raises(ValueError, match="exactly one"):
         client.search_guests(email="a", identifier=Identifier("p", "i"))
 
