@@ -16,6 +16,7 @@ from benchmarks import (
     key_rotation,
     order_panel,
     outage,
+    page_scores,
     slow_reader,
     submissions_list,
 )
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "key_rotation": key_rotation.main,
     "order_panel": order_panel.main,
     "outage": outage.main,
+    "page_scores": page_scores.main,
     "slow_reader": slow_reader.main,
     "submissions_list": submissions_list.main,
 }
