@@ -25,7 +25,7 @@ from tests.support.entries import FULL, creates, on_page, posted, store, text, t
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NEW = "/consumers/new/"
-HEADING = "Nothing was sent: the portal could not write its record"
+HEADING = "This time nothing was sent: the portal could not write its record"
 TEXT_OF_THE_FAULT = "the text of the fault"
 WAIT_MS = 300
 
@@ -191,6 +191,21 @@ def test_nothing_is_sent_and_the_entry_stays_and_can_be_sent_later(
     assert answer.status_code == 303
     assert Submission.objects.get(token=form["token"]).outcome == Outcome.CREATED
     assert len(creates(sandbox)) == sent_before + 1
+
+
+def test_repeated_press_is_not_told_that_the_entry_was_never_sent(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    """The first press sent it: only of the second one is it true that nothing was sent."""
+    form = {**on_page(as_staff.get(NEW)), **posted()}
+    receipt = as_staff.post(NEW, form).headers["Location"]
+    with full_disk():
+        page = as_staff.post(NEW, form)
+    assert page.status_code == 503
+    assert HEADING in text(page)
+    assert "if an earlier press sent it, its receipt opens" in text(page)
+    assert as_staff.post(NEW, on_page(page)).headers["Location"] == receipt
+    assert len(creates(sandbox)) == 1
 
 
 def test_page_of_the_failure_contains_the_entry_without_any_database(
