@@ -20,7 +20,7 @@ help:
 	@echo "make test   run the whole suite (ARGS=tests/unit/core for a part, on SQLite; with --postgresql on PostgreSQL)"
 	@echo "make watch  run a part of the suite again whenever a file changes (ARGS=tests/unit/core)"
 	@echo "make mutants mutation tests (ARGS=apps/core/text.py for one module); docs/mutation.md"
-	@echo "make faults 2,000 submissions on each database while processes are killed; compares the results"
+	@echo "make faults 2,000 submissions on each database while processes are killed and keys replaced; compares the results"
 	@echo "make gallery  take the pictures of the components again, after a wanted change of their look"
 	@echo "make long-tests the tests of faults with more rounds, on both databases"
 	@echo "make bench  run the benchmarks (ARGS=create for one); tables on the screen and in var/bench-*.md"
@@ -85,7 +85,8 @@ mutants: $(VENV)/mutation.stamp
 	@$(RUN) -m mutmut results > mutants/results.txt
 	@grep -v ': not checked' mutants/results.txt || echo "No tested mutant survived."
 
-# Uses a temporary folder and its own ports. ARGS="--submissions 200 --database sqlite --seed 7" for a smaller run,
+# Uses a temporary folder and its own ports. Two machines, whose keys are all replaced meanwhile, each after the minutes that
+# docs/operating.md names; --no-rotate leaves it out. ARGS="--submissions 200 --database sqlite --seed 7" for a smaller run,
 # ARGS="--clocks-apart --database postgresql" for a second machine whose clock is 45 minutes ahead.
 faults: $(VENV)/dev.stamp
 	@PORTAL_MODE=practice $(RUN) -m tests.faults.storm $(ARGS)

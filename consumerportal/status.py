@@ -22,7 +22,7 @@ from apps.audit.integrity import checkpoint_disk, past_verifications
 from apps.audit.integrity.valid_macs import acknowledged_rows
 from apps.audit.presenters.integrity import acknowledged_sentence, verdict_sentence
 from apps.audit.triggers import missing_triggers
-from apps.consumers import labels
+from apps.consumers import altered_values, labels
 from apps.consumers.models import ConnectionHealth, Outcome, Submission
 from apps.consumers.reconciliation import circuit_breaker, resolution
 from apps.consumers.sending import spool
@@ -85,6 +85,7 @@ def lines() -> tuple[Line, ...]:
         *_checkpoint_disk(),
         _keys(),
         *_key_rewriting(),
+        *_altered_values(),
         Line("versions", _("Versions"), _versions()),
     )
 
@@ -338,6 +339,13 @@ def _key_rewriting() -> Iterator[Line]:
         elif one.finished_at is None:
             text = gettext("%(model)s: %(done)s of %(rows)s rows with %(key)s")
             yield Line("key_rewriting", _("Rows written again"), text % facts)
+
+
+def _altered_values() -> Iterator[Line]:
+    """A line if submissions have values that were moved or altered in the database, as far as found."""
+    if count := altered_values.count_altered():
+        label = _("Submissions with a value that does not belong to them (see the audit log)")
+        yield Line("altered_values", label, str(count), Level.WARNING)
 
 
 def _versions() -> str:

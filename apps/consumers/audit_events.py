@@ -220,6 +220,27 @@ SUBMISSION_VIEWED = EVENTS.define(
     label=_("Submission opened"),
     sentence=_("%(actor)s opened submission %(submission)s"),
 )
+# Once for each value of a submission; the actor is the one whose view found it.
+VALUE_DOES_NOT_BELONG = EVENTS.define(
+    "submission.value_does_not_belong",
+    group=EventGroup.SYSTEM,
+    label=_("Altered value found"),
+    sentence=_("A value of submission %(submission)s does not belong to it: %(value)s"),
+    keys=(
+        Key(
+            "value",
+            ValueType.CODE,
+            _("Value"),
+            {
+                "consumer": _("what was sent"),
+                "answer": _("what was returned"),
+                "vendor_message": _("Sitecore CDP's message"),
+                "resolution_note": _("note on the resolution"),
+            },
+        ),
+    ),
+    outcome=EventOutcome.TO_BE_CHECKED,
+)
 SUBMISSIONS_SEARCHED = EVENTS.define(
     "submissions.searched",
     group=EventGroup.VIEWS,

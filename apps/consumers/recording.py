@@ -11,7 +11,13 @@ from django.db import transaction
 from apps.audit.events import Event, Value
 from apps.audit.recording import record
 from apps.audit.registry import EventType
-from apps.consumers.audit_events import SUBMISSION_VIEWED, SUBMISSIONS_LISTED, VENDOR_RECORD_VIEWED
+from apps.consumers.altered_values import not_recorded
+from apps.consumers.audit_events import (
+    SUBMISSION_VIEWED,
+    SUBMISSIONS_LISTED,
+    VALUE_DOES_NOT_BELONG,
+    VENDOR_RECORD_VIEWED,
+)
 from apps.consumers.models import Submission
 from apps.consumers.viewer import Viewer
 from apps.core.actor import Actor
@@ -31,9 +37,11 @@ def event_of(event_type: EventType, submission: Submission, actor: Actor, **data
 
 
 def record_viewed(submission: Submission, actor: Actor) -> None:
-    """Record that the actor saw a submission's personal data."""
+    """Record that the actor saw a submission's personal data, and the values found altered, each once."""
     with transaction.atomic():
         record(event_of(SUBMISSION_VIEWED, submission, actor))
+        for value in not_recorded(submission):
+            record(event_of(VALUE_DOES_NOT_BELONG, submission, actor, value=value))
 
 
 def record_consumer_read(submission: Submission, ref: str, *, result: str, actor: Actor) -> None:

@@ -14,12 +14,14 @@ from apps.cdp.consumers import OrderConsumer
 from apps.consumers.models import Outcome, PastResolution, ResolutionReason, Submission
 from apps.consumers.reconciliation.resolution import resolve
 from apps.core.export.formats import Format
+from consumerportal import status
 from tests.support.entries import REF, clean, store, text
 from tests.support.export_files import layout, written
 from tests.support.keys import new_encryption_key
-from tests.support.people import acting
+from tests.support.people import acting, events
 
 MOVED = "This value does not belong to this submission: the database was changed outside the portal."
+FOUND = "submission.value_does_not_belong"
 KEY_MISSING = "their encryption key is missing"
 MINE = clean(first_name="Ida", last_name="Quixwold")
 THEIRS = clean(first_name="Zephyrine", last_name="Hollybrook")
@@ -102,6 +104,39 @@ def test_notes_of_resolutions_cannot_be_exchanged(as_supervisor: Client, staff: 
     assert "First note" not in page
     assert "Second note" not in page
     assert page.count(f"Note: {MOVED}") == 2
+
+
+def test_altered_value_is_an_event_once_and_a_line_of_status_until_it_is_restored(
+    as_staff: Client, staff: User, settings: Settings
+) -> None:
+    mine, theirs = store(staff, Outcome.REJECTED, MINE), store(staff, Outcome.CREATED, THEIRS)
+    before = mine.encrypted_consumer
+    _receipt(as_staff, mine)
+    assert events(FOUND) == []
+    _overwrite(mine, encrypted_consumer=theirs.encrypted_consumer, encrypted_answer=theirs.encrypted_consumer)
+    as_staff.get("/submissions/")
+    assert events(FOUND) == []  # a list decrypts many rows, and only logs
+    for _ in range(2):
+        _receipt(as_staff, mine)
+    found = events(FOUND)
+    assert [(event.submission, event.actor_name) for event in found] == [
+        (str(mine.public_id), staff.name)
+    ] * 2
+    assert [event.details for event in found] == [{"value": "consumer"}, {"value": "answer"}]
+    assert _altered_in_status() == ["1"]
+    settings.ENCRYPTION_KEYS, keys = [new_encryption_key()], settings.ENCRYPTION_KEYS
+    _receipt(as_staff, theirs)
+    assert _altered_in_status() == []  # a missing key is told elsewhere
+    settings.ENCRYPTION_KEYS = keys
+    _overwrite(mine, encrypted_consumer=before)
+    assert _altered_in_status() == ["1"]
+    _overwrite(mine, encrypted_answer=b"")
+    assert _altered_in_status() == []
+    assert len(events(FOUND)) == 2
+
+
+def _altered_in_status() -> list[str]:
+    return [line.text for line in status.lines() if line.name == "altered_values"]
 
 
 def test_missing_key_is_told_apart(as_staff: Client, staff: User, settings: Settings) -> None:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from tests.support.postgresql import find_binaries
@@ -37,6 +38,7 @@ class Service:
         self.starts = 0
         self._command, self._environment, self._log = list(command), {**os.environ, **environment}, log
         self._process: subprocess.Popen[bytes] | None = None
+        self._started_with = self._environment
         self._groups: list[int] = []
         self._let_go = threading.Event()
         self._watch = threading.Thread(target=self._keep, name=f"keep-{name}", daemon=True)
@@ -59,6 +61,17 @@ class Service:
         """Start the process and supervise it."""
         self._watch.start()
 
+    def restart(self, environment: Mapping[str, str]) -> None:
+        """Terminate the process; the next one gets these variables as well. Returns when that is started.
+
+        A process that does not end is killed. Raises ``RuntimeError`` if no other was started.
+        """
+        self._environment = {**self._environment, **environment}
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if wait_for(partial(self._was_replaced, number), STOP_SECONDS):
+                return
+        raise RuntimeError(f"{self.name} was not restarted")
+
     def stop(self) -> None:
         """Terminate the process; kill what is left of it."""
         self._let_go.set()
@@ -79,18 +92,27 @@ class Service:
         """Its output so far."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
+    def _was_replaced(self, number: signal.Signals) -> bool:
+        """Whether the process has the present environment; sends the signal to one that has not."""
+        if self._started_with is self._environment:
+            return True
+        send(self.pid, number)
+        return False
+
     def _keep(self) -> None:
         while not self._let_go.is_set():
             if self._process is None or self._process.poll() is not None:
+                environment = self._environment
                 with self._log.open("ab") as output:
                     self._process = subprocess.Popen(
                         self._command,
                         cwd=ROOT,
-                        env=self._environment,
+                        env=environment,
                         stdout=output,
                         stderr=output,
                         start_new_session=True,
                     )
+                self._started_with = environment
                 self._groups.append(self._process.pid)
                 self.starts += 1
             self._let_go.wait(CHECK_SECONDS)

@@ -54,11 +54,16 @@ class Account:
 
 
 def compare_records(
-    wire: Wire, page_contents: Sequence[PageContents], entries: Sequence[Entry], spooled: Sequence[str]
+    wire: Wire,
+    page_contents: Sequence[PageContents],
+    entries: Sequence[Entry],
+    spooled: Sequence[str],
+    *,
+    after: int = 0,
 ) -> Account:
-    """Read all records and compare them. Needs Django."""
+    """Read all records and compare them. Needs Django. ``after``: the last submission before the storm."""
     actions = _actions()
-    submissions = list(Submission.objects.order_by("id"))
+    submissions = list(Submission.objects.filter(pk__gt=after).order_by("id"))
     per_order = Counter(entry.order for entry in entries)
     lines = []
     for submission in submissions:

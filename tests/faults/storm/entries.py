@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import random
 import threading
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 FAMILY, FAMILY_OFTEN = 3, 0.04  # people who use the same order in turn, and how often
+SLOW_SECONDS = 5.0
 TWINS_OFTEN = 0.01  # the same person with another identifier, on the same order at the same time
 
 
@@ -22,6 +24,11 @@ class Entry:
     first_name: str
     last_name: str
 
+    @property
+    def email(self) -> str:
+        """The e-mail address."""
+        return f"{self.last_name.lower()}@example.com"
+
     def typed(self) -> dict[str, str]:
         """The values of the form's fields."""
         return {
@@ -31,7 +38,7 @@ class Entry:
             "date_of_birth": "7 3 1991",
             "emails-TOTAL_FORMS": "1",
             "emails-INITIAL_FORMS": "0",
-            "emails-0-value": f"{self.last_name.lower()}@example.com",
+            "emails-0-value": self.email,
             "identifiers-TOTAL_FORMS": "1",
             "identifiers-INITIAL_FORMS": "0",
             "identifiers-0-provider": "ProfileSystem",
@@ -56,23 +63,26 @@ class Pile:
     orders: Sequence[str]
     wanted: int
     seed: int
+    goes_on: Callable[[], bool] = lambda: False  # whether more than the wanted entries are made, slowly
     per_order: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._random = random.Random(f"entries {self.seed}")
         self._lock = threading.Lock()
-        self._number = 0
+        self.made = 0
         self._orders = iter(self.orders)
         self._waiting: list[Entry] = []
 
     def next(self) -> Entry | None:
         """The next entry; None once the wanted number has been handed out."""
+        if self.made > self.wanted / 2 and self.goes_on():
+            time.sleep(SLOW_SECONDS)
         with self._lock:
-            if self._number >= self.wanted:
+            if self.made >= self.wanted and not self.goes_on():
                 return None
             if not self._waiting:
                 self._waiting = self._group()
-            self._number += 1
+            self.made += 1
             return self._waiting.pop(0)
 
     def correction(self, entry: Entry) -> Entry:
@@ -81,7 +91,7 @@ class Pile:
             return entry.corrected(self._order())
 
     def _group(self) -> list[Entry]:
-        order, chance, number = self._order(), self._random.random(), self._number
+        order, chance, number = self._order(), self._random.random(), self.made
         if chance < TWINS_OFTEN:
             one = Entry(f"K-{number}-0", order, "Twin", f"Storm-{number}")
             group = [one, replace(one, key=f"K-{number}-1")]

@@ -18,8 +18,8 @@ SIGN_IN = "/accounts/login/"
 TIMES = (3.0, 40.0)  # seconds: to connect, and for a page
 ENTRY_TIMEOUT = 150.0  # seconds for the attempts at one entry
 DOUBLE_CLICK, OPEN_RECEIPT, CORRECT = 0.06, 0.15, 0.3  # shares
-_CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
-_ACCEPTED = re.compile(r'name="accepted" value="([^"]+)"')
+CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+ACCEPTED = re.compile(r'name="accepted" value="([^"]+)"')
 _ID = re.compile(r"(?:/submissions/|\?from=)([0-9a-f-]{36})")
 _NOT_STORED = "Copy this page for an administrator. The outcome is in the log"
 _REF = re.compile(r'<strong class="mono">([^<]+)</strong>')
@@ -61,9 +61,9 @@ class Person(threading.Thread):
     """Takes entries from the pile and posts them, one after the other."""
 
     def __init__(
-        self, name: str, password: str, port: int, pile: Pile, blow: Callable[[], None], seed: int
+        self, name: str, password: str, port: int, pile: Pile | None, blow: Callable[[], None], seed: int
     ) -> None:
-        """``blow`` is called before each first post."""
+        """``blow`` is called before each first post. ``pile``: None for somebody who takes no entries."""
         super().__init__(name=name, daemon=True)
         self.double_clicks, self.receipt_share = DOUBLE_CLICK, OPEN_RECEIPT
         self.pages_read: list[PageContents] = []
@@ -81,14 +81,15 @@ class Person(threading.Thread):
         """Post entries until there are none left."""
         try:
             self.sign_in()
-            while (entry := self._pile.next()) is not None:
+            pile = self._pile
+            while pile is not None and (entry := pile.next()) is not None:
                 contents = self.make(entry)
                 if (
                     contents
                     and contents.outcome in ("rejected", "not_sent")
                     and self._random.random() < CORRECT
                 ):
-                    self.make(self._pile.correction(entry), f"?from={contents.submission}")
+                    self.make(pile.correction(entry), f"?from={contents.submission}")
         except Exception as problem:  # noqa: BLE001  # the comparison reports it
             self.problems.append(f"{self.name}: {problem!r}")
         finally:
@@ -132,7 +133,7 @@ class Person(threading.Thread):
             if contents is not None:
                 self.pages_read.append(contents)
                 return contents
-            accepted = _ACCEPTED.search(page.text)
+            accepted = ACCEPTED.search(page.text)
             if accepted:
                 self.pages["asked whether it is meant"] += 1
                 decision = {"accepted": accepted[1], "similar_reason": "other"}
@@ -154,7 +155,7 @@ class Person(threading.Thread):
             return self._receipt(entry, page.headers["Location"], found[1])
         if _NOT_STORED in page.text:
             self.pages["outcome, not stored yet"] += 1
-            outcome, ref = _headline(page.text), _REF.search(page.text)
+            outcome, ref = headline(page.text), _REF.search(page.text)
             created = ref[1].strip() if ref and outcome == "created" else ""
             return PageContents(entry.key, outcome, ref=created)
         return None
@@ -165,7 +166,7 @@ class Person(threading.Thread):
             text = self._get(location).text
         except NoPage:
             return PageContents(entry.key, submission=submission)
-        return PageContents(entry.key, _headline(text), submission)
+        return PageContents(entry.key, headline(text), submission)
 
     def _receipt(self, entry: Entry, location: str, submission: str) -> PageContents:
         if self._random.random() > self.receipt_share:
@@ -174,7 +175,7 @@ class Person(threading.Thread):
             text = self._get(location).text
         except NoPage:
             return PageContents(entry.key, submission=submission)
-        return PageContents(entry.key, _headline(text), submission)
+        return PageContents(entry.key, headline(text), submission)
 
     def _click_too(self, path: str, values: dict[str, str]) -> None:
         """Send the second click of a double click: the same form at the same time."""
@@ -204,7 +205,7 @@ class Person(threading.Thread):
                 time.sleep(self._random.uniform(0.2, 1.0))
 
     def _sign_in(self) -> dict[str, str]:
-        csrf = _CSRF.search(self._get(SIGN_IN).text)
+        csrf = CSRF.search(self._get(SIGN_IN).text)
         assert csrf is not None
         form = {"login": self.name, "password": self._password, "csrfmiddlewaretoken": csrf[1]}
         page = self._post(SIGN_IN, form)
@@ -219,7 +220,7 @@ class Person(threading.Thread):
     def _shown(self, page: requests.Response) -> dict[str, str]:
         from tests.support.entries import on_page  # needs Django, which is set up by now
 
-        csrf = _CSRF.search(page.text)
+        csrf = CSRF.search(page.text)
         assert csrf is not None
         return {**on_page(_Content(page.content)), "csrfmiddlewaretoken": csrf[1]}
 
@@ -258,5 +259,6 @@ class Person(threading.Thread):
         return {"Referer": f"{self._base}/consumers/new/"}
 
 
-def _headline(text: str) -> str:
+def headline(text: str) -> str:
+    """The outcome that a page shows; empty if it shows none."""
     return next((outcome for words, outcome in HEADLINES.items() if words in text), "")

@@ -14,6 +14,9 @@ MARGIN = 0.5  # seconds
 ROUND = 0.2  # seconds
 LEASE = datetime.timedelta(seconds=3)
 FIRST_PAUSE = 1.0  # seconds
+REWRITE_AFTER = datetime.timedelta(
+    seconds=15
+)  # the key in use is read again after 5, a process stopped for 5
 CHECK_INTERVAL = datetime.timedelta(seconds=0.5)
 
 
@@ -26,6 +29,7 @@ def main() -> None:
     from consumerportal.management.commands import worker
 
     worker.ROUND_INTERVAL = ROUND
+    vars(worker)["REWRITE_AFTER"] = REWRITE_AFTER
     checks.MIN_CHECK_INTERVAL = CHECK_INTERVAL
     resolution.MARGIN = MARGIN
     checks.LEASE = LEASE

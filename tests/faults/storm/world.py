@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,44 @@ TIMES = {
 }
 
 
+@dataclass(slots=True)
+class Machine:
+    """The web server and the workers of a machine, and its environment, which commands use as well."""
+
+    environment: dict[str, str]
+    portal: Service
+    workers: list[Service] = field(default_factory=list)
+
+    @property
+    def port(self) -> int:
+        """The port of its web server."""
+        return int(self.environment["PORTAL_PORT"])
+
+    def restart(self, changes: Mapping[str, str]) -> None:
+        """Restart its processes, one after the other, with these variables in addition.
+
+        Raises ``RuntimeError`` if it does not answer afterwards.
+        """
+        self.environment |= changes
+        for service in (self.portal, *self.workers):
+            service.restart(changes)
+        if not wait_for(self.is_healthy, 2 * START_SECONDS):
+            raise RuntimeError(f"{self.portal.name} does not answer after its restart")
+
+    def is_healthy(self) -> bool:
+        """Whether its web server answers."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        with suppress(OSError, http.client.HTTPException), closing(connection):
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        return False
+
+
 class World:
     """Sandbox (over TLS), database, gunicorn with two workers, background workers.
 
-    ``clocks_apart``: adds a second machine with a web server, half of the workers and a spool of its own; its
-    clock is 45 minutes ahead.
+    ``machines``: 1, or 2. The second has a web server, half of the workers and a spool of its own.
+    ``clocks_apart``: there are two, and the clock of the second is 45 minutes ahead.
 
     The context manager prepares everything and removes it at the end. The folder with the logs stays if
     ``keep`` has been set.
@@ -52,6 +86,7 @@ class World:
         workers: int = 2,
         environment: Mapping[str, str] | None = None,
         worker_command: tuple[str, ...] = ("manage.py", "worker"),
+        machines: int = 1,
         clocks_apart: bool = False,
     ) -> None:
         self.database = database
@@ -82,23 +117,25 @@ class World:
         }
         self.sandbox = self._service("sandbox", sys.executable, "-m", "sandbox")
         gunicorn = (str(BIN / "gunicorn"), "--config", "gunicorn.conf.py", "consumerportal.wsgi")
-        self.portal = self._service("portal", *gunicorn)
-        self.portals, self.ports = [self.portal], [self.port]
-        other: dict[str, str] = {}
-        if clocks_apart:
-            self.ports.append(free_port())
-            other = {"SPOOL_DIR": str(self.folder / "spool-2"), "MACHINE_NAME": "ahead", **clock_ahead(AHEAD)}
-            port = {"PORTAL_PORT": str(self.ports[1])}
-            self.portals.append(self._service("portal-2", *gunicorn, environment=other | port))
-        self.workers = [
-            self._service(
-                f"worker-{number}",
-                sys.executable,
-                *worker_command,
-                environment=other if number % 2 == 0 else {},
-            )
-            for number in range(1, workers + 1)
-        ]
+        self.machines = [Machine(dict(self.environment), self._service("portal", *gunicorn))]
+        if machines > 1 or clocks_apart:
+            other = {
+                **self.environment,
+                "SPOOL_DIR": str(self.folder / "spool-2"),
+                "MACHINE_NAME": "ahead" if clocks_apart else "second",
+                "PORTAL_PORT": str(free_port()),
+                **(clock_ahead(AHEAD) if clocks_apart else {}),
+            }
+            portal = self._service("portal-2", *gunicorn, environment=other)
+            self.machines.append(Machine(other, portal))
+        for number in range(workers):
+            machine = self.machines[number % len(self.machines)]
+            name, command = f"worker-{number + 1}", (sys.executable, *worker_command)
+            machine.workers.append(self._service(name, *command, environment=machine.environment))
+        self.ports = [machine.port for machine in self.machines]
+        self.portal = self.machines[0].portal
+        self.portals = [machine.portal for machine in self.machines]
+        self.workers = [worker for machine in self.machines for worker in machine.workers]
         self.services = [self.sandbox, *self.portals, *self.workers]
 
     def __enter__(self) -> World:
@@ -128,14 +165,7 @@ class World:
 
     def is_healthy(self) -> bool:
         """Whether the portal answers, on every machine."""
-        return all(map(self._answers, self.ports))
-
-    def _answers(self, port: int) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        with suppress(OSError, http.client.HTTPException), closing(connection):
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == 200
-        return False
+        return all(machine.is_healthy() for machine in self.machines)
 
     def add_orders(self, count: int) -> list[str]:
         """Add that many copies of the sample order to the sandbox; returns their references."""

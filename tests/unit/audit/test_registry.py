@@ -20,6 +20,7 @@ FAILURES = {
     "consumer.check_failed",
     "consumer.late_answer",
     "submission.repeat_blocked",
+    "submission.value_does_not_belong",
     "session.sign_in_failed",
     "access.denied",
     "limit.reached",
