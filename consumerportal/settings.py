@@ -163,7 +163,6 @@ INSTALLED_APPS = [
     "consumerportal",  # first: its commands replace Django's of the same name
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
@@ -297,7 +296,7 @@ ACCOUNT_ADAPTER = "apps.accounts.sign_in.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
-ACCOUNT_USER_MODEL_EMAIL_FIELD = None  # the portal stores no e-mail addresses of its users
+ACCOUNT_USER_MODEL_EMAIL_FIELD = None  # nobody signs in with an e-mail address
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
 # The portal has its own sign-in limits (accounts/sign_in/limits.py): allauth's store unkeyed digests of user

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -60,6 +60,7 @@ class Line:
     text: str
     level: Level = Level.OK
     moment: datetime.datetime | None = None
+    for_supervisors: bool = False  # an administrator sees the number, but not what is counted
 
     @property
     def level_label(self) -> str:
@@ -90,9 +91,14 @@ def lines() -> tuple[Line, ...]:
     )
 
 
-def problems() -> tuple[Line, ...]:
-    """The critical lines, which require action."""
-    return tuple(line for line in lines() if line.level is Level.CRITICAL)
+def problems(all_lines: Sequence[Line]) -> tuple[Line, ...]:
+    """The critical lines that require an administrator to act."""
+    return tuple(line for line in all_lines if line.level is Level.CRITICAL and not line.for_supervisors)
+
+
+def open_counts(all_lines: Sequence[Line]) -> tuple[Line, ...]:
+    """The lines that count what supervisors resolve, without lines that count nothing."""
+    return tuple(line for line in all_lines if line.level is not Level.OK and line.for_supervisors)
 
 
 def level(of: tuple[Line, ...]) -> Level:
@@ -121,7 +127,8 @@ def _unknowns() -> Line:
         return Line("unknowns", label, gettext("None"))
     old = clock.now() - found["oldest"] > OLD_UNKNOWN
     text = gettext("%(count)s open, oldest from") % found
-    return Line("unknowns", label, text, Level.CRITICAL if old else Level.WARNING, found["oldest"])
+    level = Level.CRITICAL if old else Level.WARNING
+    return Line("unknowns", label, text, level, found["oldest"], for_supervisors=True)
 
 
 def _overdue() -> Line:
@@ -139,7 +146,7 @@ def _contradicted() -> Line:
     count = Submission.objects.filter(contradicted=True).count()
     if not count:
         return Line("contradicted", label, gettext("None"))
-    return Line("contradicted", label, str(count), Level.WARNING)
+    return Line("contradicted", label, str(count), Level.WARNING, for_supervisors=True)
 
 
 def _doubtful() -> Line:
@@ -147,7 +154,7 @@ def _doubtful() -> Line:
     count = Submission.objects.exclude(doubt_code="").count()
     if not count:
         return Line("doubtful", label, gettext("None"))
-    return Line("doubtful", label, str(count), Level.WARNING)
+    return Line("doubtful", label, str(count), Level.WARNING, for_supervisors=True)
 
 
 def _reconciliation() -> Line:

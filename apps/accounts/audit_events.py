@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.roles import LABELS
-from apps.audit.registry import AppEvents, EventGroup, EventOutcome, Key, ValueType
+from apps.audit.registry import AppEvents, EventGroup, EventOutcome, Key, ValueType, change_of
 
 EVENTS = AppEvents("accounts")
 
@@ -35,6 +35,16 @@ SESSION_END = Key(
     },
 )
 ROLE = Key("role", ValueType.CODE, _("Role"), LABELS)
+ROLES = change_of("roles", ValueType.CODES, _("Roles"), LABELS)
+STATE = change_of(
+    "state", ValueType.CODE, _("State"), {"active": _("active"), "deactivated": _("deactivated")}
+)
+SIGN_IN = change_of(
+    "sign_in", ValueType.CODE, _("Sign-in in unknown browsers"), {"open": _("open"), "blocked": _("blocked")}
+)
+SESSIONS = Key("sessions", ValueType.WORDS, _("Sessions ended"))
+"""The ids of the sessions, as in the events of their acts; at most 50."""
+SESSION_COUNT = Key("count", ValueType.NUMBER, _("Number of sessions ended"))
 
 SESSION_SIGNED_IN = EVENTS.define(
     "session.signed_in",
@@ -99,8 +109,13 @@ PERSON_CHANGED = EVENTS.define(
             "fields",
             ValueType.WORDS,
             _("Fields"),
-            {"name": _("full name"), "time_zone": _("time zone")},
+            {"name": _("full name"), "email": _("email address"), "time_zone": _("time zone")},
         ),
+    ),
+    changes=(
+        change_of("name", ValueType.NAME, _("Full name")),
+        change_of("email", ValueType.NAME, _("Email address")),
+        change_of("time_zone", ValueType.NAME, _("Time zone")),
     ),
 )
 PERSON_DEACTIVATED = EVENTS.define(
@@ -108,7 +123,8 @@ PERSON_DEACTIVATED = EVENTS.define(
     group=EventGroup.CHANGES,
     label=_("Person deactivated"),
     sentence=_("%(actor)s deactivated the person %(username)s"),
-    keys=(USERNAME,),
+    keys=(USERNAME, SESSION_COUNT, SESSIONS),
+    changes=(STATE,),
 )
 PERSON_REACTIVATED = EVENTS.define(
     "person.reactivated",
@@ -116,6 +132,25 @@ PERSON_REACTIVATED = EVENTS.define(
     label=_("Person reactivated"),
     sentence=_("%(actor)s reactivated the person %(username)s"),
     keys=(USERNAME,),
+    changes=(STATE,),
+)
+PERSON_SESSIONS_ENDED = EVENTS.define(
+    "person.sessions_ended",
+    group=EventGroup.SIGN_INS,
+    label=_("Signed out everywhere"),
+    sentence=_("%(actor)s signed %(username)s out everywhere (sessions: %(count)s)"),
+    keys=(USERNAME, SESSION_COUNT, SESSIONS),
+)
+# The links can be read by whoever issued them until they are used; each reading is recorded.
+PASSWORD_LINKS_SHOWN = EVENTS.define(
+    "password_links.shown",
+    group=EventGroup.VIEWS,
+    label=_("Password links opened"),
+    sentence=_("%(actor)s opened %(count)s password links that they had issued"),
+    keys=(
+        Key("count", ValueType.NUMBER, _("Number")),
+        Key("people", ValueType.WORDS, _("Accounts")),  # their ids
+    ),
 )
 PERSON_PASSWORD_LINK_ISSUED = EVENTS.define(
     "person.password_link_issued",
@@ -145,7 +180,7 @@ PERSON_PASSWORD_SET = EVENTS.define(
         if details.get("issued_by")
         else None
     ),
-    keys=(USERNAME, Key("issued_by", ValueType.NAME, _("Link issued by"))),
+    keys=(USERNAME, Key("issued_by", ValueType.NAME, _("Link issued by")), SESSION_COUNT, SESSIONS),
 )
 PERSON_SIGN_IN_BLOCKED = EVENTS.define(
     "person.sign_in_blocked",
@@ -153,6 +188,7 @@ PERSON_SIGN_IN_BLOCKED = EVENTS.define(
     label=_("Sign-in blocked"),
     sentence=_("Too many sign-ins of %(username)s failed: unknown browsers were blocked"),
     keys=(USERNAME,),
+    changes=(SIGN_IN,),
     outcome=EventOutcome.BLOCKED,
 )
 PERSON_SIGN_IN_UNLOCKED = EVENTS.define(
@@ -161,6 +197,7 @@ PERSON_SIGN_IN_UNLOCKED = EVENTS.define(
     label=_("Sign-in unlocked"),
     sentence=_("%(actor)s unlocked the sign-in of %(username)s"),
     keys=(USERNAME,),
+    changes=(SIGN_IN,),
 )
 ROLE_GRANTED = EVENTS.define(
     "role.granted",
@@ -171,6 +208,7 @@ ROLE_GRANTED = EVENTS.define(
         _("%(actor)s granted %(name)s (%(username)s) the role %(role)s") if details.get("name") else None
     ),
     keys=(USERNAME, FULL_NAME, ROLE),
+    changes=(ROLES,),
 )
 ROLE_REVOKED = EVENTS.define(
     "role.revoked",
@@ -181,4 +219,5 @@ ROLE_REVOKED = EVENTS.define(
         _("%(actor)s revoked the role %(role)s of %(name)s (%(username)s)") if details.get("name") else None
     ),
     keys=(USERNAME, FULL_NAME, ROLE),
+    changes=(ROLES,),
 )

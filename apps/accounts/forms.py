@@ -11,18 +11,28 @@ from allauth.account.forms import LoginForm
 from django import forms
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
+from django.core.validators import EmailValidator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User, user_name_characters
 from apps.accounts.roles import GRANTS, LABELS
+from apps.accounts.selectors import NO_ROLE, PeopleFilter, PersonState
 from apps.accounts.services import NewPerson, PersonDetails
-from apps.core.forms.input import LineField, NameField, PortalForm, UncutField
+from apps.core.forms.input import LineField, LinesField, NameField, PortalForm, UncutField
 from apps.core.forms.long_select import LongSelect
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
 
+STATE_LABELS = {
+    PersonState.ACTIVE.value: _("Active"),
+    PersonState.DEACTIVATED.value: _("Deactivated"),
+    PersonState.NEVER_SIGNED_IN.value: _("Never signed in"),
+    PersonState.NO_PASSWORD.value: _("No password yet"),
+    PersonState.BLOCKED.value: _("Sign-in blocked"),
+    PersonState.SIGNED_IN.value: _("Signed in now"),
+}
 MAX_PASSWORD = 1000
 """Maximum length of a password in characters: longer than any passphrase, short enough to hash quickly."""
 
@@ -83,17 +93,38 @@ class TimeZoneForm(PortalForm):
         return str(self.cleaned_data["time_zone"])
 
 
+_NO_EMAIL = _("Enter an email address, such as name@example.com")
+
+
+def email_field() -> LineField:
+    """A field for a person's email address."""
+    return LineField(
+        label=_("Email address"),
+        max_length=200,
+        required=False,
+        validators=[EmailValidator(_NO_EMAIL)],
+        error_messages={"max_length": _("The email address has at most 200 characters")},
+        help_text=_("For finding the person. Nobody signs in with it."),
+        widget=forms.TextInput(attrs={"inputmode": "email"}),
+    )
+
+
 class DetailsForm(TimeZoneForm):
-    """Name and time zone of a person."""
+    """Name, email address and time zone of a person."""
 
     name = NameField(
         label=_("Full name"), max_length=150, error_messages={"required": _("Enter the full name")}
     )
-    field_order = ["name", "time_zone"]
+    email = email_field()
+    field_order = ["name", "email", "time_zone"]
 
     def to_details(self) -> PersonDetails:
         """The details as entered. Call after ``is_valid()``."""
-        return PersonDetails(name=self.cleaned_data["name"], time_zone=self.to_time_zone())
+        return PersonDetails(
+            name=self.cleaned_data["name"],
+            time_zone=self.to_time_zone(),
+            email=self.cleaned_data["email"],
+        )
 
 
 class NewPersonForm(DetailsForm):
@@ -113,7 +144,7 @@ class NewPersonForm(DetailsForm):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"invalid_choice": _("Choose roles from the list")},
     )
-    field_order = ["username", "name", "time_zone", "roles"]
+    field_order = ["username", "name", "email", "time_zone", "roles"]
 
     def clean_username(self) -> str:
         username: str = self.cleaned_data["username"]
@@ -128,6 +159,52 @@ class NewPersonForm(DetailsForm):
             details=self.to_details(),
             roles=tuple(name for name in GRANTS if name in self.cleaned_data["roles"]),
         )
+
+
+class PeopleFilterForm(PortalForm):
+    """The filters of the list of people."""
+
+    q = LineField(
+        label=_("Name, user name or email address"),
+        max_length=200,
+        required=False,
+        error_messages={"max_length": _("Search for at most 200 characters")},
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    role = forms.ChoiceField(
+        label=_("Role"),
+        required=False,
+        choices=[("", _("Any")), *((name, LABELS[name]) for name in GRANTS), (NO_ROLE, _("No role"))],
+        error_messages={"invalid_choice": _("Choose a role from the list")},
+    )
+    state = forms.ChoiceField(
+        label=_("State"),
+        required=False,
+        choices=[("", _("Any")), *STATE_LABELS.items()],
+        error_messages={"invalid_choice": _("Choose a state from the list")},
+    )
+
+    def to_filter(self) -> PeopleFilter:
+        """The filter. Call after ``is_valid()``."""
+        data = self.cleaned_data
+        return PeopleFilter(data["q"], data["role"], PersonState(data["state"]) if data["state"] else None)
+
+
+class InviteForm(PortalForm):
+    """People as a table, one in a line."""
+
+    table = LinesField(
+        label=_("Table of people"),
+        max_length=20_000,
+        help_text=_(
+            "One person in a line: full name, user name, email address, role. Copy from a spreadsheet."
+        ),
+        error_messages={
+            "required": _("Paste the table"),
+            "max_length": _("The table has at most 20,000 characters"),
+        },
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "class": "mono"}),
+    )
 
 
 class NewPasswordForm(PortalForm):

@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from functools import cached_property
+from importlib import import_module
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
@@ -37,6 +41,8 @@ class User(AbstractBaseUser):
         error_messages={"unique": _("Another person has this user name")},
     )
     name = models.CharField(_("full name"), max_length=150)
+    # For finding a person; nobody signs in with it. As long as an event's text at most.
+    email = models.CharField(_("email address"), max_length=200, blank=True, default="")
     time_zone = models.CharField(_("time zone"), max_length=64, blank=True, default="")
     is_active = models.BooleanField(_("active"), default=True)
     date_joined = models.DateTimeField(_("added"), default=clock.now)
@@ -125,8 +131,37 @@ class User(AbstractBaseUser):
         return hashlib.sha256(value.encode()).hexdigest()
 
 
+class Session(AbstractBaseSession):
+    """A session with whose it is, so that a person's sessions are found without decoding every row.
+
+    The columns repeat values of the session's data, and are written together with it
+    (``sign_in.session_store``). They are empty before the sign-in. ``sign_in``: the id in the events.
+    """
+
+    person = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
+    sign_in = models.UUIDField(null=True)
+    signed_in_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)  # at most a minute old
+    # Of the last stored use, so that the use of a stolen cookie from elsewhere is seen.
+    user_agent = models.CharField(max_length=200, blank=True)
+    client_address = models.CharField(max_length=200, blank=True)
+
+    class Meta(AbstractBaseSession.Meta):
+        abstract = False
+        default_permissions = ()
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionBase]:
+        """The store that writes the rows."""
+        return import_module(settings.SESSION_ENGINE).SessionStore  # type: ignore[no-any-return]
+
+
 class PasswordLink(models.Model):
     """A one-time link to set a password, without its secret: who issued it for whom, and when it was used.
+
+    For whoever issued it, ``password_links`` computes the secret again from ``issued_at``, the person's row
+    and ``SECRET_KEY``. ``fingerprint`` is that of the secret: a link whose person has changed does not come
+    back.
 
     With a link, an administrator could act as another person. So the person and the other administrators see
     it when they sign in.
@@ -140,6 +175,7 @@ class PasswordLink(models.Model):
     # The person had no password: an invitation takes nothing over.
     invitation = models.BooleanField()
     used_at = models.DateTimeField(null=True)
+    fingerprint = models.CharField(max_length=64)
 
     class Meta:
         default_permissions = ()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 
+from django.conf import settings
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.utils.crypto import constant_time_compare
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
-from apps.accounts.models import User
+from apps.accounts.models import PasswordLink, User
 from apps.core import clock
 
 
@@ -32,9 +35,50 @@ class _PasswordLinkTokens(PasswordResetTokenGenerator):
 _tokens = _PasswordLinkTokens()
 
 
-def make_token(person: User) -> str:
-    """The secret part of a link for this person, valid for the current state of the row."""
-    return _tokens.make_token(person)
+class _TokensOf(_PasswordLinkTokens):
+    """The tokens of one moment, under one key."""
+
+    def __init__(self, moment: datetime.datetime, secret: str | None = None) -> None:
+        super().__init__()
+        self._moment = moment
+        if secret is not None:
+            self.secret = secret
+
+    def _now(self) -> datetime.datetime:
+        return self._moment.astimezone(datetime.UTC).replace(tzinfo=None)
+
+
+def make_token(person: User, issued_at: datetime.datetime) -> str:
+    """The secret part of a link for this person, issued at that moment, valid for the row's current state.
+
+    The same for the same moment and state, so that it need not be stored to be shown again.
+    """
+    return _TokensOf(issued_at).make_token(person)
+
+
+def fingerprint(token: str) -> str:
+    """What is stored of a token, from which it cannot be computed."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def token_of(link: PasswordLink) -> str:
+    """The token of a link that can still be used, computed again; empty if it cannot be used any more.
+
+    It is computed from the person's present state. Only the fingerprint says whether that is still the state
+    for which the link was issued; without it, a replaced link would come back.
+    """
+    if link.used_at is not None:
+        return ""
+    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        token = _TokensOf(link.issued_at, secret).make_token(link.person)
+        if constant_time_compare(fingerprint(token), link.fingerprint):
+            return token if opens_account(link.person, token) else ""
+    return ""
+
+
+def expires_at(link: PasswordLink) -> datetime.datetime:
+    """When a link expires if it is not used."""
+    return link.issued_at + datetime.timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
 
 
 def opens_account(person: User, token: str) -> bool:

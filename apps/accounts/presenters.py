@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from apps.accounts.models import PasswordLink
+from apps.accounts import password_links
+from apps.accounts.forms import STATE_LABELS
+from apps.accounts.models import PasswordLink, Session
 from apps.accounts.roles import GRANTS, LABELS
-from apps.accounts.selectors import Person
+from apps.accounts.selectors import NO_ROLE, Person
 from apps.accounts.services import Refusal
+from apps.audit.labels import WITH_SYSTEM
+from apps.audit.presenters.events import log_url
 from apps.core.templatetags.portal import moment
+from apps.core.web.filters import Chip, with_query
 
 REFUSAL_LABELS = {
     Refusal.OWN_ROLES: gettext_lazy("You cannot change your own roles. Another administrator can."),
@@ -39,6 +45,33 @@ class PersonRow:
     roles: str
     state: str
     last_signed_in_at: datetime | None
+    email: str
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One open session. ``browser_title``: what the browser calls itself. ``is_this``: the reader's own."""
+
+    since: datetime | None
+    last_used: datetime | None
+    browser: str
+    browser_title: str
+    address: str
+    is_this: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    """A link to set a password that can still be used. ``url`` is empty if only its issuer may see it."""
+
+    person_id: int
+    name: str
+    username: str
+    issuer: str
+    issued_at: datetime
+    expires_at: datetime
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +98,9 @@ class PersonPage:
     added_at: datetime
     last_signed_in_at: datetime | None
     sign_in_blocked_at: datetime | None
+    email: str
+    done_by_url: str  # the audit log, filtered; likewise below
+    done_to_url: str
 
 
 def link_notices(links: Sequence[PasswordLink], *, viewer_id: int) -> list[str]:
@@ -114,8 +150,22 @@ def person_rows(people: Iterable[Person]) -> list[PersonRow]:
             roles=", ".join(str(LABELS[role]) for role in person.roles) or _("None"),
             state=_state(person),
             last_signed_in_at=person.last_signed_in_at,
+            email=person.email,
+            sessions=person.sessions,
         )
         for person in people
+    ]
+
+
+def people_chips(path: str, filters: Mapping[str, str]) -> list[Chip]:
+    """The filters of the list in effect. ``path``: the list's page; ``filters``: valid values by name."""
+    labels = {"q": _("Search"), "role": _("Role"), "state": _("State")}
+    texts: dict[str, Mapping[str, Any]] = {"role": {**LABELS, NO_ROLE: _("No role")}, "state": STATE_LABELS}
+    return [
+        Chip(
+            labels[name], str(texts.get(name, {}).get(value, value)), with_query(path, filters, **{name: ""})
+        )
+        for name, value in filters.items()
     ]
 
 
@@ -133,6 +183,69 @@ def person_page(person: Person, *, viewer_id: int) -> PersonPage:
         added_at=person.added_at,
         last_signed_in_at=person.last_signed_in_at,
         sign_in_blocked_at=person.sign_in_blocked_at,
+        email=person.email,
+        done_by_url=log_url(group=WITH_SYSTEM, person=str(person.id)),
+        done_to_url=log_url(group=WITH_SYSTEM, account=str(person.id)),
+    )
+
+
+def session_rows(sessions: Iterable[Session], *, own: str = "") -> list[SessionRow]:
+    """The open sessions in the order given. ``own``: the id of the reader's session."""
+    return [
+        SessionRow(
+            since=row.signed_in_at,
+            last_used=row.last_used_at,
+            browser=browser_label(row.user_agent),
+            browser_title=row.user_agent,
+            address=row.client_address,
+            is_this=bool(own) and str(row.sign_in) == own,
+        )
+        for row in sessions
+    ]
+
+
+def sessions_ended(count: int) -> str:
+    """The message after sessions were ended."""
+    return ngettext("%(count)s session was ended", "%(count)s sessions were ended", count) % {"count": count}
+
+
+# In this order: each browser also names those that it descends from.
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Macintosh", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def browser_label(user_agent: str) -> str:
+    """A short name such as "Firefox on Windows", from what the browser calls itself; not a proof."""
+    browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
+    system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
+    if browser and system:
+        return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
+    return browser or system or user_agent[:40]
+
+
+def link_row(link: PasswordLink, *, url: str = "") -> LinkRow:
+    """A link that can still be used. ``url``: for its issuer only."""
+    return LinkRow(
+        person_id=link.person_id,
+        name=link.person.name,
+        username=link.person.username,
+        issuer=link.issued_by_name,
+        issued_at=link.issued_at,
+        expires_at=password_links.expires_at(link),
+        url=url,
     )
 
 

@@ -14,6 +14,7 @@ from django.db.models import F
 from apps.accounts import password_links
 from apps.accounts.audit_events import (
     ACCESS_DENIED,
+    PASSWORD_LINKS_SHOWN,
     PERSON_ADDED,
     PERSON_CHANGED,
     PERSON_DEACTIVATED,
@@ -21,15 +22,16 @@ from apps.accounts.audit_events import (
     PERSON_PASSWORD_LINK_REFUSED,
     PERSON_PASSWORD_SET,
     PERSON_REACTIVATED,
+    PERSON_SESSIONS_ENDED,
     PERSON_SIGN_IN_BLOCKED,
     PERSON_SIGN_IN_UNLOCKED,
     ROLE_GRANTED,
     ROLE_REVOKED,
     SESSION_SIGN_IN_FAILED,
 )
-from apps.accounts.models import PasswordLink, User
+from apps.accounts.models import PasswordLink, Session, User
 from apps.accounts.roles import ADMINISTRATOR, GRANTS
-from apps.audit.events import Event
+from apps.audit.events import MAX_ITEMS, Event, Value
 from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.core import clock
@@ -68,6 +70,7 @@ class PersonDetails:
 
     name: str
     time_zone: str = ""
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +87,9 @@ def add_person(*, person: NewPerson, actor: Actor) -> int:
 
     Raises ``ActRefusedError`` if the user name is taken, regardless of case.
     """
-    added = User(username=person.username, name=person.details.name, time_zone=person.details.time_zone)
-    added.set_unusable_password()
     try:
         with transaction.atomic():
-            added.save(force_insert=True)
-            _record(PERSON_ADDED, added, actor)
-            for role in person.roles:
-                _grant(added, role, actor)
+            added = _add(person, actor)
     except IntegrityError as error:
         if User.objects.filter(username__iexact=person.username).exists():
             raise ActRefusedError(Refusal.USER_NAME_TAKEN) from error
@@ -99,9 +97,39 @@ def add_person(*, person: NewPerson, actor: Actor) -> int:
     return added.pk
 
 
+def invite_people(*, people: Sequence[NewPerson], actor: Actor) -> list[int]:
+    """Add several people and issue a link for each, all together or none. Returns their ids in order.
+
+    Raises ``ActRefusedError`` if a user name is taken.
+    """
+    try:
+        with transaction.atomic():
+            added = [_add(person, actor) for person in people]
+            for person in added:
+                _issue_link(person, actor)
+    except IntegrityError as error:
+        raise ActRefusedError(Refusal.USER_NAME_TAKEN) from error
+    return [person.pk for person in added]
+
+
+def _add(person: NewPerson, actor: Actor) -> User:
+    """Raises ``IntegrityError`` if the user name is taken."""
+    details = person.details
+    added = User(
+        username=person.username, name=details.name, time_zone=details.time_zone, email=details.email
+    )
+    added.set_unusable_password()
+    added.save(force_insert=True)
+    _record(PERSON_ADDED, added, actor)
+    for role in person.roles:
+        _grant(added, role, actor)
+    return added
+
+
 def change_person(*, person_id: int, details: PersonDetails, actor: Actor) -> None:
-    """Change name and time zone. Records an event only if a value changed."""
-    _change(person_id, {"name": details.name, "time_zone": details.time_zone}, actor)
+    """Change name, e-mail address and time zone. Records an event only if a value changed."""
+    values = {"name": details.name, "email": details.email, "time_zone": details.time_zone}
+    _change(person_id, values, actor)
 
 
 def choose_time_zone(*, person_id: int, time_zone: str, actor: Actor) -> None:
@@ -132,7 +160,9 @@ def revoke_role(*, person_id: int, role: str, actor: Actor) -> None:
     if role == ADMINISTRATOR:
         _refuse_last_administrator(person)
     person.groups.remove(group)
-    _record(ROLE_REVOKED, person, actor, name=person.name, role=role)
+    left = [one for one in person.roles if one != role]
+    roles = {"roles_before": [*person.roles], "roles_after": left}
+    _record(ROLE_REVOKED, person, actor, name=person.name, role=role, **roles)
 
 
 @transaction.atomic
@@ -153,7 +183,8 @@ def deactivate_person(*, person_id: int, actor: Actor) -> None:
     person.is_active = False
     person.session_series = F("session_series") + 1
     person.save(update_fields=["is_active", "session_series"])
-    _record(PERSON_DEACTIVATED, person, actor)
+    ended = _end_sessions(person)
+    _record(PERSON_DEACTIVATED, person, actor, state_before="active", state_after="deactivated", **ended.data)
 
 
 @transaction.atomic
@@ -165,29 +196,62 @@ def reactivate_person(*, person_id: int, actor: Actor) -> None:
         return
     person.is_active = True
     person.save(update_fields=["is_active"])
-    _record(PERSON_REACTIVATED, person, actor)
+    _record(PERSON_REACTIVATED, person, actor, state_before="deactivated", state_after="active")
+
+
+@transaction.atomic
+def sign_out_everywhere(*, person_id: int, actor: Actor) -> int:
+    """End the person's sessions, except the actor's own, and return how many they were.
+
+    Browsers in which they have signed in are no longer known, and open links to set a password no longer
+    work. The caller gives the actor's own session the person's new hash (``update_session_auth_hash``).
+    """
+    person = _lock_person(person_id)
+    person.session_series = F("session_series") + 1
+    person.save(update_fields=["session_series"])
+    ended = _end_sessions(person, keep=actor.session if actor.id == str(person.pk) else "")
+    _record(PERSON_SESSIONS_ENDED, person, actor, **ended.data)
+    return ended.count
 
 
 @transaction.atomic
 def issue_password_link(*, person_id: int, actor: Actor) -> tuple[str, str]:
     """Create a one-time link and invalidate earlier ones. Returns its two parts: encoded person and token.
 
-    The token is not stored and cannot be retrieved later. Raises ``ActRefusedError`` if the person is
-    deactivated.
+    The token is not stored; ``password_links`` computes it again. Raises ``ActRefusedError`` if the person
+    is deactivated.
     """
     person = _lock_person(person_id)
     if not person.is_active:
         raise ActRefusedError(Refusal.INACTIVE)
+    return password_links.encode_person(person), _issue_link(person, actor)
+
+
+def _issue_link(person: User, actor: Actor) -> str:
+    """Issue a link and return its token."""
     person.password_links += 1
     person.save(update_fields=["password_links"])
+    issued_at = clock.now()
+    token = password_links.make_token(person, issued_at)
     PasswordLink.objects.create(
         person=person,
+        issued_at=issued_at,
+        fingerprint=password_links.fingerprint(token),
         issued_by=actor.id,
         issued_by_name=actor.name,
         invitation=not person.has_usable_password(),
     )
     _record(PERSON_PASSWORD_LINK_ISSUED, person, actor)
-    return password_links.encode_person(person), password_links.make_token(person)
+    return token
+
+
+@transaction.atomic
+def record_links_shown(*, person_ids: Sequence[int], actor: Actor) -> None:
+    """Record that the actor was shown the links that they had issued for these people."""
+    people = [str(one) for one in person_ids[:MAX_ITEMS]]
+    person = people[0] if len(person_ids) == 1 else ""
+    data: dict[str, Value] = {"count": len(person_ids), "people": people}
+    record(Event(PASSWORD_LINKS_SHOWN, actor, person=person, data=data))
 
 
 def set_password_by_link(*, person_id: int, token: str, password: str, actor: Actor) -> None:
@@ -238,7 +302,7 @@ def record_failed_sign_in(*, person_id: int, reason: str, actor: Actor) -> None:
         return
     _record(SESSION_SIGN_IN_FAILED, account, actor, reason=reason)
     if blocked:
-        _record(PERSON_SIGN_IN_BLOCKED, account, actor)
+        _record(PERSON_SIGN_IN_BLOCKED, account, actor, sign_in_before="open", sign_in_after="blocked")
 
 
 @transaction.atomic
@@ -250,26 +314,53 @@ def unlock_sign_in(*, person_id: int, actor: Actor) -> None:
     person.sign_in_blocked_at = None
     person.failed_sign_ins = 0
     person.save(update_fields=["sign_in_blocked_at", "failed_sign_ins"])
-    _record(PERSON_SIGN_IN_UNLOCKED, person, actor)
+    _record(PERSON_SIGN_IN_UNLOCKED, person, actor, sign_in_before="blocked", sign_in_after="open")
 
 
 @transaction.atomic
 def _change(person_id: int, values: dict[str, str], actor: Actor) -> None:
-    """Store new values; the event lists the changed fields, not their values."""
+    """Store new values; the event has those that changed, before and after."""
     person = _lock_person(person_id)
     changed = [field for field, value in values.items() if getattr(person, field) != value]
     if not changed:
         return
+    before = {f"{field}_before": getattr(person, field) for field in changed}
+    after = {f"{field}_after": values[field] for field in changed}
     for field in changed:
         setattr(person, field, values[field])
     person.save(update_fields=changed)
-    _record(PERSON_CHANGED, person, actor, fields=changed)
+    _record(PERSON_CHANGED, person, actor, fields=changed, **before, **after)
 
 
 def _set_password(person: User, password_hash: str, actor: Actor, **data: str) -> None:
     person.password = password_hash
     person.save(update_fields=["password"])
-    _record(PERSON_PASSWORD_SET, person, actor, **data)
+    # Their hash is no longer valid. The actor's own session gets the new one.
+    ended = _end_sessions(person, keep=actor.session if actor.id == str(person.pk) else "")
+    _record(PERSON_PASSWORD_SET, person, actor, **data, **(ended.data if ended.count else {}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """Sessions that were ended: how many, and the ids of those that have one."""
+
+    count: int
+    sign_ins: list[str]
+
+    @property
+    def data(self) -> dict[str, Value]:
+        """What the event says about them."""
+        return {"count": self.count, "sessions": self.sign_ins[:MAX_ITEMS]}
+
+
+def _end_sessions(person: User, *, keep: str = "") -> _Ended:
+    """Delete the person's open sessions, except ``keep``."""
+    rows = Session.objects.filter(person=person, expire_date__gt=clock.now())
+    if keep:
+        rows = rows.exclude(sign_in=keep)
+    ended = list(rows.order_by("signed_in_at").values_list("session_key", "sign_in"))
+    Session.objects.filter(session_key__in=[key for key, _id in ended]).delete()
+    return _Ended(len(ended), [str(sign_in) for _key, sign_in in ended if sign_in is not None])
 
 
 def _lock_person(person_id: int) -> User:
@@ -285,8 +376,13 @@ def _group(role: str, *, lock: bool = False) -> Group:
 
 
 def _grant(person: User, role: str, actor: Actor) -> None:
+    before = {*person.groups.values_list("name", flat=True)}
     person.groups.add(_group(role))
-    _record(ROLE_GRANTED, person, actor, name=person.name, role=role)
+    roles = {
+        "roles_before": [one for one in GRANTS if one in before],
+        "roles_after": [one for one in GRANTS if one in {*before, role}],
+    }
+    _record(ROLE_GRANTED, person, actor, name=person.name, role=role, **roles)
 
 
 def _refuse_self(person: User, actor: Actor, refusal: Refusal) -> None:
@@ -314,5 +410,5 @@ def _refuse_last_administrator(person: User) -> None:
         raise ActRefusedError(Refusal.LAST_ADMINISTRATOR)
 
 
-def _record(event_type: EventType, person: User, actor: Actor, **data: str | list[str]) -> None:
+def _record(event_type: EventType, person: User, actor: Actor, **data: Value) -> None:
     record(Event(event_type, actor=actor, person=str(person.pk), data={"username": person.username, **data}))

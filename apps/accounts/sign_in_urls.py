@@ -14,5 +14,6 @@ urlpatterns = [
     path("set-password/<str:uid>/<str:token>/", sign_in_views.password_link, name="password_link"),
     path("session/", sign_in_views.extend_session, name="extend_session"),
     path("password/", sign_in_views.own_password, name="own_password"),
+    path("sign-out-elsewhere/", sign_in_views.sign_out_elsewhere, name="sign_out_elsewhere"),
     path("profile/", sign_in_views.own_profile, name="own_profile"),
 ]

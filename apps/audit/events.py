@@ -117,6 +117,8 @@ def _fits(value: Value, type_: ValueType) -> bool:
             return _is_list(value) and all(_fits(item, ValueType.CODE) for item in value)
         case ValueType.WORDS:
             return _is_list(value) and all(_fits(item, ValueType.WORD) for item in value)
+        case ValueType.NAMES:
+            return _is_list(value) and all(_fits(item, ValueType.NAME) for item in value)
 
 
 def _is_list(value: object) -> TypeGuard[Sequence[str]]:
@@ -126,4 +128,4 @@ def _is_list(value: object) -> TypeGuard[Sequence[str]]:
 def _stored(value: Value) -> Value:
     if isinstance(value, str):
         return storable(value)
-    return list(value) if _is_list(value) else value
+    return [storable(item) for item in value] if _is_list(value) else value

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import TextChoices
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class ValueType(Enum):
     WORD = auto()  # a technical word in either case: "POST", "firstName", a UUID
     WORDS = auto()  # a list of such words
     NAME = auto()  # free text of at most 200 characters, such as the name of a rule; never about consumers
+    NAMES = auto()  # a list of such texts
 
 
 class EventOutcome(TextChoices):
@@ -75,13 +77,31 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """A value that events of a type change, with the keys that have it before and after."""
+
+    label: Text
+    before: Key
+    after: Key
+
+
+def change_of(name: str, type_: ValueType, label: Text, labels: Mapping[str, Text] | None = None) -> Change:
+    """The change of a value, with keys ``<name>_before`` and ``<name>_after``; ``labels``: of its codes."""
+    before, after = (
+        Key(f"{name}_{when}", type_, format_lazy("{} ({})", label, text), labels or {})
+        for when, text in (("before", _("before")), ("after", _("after")))
+    )
+    return Change(label, before, after)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class EventType:
     """A type of event. Created by :meth:`AppEvents.define`; compared by identity.
 
     ``app``: the label of the app that defines it. ``name``: stored as ``action``. ``group``: the group that
     shows it. ``label``: its name on pages. ``sentence``: the text of an event, with ``%(key)s`` for its keys
     and :data:`SENTENCE_VALUES`. ``sentence_for``: returns another sentence for certain values of the
-    keys, or None.
+    keys, or None. ``changes``: the values that it changes; their keys are among ``keys``.
     """
 
     app: str
@@ -92,6 +112,7 @@ class EventType:
     keys: Mapping[str, Key]
     outcome: EventOutcome
     sentence_for: Callable[[Mapping[str, Any]], Text | None] | None
+    changes: tuple[Change, ...] = ()
 
     @property
     def failure(self) -> bool:
@@ -120,12 +141,16 @@ class AppEvents:
         keys: Iterable[Key] = (),
         outcome: EventOutcome = EventOutcome.DONE,
         sentence_for: Callable[[Mapping[str, Any]], Text | None] | None = None,
+        changes: Iterable[Change] = (),
     ) -> EventType:
         """Define an event type. Events of it can be recorded after :func:`register`.
 
         Raises ``ValueError`` if a name is not a code, a key occurs twice, or label or sentence is empty.
         """
+        changes = tuple(changes)
         keys = tuple(keys)
+        of_changes = (key for change in changes for key in (change.before, change.after))
+        keys += tuple(key for key in of_changes if key not in keys)
         by_name = {key.name: key for key in keys}
         if not all(CODE.fullmatch(code) for code in (name, *by_name)):
             raise ValueError(f"The event type {name} or one of its keys is not written as a code")
@@ -134,7 +159,7 @@ class AppEvents:
         if not (str(label) and str(sentence)):
             raise ValueError(f"The event type {name} has no label or no sentence")
         made = EventType(
-            self.app, name, group, label, sentence, MappingProxyType(by_name), outcome, sentence_for
+            self.app, name, group, label, sentence, MappingProxyType(by_name), outcome, sentence_for, changes
         )
         self.event_types.append(made)
         return made

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit.registry import AppEvents, EventGroup, EventOutcome, Key, ValueType
+from apps.audit.registry import AppEvents, Change, EventGroup, EventOutcome, Key, ValueType, change_of
 from apps.consumers.audit_keys import (
     BY_RECONCILIATION,
     CHECK_RESULT,
@@ -143,6 +143,7 @@ SUBMISSION_NOTE_ADDED = EVENTS.define(
     label=_("Note added"),
     sentence=_("%(actor)s added a note to the submission on order %(order)s"),
 )
+_PREVIOUS_OUTCOME = Key("previous_outcome", ValueType.CODE, _("Previous outcome"), OUTCOME_LABELS)
 # A supervisor replaced an earlier resolution.
 CONSUMER_RESOLUTION_CORRECTED = EVENTS.define(
     "consumer.resolution_corrected",
@@ -153,8 +154,9 @@ CONSUMER_RESOLUTION_CORRECTED = EVENTS.define(
         " %(reason)s"
     ),
     sentence_for=_corrected_sentence,
+    changes=(Change(_("Outcome"), _PREVIOUS_OUTCOME, OUTCOME),),
     keys=(
-        Key("previous_outcome", ValueType.CODE, _("Previous outcome"), OUTCOME_LABELS),
+        _PREVIOUS_OUTCOME,
         Key("previous_ref", ValueType.WORD, _("Previous consumer reference")),
         OUTCOME,
         RESOLUTION_REASON,
@@ -290,11 +292,24 @@ IDENTITY_RULE_CHANGED = EVENTS.define(
     group=EventGroup.CHANGES,
     label=_("Identity rule changed"),
     sentence=_("%(actor)s changed the identity rule %(rule)s (%(change)s)"),
+    changes=(
+        change_of("priority", ValueType.NUMBER, _("Priority")),
+        change_of("order", ValueType.NAMES, _("Identifier providers in order")),
+    ),
     keys=(
-        Key("change", ValueType.CODE, _("Change"), {"added": _("added"), "removed": _("removed")}),
+        Key(
+            "change",
+            ValueType.CODE,
+            _("Change"),
+            {
+                "added": _("added"),
+                "removed": _("removed"),
+                "moved": _("moved"),
+                "restored": _("restored"),
+            },
+        ),
         Key("rule", ValueType.NAME, _("Rule name")),
         Key("provider", ValueType.NAME, _("Identifier provider")),
-        Key("priority", ValueType.NUMBER, _("Priority")),
     ),
 )
 # The names of the fields are a preference of the person and not part of the event.

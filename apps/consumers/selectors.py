@@ -18,6 +18,7 @@ from apps.consumers.models import (
     OrderReading,
     Outcome,
     PastResolution,
+    RemovedIdentityRule,
     Submission,
     SubmissionDigest,
 )
@@ -332,6 +333,11 @@ def _with_reference(column: str, refs: Iterable[str]) -> QuerySet[Submission]:
 def identity_rules() -> QuerySet[IdentityRule]:
     """The identity rules in the order in which the vendor applies them."""
     return IdentityRule.objects.order_by("priority")
+
+
+def removed_identity_rules() -> QuerySet[RemovedIdentityRule]:
+    """The removed rules that can be restored, the latest first."""
+    return RemovedIdentityRule.objects.order_by("-pk")
 
 
 def providers() -> tuple[str, ...]:

@@ -27,5 +27,9 @@ urlpatterns = [
     path("submissions/<uuid:public_id>/note/", taking.note, name="note"),
     path("submissions/<uuid:public_id>/check/", submissions.check_now, name="check_now"),
     path("identity-rules/", identity_rules.identity_rules, name="identity_rules"),
+    path("identity-rules/<int:pk>/move/", identity_rules.move_identity_rule, name="move_identity_rule"),
+    path(
+        "identity-rules/restore/<int:pk>/", identity_rules.restore_identity_rule, name="restore_identity_rule"
+    ),
     path("identity-rules/<int:pk>/remove/", identity_rules.remove_identity_rule, name="remove_identity_rule"),
 ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit.registry import AppEvents, EventGroup, EventOutcome, Key, ValueType
+from apps.audit.registry import AppEvents, Change, EventGroup, EventOutcome, Key, ValueType, change_of
 from apps.consumers.audit_keys import COUNT, SEARCH, SUBMISSION_FILTERS, SUBMISSION_SCOPE
+from apps.consumers.presenters.lists import COLUMNS
 
 EVENTS = AppEvents("history")
 
@@ -139,6 +141,31 @@ EXPORT_CANCELLED = EVENTS.define(
     keys=(EXPORT, FORMAT, PERSONAL, ROWS),
 )
 
+PARAMETER_LABELS = {
+    "period": _("period"),
+    "sort": _("order of the list"),
+    "since": _("from"),
+    "until": _("to"),
+    "outcome": _("outcome"),
+    "attention": _("needs attention"),
+    "person": _("person"),
+    "order": _("order reference"),
+    "consumer": _("consumer reference"),
+    "guest": _("guest reference"),
+    "reason": _("reason"),
+    "answered_from": _("shortest time to answer"),
+    "answered_under": _("longest time to answer"),
+}
+ANOTHER_VALUE = "another"
+
+
+def _other_value(code: str) -> str | None:
+    name, _colon, value = code.partition(":")
+    if value != ANOTHER_VALUE or name not in PARAMETER_LABELS:
+        return None
+    return gettext("%(filter)s (another value)") % {"filter": PARAMETER_LABELS[name]}
+
+
 # The view's name is free text, and is not recorded.
 _VIEW_KEYS = (
     Key("view", ValueType.WORD, _("View")),  # its public id
@@ -152,23 +179,18 @@ _VIEW_KEYS = (
         "parameters",  # the names of its filters, never their values
         ValueType.CODES,
         _("Filters"),
-        {
-            "period": _("period"),
-            "sort": _("order of the list"),
-            "since": _("from"),
-            "until": _("to"),
-            "outcome": _("outcome"),
-            "attention": _("needs attention"),
-            "person": _("person"),
-            "order": _("order reference"),
-            "consumer": _("consumer reference"),
-            "guest": _("guest reference"),
-            "reason": _("reason"),
-            "answered_from": _("shortest time to answer"),
-            "answered_under": _("longest time to answer"),
-        },
+        PARAMETER_LABELS,
     ),
 )
+# Filters by name, with ":another" after the change if only the value is another; values are never recorded.
+_VIEW_FILTERS = Change(
+    _("Filters"),
+    Key("parameters_before", ValueType.CODES, _("Filters (before)"), PARAMETER_LABELS),
+    Key("parameters_after", ValueType.CODES, _("Filters (after)"), PARAMETER_LABELS, _other_value),
+)
+_VIEW_COLUMNS = change_of("columns", ValueType.CODES, _("Columns"), COLUMNS)
+_VIEW_DEFAULT = change_of("default", ValueType.CODE, _("Opens first"), {"yes": _("yes"), "no": _("no")})
+_VIEW_WARNING = change_of("warn_above", ValueType.NUMBER, _("Warns above"))
 VIEW_SAVED = EVENTS.define(
     "view.saved",
     group=EventGroup.CHANGES,
@@ -181,7 +203,11 @@ VIEW_CHANGED = EVENTS.define(
     group=EventGroup.CHANGES,
     label=_("View of submissions changed"),
     sentence=_("%(actor)s changed a view of submissions for: %(audience)s"),
-    keys=_VIEW_KEYS,
+    keys=(
+        *_VIEW_KEYS,
+        Key("renamed", ValueType.CODE, _("Name changed"), {"yes": _("yes"), "no": _("no")}),
+    ),
+    changes=(_VIEW_FILTERS, _VIEW_COLUMNS, _VIEW_DEFAULT, _VIEW_WARNING),
 )
 VIEW_DELETED = EVENTS.define(
     "view.deleted",

@@ -18,7 +18,7 @@ from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
 from apps.core.actor import Actor
-from apps.history.audit_events import VIEW_CHANGED, VIEW_DELETED, VIEW_SAVED
+from apps.history.audit_events import ANOTHER_VALUE, VIEW_CHANGED, VIEW_DELETED, VIEW_SAVED
 from apps.history.models import SavedView
 from apps.history.permissions import SHARE_VIEWS
 
@@ -121,17 +121,19 @@ def save_view(choice: ViewChoice, *, role: str, actor: Actor) -> SavedView:
 def change_view(view: SavedView, choice: ViewChoice, *, actor: Actor) -> None:
     """Change a view; it stays with its person or role. Raises :class:`Refused` and :class:`ViewGone`."""
     _check(view, choice)
+    before = _locked(view)
     with _conflict_is_a_refusal(view, choice), transaction.atomic():
         _store(view, choice)
-    _record(VIEW_CHANGED, view, actor)
+    _record(VIEW_CHANGED, view, actor, **_changes(before, view))
 
 
 @transaction.atomic
 def change_columns(view: SavedView, columns: Sequence[str], *, actor: Actor) -> None:
     """Change the columns of a view, and nothing else. Raises :class:`ViewGone`."""
-    if not SavedView.objects.filter(pk=view.pk).update(columns=list(columns)):
-        raise ViewGone
-    _record(VIEW_CHANGED, view, actor)
+    before = _locked(view)
+    view.columns = list(columns)
+    SavedView.objects.filter(pk=view.pk).update(columns=view.columns)
+    _record(VIEW_CHANGED, view, actor, **_changes(before, view, only="columns"))
 
 
 @transaction.atomic
@@ -190,12 +192,44 @@ def _of_role(role: str) -> QuerySet[SavedView]:
     return SavedView.objects.filter(owner__isnull=True, role=role)
 
 
+def _locked(view: SavedView) -> SavedView:
+    """The stored view, locked until the transaction ends. Raises :class:`ViewGone`."""
+    stored = SavedView.objects.select_for_update().filter(pk=view.pk).first()
+    if stored is None:
+        raise ViewGone
+    return stored
+
+
+def _changes(before: SavedView, after: SavedView, *, only: str = "") -> dict[str, Value]:
+    """What an event says about each part of the view that is another one now. ``only``: one column."""
+    found: dict[str, Value] = {}
+    if before.name != after.name and not only:
+        found["renamed"] = "yes"
+    if before.query != after.query and not only:
+        found["parameters_before"] = sorted(before.query)
+        found["parameters_after"] = [
+            f"{name}:{ANOTHER_VALUE}" if before.query.get(name, values) != values else name
+            for name, values in sorted(after.query.items())
+        ]
+    if before.columns != after.columns:
+        found |= {"columns_before": before.columns, "columns_after": after.columns}
+    if before.is_default != after.is_default and not only:
+        found |= {"default_before": _yes_no(before.is_default), "default_after": _yes_no(after.is_default)}
+    if before.warn_above != after.warn_above and not only:
+        found |= {"warn_above_before": before.warn_above, "warn_above_after": after.warn_above}
+    return found
+
+
+def _yes_no(value: bool) -> str:
+    return "yes" if value else "no"
+
+
 def _in_order(views: QuerySet[SavedView]) -> QuerySet[SavedView]:
     return views.order_by(F("owner").asc(nulls_last=True), "role", "name")
 
 
-def _record(event: EventType, view: SavedView, actor: Actor) -> None:
+def _record(event: EventType, view: SavedView, actor: Actor, **changes: Value) -> None:
     data: dict[str, Value] = {"view": str(view.public_id), "audience": view.role or "own"}
     if view.query:
         data["parameters"] = sorted(view.query)
-    record(Event(event, actor, data=data))
+    record(Event(event, actor, data=data | changes))

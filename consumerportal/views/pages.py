@@ -18,11 +18,13 @@ from consumerportal import status
 @require_GET
 def start(request: HttpRequest) -> HttpResponse:
     """The start page. For administrators it begins with the critical lines of the status."""
-    problems = status.problems() if request.user.has_perm(VIEW_STATUS) else ()
     person = request.user
+    lines = status.lines() if person.has_perm(VIEW_STATUS) else ()
     may_list = person.has_perm(VIEW_OWN_SUBMISSIONS) or person.has_perm(VIEW_ALL_SUBMISSIONS)
     views = watched(reader_of(request)) if may_list else ()
-    return submissions.start(request, problems=problems, views=views)
+    # A supervisor's own line leads to the submissions; without that right, only the numbers are shown.
+    counts = () if person.has_perm(VIEW_ALL_SUBMISSIONS) else status.open_counts(lines)
+    return submissions.start(request, problems=status.problems(lines), counts=counts, views=views)
 
 
 @requires(VIEW_STATUS)

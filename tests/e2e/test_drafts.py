@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from django.contrib.sessions.models import Session
 from playwright.sync_api import Dialog, Page, Response, expect
 from pytest_django import Settings
 
-from apps.accounts.models import User
+from apps.accounts.models import Session, User
 from apps.consumers.models import Draft
 from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import (

@@ -324,6 +324,28 @@ def _pasted(text: str, button: str = "Read") -> Steps:
 RECEIPT = "consumers:receipt"
 
 
+def _invited(table: str) -> Steps:
+    def steps(page: Page, world: World) -> None:
+        page.goto("/people/invite/")
+        page.get_by_label("Table of people").fill(table)
+        with page.expect_navigation():
+            page.get_by_role("button", name="Check the table").click()
+
+    return steps
+
+
+def _rule_to_remove(page: Page, world: World) -> None:
+    page.goto("/identity-rules/")
+    with page.expect_navigation():
+        page.get_by_role("link", name="Remove Loyalty").click()
+
+
+def _rule_removed(page: Page, world: World) -> None:
+    _rule_to_remove(page, world)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Remove Loyalty").click()
+
+
 def _with_view(address: str) -> Steps:
     def steps(page: Page, world: World) -> None:
         view, _made = SavedView.objects.get_or_create(
@@ -448,11 +470,19 @@ PAGES = [
     ),
     at("start", "administrator", "/"),
     at("accounts:people", "administrator", "/people/"),
+    at("accounts:people", "administrator", "/people/?q=nora&role=staff&state=no_password", "with filters"),
+    at("accounts:people", "administrator", "/people/?q=nobody", "without a hit"),
+    at("accounts:people", "administrator", "/people/?role=emperor", "with errors"),
     at("accounts:add_person", "administrator", "/people/new/"),
+    at("accounts:invite", "administrator", "/people/invite/"),
+    Seen("accounts:invite", "administrator", _invited("Ann One\tann\t\tStaff"), "checked"),
+    Seen("accounts:invite", "administrator", _invited("Ann\tan n\tx\temperor\nBob"), "with errors"),
+    at("accounts:deactivate", "administrator", "/people/{world.staff.pk}/deactivate/"),
+    at("accounts:password_links", "administrator", "/people/links/"),
     after("accounts:add_person", "administrator", "/people/new/", "Add person", "with errors"),
     at("accounts:person", "administrator", "/people/{world.person.pk}/"),
     after(
-        "accounts:issue_password_link",
+        "accounts:password_links",
         "administrator",
         "/people/{world.person.pk}/",
         "Issue a link to set a password",
@@ -472,6 +502,8 @@ PAGES = [
     after("audit:verify", "administrator", "/audit/integrity/", "Verify now", "verified"),
     at("status", "administrator", "/status/"),
     at("consumers:identity_rules", "administrator", "/identity-rules/"),
+    Seen("consumers:remove_identity_rule", "administrator", _rule_to_remove),
+    Seen("consumers:identity_rules", "administrator", _rule_removed, "with a removed rule"),
     after("consumers:identity_rules", "administrator", "/identity-rules/", "Add rule", "with errors"),
 ]
 # Addresses that show no page of their own.
@@ -495,10 +527,13 @@ NO_PAGE = {
     "consumers:take": "leads back to the receipt",
     "consumers:release": "leads back to the receipt",
     "history:figures_file": "a file",
-    "consumers:remove_identity_rule": "leads back to the list",
+    "consumers:move_identity_rule": "leads back to the list",
+    "consumers:restore_identity_rule": "leads back to the list",
+    "sign_out_elsewhere": "leads back to one's account",
+    "accounts:sign_out_everywhere": "leads back to the person",
+    "accounts:issue_password_link": "leads to the links",
     "accounts:grant_role": "leads back to the person",
     "accounts:revoke_role": "leads back to the person",
-    "accounts:deactivate": "leads back to the person",
     "accounts:reactivate": "leads back to the person",
     "accounts:unlock_sign_in": "leads back to the person",
 }

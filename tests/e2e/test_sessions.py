@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.sessions.models import Session
 from playwright.sync_api import expect
 from pytest_django import Settings
 
-from apps.accounts.models import User
+from apps.accounts.models import Session, User
 from apps.consumers.models import Submission
 from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import (

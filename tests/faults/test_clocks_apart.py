@@ -137,7 +137,7 @@ def test_events_sessions_and_deadlines_are_the_same_on_both_machines(
         assert person.at(first).get("/").status == 200
     times = [time for [time] in there.rows("SELECT time FROM audit_event ORDER BY seq")]
     assert times == sorted(times)
-    ends = [end for [end] in there.rows("SELECT expire_date FROM django_session")]
+    ends = [end for [end] in there.rows("SELECT expire_date FROM accounts_session")]
     assert {(end - true_now(there)).total_seconds() // 120 for end in ends} == {14}  # of 30 minutes
 
 

@@ -48,7 +48,8 @@ FORM = "application/x-www-form-urlencoded"
 # Every third request goes to one of these.
 FORMS = (
     *("consumers:new", "consumers:resolve", "history:submissions", "consumers:identity_rules"),
-    *("orders:orders", "accounts:add_person", "accounts:person"),
+    *("orders:orders", "accounts:add_person", "accounts:person", "accounts:invite"),
+    *("accounts:people", "consumers:move_identity_rule", "consumers:restore_identity_rule"),
     *("account_login", "own_password", "own_profile", "audit:log", "audit:export"),
     *("history:export", "history:figures"),
 )
@@ -307,7 +308,8 @@ def test_no_odd_request_causes_an_error_in_the_portal(
         odd = maker.request(address)
         client = clients[visitor]
         if person is not None and not client.cookies.get(COOKIE, Morsel()).value:
-            client.force_login(person)  # at first, and again after signing out
+            # At first, and again after signing out or a new hash.
+            client.force_login(User.objects.get(pk=person.pk))
         headers = {name: value for name, value in odd.headers.items() if person is None or name != "Cookie"}
         try:
             response = client.generic(

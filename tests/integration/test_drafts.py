@@ -12,14 +12,13 @@ from unittest import mock
 
 import pytest
 import time_machine
-from django.contrib.sessions.models import Session
 from django.db import DatabaseError, connection, transaction
 from django.db.models import ProtectedError
 from django.test import Client
 from pytest_django import Settings
 
-from apps.accounts.models import User
-from apps.accounts.sign_in import sessions
+from apps.accounts.models import Session, User
+from apps.accounts.sign_in import session_store
 from apps.audit.models import AuditEvent
 from apps.consumers import drafts
 from apps.consumers.drafts import DraftMark
@@ -539,7 +538,7 @@ def test_other_requests_still_prolong_the_session(as_staff: Client) -> None:
     for minutes in (20, 40):
         with time_machine.travel(begin + dt.timedelta(minutes=minutes), tick=False):
             assert as_staff.get(NEW).status_code == 200
-    assert sessions.RENEWED_AT in as_staff.session
+    assert session_store.RENEWED_AT in as_staff.session
 
 
 # --- At the same time ---------------------------------------------------------------------------------

@@ -7,13 +7,12 @@ import logging
 from typing import Any
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.db import IntegrityError, InterfaceError, OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from apps.accounts.models import User
+from apps.accounts.models import Session, User
 from apps.accounts.sign_in.sessions import close_expired_sessions
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.reconciliation.resolution import needs_resolution

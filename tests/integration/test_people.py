@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from html import unescape
 from io import StringIO
+from urllib.parse import urlencode
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 from structlog.stdlib import ProcessorFormatter
 
 from apps.accounts import services
 from apps.accounts.models import User
 from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
-from apps.accounts.services import ActRefusedError
+from apps.accounts.services import ActRefusedError, PersonDetails
+from apps.consumers import drafts
+from apps.consumers.drafts import DraftMark
+from apps.consumers.models import Outcome
+from tests.support.entries import FULL, store
 from tests.support.people import PASSWORD, TESTS, acting, events, make_person
 
 NEW = "the rain in a long walk"
@@ -52,7 +62,8 @@ def _page(client: Client, person: User) -> str:
 
 
 def _link(client: Client, person: User) -> str:
-    page = client.post(reverse("accounts:issue_password_link", args=[person.pk])).content.decode()
+    answer = client.post(reverse("accounts:issue_password_link", args=[person.pk]), follow=True)
+    page = answer.content.decode()
     [link] = re.findall(r'<p class="mono">http://testserver(/accounts/set-password/\S+)</p>', page)
     return str(link)
 
@@ -81,7 +92,7 @@ def test_list_shows_all_people_and_their_roles(as_ada: Client) -> None:
     gone = make_person("gone", STAFF, SUPERVISOR)
     services.deactivate_person(person_id=gone.pk, actor=TESTS)
     page = as_ada.get("/people/").content.decode()
-    for words in ("Ada Person", "Gone Person", "Staff, Supervisor", "Deactivated", "Never"):
+    for words in ("Ada Person", "Gone Person", "Staff, Supervisor", "Deactivated", "Never signed in"):
         assert words in page
 
 
@@ -115,7 +126,10 @@ def test_name_and_time_zone_can_be_changed(as_ada: Client) -> None:
 
 def test_each_act_has_a_button_with_its_name(as_ada: Client) -> None:
     pat = make_person("pat", STAFF)
-    assert _buttons(_page(as_ada, pat)) >= {"Revoke Staff", "Grant Supervisor", "Deactivate Pat Person"}
+    page = _page(as_ada, pat)
+    assert _buttons(page) >= {"Revoke Staff", "Grant Supervisor", "Sign out Pat Person everywhere"}
+    assert f'href="/people/{pat.pk}/deactivate/"' in page
+    assert "Deactivate Pat Person" in _buttons(as_ada.get(f"/people/{pat.pk}/deactivate/").content.decode())
     as_ada.post(f"/people/{pat.pk}/grant/supervisor/")
     as_ada.post(f"/people/{pat.pk}/revoke/staff/")
     as_ada.post(f"/people/{pat.pk}/deactivate/")
@@ -134,7 +148,9 @@ def test_own_page_offers_no_roles_and_no_deactivation_and_the_addresses_refuse_t
     as_ada: Client, ada: User
 ) -> None:
     buttons = _buttons(_page(as_ada, ada))
-    assert not any(words.startswith(("Grant", "Revoke", "Deactivate")) for words in buttons)
+    assert not any(words.startswith(("Grant", "Revoke", "Deactivate", "Sign out A")) for words in buttons)
+    assert "/deactivate/" not in _page(as_ada, ada)
+    assert as_ada.get(f"/people/{ada.pk}/deactivate/")["Location"] == f"/people/{ada.pk}/"
     for act in ("grant/staff", "revoke/administrator", "deactivate"):
         page = as_ada.post(f"/people/{ada.pk}/{act}/", follow=True).content.decode()
         assert "You cannot" in page
@@ -153,8 +169,11 @@ def test_missing_person_or_role_is_not_found(as_ada: Client) -> None:
 
 def test_no_act_accepts_get(as_ada: Client) -> None:
     pat = make_person("pat", STAFF)
-    for act in ("grant/supervisor", "revoke/staff", "deactivate", "reactivate", "password-link"):
+    for act in ("grant/supervisor", "revoke/staff", "reactivate", "password-link", "sign-out", "unlock"):
         assert as_ada.get(f"/people/{pat.pk}/{act}/").status_code == 405
+    assert as_ada.get("/accounts/sign-out-elsewhere/").status_code == 405
+    as_ada.get(f"/people/{pat.pk}/deactivate/")
+    assert User.objects.get(pk=pat.pk).is_active
 
 
 @pytest.mark.parametrize("roles", [(), (STAFF,), (SUPERVISOR,), (STAFF, SUPERVISOR)])
@@ -183,6 +202,131 @@ def test_anonymous_requests_lead_to_the_sign_in(client: Client) -> None:
     for path in ("/people/", "/people/new/", "/people/1/", "/accounts/password/", "/accounts/profile/"):
         assert client.get(path)["Location"] == f"/accounts/login/?next={path}"
     assert events("access.denied") == []
+
+
+# --- The list -------------------------------------------------------------------------------------
+def _listed(client: Client, query: str) -> list[str]:
+    page = client.get(f"/people/?{query}").content.decode()
+    return re.findall(r'<a href="/people/\d+/"><bdi translate="no">([^<]+)</bdi>', page)
+
+
+def test_list_is_searched_by_parts_of_name_user_name_and_email_address(as_ada: Client) -> None:
+    zoe = make_person("zoe.b", STAFF)
+    details = PersonDetails("Zoë Łukasz O’Brien", email="desk-4@example.com")
+    services.change_person(person_id=zoe.pk, details=details, actor=TESTS)
+    for words in ("zoe", "LUKASZ", "o'brien zoë", "zoe.b", "desk-4@example", "  brien   ZOE "):
+        assert _listed(as_ada, urlencode({"q": words})) == ["Zoë Łukasz O’Brien"]
+    for words in ("zoe person", "%", "_", "zoe\\", "' OR 1=1", "é" * 200):
+        assert _listed(as_ada, urlencode({"q": words})) == []
+
+
+def test_list_is_filtered_by_role_and_state(as_ada: Client, ada: User) -> None:
+    make_person("staff1", STAFF)
+    blocked = make_person("blocked", STAFF, SUPERVISOR)
+    gone = make_person("gone", SUPERVISOR)
+    make_person("nora", password="")
+    services.deactivate_person(person_id=gone.pk, actor=TESTS)
+    now = dt.datetime.now(dt.UTC)
+    User.objects.filter(pk=blocked.pk).update(sign_in_blocked_at=now, last_login=now)
+    shown = {
+        "role=staff": ["Blocked Person", "Staff1 Person"],
+        "role=supervisor": ["Blocked Person", "Gone Person"],
+        "role=none": ["Nora Person"],
+        "state=deactivated": ["Gone Person"],
+        "state=blocked": ["Blocked Person"],
+        "state=no_password": ["Nora Person"],
+        "state=never&role=staff": ["Staff1 Person"],
+        "state=signed_in": ["Ada Person"],
+        "state=active&role=supervisor": ["Blocked Person"],
+        "role=staff&state=blocked&q=nobody": [],
+    }
+    assert {query: _listed(as_ada, query) for query in shown} == shown
+    page = as_ada.get("/people/?role=staff&state=blocked&q=block").content.decode()
+    assert page.count("Remove the filter") == 3
+
+
+@pytest.mark.parametrize("query", ["role=emperor", "state=asleep", "q=" + "x" * 201, "q=%00", "q=%ff"])
+def test_filter_that_cannot_be_read_is_an_error_and_no_list(as_ada: Client, query: str) -> None:
+    answer = as_ada.get(f"/people/?{query}")
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    assert "<title>Error: People" in page
+    assert _listed(as_ada, query) == []
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "999999", "9" * 30, "1.5"])
+def test_odd_page_number_shows_a_page(as_ada: Client, number: str) -> None:
+    assert "Ada Person" in as_ada.get("/people/", {"page": number}).content.decode()
+
+
+def test_thousand_people_are_paged_with_as_many_queries_as_two(
+    as_ada: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    as_ada.get("/people/")
+    with CaptureQueriesContext(connection) as of_two:
+        as_ada.get("/people/?q=person&state=active")
+    group = Group.objects.get(name=STAFF)
+    users = [User(username=f"u{n}", name=f"Numbered {n:04}", password="!") for n in range(1_000)]
+    User.objects.bulk_create(users)
+    through = User.groups.through
+    through.objects.bulk_create(through(user_id=user.pk, group_id=group.pk) for user in users)
+    with django_assert_max_num_queries(len(of_two)):
+        page = as_ada.get("/people/?q=numbered&state=active").content.decode()
+    assert page.count('<a href="/people/') >= 50
+    assert "1000 people" in page
+    seen: list[str] = []
+    address = "/people/?q=numbered"
+    while address:
+        page = as_ada.get(address).content.decode()
+        seen += re.findall(r">(Numbered \d+)<", page)
+        following = re.search(r'rel="next" href="([^"]+)"', page)
+        address = unescape(following[1]) if following else ""
+    assert seen == [f"Numbered {n:04}" for n in range(1_000)]
+
+
+# --- One person -----------------------------------------------------------------------------------
+def test_page_leads_to_the_trail_of_the_person_in_the_log(as_ada: Client) -> None:
+    pat = make_person("pat", STAFF)
+    page = _page(as_ada, pat)
+    for query in (f"/audit/?group=all&amp;person={pat.pk}", f"/audit/?group=all&amp;account={pat.pk}"):
+        assert query in page
+        assert as_ada.get(unescape(query)).status_code == 200
+
+
+def test_deactivation_says_what_it_does_and_asks(as_ada: Client, ada: User) -> None:
+    pat = make_person("pat", STAFF)
+    _as(pat).get("/accounts/profile/")
+    services.issue_password_link(person_id=pat.pk, actor=acting(ada))
+    store(pat, Outcome.CREATED)
+    store(pat, Outcome.UNKNOWN)
+    store(pat, Outcome.UNKNOWN, replace(FULL, last_name="Other"))
+    drafts.save(DraftMark.new(), {"last_name": "Zed"}, person_id=pat.pk)
+    page = " ".join(as_ada.get(f"/people/{pat.pk}/deactivate/").content.decode().split())
+    for words in (
+        "1 open session ends.",
+        "The link to set a password that Ada Person issued stops working.",
+        "2 outcomes are unknown.",
+        "1 draft is not sent.",
+        "supervisors can resolve them",
+    ):
+        assert words in page
+    assert "Zed" not in page
+    assert User.objects.get(pk=pat.pk).is_active
+    as_ada.post(f"/people/{pat.pk}/deactivate/")
+    assert not User.objects.get(pk=pat.pk).is_active
+    assert as_ada.get(f"/people/{pat.pk}/deactivate/")["Location"] == f"/people/{pat.pk}/"
+    [event] = events("person.deactivated")
+    page = as_ada.get(f"/audit/{event.seq}/").content.decode()
+    assert re.search(r"State</th>.*active.*deactivated", page, re.DOTALL)
+
+
+@pytest.mark.parametrize("email", ["no address", "a@", "x" * 190 + "@example.com", "a@b.ie\x00", "<b>@c.d"])
+def test_wrong_email_address_is_an_error(as_ada: Client, email: str) -> None:
+    pat = make_person("pat", STAFF)
+    answer = as_ada.post(f"/people/{pat.pk}/", {"name": "Pat Person", "time_zone": "", "email": email})
+    assert "<title>Error: " in answer.content.decode()
+    assert User.objects.get(pk=pat.pk).email == ""
+    assert events("person.changed") == []
 
 
 # --- The one-time link ----------------------------------------------------------------------------

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
 from apps.accounts import middleware
-from apps.accounts.models import User
+from apps.accounts.models import Session, User
 from apps.consumers.models import RecordedSearch
 from apps.core.web.sealed_entries import AUTHOR_FIELD
 from apps.history.models import Export

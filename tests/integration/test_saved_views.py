@@ -175,14 +175,37 @@ def test_saving_changing_and_deleting_are_recorded_without_name_and_values(as_su
     assert as_supervisor.post(changed, {"name": "Mrs Zed", "warn_above": "3"}).status_code == 303
     as_supervisor.post(f"{PAGE}views/{view.public_id}/delete/")
     known = {"view": str(view.public_id), "audience": "staff"}
+    pairs = {
+        "view.changed": {
+            "parameters_before": ["order", "outcome"],
+            "parameters_after": ["period"],
+            "warn_above_before": None,
+            "warn_above_after": 3,
+        }
+    }
     for action, parameters in (
         ("view.saved", ["order", "outcome"]), ("view.changed", ["period"]), ("view.deleted", ["period"])
     ):  # fmt: skip
         [event] = events(action)
-        assert event.details == known | {"parameters": parameters}
+        assert event.details == known | {"parameters": parameters} | pairs.get(action, {})
         assert order not in str(vars(event))
         assert "Zed" not in str(vars(event))
     assert not SavedView.objects.exists()
+
+
+def test_another_value_of_a_filter_and_another_name_are_recorded_without_them(
+    as_supervisor: Client, as_administrator: Client
+) -> None:
+    view = save(as_supervisor, "order=2d7de9df-45a2-45ea-872c-30e45139007d&outcome=created", name="Old")
+    changed = f"{PAGE}views/{view.public_id}/?view={view.public_id}&order=2d7de9df&outcome=created"
+    assert as_supervisor.post(changed, {"name": "New", "is_default": "on"}).status_code == 303
+    [event] = events("view.changed")
+    assert event.details["parameters_before"] == ["order", "outcome"]
+    assert event.details["parameters_after"] == ["order:another", "outcome"]
+    assert event.details["renamed"] == "yes"
+    page = text(as_administrator.get(f"/audit/{event.seq}/"))
+    assert "order reference (another value) and outcome" in page
+    assert page.count('data-label="Before"') == 2  # filters and default; the columns are the same
 
 
 def test_view_is_changed_with_the_filters_of_the_list_or_keeps_its_own(as_staff: Client) -> None:
@@ -332,7 +355,13 @@ def test_columns_in_an_opened_view_are_those_of_the_view(
     assert shown_heads(opened(as_supervisor, view)) == ["Outcome", "Consumer"]
     assert shown_heads(text(as_supervisor.get(f"{PAGE}?period=all"))) == usual
     [event] = events("view.changed")
-    assert event.details == {"view": str(view.public_id), "audience": "staff", "parameters": ["period"]}
+    assert event.details == {
+        "view": str(view.public_id),
+        "audience": "staff",
+        "parameters": ["period"],
+        "columns_before": ["time", "person", "consumer", "order", "outcome", "duration"],
+        "columns_after": ["outcome", "consumer"],
+    }
     # Staff may not change the view of their role, so columns are no button while it is open.
     assert link(opened(as_staff, view), "Columns") == ""
     assert as_staff.post(columns, {"show_time": "on"}).status_code == 404

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 
-from apps.accounts.models import User
+from apps.accounts.models import Session, User
 from apps.consumers.models import Submission
 from apps.core.web.sealed_entries import AUTHOR_FIELD
 from tests.support.people import PASSWORD, make_person

@@ -10,13 +10,12 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.contrib.auth import hashers
-from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 from apps.accounts import services
-from apps.accounts.models import User
+from apps.accounts.models import Session, User
 from apps.accounts.roles import ADMINISTRATOR, STAFF
 from apps.audit.models import AuditEvent
 from apps.core.forms.input import ARRIVED_TWICE

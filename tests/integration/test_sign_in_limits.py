@@ -70,7 +70,10 @@ def test_after_a_hundred_failures_only_known_browsers_can_sign_in(pat: User) -> 
     assert "The user name or the password is incorrect" in refused.content.decode()
     assert _try(own).status_code == 302
     [blocked] = events("person.sign_in_blocked")
-    assert (blocked.person, blocked.details) == (str(pat.pk), {"username": "pat"})
+    assert (blocked.person, blocked.details) == (
+        str(pat.pk),
+        {"username": "pat", "sign_in_before": "open", "sign_in_after": "blocked"},
+    )
     assert events("session.sign_in_failed")[-1].details["reason"] == "blocked"
     assert _try(_at(901)).status_code == 200  # a successful sign-in of the owner does not reset it
 

@@ -76,6 +76,23 @@ def test_administrator_sees_no_submissions(as_administrator: Client, staff: User
     assert 'href="/identity-rules/"' in page
 
 
+def test_administrator_sees_the_number_of_unknown_outcomes_and_no_call_to_act_on_them(
+    as_administrator: Client, as_supervisor: Client, staff: User
+) -> None:
+    of_two = [store(staff, Outcome.UNKNOWN), store(staff, Outcome.UNKNOWN, clean(last_name="Other"))]
+    for submission in of_two:
+        old = submission.submitted_at - datetime.timedelta(days=3)
+        type(submission).objects.filter(pk=submission.pk).update(submitted_at=old)
+    page = text(as_administrator.get("/"))
+    assert "Open with supervisors" in page
+    assert "Unknown outcomes: 2 open, oldest from" in page
+    needs_attention = page.partition("Needs attention")[2].partition("Open with supervisors")[0]
+    assert "nknown outcome" not in needs_attention
+    assert 'href="/submissions/?' not in page
+    assert "Open with supervisors" not in text(as_supervisor.get("/"))
+    assert "2 submissions of unknown outcome" in text(as_supervisor.get("/"))
+
+
 def test_paging_shows_every_submission_once_newest_first(
     as_staff: Client, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.db import connection
 
+from apps.accounts.models import Session
 from tests.support.postgresql import find_binaries
 
 

@@ -289,7 +289,7 @@ def _people(administrator: Visitor, seen: list[str], markers: Markers) -> None:
     assert administrator.post("/people/new/", {**wrong, "name": "Nora"}).status_code == 200
     added = administrator.post("/people/new/", {"username": "nora", "name": "Nora", "roles": "staff"})
     page = added["Location"]
-    shown = administrator.post(f"{page}password-link/").content.decode()
+    shown = administrator.post(f"{page}password-link/", follow=True).content.decode()
     [(path, token)] = {*re.findall(r"(/accounts/set-password/[^/\s]+/)([^/\s\"<]+)/", shown)}
     del seen[:]  # the page and its answer show the link intentionally, once
     visitor = Visitor([])

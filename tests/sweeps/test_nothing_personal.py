@@ -140,7 +140,7 @@ def _dump() -> Iterator[str]:
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
             for row in cursor.fetchall():
                 yield f"{table}: {row}"
-    from django.contrib.sessions.models import Session
+    from apps.accounts.models import Session
 
     yield from (f"session: {session.get_decoded()}" for session in Session.objects.all())
 

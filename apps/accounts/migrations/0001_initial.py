@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                 ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
                 ('username', models.CharField(error_messages={'unique': 'Another person has this user name'}, max_length=150, unique=True, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9._@+-]+\\Z', 'Use only the letters a to z, digits and . _ - @ + in the user name')], verbose_name='user name')),
                 ('name', models.CharField(max_length=150, verbose_name='full name')),
+                ('email', models.CharField(blank=True, default='', max_length=200, verbose_name='email address')),
                 ('time_zone', models.CharField(blank=True, default='', max_length=64, verbose_name='time zone')),
                 ('is_active', models.BooleanField(default=True, verbose_name='active')),
                 ('date_joined', models.DateTimeField(default=apps.core.clock.now, verbose_name='added')),
@@ -43,6 +44,26 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Session',
+            fields=[
+                ('session_key', models.CharField(max_length=40, primary_key=True, serialize=False, verbose_name='session key')),
+                ('session_data', models.TextField(verbose_name='session data')),
+                ('expire_date', models.DateTimeField(db_index=True, verbose_name='expire date')),
+                ('sign_in', models.UUIDField(null=True)),
+                ('signed_in_at', models.DateTimeField(null=True)),
+                ('last_used_at', models.DateTimeField(null=True)),
+                ('user_agent', models.CharField(blank=True, max_length=200)),
+                ('client_address', models.CharField(blank=True, max_length=200)),
+                ('person', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'session',
+                'verbose_name_plural': 'sessions',
+                'abstract': False,
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='PasswordLink',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -51,6 +72,7 @@ class Migration(migrations.Migration):
                 ('issued_at', models.DateTimeField(default=apps.core.clock.now)),
                 ('invitation', models.BooleanField()),
                 ('used_at', models.DateTimeField(null=True)),
+                ('fingerprint', models.CharField(max_length=64)),
                 ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={

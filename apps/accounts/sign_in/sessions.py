@@ -12,22 +12,19 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import auth
-from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
 from apps.accounts.audit_events import SESSION_SIGNED_IN, SESSION_SIGNED_OUT
-from apps.accounts.models import User
+from apps.accounts.models import Session, User
 from apps.accounts.selectors import actor_for
-from apps.audit.events import MAX_TEXT, Event
+from apps.accounts.sign_in.session_store import CLIENT_ADDRESS, RENEWED_AT, SIGNED_IN_AT, USER_AGENT
+from apps.audit.events import MAX_TEXT, Event, storable
 from apps.audit.recording import record
 from apps.core import clock
 from apps.core.actor import Actor, Origin
 from apps.core.web.requests import SESSION_ID, actor_of, origin_of
-
-SIGNED_IN_AT = "signed_in_at"  # seconds since 1970, in the session
-RENEWED_AT = "renewed_at"  # seconds since 1970, in the session: the last renewal that was stored
 
 
 class EndReason(StrEnum):
@@ -46,6 +43,7 @@ def begin(request: HttpRequest, user: User) -> None:
     """
     request.session[SESSION_ID] = str(uuid.uuid4())
     request.session[SIGNED_IN_AT] = clock.seconds()
+    _note_use(request)
     request.session.save()
     user.last_login = clock.now()
     user.save(update_fields=["last_login"])
@@ -73,6 +71,13 @@ def renew(request: HttpRequest, *, force: bool = False) -> None:
     stale = min(60, settings.SESSION_COOKIE_AGE // 10)
     if force or now - request.session.get(RENEWED_AT, 0) >= stale:
         request.session[RENEWED_AT] = now
+        _note_use(request)
+
+
+def _note_use(request: HttpRequest) -> None:
+    """Note browser and address, which are stored with the session."""
+    request.session[USER_AGENT] = storable(request.META.get("HTTP_USER_AGENT", ""))
+    request.session[CLIENT_ADDRESS] = storable(origin_of(request).client_address)
 
 
 def seconds_left(request: HttpRequest) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,13 +16,24 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts import services
-from apps.accounts.forms import DetailsForm, NewPersonForm
+from apps.accounts.forms import DetailsForm, NewPersonForm, PeopleFilterForm
 from apps.accounts.models import User
 from apps.accounts.permissions import MANAGE_PEOPLE
-from apps.accounts.presenters import REFUSAL_LABELS, person_page, person_rows
-from apps.accounts.selectors import find_person, people
+from apps.accounts.presenters import (
+    REFUSAL_LABELS,
+    link_row,
+    people_chips,
+    person_page,
+    person_rows,
+    session_rows,
+    sessions_ended,
+)
+from apps.accounts.selectors import Person, find_person, open_link_of, open_sessions, people_page
 from apps.audit import person_limits
 from apps.core.forms.errors import form_errors
+from apps.core.forms.input import single_value
+from apps.core.open_work import open_work
+from apps.core.web.filters import with_query
 from apps.core.web.permissions import PermissionMissing, requires
 from apps.core.web.requests import actor_of, support_code
 
@@ -30,8 +43,26 @@ manages_people = requires(MANAGE_PEOPLE)
 @require_GET
 @manages_people
 def people_list(request: HttpRequest) -> HttpResponse:
-    """List all accounts."""
-    return render(request, "accounts/people.html", {"people": person_rows(people())})
+    """List the accounts that match the filters, fifty on a page."""
+    values = {name: single_value(request.GET, name) for name in ("q", "role", "state", "page")}
+    form = PeopleFilterForm({name: value for name, value in values.items() if value})
+    errors = [] if form.is_valid() else form_errors(form)
+    page_number = int(values["page"]) if re.fullmatch("[0-9]{1,6}", values["page"]) else 1
+    page = people_page(form.to_filter(), page_number) if not errors else None
+    filters = {name: values[name] for name in ("q", "role", "state") if values[name]}
+    context: dict[str, Any] = {"form": form, "errors": errors, "page": page}
+    if page is not None:
+        pages = {"newer_url": page.number - 1, "older_url": page.number + 1}
+        context |= {
+            "people": person_rows(page.people),
+            "chips": people_chips(request.path, filters),
+            **{
+                name: with_query(request.path, filters, page=str(number))
+                for name, number in pages.items()
+                if 1 <= number <= page.pages
+            },
+        }
+    return render(request, "accounts/people.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -87,10 +118,22 @@ def revoke_role(request: HttpRequest, person_id: int, role: str) -> HttpResponse
     return redirect("accounts:person", person_id)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @manages_people
 def deactivate(request: HttpRequest, person_id: int) -> HttpResponse:
-    """Deactivate the person, which ends their access immediately."""
+    """Say what deactivating the person does; POST does it, which ends their access immediately."""
+    if request.method == "GET":
+        found = _found(person_id)
+        if not found.is_active or found.id == request.user.pk:
+            return redirect("accounts:person", person_id)
+        link = open_link_of(person_id)
+        context = {
+            "person": person_page(found, viewer_id=request.user.pk or 0),
+            "sessions": len(open_sessions(person_id)),
+            "link": link and link_row(link),
+            "open_work": open_work(person_id),
+        }
+        return render(request, "accounts/deactivate.html", context)
     with _refusals_as_messages(request):
         services.deactivate_person(person_id=person_id, actor=actor_of(request))
     return redirect("accounts:person", person_id)
@@ -117,14 +160,22 @@ def unlock_sign_in(request: HttpRequest, person_id: int) -> HttpResponse:
 @require_POST
 @manages_people
 def issue_password_link(request: HttpRequest, person_id: int) -> HttpResponse:
-    """Create a one-time link and show it once.
-
-    This POST responds with a page: a redirect would require storing the link.
-    """
+    """Create a one-time link, and redirect to the page that shows it to its issuer."""
     with _refusals_as_messages(request):
-        uid, token = services.issue_password_link(person_id=person_id, actor=actor_of(request))
-        link = request.build_absolute_uri(reverse("password_link", args=[uid, token]))
-        return _show_person(request, person_id, password_link=link)
+        services.issue_password_link(person_id=person_id, actor=actor_of(request))
+        return redirect(with_query(reverse("accounts:password_links"), {}, person=str(person_id)))
+    return redirect("accounts:person", person_id)
+
+
+@require_POST
+@manages_people
+def sign_out_everywhere(request: HttpRequest, person_id: int) -> HttpResponse:
+    """End the person's sessions. One's own are ended on one's own page, which keeps this session."""
+    if person_id == request.user.pk:
+        return redirect("own_profile")
+    with _refusals_as_messages(request):
+        ended = services.sign_out_everywhere(person_id=person_id, actor=actor_of(request))
+        messages.success(request, sessions_ended(ended))
     return redirect("accounts:person", person_id)
 
 
@@ -150,18 +201,25 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
     return render(request, "errors/403.html", {"support_code": support_code(request)}, status=403)
 
 
-def _show_person(
-    request: HttpRequest, person_id: int, form: DetailsForm | None = None, password_link: str = ""
-) -> HttpResponse:
+def _found(person_id: int) -> Person:
     found = find_person(person_id)
     if found is None:
         raise Http404
+    return found
+
+
+def _show_person(request: HttpRequest, person_id: int, form: DetailsForm | None = None) -> HttpResponse:
+    found = _found(person_id)
+    link = open_link_of(person_id)
     errors = form_errors(form) if form else []
     context = {
         "person": person_page(found, viewer_id=request.user.pk or 0),
-        "form": form or DetailsForm(initial={"name": found.name, "time_zone": found.time_zone}),
+        "form": form
+        or DetailsForm(initial={"name": found.name, "email": found.email, "time_zone": found.time_zone}),
         "errors": errors,
-        "password_link": password_link,
+        "link": link and link_row(link),
+        "is_own_link": link is not None and link.issued_by == str(request.user.pk),
+        "sessions": session_rows(open_sessions(person_id)),
     }
     return render(request, "accounts/person.html", context)
 

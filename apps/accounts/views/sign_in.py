@@ -20,8 +20,8 @@ from apps.accounts import password_links, services
 from apps.accounts.forms import NewPasswordForm, OwnPasswordForm, SignInForm, TimeZoneForm
 from apps.accounts.middleware import zone_of
 from apps.accounts.models import User
-from apps.accounts.presenters import link_notices
-from apps.accounts.selectors import actor_for, find_account, links_to_announce
+from apps.accounts.presenters import link_notices, session_rows, sessions_ended
+from apps.accounts.selectors import actor_for, find_account, links_to_announce, open_sessions
 from apps.accounts.sign_in import known_devices, sessions
 from apps.core.encryption import NotReadableError, decrypt_from_text, encrypt_as_text
 from apps.core.forms.errors import form_errors
@@ -140,7 +140,23 @@ def own_profile(request: HttpRequest) -> HttpResponse:
         services.choose_time_zone(person_id=user.pk, time_zone=form.to_time_zone(), actor=actor_of(request))
         messages.success(request, _("The changes were saved"))
         return redirect("own_profile")
-    return render(request, "accounts/own_profile.html", {"form": form, "errors": form_errors(form)})
+    context = {
+        "form": form,
+        "errors": form_errors(form),
+        "sessions": session_rows(open_sessions(user.pk), own=actor_of(request).session),
+    }
+    return render(request, "accounts/own_profile.html", context)
+
+
+@require_http_methods(["POST"])
+def sign_out_elsewhere(request: HttpRequest) -> HttpResponse:
+    """End all sessions of the person except this one."""
+    user = _signed_in_user(request)
+    ended = services.sign_out_everywhere(person_id=user.pk, actor=actor_of(request))
+    user.refresh_from_db()
+    update_session_auth_hash(request, user)
+    messages.success(request, sessions_ended(ended))
+    return _remember_device(request, redirect("own_profile"), user)
 
 
 @require_http_methods(["POST"])

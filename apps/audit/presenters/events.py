@@ -23,6 +23,7 @@ from apps.audit.labels import (
     detail_label,
     key_label,
     roles_label,
+    value_label,
 )
 from apps.audit.models import AuditEvent
 from apps.audit.presenters.integrity import verdict_text
@@ -135,8 +136,41 @@ class Field:
     mono: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """A value that an event changed."""
+
+    label: str
+    before: str
+    after: str
+
+
+def changes(event: AuditEvent) -> list[ChangeRow]:
+    """The values that the event changed. A dash for none."""
+    event_type, details = find_event_type(event.action), event.details
+    return [
+        ChangeRow(
+            str(change.label),
+            value_label(change.before, details.get(change.before.name)),
+            value_label(change.after, details.get(change.after.name)),
+        )
+        for change in (event_type.changes if event_type else ())
+        if change.before.name in details or change.after.name in details
+    ]
+
+
+def _keys_of_changes(event: AuditEvent) -> set[str]:
+    event_type = find_event_type(event.action)
+    changed = event_type.changes if event_type else ()
+    return {key.name for change in changed for key in (change.before, change.after)}
+
+
 def fields(event: AuditEvent, people: Mapping[str, str]) -> list[Field]:
-    """All fields of an event with labels; empty values are omitted. ``people``: labels by account id."""
+    """The fields of an event with labels, without what it changed; empty values are omitted.
+
+    ``people``: labels by account id.
+    """
+    of_changes = _keys_of_changes(event)
     named = [
         Field(gettext("Action"), action_label(event.action)),
         Field(gettext("Person"), actor_label(event)),
@@ -149,6 +183,7 @@ def fields(event: AuditEvent, people: Mapping[str, str]) -> list[Field]:
         *(
             Field(key_label(event.action, key), detail_label(event.action, key, value))
             for key, value in event.details.items()
+            if key not in of_changes
         ),
         Field(gettext("Details that cannot be read"), "" if event.is_readable else event.data, mono=True),
         Field(gettext("Client address"), event.client_address or "", mono=True),
@@ -184,6 +219,7 @@ class EventPage:
     is_altered: bool
     receipt_id: str
     fields: tuple[Field, ...]
+    changes: tuple[ChangeRow, ...]
     timelines: tuple[Timeline, ...]
     same_request: tuple[Line, ...]
     same_submission: tuple[Line, ...]
@@ -209,6 +245,7 @@ def event_page(
         outcome=label,
         receipt_id=event.submission or "",
         fields=tuple(fields(event, people)),
+        changes=tuple(changes(event)),
         timelines=tuple(timelines(event)),
         problem="" if verdict is Verdict.UNCHANGED else verdict_text(verdict, event.seq),
         is_altered=verdict not in (Verdict.UNCHANGED, Verdict.MAC_KEY_UNKNOWN),

@@ -12,7 +12,9 @@ from apps.core.forms.input import PortalForm
 REFUSALS = {
     "too_many": _("There are already five rules. Sitecore CDP has at most five."),
     "provider_taken": _("Another rule has this provider"),
-    "changed_meanwhile": _("The rules were changed at the same time. Check the list and add the rule again."),
+    "changed_meanwhile": _(
+        "Somebody else has changed the rules since you opened the page. Nothing was done. Check the list."
+    ),
 }
 
 

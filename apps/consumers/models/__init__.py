@@ -4,7 +4,7 @@ from apps.consumers.models.circuit_breaker import CircuitBreaker
 from apps.consumers.models.connection_health import ConnectionHealth
 from apps.consumers.models.digests import DigestKind, SubmissionDigest
 from apps.consumers.models.draft import Draft
-from apps.consumers.models.identity_rule import MAX_IDENTITY_RULES, IdentityRule
+from apps.consumers.models.identity_rule import MAX_IDENTITY_RULES, IdentityRule, RemovedIdentityRule
 from apps.consumers.models.note import SubmissionNote
 from apps.consumers.models.order_reading import OrderReading
 from apps.consumers.models.past_resolution import PastResolution
@@ -45,6 +45,7 @@ __all__ = [
     "PasteColumns",
     "RecordedSearch",
     "RecordedSearchDigest",
+    "RemovedIdentityRule",
     "ResolutionReason",
     "ResolvedHow",
     "Submission",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from apps.core import clock
+
 MAX_IDENTITY_RULES = 5  # vendor: at most five identity rules in a tenant
 
 
@@ -29,6 +31,23 @@ class IdentityRule(models.Model):
             ),
             models.CheckConstraint(name="identity_rule_is_named", condition=~Q(name="") & ~Q(provider="")),
         ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RemovedIdentityRule(models.Model):
+    """A removed rule with what it needs to be restored. Only the latest few are kept."""
+
+    rule_id = models.BigIntegerField()  # the primary key that it had
+    name = models.CharField(max_length=100)
+    provider = models.CharField(max_length=100)
+    priority = models.PositiveSmallIntegerField()
+    removed_at = models.DateTimeField(default=clock.now)
+    removed_by_name = models.CharField(max_length=200)
+
+    class Meta:
+        default_permissions = ()
 
     def __str__(self) -> str:
         return self.name

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from apps.consumers import selectors
 from apps.consumers.forms.identity_rules import REFUSALS, RuleForm
-from apps.consumers.identity_rules import RuleRefused, add_rule, remove_rule
+from apps.consumers.identity_rules import (
+    RuleRefused,
+    add_rule,
+    move_rule,
+    remove_rule,
+    restore_rule,
+    version_of,
+)
 from apps.consumers.models import IdentityRule
 from apps.consumers.permissions import CHANGE_IDENTITY_RULES
-from apps.consumers.presenters.identity_rules import rule_rows
+from apps.consumers.presenters.identity_rules import removed_rows, rule_rows
 from apps.core.forms.errors import form_errors
+from apps.core.forms.input import single_value
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
@@ -31,13 +43,69 @@ def identity_rules(request: HttpRequest) -> HttpResponse:
             form.add_error("provider", REFUSALS[refusal.code])
         else:
             return HttpResponseSeeOther(reverse("consumers:identity_rules"))
-    context = {"form": form, "rules": rule_rows(selectors.identity_rules()), "errors": form_errors(form)}
+    rules = list(selectors.identity_rules())
+    context = {
+        "form": form,
+        "rules": rule_rows(rules),
+        "version": version_of(rules),
+        "removed": removed_rows(selectors.removed_identity_rules()),
+        "errors": form_errors(form),
+    }
     return render(request, "consumers/identity_rules.html", context)
 
 
 @requires(CHANGE_IDENTITY_RULES)
 @require_http_methods(["POST"])
+def move_identity_rule(request: HttpRequest, pk: int) -> HttpResponse:
+    """Move one rule up or down by one place."""
+    places = {"up": -1, "down": 1}.get(single_value(request.POST, "direction"), 0)
+    return _changed(
+        request,
+        lambda version: move_rule(pk, places=places, version=version, actor=actor_of(request)),
+        _("%(name)s is now rule %(priority)s"),
+        anchor=f"#rule-{pk}",
+    )
+
+
+@requires(CHANGE_IDENTITY_RULES)
+@require_http_methods(["GET", "POST"])
 def remove_identity_rule(request: HttpRequest, pk: int) -> HttpResponse:
-    """Remove one rule; the later rules move up."""
-    remove_rule(get_object_or_404(IdentityRule, pk=pk), actor=actor_of(request))
-    return HttpResponseSeeOther(reverse("consumers:identity_rules"))
+    """Ask whether to remove a rule; POST removes it, and the later rules move up."""
+    if request.method == "POST":
+        return _changed(
+            request,
+            lambda version: remove_rule(pk, version=version, actor=actor_of(request)),
+            _("%(name)s was removed. You can restore it below."),
+        )
+    rules = list(selectors.identity_rules())
+    rule = next((one for one in rule_rows(rules) if one.pk == pk), None)
+    if rule is None:
+        raise Http404
+    context = {"rule": rule, "version": version_of(rules)}
+    return render(request, "consumers/remove_identity_rule.html", context)
+
+
+@requires(CHANGE_IDENTITY_RULES)
+@require_http_methods(["POST"])
+def restore_identity_rule(request: HttpRequest, pk: int) -> HttpResponse:
+    """Undo a removal."""
+    return _changed(
+        request,
+        lambda version: restore_rule(pk, version=version, actor=actor_of(request)),
+        _("%(name)s was restored as rule %(priority)s"),
+    )
+
+
+def _changed(
+    request: HttpRequest, change: Callable[[str], IdentityRule | None], message: str, *, anchor: str = ""
+) -> HttpResponse:
+    """Change the list that the page showed, and return to it with a message."""
+    try:
+        rule = change(single_value(request.POST, "version"))
+    except RuleRefused as refusal:
+        messages.error(request, str(REFUSALS[refusal.code]))
+        anchor = ""
+    else:
+        if rule is not None:
+            messages.success(request, message % {"name": rule.name, "priority": rule.priority})
+    return HttpResponseSeeOther(reverse("consumers:identity_rules") + anchor)

@@ -58,11 +58,16 @@ REFRESH_AFTER_DUE = datetime.timedelta(seconds=60)
 
 @require_GET
 def start(
-    request: HttpRequest, *, problems: Sequence[object] = (), views: Sequence[object] = ()
+    request: HttpRequest,
+    *,
+    problems: Sequence[object] = (),
+    counts: Sequence[object] = (),
+    views: Sequence[object] = (),
 ) -> HttpResponse:
     """Show what the person may do, what needs attention, and their own latest submissions.
 
-    ``problems``: lines of the portal's status that the person has to see. ``views``: the person's saved views
+    ``problems``: lines of the portal's status that the person has to act on, ``counts``: those that only tell
+    them numbers. ``views``: the person's saved views
     of submissions with their numbers.
     """
     page = None
@@ -70,7 +75,13 @@ def start(
         viewer = Viewer.of(request.user)
         page = _start_page(viewer)
         recording.record_listed(count=len(page.latest), viewer=viewer, actor=actor_of(request))
-    context = {"page": page, "problems": problems, "views": views, "drafts": drafts.lines_for(request)}
+    context = {
+        "page": page,
+        "problems": problems,
+        "counts": counts,
+        "views": views,
+        "drafts": drafts.lines_for(request),
+    }
     return render(request, "consumers/start.html", context)
 
 

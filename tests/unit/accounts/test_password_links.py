@@ -12,6 +12,7 @@ from apps.accounts import password_links, services
 from apps.accounts.models import User
 from apps.accounts.redaction import hide_addresses
 from apps.accounts.services import ActRefusedError, Refusal
+from apps.core import clock
 from tests.support.people import TESTS, events, make_person
 
 NEW = "the rain in a long walk"
@@ -87,7 +88,7 @@ def test_no_token_opens_the_account_of_a_deactivated_person() -> None:
     person = make_person("pat")
     services.deactivate_person(person_id=person.pk, actor=TESTS)
     person.refresh_from_db()
-    assert not password_links.opens_account(person, password_links.make_token(person))
+    assert not password_links.opens_account(person, password_links.make_token(person, clock.now()))
 
 
 @pytest.mark.parametrize("nonsense", ["", "!", "8J-Ygg", "LTE", "bm90IGEgbnVtYmVy"])

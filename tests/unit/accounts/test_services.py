@@ -45,12 +45,44 @@ def test_user_name_in_other_letter_case_is_refused_and_nothing_is_recorded() -> 
     assert AuditEvent.objects.count() == before
 
 
-def test_change_is_recorded_with_field_names_and_no_values() -> None:
+def test_change_is_recorded_with_the_values_before_and_after() -> None:
     person = make_person("pat")
-    services.change_person(person_id=person.pk, details=PersonDetails("Pat Renamed"), actor=TESTS)
+    details = PersonDetails("Pat Renamed", email="pat@example.com")
+    services.change_person(person_id=person.pk, details=details, actor=TESTS)
     [event] = events("person.changed")
-    assert event.details["fields"] == ["name"]
-    assert "Renamed" not in event.data
+    assert event.details == {
+        "username": "pat",
+        "fields": ["name", "email"],
+        "name_before": "Pat Person",
+        "name_after": "Pat Renamed",
+        "email_before": "",
+        "email_after": "pat@example.com",
+    }
+
+
+def test_acts_on_an_account_are_recorded_with_the_state_before_and_after() -> None:
+    person = make_person("pat", STAFF)
+    services.grant_role(person_id=person.pk, role=SUPERVISOR, actor=TESTS)
+    services.revoke_role(person_id=person.pk, role=STAFF, actor=TESTS)
+    services.deactivate_person(person_id=person.pk, actor=TESTS)
+    services.reactivate_person(person_id=person.pk, actor=TESTS)
+    pairs = [
+        (event.action, event.details[f"{key}_before"], event.details[f"{key}_after"])
+        for action, key in (
+            ("role.granted", "roles"),
+            ("role.revoked", "roles"),
+            ("person.deactivated", "state"),
+            ("person.reactivated", "state"),
+        )
+        for event in events(action)
+    ]
+    assert pairs == [
+        ("role.granted", [], [STAFF]),
+        ("role.granted", [STAFF], [STAFF, SUPERVISOR]),
+        ("role.revoked", [STAFF, SUPERVISOR], [SUPERVISOR]),
+        ("person.deactivated", "active", "deactivated"),
+        ("person.reactivated", "deactivated", "active"),
+    ]
 
 
 def test_empty_change_records_no_event() -> None:
@@ -149,6 +181,8 @@ def test_act_fails_if_its_event_cannot_be_written(monkeypatch: pytest.MonkeyPatc
         lambda: services.issue_password_link(person_id=person.pk, actor=TESTS),
         lambda: services.change_person(person_id=person.pk, details=PersonDetails("New"), actor=TESTS),
         lambda: services.add_person(person=NewPerson("new", PersonDetails("New")), actor=TESTS),
+        lambda: services.invite_people(people=[NewPerson("new", PersonDetails("New"))], actor=TESTS),
+        lambda: services.sign_out_everywhere(person_id=person.pk, actor=TESTS),
     ]
     before = list(User.objects.values())
     for act in acts:

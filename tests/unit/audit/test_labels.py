@@ -20,7 +20,7 @@ from apps.audit.audit_events import AUDIT_VERIFIED
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.labels import action_label, detail_label, key_label, roles_label, value_label
 from apps.audit.person_limits import Act
-from apps.audit.registry import Key, ValueType, event_types
+from apps.audit.registry import Change, Key, ValueType, event_types
 from apps.audit.selectors import LogFilter
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.errors import CdpError
@@ -36,12 +36,13 @@ from apps.consumers.duplicates.compare import SIMILAR_RULES
 from apps.consumers.duplicates.reasons import SimilarReason
 from apps.consumers.labels import REASONS
 from apps.consumers.models import CheckResult, DigestKind, Doubt, Outcome, ResolutionReason
+from apps.consumers.presenters.lists import COLUMNS
 from apps.consumers.reconciliation import checks
 from apps.consumers.reconciliation.evidence import ANOTHER_REFERENCE, LIST_NOT_WHOLE, NOT_ON_ORDER
 from apps.consumers.sending import warnings
 from apps.core.export.formats import Format
 from apps.history import audit_events as history_events
-from apps.history.audit_events import EXPORT_VIEWED, EXPORTS_LISTED
+from apps.history.audit_events import EXPORT_VIEWED, EXPORTS_LISTED, VIEW_CHANGED
 from apps.history.exports.past import PastExportFilter
 from apps.history.exports.services import FailureCode
 from apps.history.forms.filters import SubmissionFilterForm
@@ -72,8 +73,12 @@ def _error_codes(kind: type[CdpError] = CdpError) -> Iterator[str]:
         yield from _error_codes(inner)
 
 
+def _both(change: Change, codes: Iterable[str]) -> dict[Key, Iterable[str]]:
+    return {change.before: codes, change.after: codes}
+
+
 ERRORS = {*_error_codes(), *REASONS}
-NUMBERS_AND_NAMES = (ValueType.NUMBER, ValueType.NAME)
+NUMBERS_AND_NAMES = (ValueType.NUMBER, ValueType.NAME, ValueType.NAMES)
 OF_FILTER = [field.name for field in dataclasses.fields(SubmissionFilter) if field.name != "search"]
 CODES: dict[Key, Iterable[str]] = {
     audit_events.FILTERS: [field.name for field in dataclasses.fields(LogFilter)],
@@ -85,10 +90,17 @@ CODES: dict[Key, Iterable[str]] = {
     accounts_events.SESSION_END: EndReason,
     accounts_events.SIGN_IN_FAILURE: ["wrong_password", "no_account", "deactivated", "limited", "blocked"],
     PERSON_PASSWORD_LINK_REFUSED.keys["reason"]: [Refusal.LINK_USED_UP.value],
-    PERSON_CHANGED.keys["fields"]: ["name", "time_zone"],
+    PERSON_CHANGED.keys["fields"]: ["name", "email", "time_zone"],
+    **_both(accounts_events.ROLES, GRANTS),
+    **_both(accounts_events.STATE, ["active", "deactivated"]),
+    **_both(accounts_events.SIGN_IN, ["open", "blocked"]),
+    **_both(VIEW_CHANGED.changes[0], {*SubmissionFilterForm.base_fields} - {"search", "view"}),
+    **_both(VIEW_CHANGED.changes[1], COLUMNS),
+    **_both(VIEW_CHANGED.changes[2], ["yes", "no"]),
+    VIEW_CHANGED.keys["renamed"]: ["yes", "no"],
     CONSUMER_LATE_ANSWER.keys["answer_outcome"]: Outcome.values,
     CONSUMER_RESOLUTION_CORRECTED.keys["previous_outcome"]: Outcome.values,
-    IDENTITY_RULE_CHANGED.keys["change"]: ["added", "removed"],
+    IDENTITY_RULE_CHANGED.keys["change"]: ["added", "removed", "moved", "restored"],
     SUBMISSION_REPEAT_BLOCKED.keys["why"]: [
         "same_form_again",
         "form_used_for_another_entry",
@@ -133,10 +145,11 @@ CODES: dict[Key, Iterable[str]] = {
     history_events.VIEW_SAVED.keys["audience"]: ["own", *ROLES_WITH_A_LIST],
     history_events.VIEW_SAVED.keys["parameters"]: {*SubmissionFilterForm.base_fields} - {"search", "view"},
 }
-# They name a page, an event, a submission, a key, a report or a version. The columns of an export are shown
-# as in the file; normalisations as "field:how".
+# They name a page, an event, a submission, a key, an account, a session, a report or a version. The columns
+# of an export are shown as in the file; normalisations as "field:how".
 NO_LABELS = {
     *("columns", "events", "export", "file", "former", "hash", "key", "keys", "normalised", "previous_ref"),
+    *("people", "sessions"),
     *("report", "resubmission_of", "search", "settings_digest", "sha256", "version", "view"),
 }
 KEYS = {key for one in event_types() for key in one.keys.values()}

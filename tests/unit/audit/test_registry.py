@@ -32,6 +32,32 @@ FAILURES = {
 }
 
 
+WHEN = ("before", "after")
+# They say "changed" and change no governed value.
+WITHOUT_BEFORE_AND_AFTER = {
+    "paste_columns.changed": "a person's own preference for pasting; the event has no values of it",
+}
+
+
+def test_event_type_that_says_changed_has_values_before_and_after() -> None:
+    saying = [one for one in event_types() if one.name.endswith(("changed", "corrected"))]
+    assert len(saying) >= 5
+    assert {one.name for one in saying if not one.changes} == {*WITHOUT_BEFORE_AND_AFTER}
+    for one in event_types():
+        for change in one.changes:
+            assert one.keys[change.before.name] is change.before
+            assert one.keys[change.after.name] is change.after
+            assert change.before.type is change.after.type
+
+
+def test_state_roles_and_blocks_of_accounts_have_values_before_and_after() -> None:
+    acts = [
+        *("person.deactivated", "person.reactivated", "role.granted", "role.revoked"),
+        *("person.sign_in_blocked", "person.sign_in_unlocked"),
+    ]
+    assert [one for one in acts if not find_event_type(one).changes] == []  # type: ignore[union-attr]  # registered
+
+
 def test_event_type_is_registered_once() -> None:
     second = AppEvents("tests")
     second.define("consumer.created", group=EventGroup.CHANGES, label="Created", sentence="Created")
@@ -80,7 +106,7 @@ def test_free_text_is_declared_only_for_keys_without_consumer_data() -> None:
         (one.name, key.name)
         for one in event_types()
         for key in one.keys.values()
-        if key.type is ValueType.NAME
+        if key.type in (ValueType.NAME, ValueType.NAMES)
     }
     of_people = {(one.name, "username") for one in event_types() if one.name.startswith(("person.", "role."))}
     assert free == of_people | {
@@ -91,6 +117,10 @@ def test_free_text_is_declared_only_for_keys_without_consumer_data() -> None:
         ("role.revoked", "name"),
         ("identity_rule.changed", "rule"),
         ("identity_rule.changed", "provider"),
+        ("identity_rule.changed", "order_before"),  # the providers of all rules
+        ("identity_rule.changed", "order_after"),
+        # Of an account: staff, never consumers.
+        *(("person.changed", f"{key}_{when}") for key in ("name", "email", "time_zone") for when in WHEN),
         ("access.denied", "permission"),
         ("access.denied", "method"),
         ("export.failed", "exporter"),

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
-from django.contrib.sessions.models import Session
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.test import Client
 
-from apps.accounts.models import User
+from apps.accounts.models import Session, User
 from apps.core.connections import is_database_unavailable
 from tests.support.people import PASSWORD
 

@@ -1,0 +1,81 @@
+"""Views for inviting several people, and for the links to set a password that one has issued."""
+
+from __future__ import annotations
+
+import re
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_http_methods
+
+from apps.accounts import password_links as tokens
+from apps.accounts import services
+from apps.accounts.forms import InviteForm
+from apps.accounts.invitation_table import MAX_INVITED, InvitedRow, read_table
+from apps.accounts.models import PasswordLink
+from apps.accounts.permissions import MANAGE_PEOPLE
+from apps.accounts.presenters import LinkRow, link_row
+from apps.accounts.selectors import open_links
+from apps.core.forms.errors import form_errors
+from apps.core.forms.input import single_value
+from apps.core.web.permissions import requires
+from apps.core.web.requests import actor_of
+
+
+@require_http_methods(["GET", "POST"])
+@requires(MANAGE_PEOPLE)
+def invite(request: HttpRequest) -> HttpResponse:
+    """Invite several people: check the pasted table, then create all of them, or none."""
+    form = InviteForm(request.POST or None)
+    rows: list[InvitedRow] = []
+    if form.is_valid():
+        rows = read_table(form.cleaned_data["table"])
+        _add_errors(form, rows)
+        if not form.errors and single_value(request.POST, "action") == "create":
+            people = [row.person for row in rows if row.person is not None]
+            try:
+                services.invite_people(people=people, actor=actor_of(request))
+            except services.ActRefusedError:  # somebody else added one of them since the check
+                rows = read_table(form.cleaned_data["table"])
+                _add_errors(form, rows)
+                form.add_error("table", _("Nobody was added: a user name was taken meanwhile. Check again."))
+            else:
+                text = ngettext("%(count)s person was added", "%(count)s people were added", len(people))
+                messages.success(request, text % {"count": len(people)})
+                return redirect("accounts:password_links")
+    context = {"form": form, "errors": form_errors(form), "rows": rows, "is_ready": rows and not form.errors}
+    return render(request, "accounts/invite.html", context)
+
+
+@require_GET
+@requires(MANAGE_PEOPLE)
+def password_links(request: HttpRequest) -> HttpResponse:
+    """The links that the reader has issued and that can still be used. Nobody else can see them here."""
+    person = single_value(request.GET, "person")
+    person_id = int(person) if re.fullmatch("[0-9]{1,18}", person) else None
+    found = open_links(str(request.user.pk), person_id=person_id) if person_id or not person else []
+    if found:
+        services.record_links_shown(person_ids=[link.person_id for link in found], actor=actor_of(request))
+    context = {"links": [_with_url(request, link) for link in found], "is_filtered": bool(person)}
+    return render(request, "accounts/password_links.html", context)
+
+
+def _with_url(request: HttpRequest, link: PasswordLink) -> LinkRow:
+    parts = [tokens.encode_person(link.person), tokens.token_of(link)]
+    return link_row(link, url=request.build_absolute_uri(reverse("password_link", args=parts)))
+
+
+def _add_errors(form: InviteForm, rows: list[InvitedRow]) -> None:
+    """Add every problem of every line to the form."""
+    if not rows:
+        form.add_error("table", _("Paste at least one line with a person"))
+    if len(rows) > MAX_INVITED:
+        text = _("The table has %(found)s people; invite at most %(most)s at once")
+        form.add_error("table", text % {"found": len(rows), "most": MAX_INVITED})
+    for row in rows:
+        for error in row.errors:
+            form.add_error("table", _("Line %(line)s: %(error)s") % {"line": row.line, "error": error})
