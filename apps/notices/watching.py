@@ -134,9 +134,11 @@ def _end_if_due(cause: Cause, notice: Notice, channels: Iterable[str]) -> None:
             open_.update(gone_since=now)
         return
     with transaction.atomic():
-        if open_.update(gone_since=gone_since, ended_at=gone_since):
+        has_ended = open_.update(gone_since=gone_since, ended_at=gone_since)
+        if has_ended:
             _store_deliveries(notice, About.ENDED, channels, now)
-    logger.info("notice_ended %s %s", cause.code, notice.public_id)
+    if has_ended:
+        logger.info("notice_ended %s %s", cause.code, notice.public_id)
 
 
 def _store_deliveries(notice: Notice, about: About, channels: Iterable[str], now: dt.datetime) -> None:
