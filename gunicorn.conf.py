@@ -21,7 +21,7 @@ import consumerportal.wsgi  # noqa: F401
 from apps.cdp.factory import get_client
 from apps.core.web import readiness
 from apps.history.exports.delivery import end_when
-from consumerportal import web_heartbeats
+from consumerportal import notice_threads, web_heartbeats
 from consumerportal.announcement import record_start
 
 bind = os.environ.get("PORTAL_BIND", f"127.0.0.1:{os.environ.get('PORTAL_PORT', '8030')}")
@@ -64,6 +64,7 @@ def post_worker_init(worker: Any) -> None:
     # For this process only: after a reload the new processes are ready.
     readiness.register("draining", lambda: worker.alive)
     web_heartbeats.start(lambda: bool(worker.alive))
+    notice_threads.start_in_web(lambda: bool(worker.alive))
     # A download may take longer than the graceful timeout: at half of it, running exports are cancelled and
     # recorded.
     end_when(lambda: not worker.alive, grace=graceful_timeout / 2)

@@ -19,8 +19,10 @@ from consumerportal.startup import (
     Environment,
     Startup,
     encryption_keys_problem,
+    hook_secrets_problem,
     host_names_problem,
     mac_keys_problem,
+    no_problem,
     secret_problem,
     secrets_problem,
     signing_key_problem,
@@ -103,6 +105,42 @@ AUDIT_FORMER_MAC_KEYS: list[str] = env.list("AUDIT_FORMER_MAC_KEYS", default=[])
 # Public keys of replaced signing keys: their signatures are still valid.
 AUDIT_FORMER_PUBLIC_KEYS: list[str] = env.list("AUDIT_FORMER_PUBLIC_KEYS", default=[])
 
+# --- Notices by mail and web hook -------------------------------------------------------------------
+# The address of the portal for links in notices.
+PORTAL_URL: str = env.str("PORTAL_URL", default="") or (
+    f"http://localhost:{os.environ.get('PORTAL_PORT', '8030')}"
+    if PRACTICE_MODE
+    else f"https://{(ALLOWED_HOSTS or [''])[0].lstrip('.')}"
+)
+NOTICE_CAUSES: list[str] = env.list(
+    "NOTICE_CAUSES",
+    default=[
+        "unknown_outcome",
+        "credentials_refused",
+        "worker_silent",
+        "verification_failed",
+        "written_past_portal",
+        "export_ended",
+        "break_glass_sign_in",
+    ],
+)
+NOTICE_UNKNOWN_AFTER_MINUTES: int = env.positive("NOTICE_UNKNOWN_AFTER_MINUTES", default=30)
+NOTICE_MAIL_TO: str = env.str("NOTICE_MAIL_TO", default="")  # empty: no mail
+NOTICE_MAIL_FROM: str = env.str("NOTICE_MAIL_FROM", default="")
+SMTP_HOST: str = env.str("SMTP_HOST", default="localhost")
+SMTP_PORT: int = env.positive("SMTP_PORT", default=587)
+SMTP_SECURITY: str = env.str("SMTP_SECURITY", default="starttls")  # starttls, tls or none
+SMTP_USER: str = env.str("SMTP_USER", default="")
+SMTP_PASSWORD: str = startup.optional("SMTP_PASSWORD", no_problem)
+SMTP_CA_FILE: str = env.str("SMTP_CA_FILE", default="")
+NOTICE_HOOK_URL: str = startup.optional(
+    "NOTICE_HOOK_URL", no_problem
+)  # may contain a token; empty: no web hook
+# All secrets sign, so that the receiver can change from one to the next.
+NOTICE_HOOK_SECRETS: list[str] = split_list(startup.optional("NOTICE_HOOK_SECRETS", hook_secrets_problem))
+NOTICE_HOOK_CA_FILE: str = env.str("NOTICE_HOOK_CA_FILE", default="")
+NOTICE_HOOK_PROXY: str = env.str("NOTICE_HOOK_PROXY", default="")
+
 # --- Countries in addition to ISO 3166-1 ------------------------------------------------------------
 EXTRA_COUNTRIES: list[str] = env.list("EXTRA_COUNTRIES", default=[])
 
@@ -128,6 +166,8 @@ startup.check_networks("TRUSTED_PROXIES", TRUSTED_PROXIES)
 startup.check_proxies(TRUSTED_PROXIES, tls_at_proxy=TLS_AT_PROXY)
 startup.check_reconciliation_delays(CDP_RECONCILIATION_AFTER)
 startup.check_country_codes(EXTRA_COUNTRIES)
+startup.check_notice_mail(to=NOTICE_MAIL_TO, sender=NOTICE_MAIL_FROM, host=SMTP_HOST, security=SMTP_SECURITY)
+startup.check_notice_hook(NOTICE_HOOK_URL, NOTICE_HOOK_SECRETS)
 
 DEBUG = False  # in every mode: a debug page shows request bodies
 # From the project's metadata. The portal runs from its folder and is not installed as a package.
@@ -177,6 +217,7 @@ INSTALLED_APPS = [
     "apps.consumers",
     "apps.orders",
     "apps.history",
+    "apps.notices",
 ]
 MIDDLEWARE = [
     "apps.core.web.middleware.RequestLogMiddleware",
@@ -303,7 +344,7 @@ ACCOUNT_SESSION_REMEMBER = False
 # names.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
 SIGN_IN_ADDRESS_FAILURES: int = env.positive("SIGN_IN_ADDRESS_FAILURES", default=20)  # per minute
-EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # the portal sends no mail
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # no mail but notices, which have their own
 # Limits per person (audit/person_limits.py).
 SEARCHES_PER_HOUR: int = env.positive("SEARCHES_PER_HOUR", default=300)
 EXPORTS_PER_HOUR: int = env.positive("EXPORTS_PER_HOUR", default=30)

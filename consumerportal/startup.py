@@ -23,12 +23,15 @@ from apps.cdp.attempt import Limits
 from apps.cdp.links import BaseUrl
 from apps.core.encryption import read_keys
 from apps.core.web.requests import UNIX_SOCKET
+from apps.notices.hook_address import HookAddress
+from apps.notices.signatures import key_of
 
 MAX_CHECK_DELAY = 30 * 24 * 3600.0  # seconds
 MAX_DAYS = 365
 CREATE_MARGIN_SECONDS = 10  # besides its call, a create reads the order and writes to the database twice
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 DATABASE_ENGINES = frozenset({"django.db.backends.sqlite3", "django.db.backends.postgresql"})
+SMTP_SECURITY = ("starttls", "tls", "none")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 
@@ -85,6 +88,16 @@ def mac_keys_problem(value: str) -> str:
         MacKeys(split_list(value))
     except ValueError:
         return "is not a list of keys (base64 of 32 random bytes each)"
+    return ""
+
+
+def hook_secrets_problem(value: str) -> str:
+    """The problem with a comma-separated list of secrets for web hooks, or ``""``."""
+    try:
+        for secret in split_list(value):
+            key_of(secret)
+    except ValueError:
+        return "is not a list of secrets (whsec_ and the base64 of 24 to 64 bytes each)"
     return ""
 
 
@@ -304,6 +317,34 @@ class Startup:
         """Countries in addition to ISO 3166-1 must each have a code of two capital letters and a name."""
         if not all(re.fullmatch(r"[A-Z]{2}=.*\S.*", country) for country in countries):
             self.problems.append("EXTRA_COUNTRIES contains a value that is not a pair such as XK=Kosovo")
+
+    def check_notice_mail(self, *, to: str, sender: str, host: str, security: str) -> None:
+        """Notices by mail need one recipient, a sender, and TLS unless the server is on this machine."""
+        if security not in SMTP_SECURITY:
+            self.problems.append(f"SMTP_SECURITY is none of {', '.join(SMTP_SECURITY)}")
+        if not to:
+            return
+        for name, value in (("NOTICE_MAIL_TO", to), ("NOTICE_MAIL_FROM", sender)):
+            if not re.fullmatch(r"[^\s@,;<>]+@[^\s@,;<>]+", value):
+                self.problems.append(f"{name} is not one address such as portal@example.com")
+        local = host in LOOPBACK_HOSTS
+        if self.practice and not local:
+            self.problems.append("SMTP_HOST leaves this machine, which practice mode does not allow")
+        if security == "none" and not local:
+            self.problems.append("SMTP_SECURITY is none, but SMTP_HOST is not this machine")
+
+    def check_notice_hook(self, url: str, secrets: list[str]) -> None:
+        """The address of the web hook must be usable, and signed with at least one secret."""
+        if not url:
+            return
+        try:
+            HookAddress.parse(url, practice=self.practice)
+        except ValueError as error:
+            self.problems.append(f"NOTICE_HOOK_URL {error}")
+        if not secrets:
+            self.problems.append("NOTICE_HOOK_URL is set, but NOTICE_HOOK_SECRETS is not")
+        elif self.practice and (problem := hook_secrets_problem(",".join(secrets))):
+            self.problems.append(f"NOTICE_HOOK_SECRETS {problem}")
 
     def raise_problems(self) -> None:
         """Raise ``ImproperlyConfigured`` with all problems in one message, if there are any."""

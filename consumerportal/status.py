@@ -29,6 +29,9 @@ from apps.consumers.sending import spool
 from apps.core import clock, heartbeats, key_fingerprints, machine_clocks
 from apps.core.models import Heartbeat, KeyInUse, KeyRewriting, MachineClock
 from apps.core.web import readiness
+from apps.notices.channels import senders
+from apps.notices.models import Channel
+from apps.notices.selectors import channel_state
 
 CLOCK_TOLERANCE = 60.0  # seconds
 LOW_DISK, FULL_DISK = 0.10, 0.02  # free fraction of the disk
@@ -78,6 +81,7 @@ def lines() -> tuple[Line, ...]:
         _reconciliation(),
         _worker(),
         _spool(),
+        *_notices(),
         _clock(),
         _machine_clocks(),
         *_disks(),
@@ -205,6 +209,30 @@ def _spool() -> Line:
         text = gettext("None, but this process cannot write to SPOOL_DIR")
         return Line("spool", label, text, Level.CRITICAL)
     return Line("spool", label, gettext("None"))
+
+
+def _notices() -> Iterator[Line]:
+    """One line for each channel of notices that is on. Deliveries that were given up stay for a week."""
+    on = senders()
+    if not on:
+        yield Line("notices", _("Notices"), gettext("Off: nobody is told by mail or web hook"))
+    labels_ = {Channel.MAIL: _("Notices by mail"), Channel.HOOK: _("Notices by web hook")}
+    for one in on:
+        name, label = f"notices_{one.channel.value}", labels_[one.channel]
+        found = channel_state(one.channel)
+        facts = {"waiting": found.waiting, "problem": found.problem, "given_up": found.given_up}
+        given_up = gettext(" %(given_up)s were given up in the last week.") % facts if found.given_up else ""
+        if found.failing_since is not None:
+            text = gettext("Fails (%(problem)s), %(waiting)s waiting.") + "%(more)s " + gettext("Since")
+            text %= {**facts, "more": given_up}
+            yield Line(name, label, text, Level.CRITICAL, found.failing_since)
+            continue
+        level_ = Level.WARNING if given_up else Level.OK
+        waiting = gettext("%(waiting)s waiting.") % facts
+        if found.sent_at is None:
+            yield Line(name, label, f"{gettext('Nothing sent yet')}, {waiting}{given_up}", level_)
+        else:
+            yield Line(name, label, f"{waiting}{given_up} {gettext('Last sent at')}", level_, found.sent_at)
 
 
 def _clock() -> Line:

@@ -161,7 +161,7 @@ class Exchange:
         except CdpError as error:
             failure = error
         except Exception as error:  # noqa: BLE001  # the attempt records whether any byte was sent
-            failure, cause = _failure_of(error, attempt), type(_innermost(error)).__name__
+            failure, cause = failure_of(error, attempt), type(_innermost(error)).__name__
         status = raw.status if raw else None
         _log(method, path, status=status, seconds=time.monotonic() - began, failure=failure, cause=cause)
         if failure is not None:
@@ -241,7 +241,7 @@ def _is_retryable(error: CdpError) -> bool:
     return isinstance(error, _RETRYABLE) or error.http_status == TOO_MANY_REQUESTS
 
 
-def _failure_of(error: Exception, attempt: Attempt) -> CdpError:
+def failure_of(error: Exception, attempt: Attempt) -> CdpError:
     """The `CdpError` for an attempt that ended in an exception.
 
     The state of the attempt determines its class and outcome. The exception determines only `code`, because

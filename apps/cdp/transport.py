@@ -198,7 +198,7 @@ class Transport:
         self,
         *,
         base: BaseUrl,
-        credentials: Credentials,
+        credentials: Credentials | None,
         max_answer_bytes: int,
         pool_size: int,
         ca_file: str = "",
@@ -206,13 +206,14 @@ class Transport:
     ) -> None:
         """An empty `ca_file` means certifi's bundle; an empty `proxy` means none.
 
-        The proxy is used only for https. Raises `CdpNotConfigured` for an unusable file or proxy.
+        Without `credentials` the requests have no Authorization header (web hooks of notices). The proxy is
+        used only for https. Raises `CdpNotConfigured` for an unusable file or proxy.
         """
         self.base = base
         self._credentials = credentials
-        self.secrets = credentials.secrets
+        self.secrets = credentials.secrets if credentials else Secrets("", "")
         self._max_answer_bytes = max_answer_bytes
-        self._tls = _tls_context(ca_file)
+        self._tls = tls_context(ca_file)
         self._proxies = _proxies(proxy)
         self._pooled = _Adapter(self._tls, pool_size)
 
@@ -225,11 +226,12 @@ class Transport:
         headers: Mapping[str, str],
         body: bytes | None = None,
         fresh: bool,
+        head_only: bool = False,
     ) -> RawAnswer:
         """Send a request once and read its answer. `target`: encoded path with query.
 
-        `fresh`: use a new connection and close it afterwards. Raises any exception of requests and urllib3;
-        only `attempt.request_started` shows whether anything was sent.
+        `fresh`: use a new connection and close it afterwards. `head_only`: read no body. Raises any
+        exception of requests and urllib3; only `attempt.request_started` shows whether anything was sent.
         """
         request = requests.Request(
             method, f"{self.base}{target}", headers=dict(headers), data=body, auth=self._credentials
@@ -243,9 +245,9 @@ class Transport:
                 request, stream=True, timeout=(limits.connect, limits.read), proxies=self._proxies
             )
             stack.callback(response.close)
-            return self._read(response)
+            return self._read(response, head_only=head_only)
 
-    def _read(self, response: requests.Response) -> RawAnswer:
+    def _read(self, response: requests.Response, *, head_only: bool) -> RawAnswer:
         """Read the answer, at most `max_answer_bytes` of its body."""
         headers = response.headers
         head = RawAnswer(
@@ -255,6 +257,8 @@ class Transport:
             date=headers.get("Date", ""),
             from_cache=_is_from_cache(headers),
         )
+        if head_only:
+            return head
         answer = bytearray()
         try:
             for chunk in response.raw.stream(_CHUNK, decode_content=True):
@@ -293,7 +297,7 @@ class _TlsSocket(ssl.SSLSocket):
             self.close()
 
 
-def _tls_context(ca_file: str) -> ssl.SSLContext:
+def tls_context(ca_file: str) -> ssl.SSLContext:
     """A TLS context that trusts `ca_file`, or certifi's bundle if that is empty."""
     # Not ssl.create_default_context, which uses SSLKEYLOGFILE from the environment.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

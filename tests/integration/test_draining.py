@@ -19,6 +19,7 @@ def test_stopping_process_is_not_ready_and_its_replacement_is(
     monkeypatch.setattr(readiness, "_checks", {**readiness._checks})
     monkeypatch.setattr("apps.history.exports.delivery.end_when", lambda *_, **__: None)
     monkeypatch.setattr("consumerportal.web_heartbeats.start", lambda *_: None)
+    monkeypatch.setattr("consumerportal.notice_threads.start_in_web", lambda *_: None)
     hooks = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
 
     def forked() -> SimpleNamespace:

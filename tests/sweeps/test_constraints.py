@@ -28,6 +28,7 @@ from apps.consumers.models import (
     SubmissionDigest,
 )
 from apps.history.models import Export, SavedView, State
+from apps.notices.models import Delivery, Notice
 from tests.support.entries import REF, clean, resolved_by, store
 from tests.support.export_rows import stored
 from tests.support.people import make_person
@@ -49,6 +50,21 @@ def _view(**columns: Any) -> None:
 def _two_views(second: str = "A", **columns: Any) -> None:
     _view(**columns)
     _view(name=second, **columns)
+
+
+def _notice(**columns: Any) -> Notice:
+    return Notice.objects.create(**{"cause": "a", "key": "b", "path": "/", "opened_at": NOW, **columns})
+
+
+def _delivery(**columns: Any) -> Delivery:
+    sound = {"channel": "mail", "about": "opened", "created_at": NOW, "due_at": NOW}
+    notice = columns.pop("notice", None) or _notice()
+    return Delivery.objects.create(**{**sound, "notice": notice, **columns})
+
+
+def _two_deliveries() -> None:
+    first = _delivery()
+    _delivery(notice=first.notice)
 
 
 def _turn(was: Outcome, /, **columns: Any) -> None:
@@ -291,6 +307,21 @@ BREAKS: dict[str, list[Break]] = {
     "view_default_once_for_a_person": [lambda: _two_views(owner=_person(), second="B", is_default=True)],
     "view_default_once_for_a_role": [lambda: _two_views(role="staff", second="B", is_default=True)],
     "view_warns_above_a_number_that_is_counted": [lambda: _view(role="staff", warn_above=1_001)],
+    "notice_open_once": [lambda: [_notice() for _ in range(2)]],
+    "notice_of_a_happening_once": [
+        lambda: [_notice(happening=True, ended_at=NOW) for _ in range(2)],
+    ],
+    "notice_of_a_happening_has_ended": [lambda: _notice(happening=True)],
+    "delivery_once_over_a_channel": [_two_deliveries],
+    "delivery_channel_is_known": [lambda: _delivery(channel="pigeon")],
+    "delivery_is_about_a_side": [lambda: _delivery(about="middle")],
+    "delivery_due_exactly_while_waiting": [
+        lambda: _delivery(due_at=None),
+        lambda: _delivery(finished_at=NOW),
+        lambda: _delivery(state="sent"),
+        lambda: _delivery(state="given_up", due_at=None),
+        lambda: _delivery(state="lost", due_at=None, finished_at=NOW),
+    ],
     "identity_rule_is_named": [lambda: _rule(name=""), lambda: _rule(provider="")],
 }
 CASES = [
@@ -303,7 +334,7 @@ CASES = [
 def _constraints() -> dict[str, tuple[type[models.Model], models.BaseConstraint]]:
     return {
         constraint.name: (model, constraint)
-        for label in ("consumers", "history")
+        for label in ("consumers", "history", "notices")
         for model in apps.get_app_config(label).get_models()
         for constraint in model._meta.constraints
     }

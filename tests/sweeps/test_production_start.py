@@ -146,6 +146,14 @@ def test_practice_values_are_refused_by_name() -> None:
         ("DRAFT_DAYS", "-1", "DRAFT_DAYS (-1) is not between 0 and 365"),
         ("DRAFT_DAYS", "366", "DRAFT_DAYS (366) is not between 0 and 365"),
         ("CDP_RECONCILIATION_AFTER", "0", "CDP_RECONCILIATION_AFTER contains a value outside"),
+        ("NOTICE_HOOK_URL", "http://hooks.example.com/", "NOTICE_HOOK_URL must use https"),
+        ("NOTICE_HOOK_URL", "https://hooks.example.com/not a key", "is not an address"),
+        ("NOTICE_HOOK_URL", "https://hooks.example.com/", "NOTICE_HOOK_SECRETS is not"),
+        ("NOTICE_HOOK_SECRETS", "not a key", "is not a list of secrets"),
+        ("NOTICE_MAIL_TO", "operations", "NOTICE_MAIL_TO is not one address"),
+        ("NOTICE_MAIL_TO", "a@example.com,b@example.com", "NOTICE_MAIL_TO is not one address"),
+        ("SMTP_SECURITY", "ssl", "SMTP_SECURITY is none of starttls, tls, none"),
+        ("NOTICE_UNKNOWN_AFTER_MINUTES", "0", "NOTICE_UNKNOWN_AFTER_MINUTES (0) is not at least 1"),
     ],
 )
 def test_unsafe_value_is_named_and_never_shown(name: str, value: str, problem: str) -> None:
@@ -153,6 +161,35 @@ def test_unsafe_value_is_named_and_never_shown(name: str, value: str, problem: s
     assert name in refusal
     assert problem in refusal
     assert "not a key" not in refusal
+
+
+def test_mail_leaves_this_machine_over_tls_only() -> None:
+    mail = {
+        "NOTICE_MAIL_TO": "a@example.com",
+        "NOTICE_MAIL_FROM": "portal@example.com",
+        "SMTP_HOST": "mail.example.com",
+        "SMTP_PASSWORD": "$ecret",
+    }
+    assert _refusal(**COMPLETE, **mail) == ""
+    assert "NOTICE_MAIL_FROM is not one address" in _refusal(**COMPLETE, **{**mail, "NOTICE_MAIL_FROM": ""})
+    assert "SMTP_SECURITY is none, but SMTP_HOST is not this machine" in _refusal(
+        **COMPLETE, **mail, SMTP_SECURITY="none"
+    )
+    assert _refusal(**COMPLETE, **{**mail, "SMTP_HOST": "localhost"}, SMTP_SECURITY="none") == ""
+
+
+def test_practice_sends_no_notice_to_another_machine() -> None:
+    refusal = _refusal(
+        PORTAL_MODE="practice",
+        NOTICE_MAIL_TO="a@example.com",
+        NOTICE_MAIL_FROM="portal@example.com",
+        SMTP_HOST="mail.example.com",
+        NOTICE_HOOK_URL="https://hooks.example.com/",
+        NOTICE_HOOK_SECRETS="short",
+    )
+    assert "SMTP_HOST leaves this machine" in refusal
+    assert "NOTICE_HOOK_URL leaves this machine" in refusal
+    assert "NOTICE_HOOK_SECRETS is not a list of secrets" in refusal
 
 
 @pytest.mark.parametrize("value", ["-1", "0"])

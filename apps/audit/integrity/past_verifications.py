@@ -32,13 +32,17 @@ def latest_whole_verification() -> AuditEvent | None:
 
 def standing_problem() -> AuditEvent | None:
     """The last verification that found the log altered, unless the whole log was later found intact."""
+    return next(standing_problems(), None)
+
+
+def standing_problems() -> Iterator[AuditEvent]:
+    """The verifications that found the log altered since it was last intact as a whole, newest first."""
     for event in _recent():
         result = result_of(event)
         if result is None or result.verdict not in GOOD:
-            return event
-        if result.whole:
-            return None
-    return None
+            yield event
+        elif result.whole:
+            return
 
 
 def result_of(event: AuditEvent) -> Result | None:

@@ -26,6 +26,7 @@ from apps.core import heartbeats, key_fingerprints, limits
 from apps.core.actor import Actor
 from apps.core.connections import is_database_unavailable
 from apps.history.exports.services import sweep as sweep_exports
+from consumerportal import notice_threads
 from consumerportal.key_rewriting import rewrite_due
 from consumerportal.keys import REWRITE_AFTER, KeysNotAcceptedError, accept_keys
 
@@ -74,6 +75,7 @@ class Worker:
         self.stop = stop
         self.failing: set[str] = set()  # duties that failed since the last heartbeat
         self.recorded_at = -HEARTBEAT_INTERVAL
+        self.has_recorded = threading.Event()  # a heartbeat
         self.duties: dict[str, Callable[[], object]] = {
             "drain_spool": lambda: drain_spool(ACTOR),
             "mark_overdue_unknown": lambda: mark_overdue_unknown(ACTOR),
@@ -88,13 +90,19 @@ class Worker:
         }
 
     def work(self) -> None:
-        """Run all duties once per round until the worker is stopped."""
+        """Run all duties once per round, and the threads of the notices, until the worker is stopped."""
+        threads = notice_threads.start_in_worker(self.stop, self.has_recorded, self.run_reported)
         while not self.stop.is_set():
             for name, duty in self.duties.items():
-                if not run_duty(name, duty):
-                    self.failing.add(name)
+                self.run_reported(name, duty)
             self.record_heartbeat_if_due()
             self.stop.wait(ROUND_INTERVAL)
+        notice_threads.join(threads)
+
+    def run_reported(self, name: str, duty: Callable[[], object]) -> None:
+        """Run a duty; the next heartbeat reports its failure."""
+        if not run_duty(name, duty):
+            self.failing.add(name)
 
     def run_due_checks(self) -> None:
         """Run due reconciliation checks one after the other, so that each worker makes one at the same time.
@@ -110,19 +118,20 @@ class Worker:
         """Record a heartbeat with the number of spooled files and the duties that failed since."""
         if time.monotonic() - self.recorded_at < HEARTBEAT_INTERVAL:
             return
-        failing = ", ".join(sorted(self.failing))
+        reported = self.failing.copy()  # the threads of the notices may add to it meanwhile
         waiting = len(spool.paths())
         sign = partial(
             heartbeats.record_heartbeat,
             heartbeats.WORKER,
             place=spool.folder_id(),
             waiting_files=waiting,
-            failing=failing,
+            failing=", ".join(sorted(reported)),
             keys=key_fingerprints.own_labels(),
         )
         if run_duty("record_heartbeat", sign):
             self.recorded_at = time.monotonic()
-            self.failing.clear()
+            self.failing -= reported
+            self.has_recorded.set()
 
 
 def run_duty(name: str, duty: Callable[[], object]) -> bool:

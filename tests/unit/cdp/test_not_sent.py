@@ -15,8 +15,8 @@ from apps.cdp.attempt import utc_now
 from apps.cdp.client import CdpClient
 from apps.cdp.errors import CdpBadReference, CdpError, CdpNotConfigured, CdpUnreachable
 from tests.support.cdp_clients import GOOD, JANE, client_of, create, failed_create, far_deadline
+from tests.support.certificates import Certificate
 from tests.support.scripted_servers import Peer, Serve, always, answer
-from tests.unit.cdp.conftest import Certificate
 
 
 def _assert_not_sent(error: CdpError, code: str) -> None:

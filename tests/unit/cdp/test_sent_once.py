@@ -21,8 +21,8 @@ from apps.cdp.errors import (
     CdpUnexpected,
 )
 from tests.support.cdp_clients import GOOD, client_of, create, failed_create
+from tests.support.certificates import Certificate
 from tests.support.scripted_servers import Peer, Script, Serve, Server, always, answer, once_then_close
-from tests.unit.cdp.conftest import Certificate
 
 
 def _assert_unknown_and_sent_once(server: Server, error: CdpError, kind: type[CdpError], code: str) -> None:

@@ -1,0 +1,1 @@
+"""Notices by mail and web hook about what needs somebody's attention."""

@@ -1,0 +1,95 @@
+"""The mechanism of causes: what a cause of notices is, and the registry.
+
+The causes themselves read several apps, so ``consumerportal/notice_causes.py`` defines and registers them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from django.utils.functional import Promise
+
+    Text = str | Promise
+
+FACT = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+"""A reference, a code or a number. A name, an address or any other free text does not fit."""
+
+Fact = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A cause that exists now, or a happening. Raises ``ValueError`` for a fact that could be personal data.
+
+    ``key``: what it is about; with the cause it is the identity, so the same key is one cause. ``facts``: the
+    values of the sentence. ``path``: the page of the portal that shows more. ``at``: when it began, if
+    known; otherwise when it is found.
+    """
+
+    key: str
+    path: str
+    at: dt.datetime | None = None
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for value in (self.key, *self.facts.values()):
+            if not FACT.fullmatch(str(value)):
+                raise ValueError("A notice contains references, codes and numbers only")
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a cause's ``find`` knows. ``since``: happenings before it are not told. ``open_keys``: told."""
+
+    since: dt.datetime
+    open_keys: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cause:
+    """A kind of cause.
+
+    ``code``: stored, and named in NOTICE_CAUSES. ``label``: the subject of the mail. ``sentence``: the text,
+    with ``%(key)s`` for its facts. ``sentence_for``: returns another sentence for certain facts, or None.
+    ``find``: returns what exists now. ``happening``: it ends as it begins, such as a sign-in; otherwise it
+    ends when ``find`` has not returned it for ``ends_after``.
+    """
+
+    code: str
+    label: Text
+    sentence: Text
+    find: Callable[[Search], Iterable[Found]]
+    sentence_for: Callable[[Mapping[str, Fact]], Text | None] | None = None
+    happening: bool = False
+    ends_after: dt.timedelta = dt.timedelta()
+
+    def text(self, facts: Mapping[str, Fact]) -> str:
+        """The sentence with these facts."""
+        special = self.sentence_for(facts) if self.sentence_for else None
+        return str(special or self.sentence) % facts
+
+
+_registered: dict[str, Cause] = {}
+
+
+def register(causes: Iterable[Cause]) -> None:
+    """Register causes. Raises ``ValueError`` if a code is already registered."""
+    for cause in causes:
+        if cause.code in _registered:
+            raise ValueError(f"The cause {cause.code} is defined twice")
+        _registered[cause.code] = cause
+
+
+def registered() -> tuple[Cause, ...]:
+    """Every cause, in the order of registration."""
+    return tuple(_registered.values())
+
+
+def find_cause(code: str) -> Cause | None:
+    """The cause with this code; None if it is from another version of the portal."""
+    return _registered.get(code)

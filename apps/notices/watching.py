@@ -1,0 +1,164 @@
+"""Watch the causes: open a notice when one begins, end it when it is over, and store their deliveries.
+
+Any number of processes may watch: constraints admit each notice and each delivery once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from apps.core import clock
+from apps.core.connections import is_database_unavailable
+from apps.notices.causes import Cause, Found, Search, registered
+from apps.notices.channels import senders
+from apps.notices.models import About, Delivery, Notice, State, WatchedCause
+
+logger = logging.getLogger(__name__)
+
+LOOK_BACK = dt.timedelta(days=7)
+"""How old a happening may be when it is told: longer than any outage of the processes that watch."""
+DELETE_AFTER = dt.timedelta(days=30)
+"""Age at which ended notices are deleted. Exceeds ``LOOK_BACK``, so that no happening is told again."""
+GIVE_UP_AFTER = dt.timedelta(hours=48)
+"""Age of a delivery after which it is not tried again."""
+CHANNEL_OFF = "channel_off"
+
+
+class NotWatchedError(Exception):
+    """Some causes could not be looked for; the others were. The message names them."""
+
+
+def watch() -> None:
+    """Look once for every cause that is switched on.
+
+    Raises database errors, and ``NotWatchedError`` if the search for a cause failed; the log has its place.
+    """
+    channels = tuple(one.channel for one in senders())
+    if not channels:
+        return
+    failed = []
+    for cause in registered():
+        if cause.code not in settings.NOTICE_CAUSES:
+            _stop_watching(Q(cause=cause.code))
+            continue
+        try:
+            _watch(cause, channels)
+        except Exception as error:
+            if is_database_unavailable(error):
+                raise
+            logger.exception("notice_cause_not_watched %s", cause.code)
+            failed.append(cause.code)
+    _give_up_channels_that_are_off(channels)
+    _delete_old()
+    if failed:
+        raise NotWatchedError(", ".join(failed))
+
+
+def stop_watching() -> None:
+    """Forget since when causes are watched: what happens while no channel is on is never told."""
+    _stop_watching(Q())
+
+
+def _stop_watching(which: Q) -> None:
+    if WatchedCause.objects.filter(which).exists():  # a DELETE locks SQLite for writing
+        WatchedCause.objects.filter(which).delete()
+
+
+def _watch(cause: Cause, channels: Iterable[str]) -> None:
+    now = clock.now()
+    watched = WatchedCause.objects.get_or_create(cause=cause.code, defaults={"since": now})[0]
+    since = max(watched.since, now - LOOK_BACK)
+    if cause.happening:
+        # Older ones would be told again after their notice is deleted.
+        recent = {one.key: one for one in cause.find(Search(since)) if one.at is None or one.at >= since}
+        _tell_happenings(cause, recent, channels)
+        return
+    # Read before the search: a notice that another process opens meanwhile is not taken for one that is over.
+    open_ = {one.key: one for one in Notice.objects.filter(cause=cause.code, ended_at=None)}
+    found = {one.key: one for one in cause.find(Search(since, frozenset(open_)))}
+    for key, one in found.items():
+        if key not in open_:
+            _open(cause, one, channels)
+        elif open_[key].gone_since is not None:
+            Notice.objects.filter(pk=open_[key].pk, ended_at=None).update(gone_since=None)
+    for key, notice in open_.items():
+        if key not in found:
+            _end_if_due(cause, notice, channels)
+
+
+def _tell_happenings(cause: Cause, found: dict[str, Found], channels: Iterable[str]) -> None:
+    told = Notice.objects.filter(cause=cause.code, happening=True, key__in=[*found])
+    known = {*told.values_list("key", flat=True)} if found else set()
+    for key, one in found.items():
+        if key not in known:
+            _open(cause, one, channels)
+
+
+def _open(cause: Cause, found: Found, channels: Iterable[str]) -> None:
+    """Store the notice and its deliveries; nothing if another process has stored it meanwhile."""
+    now = clock.now()
+    began = found.at or now
+    try:
+        with transaction.atomic():
+            notice = Notice.objects.create(
+                cause=cause.code,
+                key=found.key,
+                facts=dict(found.facts),
+                path=found.path,
+                opened_at=began,
+                ended_at=began if cause.happening else None,
+                happening=cause.happening,
+            )
+            _store_deliveries(notice, About.OPENED, channels, now)
+    except IntegrityError:
+        open_ = Notice.objects.filter(cause=cause.code, key=found.key)
+        if not open_.exists():
+            raise
+    else:
+        logger.warning("notice_opened %s %s", cause.code, notice.public_id)
+
+
+def _end_if_due(cause: Cause, notice: Notice, channels: Iterable[str]) -> None:
+    """End a notice whose cause was not found, once it has been gone for long enough."""
+    now = clock.now()
+    gone_since = notice.gone_since or now
+    open_ = Notice.objects.filter(pk=notice.pk, ended_at=None)
+    if now - gone_since < cause.ends_after:
+        if notice.gone_since is None:
+            open_.update(gone_since=now)
+        return
+    with transaction.atomic():
+        has_ended = open_.update(gone_since=gone_since, ended_at=gone_since)
+        if has_ended:
+            _store_deliveries(notice, About.ENDED, channels, now)
+    if has_ended:
+        logger.info("notice_ended %s %s", cause.code, notice.public_id)
+
+
+def _store_deliveries(notice: Notice, about: About, channels: Iterable[str], now: dt.datetime) -> None:
+    Delivery.objects.bulk_create(
+        Delivery(notice=notice, channel=channel, about=about, created_at=now, due_at=now)
+        for channel in channels
+    )
+
+
+def _give_up_channels_that_are_off(channels: Iterable[str]) -> None:
+    """Give up deliveries of channels that the settings have switched off since."""
+    now = clock.now()
+    late = Delivery.objects.filter(state=State.WAITING, created_at__lt=now - GIVE_UP_AFTER)
+    late = late.exclude(channel__in=channels)
+    if late.exists():  # an UPDATE locks SQLite for writing
+        late.update(state=State.GIVEN_UP, due_at=None, finished_at=now, problem=CHANNEL_OFF)
+
+
+def _delete_old() -> None:
+    old = Notice.objects.filter(ended_at__lt=clock.now() - DELETE_AFTER)
+    old = old.exclude(deliveries__state=State.WAITING)
+    if old.exists():  # a DELETE locks SQLite for writing
+        old.delete()
