@@ -29,6 +29,7 @@ from apps.consumers.sending import spool
 from apps.core import clock, heartbeats, key_fingerprints, machine_clocks
 from apps.core.models import Heartbeat, KeyInUse, KeyRewriting, MachineClock
 from apps.core.web import readiness
+from apps.history.totals.triggers import missing_triggers as missing_totals_triggers
 
 CLOCK_TOLERANCE = 60.0  # seconds
 LOW_DISK, FULL_DISK = 0.10, 0.02  # free fraction of the disk
@@ -268,6 +269,8 @@ def _readiness() -> Line:
     failed = readiness.failures()
     if missing_triggers(connection):  # not part of readiness: the portal also works without triggers
         failed.append("audit triggers")
+    if missing_totals_triggers(connection):  # figures may be wrong until they are there again
+        failed.append("figures triggers")
     if failed:
         return Line(
             "database", label, gettext("Not ready: %(what)s") % {"what": ", ".join(failed)}, Level.CRITICAL

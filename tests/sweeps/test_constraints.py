@@ -27,7 +27,7 @@ from apps.consumers.models import (
     Submission,
     SubmissionDigest,
 )
-from apps.history.models import Export, SavedView, State
+from apps.history.models import Export, PeriodTotals, SavedView, State
 from tests.support.entries import REF, clean, resolved_by, store
 from tests.support.export_rows import stored
 from tests.support.people import make_person
@@ -67,6 +67,11 @@ def _past(**columns: Any) -> None:
     names = {field.name for field in PastResolution._meta.fields}
     sound = {name: value for name, value in {**base, **columns}.items() if name in names}
     PastResolution.objects.create(submission=submission, **sound)
+
+
+def _totals(ends: datetime.datetime = NOW + datetime.timedelta(days=1), times: int = 1) -> None:
+    for _ in range(times):
+        PeriodTotals.objects.create(begins=NOW, ends=ends, by_person="", by_group="")
 
 
 def _columns_twice() -> None:
@@ -290,6 +295,8 @@ BREAKS: dict[str, list[Break]] = {
     "view_name_once_for_a_role": [lambda: _two_views(role="staff")],
     "view_default_once_for_a_person": [lambda: _two_views(owner=_person(), second="B", is_default=True)],
     "view_default_once_for_a_role": [lambda: _two_views(role="staff", second="B", is_default=True)],
+    "totals_once_for_a_period": [lambda: _totals(times=2)],
+    "totals_of_a_period_that_ends": [lambda: _totals(ends=NOW)],
     "view_warns_above_a_number_that_is_counted": [lambda: _view(role="staff", warn_above=1_001)],
     "identity_rule_is_named": [lambda: _rule(name=""), lambda: _rule(provider="")],
 }
