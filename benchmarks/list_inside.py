@@ -1,7 +1,9 @@
-"""Server times of the list, in one process: ``python -m benchmarks.list_inside portal`` or ``admin``.
+"""Server times of the list and the figures, in one process: ``python -m benchmarks.list_inside portal`` or
+``admin``.
 
 Uses the full database of the environment and writes the seconds of each request to standard output as JSON,
-by request name. The benchmark of the list runs it.
+by request name. The benchmark of the list runs it. ``BENCH_CLOCK=processor`` counts processor time, of this
+process and of PostgreSQL's, instead of elapsed time.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlencode
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "consumerportal.settings")
@@ -22,22 +25,80 @@ from django.apps import apps
 if not apps.ready:
     django.setup()  # before the portal is imported
 
+from django.db import connection
 from django.test import Client
 
 from apps.accounts.models import User
 from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDigest
 from apps.consumers.sending.digests import search_digest
+from apps.core import clock
+from apps.history.models import SavedView
+from apps.history.totals.keeping import keep_totals
 from tests.support.filled_database import COMMONEST, PEOPLE
 from tests.support.searches import token
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60"))
 WARM_UP = 5
+FEWEST, LONGEST_SECONDS = 6, 20.0
 ROWS = b'<a href="/submissions/'
 PERSON = "sue"  # a practice user who sees all submissions
+LIST, FIGURES, START = "/submissions/", "/submissions/figures/", "/"
+ADMIN_LIST, ADMIN_FIGURES = "/admin/consumers/submission/", "/admin/consumers/counted/"
+SORTED = ("oldest", "slowest", "fastest")
+Asked = Iterator[tuple[str, str, int]]
 
 
-def of_portal() -> Iterator[tuple[str, str, int]]:
+def of_portal() -> Asked:
     """The requests: name, address, and the minimum number of rows."""
+    yield from ((name, f"{LIST}?{query}", least) for name, query, least in _of_list())
+    yield from ((name, f"{FIGURES}?{query}", 0) for name, query in _of_figures())
+    yield from _of_saved_views()
+
+
+def _of_figures() -> Iterator[tuple[str, str]]:
+    """The figures, by name and filters."""
+    [busy] = User.objects.filter(username="bench-00").values_list("pk", flat=True)
+    year = f"since={clock.now().date() - dt.timedelta(days=364)}"
+    yield "figures of a year", year
+    yield "figures of the last 30 days", ""
+    yield "figures of all time", "period=all"
+    yield "figures of a year, rejected", f"{year}&outcome=rejected"
+    yield "figures of a year, most active person", f"{year}&person={busy}"
+    yield "figures of a year, error code", f"{year}&reason=busy"
+    yield "figures of 30 days, 10 s or more (from rows)", "period=last-30-days&answered_from=10000"
+
+
+def _of_saved_views() -> Asked:
+    """The start page without and with ten counted views, and the list with each of these."""
+    person = User.objects.get(username=PERSON)
+    yield "start page", START, 0
+    [busy] = User.objects.filter(username="bench-00").values_list("pk", flat=True)
+    queries: list[dict[str, list[str]]] = [
+        {"period": ["all"], "outcome": ["unknown"]},
+        {"period": ["last-week"], "outcome": ["rejected", "not_sent"]},
+        {"period": ["this-month"]},
+        {"period": ["last-month"], "person": [str(busy)]},
+        {"period": ["all"], "outcome": ["created"]},
+        {"period": ["all"], "person": [str(busy)], "outcome": ["rejected"]},
+        {"period": ["all"], "reason": ["busy"]},
+        {"period": ["all"], "attention": ["doubtful"]},
+        {"period": ["this-week"], "sort": ["slowest"]},
+        {"period": ["last-30-days"], "answered_from": ["10000"]},
+    ]
+    views = [
+        SavedView(owner=person, name=f"View {number}", query=query, columns=[], warn_above=0)
+        for number, query in enumerate(queries)
+    ]
+    for view in views:
+        view.save()
+    yield "start page, counts of ten saved views", START, 0
+    for view in views:
+        query = urlencode({**view.query, "view": view.public_id}, doseq=True)
+        yield f"saved view: {urlencode(view.query, doseq=True)}", f"{LIST}?{query}", 0
+    SavedView.objects.filter(pk__in=[view.pk for view in views]).delete()
+
+
+def _of_list() -> Asked:
     newest = Submission.objects.order_by("-submitted_at", "-id")
     rows = Submission.objects.count()
     middle = newest[rows // 2 : rows // 2 + 1].get()
@@ -49,6 +110,10 @@ def of_portal() -> Iterator[tuple[str, str, int]]:
     yield "first page (last 30 days)", "", 1
     yield "first page of all", "period=all", 50
     yield "deep page (in the middle)", f"period=all&before={key}-{middle.pk}", 50
+    for sort in SORTED:
+        yield f"sorted: {sort}", f"period=all&sort={sort}", 50
+        yield f"sorted: {sort}, outcome rejected", f"period=all&sort={sort}&outcome=rejected", 0
+        yield f"sorted: {sort}, person, most active", f"period=all&sort={sort}&person={busy}", 0
     for outcome in (Outcome.CREATED, Outcome.REJECTED, Outcome.NOT_SENT, Outcome.NOT_CREATED):
         yield f"outcome {outcome}", f"period=all&outcome={outcome}", 0
     yield "outcome unknown", "period=all&outcome=unknown", 1
@@ -90,33 +155,69 @@ def _value_of(digest: SubmissionDigest) -> str:
     return next(value for value in values[kind] if search_digest(kind, value) == bytes(digest.digest))
 
 
-def of_admin() -> Iterator[tuple[str, str, int]]:
+def of_admin() -> Asked:
     """The same requests, as far as the admin supports them."""
+    yield from ((name, f"{ADMIN_LIST}?{query}", 0) for name, query in _of_admin_list())
+    [busy] = User.objects.filter(username="bench-00").values_list("pk", flat=True)
+    year = f"submitted_at__gte={clock.now().date() - dt.timedelta(days=364)}"
+    month = f"submitted_at__gte={clock.now().date() - dt.timedelta(days=29)}"
+    yield "figures of a year", f"{ADMIN_FIGURES}?{year}", 0
+    yield "figures of the last 30 days", f"{ADMIN_FIGURES}?{month}", 0
+    yield "figures of all time", ADMIN_FIGURES, 0
+    yield "figures of a year, rejected", f"{ADMIN_FIGURES}?{year}&outcome__exact=rejected", 0
+    yield "figures of a year, most active person", f"{ADMIN_FIGURES}?{year}&actor__id__exact={busy}", 0
+
+
+def _of_admin_list() -> Iterator[tuple[str, str]]:
     rows = Submission.objects.count()
     known = Submission.objects.filter(outcome=Outcome.CREATED).order_by("-pk")[rows // 3]
-    yield "first page of all", "", 0
-    yield "deep page (in the middle)", f"p={rows // 100}", 0
-    yield "outcome not_created", "outcome__exact=not_created", 0
-    yield "order reference", f"q={known.order_ref}", 0
+    yield "first page of all", ""
+    yield "deep page (in the middle)", f"p={rows // 100}"
+    for name, order in (("oldest", "1"), ("slowest", "-5"), ("fastest", "5")):
+        yield f"sorted: {name}", f"o={order}"
+    yield "outcome not_created", "outcome__exact=not_created"
+    yield "order reference", f"q={known.order_ref}"
+
+
+def processor_clock() -> Callable[[], float]:
+    """A clock of the processor seconds of this process and, on PostgreSQL, of its connections' processes.
+
+    PostgreSQL has to run on this machine, and this process may have to be run by the superuser.
+    """
+    if connection.vendor != "postgresql":
+        return time.process_time
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+        statistics = [Path(f"/proc/{pid}/schedstat") for (pid,) in cursor.fetchall()]
+
+    def seconds() -> float:
+        return time.process_time() + sum(int(path.read_text().split()[0]) for path in statistics) / 1e9
+
+    return seconds
 
 
 def main(who: str) -> None:
     """Send every request, with a few unmeasured ones first."""
     client = Client(SERVER_NAME="127.0.0.1")
     client.force_login(User.objects.get(username=PERSON))
-    path, asked = (
-        ("/submissions/", of_portal) if who == "portal" else ("/admin/consumers/submission/", of_admin)
-    )
+    if who == "portal":
+        keep_totals(now=clock.now())  # as the worker does
+    client.get(LIST if who == "portal" else ADMIN_LIST)  # opens the connections
+    seconds_now = processor_clock() if os.environ.get("BENCH_CLOCK") == "processor" else time.perf_counter
     seconds: dict[str, list[float]] = {}
-    for name, query, least in list(asked()):
-        times = []
-        for _ in range(WARM_UP + REQUESTS):
-            begin = time.perf_counter()
-            answer = client.get(f"{path}?{query}")
-            times.append(time.perf_counter() - begin)
+    for name, path, least in of_portal() if who == "portal" else of_admin():
+        times: list[float] = []
+        began = time.perf_counter()
+        while len(times) < WARM_UP + REQUESTS:
+            # Of requests that take seconds, a few are enough.
+            if len(times) >= FEWEST and time.perf_counter() - began > LONGEST_SECONDS:
+                break
+            begin = seconds_now()
+            answer = client.get(path)
+            times.append(seconds_now() - begin)
         if answer.status_code != 200 or answer.content.count(ROWS) < least:
             raise SystemExit(f"{name}: {answer.status_code}, {answer.content.count(ROWS)} rows")
-        seconds[name] = times[WARM_UP:]
+        seconds[name] = times[min(WARM_UP, len(times) // 2) :]
     json.dump(seconds, sys.stdout)
 
 

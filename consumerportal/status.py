@@ -29,6 +29,7 @@ from apps.consumers.sending import spool
 from apps.core import clock, heartbeats, key_fingerprints, machine_clocks
 from apps.core.models import Heartbeat, KeyInUse, KeyRewriting, MachineClock
 from apps.core.web import readiness
+from apps.history.totals.triggers import missing_triggers as missing_totals_triggers
 from apps.notices.channels import senders
 from apps.notices.models import Channel
 from apps.notices.selectors import channel_state
@@ -304,6 +305,8 @@ def _readiness() -> Line:
     failed = readiness.failures()
     if missing_triggers(connection):  # not part of readiness: the portal also works without triggers
         failed.append("audit triggers")
+    if missing_totals_triggers(connection):  # figures may be wrong until they are there again
+        failed.append("figures triggers")
     if failed:
         return Line(
             "database", label, gettext("Not ready: %(what)s") % {"what": ", ".join(failed)}, Level.CRITICAL

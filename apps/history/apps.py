@@ -1,4 +1,12 @@
+"""Configuration of the history app, which installs the triggers of its totals after every migration."""
+
+from __future__ import annotations
+
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
 
 
 class HistoryConfig(AppConfig):
@@ -14,3 +22,11 @@ class HistoryConfig(AppConfig):
         register(EVENTS)
         for definition in PERSONAL:
             register_personal_data(definition)
+        post_migrate.connect(_install_triggers, sender=self)
+
+
+def _install_triggers(*, using: str, **_: Any) -> None:
+    # Not in a migration: on SQLite, a later AlterField rebuilds the table and silently drops its triggers.
+    from apps.history.totals.triggers import install_triggers  # noqa: PLC0415  (models load after the apps)
+
+    install_triggers(connections[using])

@@ -182,13 +182,17 @@ def test_missing_worker_is_a_problem_and_the_portal_stays_ready(client: Client, 
     assert client.get("/readyz").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("checked", "words"),
+    [("missing_triggers", "audit triggers"), ("missing_totals_triggers", "figures triggers")],
+)
 def test_missing_trigger_is_a_problem_and_the_portal_stays_ready(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+    client: Client, monkeypatch: pytest.MonkeyPatch, checked: str, words: str
 ) -> None:
     assert line("database").level is Level.OK
-    monkeypatch.setattr(status, "missing_triggers", lambda _connection: ["audit_event_no_update"])
+    monkeypatch.setattr(status, checked, lambda _connection: ["of_this_test"])
     assert line("database").level is Level.CRITICAL
-    assert "audit triggers" in line("database").text
+    assert words in line("database").text
     assert client.get("/readyz").status_code == 200
 
 

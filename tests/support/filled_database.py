@@ -39,6 +39,7 @@ from apps.consumers.models import DigestKind, Submission, SubmissionDigest
 from apps.consumers.sending.digests import search_digests
 from apps.core.encryption import encrypt
 from apps.core.personal_data import label_of
+from apps.history.models import ChangedMoment, PeriodTotals
 
 YEARS = 3
 PEOPLE, GONE = 40, 4
@@ -89,6 +90,9 @@ def fill(connection: BaseDatabaseWrapper, rows: int, different: int = DIFFERENT)
         _insert(connection, Submission, [columns for columns, _consumer in batch], COLUMNS)
         digests = [(columns[0], *digest) for columns, consumer in batch for digest in consumer.digests]
         _insert(connection, SubmissionDigest, digests, ("submission_id", "kind", "digest"))
+    # Instead of a note for each row. The worker computes the totals again.
+    PeriodTotals.objects.using(connection.alias).all().delete()
+    ChangedMoment.objects.using(connection.alias).all().delete()
     with connection.schema_editor() as editor:
         for index in indexes:
             editor.add_index(Submission, index)

@@ -27,7 +27,7 @@ from apps.consumers.models import (
     Submission,
     SubmissionDigest,
 )
-from apps.history.models import Export, SavedView, State
+from apps.history.models import Export, PeriodTotals, SavedView, State
 from apps.notices.models import Delivery, Notice
 from tests.support.entries import REF, clean, resolved_by, store
 from tests.support.export_rows import stored
@@ -83,6 +83,11 @@ def _past(**columns: Any) -> None:
     names = {field.name for field in PastResolution._meta.fields}
     sound = {name: value for name, value in {**base, **columns}.items() if name in names}
     PastResolution.objects.create(submission=submission, **sound)
+
+
+def _totals(ends: datetime.datetime = NOW + datetime.timedelta(days=1), times: int = 1) -> None:
+    for _ in range(times):
+        PeriodTotals.objects.create(begins=NOW, ends=ends, by_person="", by_group="")
 
 
 def _columns_twice() -> None:
@@ -306,6 +311,8 @@ BREAKS: dict[str, list[Break]] = {
     "view_name_once_for_a_role": [lambda: _two_views(role="staff")],
     "view_default_once_for_a_person": [lambda: _two_views(owner=_person(), second="B", is_default=True)],
     "view_default_once_for_a_role": [lambda: _two_views(role="staff", second="B", is_default=True)],
+    "totals_once_for_a_period": [lambda: _totals(times=2)],
+    "totals_of_a_period_that_ends": [lambda: _totals(ends=NOW)],
     "view_warns_above_a_number_that_is_counted": [lambda: _view(role="staff", warn_above=1_001)],
     "notice_open_once": [lambda: [_notice() for _ in range(2)]],
     "notice_of_a_happening_once": [

@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import Model
 
 from apps.audit.triggers import missing_triggers
+from apps.history.totals.triggers import missing_triggers as missing_totals_triggers
 
 
 def _own_models() -> list[type[Model]]:
@@ -27,3 +28,7 @@ def test_no_model_defines_permissions_of_its_own() -> None:
 
 def test_audit_log_triggers_exist_after_migrate(db: None) -> None:
     assert missing_triggers(connection) == []
+
+
+def test_totals_triggers_exist_after_migrate(db: None) -> None:
+    assert missing_totals_triggers(connection) == []

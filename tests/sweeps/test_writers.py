@@ -15,7 +15,8 @@ RECORD = {"record"}
 # Outside the services: groups follow the matrix, sessions are signed in and out of, models guard themselves.
 # The circuit breaker, connection health, counted acts, machines' clocks, heartbeats, notices and their
 # deliveries change without an actor. A person's preferences are a convenience, their drafts unsent text. What
-# the registry of personal data changes, its callers record.
+# the registry of personal data changes, its callers record. Totals are computed from rows, and can be
+# computed again.
 MAY_WRITE = {
     "apps/accounts/groups.py",
     "apps/accounts/sign_in/session_store.py",
@@ -32,6 +33,8 @@ MAY_WRITE = {
     "apps/history/preferences.py",
     "apps/notices/delivering.py",
     "apps/notices/watching.py",
+    "apps/history/totals/keeping.py",
+    "apps/history/totals/triggers.py",
 }
 WRITING = re.compile(
     r"\.(objects|_default_manager)\b.*\.(create|bulk_create|get_or_create|update_or_create|update|bulk_update|delete)$"

@@ -4,7 +4,6 @@ from apps.history.figures.counting import MAX_BARS, figures_of
 from apps.history.figures.results import (
     AGE_EDGES,
     ANSWER_EDGES,
-    MAX_DURATION,
     Age,
     Answered,
     Answers,
@@ -18,6 +17,7 @@ from apps.history.figures.results import (
     Reason,
     Unit,
 )
+from apps.history.totals.steps import MAX_DURATION
 
 __all__ = [
     "AGE_EDGES",

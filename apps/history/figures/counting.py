@@ -1,14 +1,12 @@
-"""Counts submissions in the database, in a few statements that read no row into Python."""
+"""Counts submissions in a few statements that read no row into Python."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
-from django.db.models.expressions import Combinable
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from apps.accounts.models import User
@@ -20,7 +18,6 @@ from apps.core.web.filters import midnight
 from apps.history.figures.results import (
     AGE_EDGES,
     ANSWER_EDGES,
-    MAX_DURATION,
     Age,
     Answered,
     Answers,
@@ -34,19 +31,13 @@ from apps.history.figures.results import (
     Reason,
     Unit,
 )
+from apps.history.figures.tally import FAILURES, Tally, tally_of
 from apps.history.selection import Period, Selection
+from apps.history.totals.periods import Days, next_month
+from apps.history.totals.steps import percentile, unpacked
 
 WEEK = dt.timedelta(days=7)
 MAX_BARS = 62  # two months of days
-FAILURES = (Outcome.REJECTED, Outcome.NOT_SENT)
-# Times to answer are counted in steps of two significant digits: (upper bound, step), in milliseconds.
-_STEPS = ((1_000, 10), (10_000, 100), (MAX_DURATION, 1_000))
-_STEP = Case(
-    When(duration_ms__isnull=True, then=None),
-    *(When(duration_ms__lt=below, then=F("duration_ms") - F("duration_ms") % step) for below, step in _STEPS),
-    default=Value(MAX_DURATION),
-    output_field=IntegerField(),
-)
 
 
 def figures_of(selection: Selection, *, now: dt.datetime, period: Period | None = None) -> Figures:
@@ -62,13 +53,13 @@ def figures_of(selection: Selection, *, now: dt.datetime, period: Period | None 
             open=_open_outcomes(selection, chosen, today), before=_before(selection, today, period)
         )
     unit, firsts = _unit_and_first_days(*span)
-    people, answers = _people_and_answers(chosen, _team(selection))
+    found = tally_of(selection, firsts, [*_periods(unit, firsts, span[1])])
     return Figures(
         unit=unit,
-        bars=_bars(chosen, firsts, span[1]),
-        people=people,
-        reasons=_failure_reasons(chosen),
-        answers=answers,
+        bars=_bars(found, firsts, span[1]),
+        people=_people(found, _team(selection)),
+        reasons=_failure_reasons(found),
+        answers=_answers(found.all_times),
         open=_open_outcomes(selection, chosen, today),
         before=_before(selection, today, period),
         today=today,
@@ -83,21 +74,15 @@ def _before(selection: Selection, today: dt.date, period: Period | None) -> Comp
     last = min(_day(until - dt.timedelta(microseconds=1)), today) if until else today
     how, first, last = period_before(_day(since), last, today, period)
     asked = replace(selection.asked, since=midnight(first), until=midnight(last + dt.timedelta(days=1)))
-    rows = replace(selection, asked=asked).submissions().order_by()
-    counts = rows.annotate(step=_STEP).values("outcome", "step").annotate(number=Count("*"))
-    totals: Counter[str] = Counter()
-    steps: Counter[int] = Counter()
-    for outcome, step, number in counts.values_list("outcome", "step", "number"):
-        totals[outcome] += number
-        if step is not None:
-            steps[step] += number
+    found = tally_of(replace(selection, asked=asked), [first], [*_by_months(first, last)])
+    outcomes, times = found.bars[0], found.all_times
     headline = Headline(
-        total=totals.total(),
-        created=totals[Outcome.CREATED],
-        unknown=totals[Outcome.UNKNOWN],
-        answered=steps.total(),
-        half_under=_percentile(steps, 50),
-        most_under=_percentile(steps, 95),
+        total=outcomes.total(),
+        created=outcomes[Outcome.CREATED],
+        unknown=outcomes[Outcome.UNKNOWN],
+        answered=sum(unpacked(times).values()),
+        half_under=percentile(times, 50),
+        most_under=percentile(times, 95),
     )
     return Compared(how, first, last, headline)
 
@@ -177,38 +162,35 @@ def _next_first_day(unit: Unit, day: dt.date) -> dt.date:
     if unit is Unit.WEEK:
         return day + dt.timedelta(days=7 - day.weekday())
     if unit is Unit.MONTH:
-        return (day.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
+        return next_month(day)
     return dt.date(day.year + 1, 1, 1)
 
 
-def _bars(chosen: QuerySet[Submission], firsts: Sequence[dt.date], last: dt.date) -> tuple[Bar, ...]:
-    """The bars, counted by one statement.
+def _periods(unit: Unit, firsts: Sequence[dt.date], last: dt.date) -> Iterator[Days]:
+    """The periods of which there may be totals: the bars, or the months of a year."""
+    for first, end in zip(firsts, _lasts(firsts, last), strict=True):
+        if unit is Unit.YEAR:
+            yield from _by_months(first, end)
+        else:
+            yield first, end
 
-    The statement contains the times at which days begin, so the database needs no time zone, and days of a
-    clock change have their true length. It counts ``outcome``, which it reads anyway, because SQLite sorts
-    the rows and would have to carry another column.
-    """
-    counts = {outcome.value: Count("outcome", filter=Q(outcome=outcome)) for outcome in Outcome}
-    placed = chosen.annotate(bar_index=_bar_index([midnight(day) for day in firsts])).values("bar_index")
-    rows = placed.annotate(**counts).values_list("bar_index", *counts)
-    counted = {index: dict(zip(Outcome, numbers, strict=True)) for index, *numbers in rows}
-    none = dict.fromkeys(Outcome, 0)
-    lasts = [day - dt.timedelta(days=1) for day in firsts[1:]] + [last]
+
+def _by_months(first: dt.date, last: dt.date) -> Iterator[Days]:
+    """The days from ``first`` to ``last``, divided where months begin."""
+    while first <= last:
+        end = min(next_month(first) - dt.timedelta(days=1), last)
+        yield first, end
+        first = end + dt.timedelta(days=1)
+
+
+def _lasts(firsts: Sequence[dt.date], last: dt.date) -> list[dt.date]:
+    return [day - dt.timedelta(days=1) for day in firsts[1:]] + [last]
+
+
+def _bars(found: Tally, firsts: Sequence[dt.date], last: dt.date) -> tuple[Bar, ...]:
     return tuple(
-        Bar(first, last, counted.get(index, none))
-        for index, (first, last) in enumerate(zip(firsts, lasts, strict=True))
-    )
-
-
-def _bar_index(moments: Sequence[dt.datetime], first: int = 0) -> Combinable:
-    """The index of the latest of the moments that a row is not before, by binary search in SQL."""
-    if len(moments) == 1:
-        return Value(first, output_field=IntegerField())
-    middle = len(moments) // 2
-    return Case(
-        When(submitted_at__lt=moments[middle], then=_bar_index(moments[:middle], first)),
-        default=_bar_index(moments[middle:], first + middle),
-        output_field=IntegerField(),
+        Bar(first, end, {outcome: found.bars[index][outcome] for outcome in Outcome})
+        for index, (first, end) in enumerate(zip(firsts, _lasts(firsts, last), strict=True))
     )
 
 
@@ -219,35 +201,24 @@ def _team(selection: Selection) -> QuerySet[User] | None:
     return active_with(CREATE_ORDER_CONSUMER)
 
 
-def _people_and_answers(
-    chosen: QuerySet[Submission], team: QuerySet[User] | None
-) -> tuple[tuple[Person, ...], Answers]:
-    """Everybody, those with the most submissions first, and the times to answer, counted by one statement.
+def _people(found: Tally, team: QuerySet[User] | None) -> tuple[Person, ...]:
+    """Everybody, those with the most submissions first.
 
     ``team``: people who are listed also without a submission.
     """
-    # "+ 0" keeps SQLite from reading the whole table by the index of people under any filter.
-    placed = chosen.annotate(
-        who=F("actor_id") + 0,
-        step=_STEP,
-        made=Case(When(outcome=Outcome.CREATED, then=1), default=0, output_field=IntegerField()),
-    )
-    counts = placed.values("who", "made", "step").annotate(number=Count("*"))
-    total: Counter[int] = Counter()
-    created: Counter[int] = Counter()
-    steps: dict[int, Counter[int]] = defaultdict(Counter)
-    for who, made, step, number in counts.values_list("who", "made", "step", "number"):
-        total[who] += number
-        created[who] += number * made
-        if step is not None:
-            steps[who][step] += number
-    names = _names(total, team)
-    total.update(dict.fromkeys(names, 0))
-    people = tuple(
-        Person(str(who), names[who], number, created[who], steps[who].total(), _percentile(steps[who], 50))
+    names = _names(found.total, team)
+    total = {**dict.fromkeys(names, 0), **found.total}
+    return tuple(
+        Person(
+            str(who),
+            names[who],
+            number,
+            found.created[who],
+            sum(unpacked(found.times[who]).values()),
+            percentile(found.times[who], 50),
+        )
         for who, number in sorted(total.items(), key=lambda one: (-one[1], one[0]))
     )
-    return people, _answers(sum(steps.values(), Counter()))
 
 
 def _names(ids: Iterable[int], team: QuerySet[User] | None) -> dict[int, str]:
@@ -263,32 +234,21 @@ def _names(ids: Iterable[int], team: QuerySet[User] | None) -> dict[int, str]:
     }
 
 
-def _failure_reasons(chosen: QuerySet[Submission]) -> tuple[Reason, ...]:
-    failures = chosen.filter(outcome__in=FAILURES).values("outcome", "error_code")
-    rows = failures.annotate(number=Count("*")).values_list("outcome", "error_code", "number")
-    reasons = [Reason(Outcome(outcome), code, number) for outcome, code, number in rows]
+def _failure_reasons(found: Tally) -> tuple[Reason, ...]:
+    reasons = [Reason(Outcome(outcome), code, number) for (outcome, code), number in found.reasons.items()]
     return tuple(
         sorted(reasons, key=lambda reason: (FAILURES.index(reason.outcome), -reason.count, reason.code))
     )
 
 
-def _answers(counts: Mapping[int, int]) -> Answers:
-    """Times to answer, counted in the steps of the percentiles, summed to spans."""
+def _answers(times: int) -> Answers:
+    """Packed times to answer, summed to spans."""
+    counts = unpacked(times)
     spans = []
     for least, under in zip(ANSWER_EDGES, (*ANSWER_EDGES[1:], None), strict=True):
         within = (number for at, number in counts.items() if least <= at and (under is None or at < under))
         spans.append(Answered(least, under, sum(within)))
-    return Answers(tuple(spans), _percentile(counts, 50), _percentile(counts, 95))
-
-
-def _percentile(counts: Mapping[int, int], percent: int) -> int | None:
-    """The percentile in milliseconds, as the upper bound of its step; None beyond :data:`MAX_DURATION`."""
-    left = sum(counts.values()) * percent
-    for at in sorted(counts):
-        left -= counts[at] * 100
-        if left <= 0:
-            return next((at + step for below, step in _STEPS if at < below), None)
-    return None
+    return Answers(tuple(spans), percentile(times, 50), percentile(times, 95))
 
 
 def _open_outcomes(selection: Selection, chosen: QuerySet[Submission], today: dt.date) -> Open:

@@ -11,7 +11,6 @@ from enum import Enum
 from apps.consumers.models import Outcome
 
 ANSWER_EDGES = (0, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)  # milliseconds
-MAX_DURATION = 100_000  # milliseconds
 AGE_EDGES = (0, 1, 2, 7)  # days before today on which an age begins
 
 

@@ -26,6 +26,7 @@ from apps.core import heartbeats, key_fingerprints, limits
 from apps.core.actor import Actor
 from apps.core.connections import is_database_unavailable
 from apps.history.exports.services import sweep as sweep_exports
+from apps.history.totals.keeping import TotalsKeeper
 from consumerportal import notice_threads
 from consumerportal.key_rewriting import rewrite_due
 from consumerportal.keys import REWRITE_AFTER, KeysNotAcceptedError, accept_keys
@@ -38,7 +39,10 @@ ACTOR = Actor.system("worker")
 
 
 class Command(BaseCommand):
-    help = "Reconciles unknown outcomes and deletes expired data until it is stopped. Any number may run."
+    help = (
+        "Reconciles unknown outcomes, keeps totals for the figures and deletes expired data until it is"
+        " stopped. Any number may run."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
@@ -84,6 +88,7 @@ class Worker:
             "close_expired_sessions": close_expired_sessions,
             "delete_expired_limits": limits.delete_expired,
             "rewrite_rows": lambda: rewrite_due(ACTOR, after=REWRITE_AFTER, stop=self.stop),
+            "keep_totals": TotalsKeeper(self.stop).run_due,
             "delete_expired_readings": delete_expired_readings,
             "delete_expired_drafts": drafts.delete_expired,
             "audit_integrity": IntegrityMonitor(ACTOR).run_due,
