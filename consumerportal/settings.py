@@ -178,6 +178,7 @@ INSTALLED_APPS = [
     "apps.consumers",
     "apps.orders",
     "apps.history",
+    "apps.privacy",
 ]
 MIDDLEWARE = [
     "apps.core.web.middleware.RequestLogMiddleware",

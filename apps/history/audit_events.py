@@ -5,7 +5,14 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.registry import AppEvents, EventGroup, EventOutcome, Key, ValueType
-from apps.consumers.audit_keys import COUNT, SEARCH, SUBMISSION_FILTERS, SUBMISSION_SCOPE
+from apps.consumers.audit_keys import (
+    COUNT,
+    FIRST_ROW,
+    LAST_ROW,
+    SEARCH,
+    SUBMISSION_FILTERS,
+    SUBMISSION_SCOPE,
+)
 
 EVENTS = AppEvents("history")
 
@@ -96,6 +103,9 @@ EXPORT_STARTED = EVENTS.define(
         PERSONAL,
         EXPORT_REASON,
         Key("expected", ValueType.NUMBER, _("Rows expected")),
+        FIRST_ROW,
+        LAST_ROW,
+        Key("newest", ValueType.NUMBER, _("Newest row number at the start")),
     ),
 )
 # rows, bytes and sha256 are those of the whole file.
