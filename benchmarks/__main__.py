@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from benchmarks import (
+    access_report,
     audit_events,
     audit_pages,
     audit_verify,
@@ -23,6 +24,7 @@ from benchmarks import (
 )
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
+    "access_report": access_report.main,
     "audit_events": audit_events.main,
     "audit_pages": audit_pages.main,
     "audit_verify": audit_verify.main,

@@ -35,10 +35,11 @@ class Database:
         environment = self._environment() | {"DJANGO_SETTINGS_MODULE": settings}
         return json.loads(run(command, environment, log=self.folder / "log"))
 
-    def prepare(self) -> None:
+    def prepare(self, settings: str) -> None:
         """Create the tables and the practice users."""
         for command in (["migrate", "--run-syncdb", "--verbosity", "0"], ["prepare_practice"]):
-            run([sys.executable, "manage.py", *command], self._environment(), log=self.folder / "log")
+            environment = self._environment() | {"DJANGO_SETTINGS_MODULE": settings}
+            run([sys.executable, "manage.py", *command], environment, log=self.folder / "log")
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -52,20 +53,20 @@ class Database:
 
 
 @contextmanager
-def temporary(name: str) -> Iterator[Database]:
-    """A prepared ``SQLite`` or ``PostgreSQL`` inside the block."""
+def temporary(name: str, settings: str = WITH_PEERS) -> Iterator[Database]:
+    """A prepared ``SQLite`` or ``PostgreSQL`` inside the block, with the tables of these settings."""
     with tempfile.TemporaryDirectory(prefix="portal-bench-") as made:
         folder = Path(made)
         if name == "SQLite":
             database = Database(name, f"sqlite:///{folder / 'portal.sqlite3'}", folder)
-            database.prepare()
+            database.prepare(settings)
             yield database
             return
         binaries = find_binaries()
         assert binaries is not None, "names() leaves it out then"
         with temporary_server(binaries, durable=True) as url:
             database = Database(name, url, folder)
-            database.prepare()
+            database.prepare(settings)
             yield database
 
 

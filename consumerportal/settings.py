@@ -218,6 +218,7 @@ INSTALLED_APPS = [
     "apps.orders",
     "apps.history",
     "apps.notices",
+    "apps.privacy",
 ]
 MIDDLEWARE = [
     "apps.core.web.middleware.RequestLogMiddleware",

@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("apps.orders.urls")),
     path("", include("apps.history.urls")),
     path("", include("apps.audit.urls")),
+    path("", include("apps.privacy.urls")),
     path("accounts/", include("apps.accounts.sign_in_urls")),
     path("people/", include("apps.accounts.urls")),
 ]

@@ -31,6 +31,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     AUDITOR: (
         "audit.view_log",
         "audit.verify_log",
+        "audit.report_access",
         "history.view_past_exports",
     ),
     # Gives no access to consumers' personal data.
@@ -40,6 +41,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "accounts.view_status",
         "audit.view_log",
         "audit.verify_log",
+        "audit.report_access",
         "history.view_past_exports",
     ),
 }

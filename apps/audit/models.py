@@ -116,6 +116,7 @@ class AuditEvent(models.Model):
         permissions = [
             ("view_log", _("Can read the audit log")),
             ("verify_log", _("Can verify the audit log")),
+            ("report_access", _("Can report who saw a person's data")),
         ]
         constraints = [
             # A constraint instead of unique=True, which adds a second index for LIKE on PostgreSQL. The

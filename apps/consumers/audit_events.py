@@ -12,12 +12,17 @@ from apps.consumers.audit_keys import (
     BY_RECONCILIATION,
     CHECK_RESULT,
     COMPARED,
+    CONSUMERS,
     COUNT,
     DOUBT,
     DURATION,
     ERROR_CODE,
     EVIDENCE,
+    FIRST_ROW,
+    GUEST_COUNT,
+    GUESTS,
     HTTP_STATUS,
+    LAST_ROW,
     NORMALISED,
     ON_ORDER,
     OUTCOME,
@@ -31,6 +36,7 @@ from apps.consumers.audit_keys import (
     SEARCHED_BY,
     SENT_FIELDS,
     SHOWN_CONSUMERS,
+    SHOWN_ROWS,
     SIMILAR_REASON,
     SIMILAR_RULES,
     SUBMISSION_FILTERS,
@@ -255,14 +261,14 @@ SUBMISSIONS_LISTED = EVENTS.define(
     group=EventGroup.VIEWS,
     label=_("List of submissions opened"),
     sentence=_("%(actor)s opened a list of %(count)s submissions"),
-    keys=(SUBMISSION_FILTERS, SEARCH, SUBMISSION_SCOPE, COUNT),
+    keys=(SUBMISSION_FILTERS, SEARCH, SUBMISSION_SCOPE, COUNT, FIRST_ROW, LAST_ROW, SHOWN_ROWS),
 )
 VENDOR_RECORD_VIEWED = EVENTS.define(
     "vendor_record.viewed",
     group=EventGroup.VIEWS,
     label=_("Record in Sitecore CDP opened"),
     sentence=_("%(actor)s opened a record in Sitecore CDP (%(kind)s): %(result)s"),
-    keys=(RECORD_KIND, READ_RESULT, SHOWN_CONSUMERS),
+    keys=(RECORD_KIND, READ_RESULT, SHOWN_CONSUMERS, CONSUMERS, GUESTS, GUEST_COUNT),
 )
 VENDOR_RECORDS_SEARCHED = EVENTS.define(
     "vendor_records.searched",
@@ -285,6 +291,7 @@ VENDOR_RECORDS_SEARCHED = EVENTS.define(
         SEARCH,
         READ_RESULT,
         COUNT,
+        GUESTS,
     ),
 )
 IDENTITY_RULE_CHANGED = EVENTS.define(

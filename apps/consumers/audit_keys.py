@@ -149,25 +149,34 @@ DOUBT = Key(
         Doubt.ANOTHER_DATA: _("the answer has another email address and another passport number"),
     },
 )
-SUBMISSION_FILTERS = Key(
-    "filters",  # the names of the filters, never their values
-    ValueType.CODES,
-    _("Filters"),
-    {
-        "since": _("from"),
-        "until": _("to"),
-        "person": _("person"),
-        "outcomes": _("outcome"),
-        "attention": _("needs attention"),
-        "order_ref": _("order reference"),
-        "consumer_ref": _("consumer reference"),
-        "guest_ref": _("guest reference"),
-        "reason": _("reason"),
-        "answered_from": _("shortest time to answer"),
-        "answered_under": _("longest time to answer"),
-        **{kind.value: _lower(kind.label) for kind in DigestKind},
-    },
-)
+_FILTER_NAMES: dict[str, str | Promise] = {
+    "since": _("from"),
+    "until": _("to"),
+    "person": _("person"),
+    "outcomes": _("outcome"),
+    "attention": _("needs attention"),
+    "order_ref": _("order reference"),
+    "consumer_ref": _("consumer reference"),
+    "guest_ref": _("guest reference"),
+    "reason": _("reason"),
+    "answered_from": _("shortest time to answer"),
+    "answered_under": _("longest time to answer"),
+    **{kind.value: _lower(kind.label) for kind in DigestKind},
+}
+
+
+def _filter_and_value(text: str) -> str | None:
+    name, _colon, value = text.partition(":")
+    label = OUTCOME_LABELS.get(value, value) if name == "outcomes" else value
+    return f"{_FILTER_NAMES[name]} {label}" if name in _FILTER_NAMES else None
+
+
+# A name alone, or with its value: "outcomes:created". Of what was searched for, the kind only.
+SUBMISSION_FILTERS = Key("filters", ValueType.WORDS, _("Filters"), _FILTER_NAMES, describe=_filter_and_value)
+# The row numbers of submissions: the lowest and the highest, and each of those shown, as "120-168" or "171".
+FIRST_ROW = Key("first", ValueType.NUMBER, _("First row number"))
+LAST_ROW = Key("last", ValueType.NUMBER, _("Last row number"))
+SHOWN_ROWS = Key("rows", ValueType.WORDS, _("Row numbers shown"))
 # The kinds of values that were searched for, never the values.
 SEARCHED_BY = Key(
     "by", ValueType.CODES, _("Searched by"), {kind.value: _lower(kind.label) for kind in DigestKind}
@@ -181,6 +190,10 @@ SUBMISSION_SCOPE = Key(
 )
 COUNT = Key("count", ValueType.NUMBER, _("Number"))
 SHOWN_CONSUMERS = Key("shown", ValueType.NUMBER, _("Consumers shown by name"))
+# The references of the consumers and guests that were shown; of more than 50, the first.
+CONSUMERS = Key("consumers", ValueType.WORDS, _("Consumers shown"))
+GUESTS = Key("guests", ValueType.WORDS, _("Guests shown"))
+GUEST_COUNT = Key("guest_count", ValueType.NUMBER, _("Number of guests shown"))
 SENT_FIELDS = Key(
     "fields",  # the names of the sent JSON fields
     ValueType.WORDS,

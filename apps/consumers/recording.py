@@ -1,14 +1,14 @@
-"""Record events about submissions in the audit log."""
+"""Record events about submissions in the audit log, and index what they show."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 
-from apps.audit.events import Event, Value
+from apps.audit.events import MAX_ITEMS, WORD, Event, Value
 from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.consumers.altered_values import not_recorded
@@ -18,9 +18,14 @@ from apps.consumers.audit_events import (
     VALUE_DOES_NOT_BELONG,
     VENDOR_RECORD_VIEWED,
 )
-from apps.consumers.models import Submission
+from apps.consumers.models import SEVERAL, UNBOUNDED, WIDEST, ShownKey, ShownRange, Submission, level_of
 from apps.consumers.viewer import Viewer
 from apps.core.actor import Actor
+from apps.core.bulk_writing import insert_rows
+from apps.core.references import RecordKind, reference_key
+
+SEARCH: Final = "search"
+"""The kind of the keys of recorded searches."""
 
 
 def event_of(event_type: EventType, submission: Submission, actor: Actor, **data: Any) -> Event:
@@ -34,6 +39,55 @@ def event_of(event_type: EventType, submission: Submission, actor: Actor, **data
         guest_ref=submission.guest_ref,
         data={name: value for name, value in data.items() if value not in (None, "", [])},
     )
+
+
+def key_of(kind: str, name: object) -> str:
+    """The key under which the index finds the events that name a record, a search or an export."""
+    return f"{kind}:{reference_key(str(name))}"
+
+
+def record_shown(event: Event, *, consumers: Iterable[str] = (), guests: Iterable[str] = ()) -> int:
+    """Record an event that names consumers and guests of the vendor, and index it by them.
+
+    ``consumers``, ``guests``: the references of all that were shown, besides those of the event itself. The
+    event has them as ``consumers`` and ``guests``, up to :data:`MAX_ITEMS` each, if they are words. A search
+    in its data is indexed, too. Call it as ``record``, whose sequence number it returns.
+    """
+    named = {"consumers": [*dict.fromkeys(consumers)], "guests": [*dict.fromkeys(guests)]}
+    kept = {name: [ref for ref in refs if WORD.fullmatch(ref)][:MAX_ITEMS] for name, refs in named.items()}
+    event = replace(event, data={**event.data, **{name: refs for name, refs in kept.items() if refs}})
+    keys = [key_of(RecordKind.CONSUMER, ref) for ref in (event.consumer_ref, *named["consumers"]) if ref]
+    keys += [key_of(RecordKind.GUEST, ref) for ref in (event.guest_ref, *named["guests"]) if ref]
+    if search := event.data.get(SEARCH):
+        keys.append(key_of(SEARCH, search))
+    seq = record(event)
+    index_keys(seq, keys)
+    return seq
+
+
+def index_keys(seq: int, keys: Iterable[str]) -> None:
+    """Index an event that was recorded in this transaction by what it names."""
+    insert_rows(ShownKey, ["key", "seq"], [(key, seq) for key in dict.fromkeys(keys)])
+
+
+def index_range(seq: int, first: int, last: int, *, owner: int = SEVERAL) -> None:
+    """Index an event that was recorded in this transaction by the submissions that it may have shown."""
+    _insert_ranges([(seq, owner, first, last)])
+
+
+def close_range(events: Any, last: int) -> None:
+    """Set the last submission that events of exports, which have ended now, may have shown.
+
+    ``events``: their sequence numbers, as a query or a list.
+    """
+    for one in ShownRange.objects.filter(seq__in=events, last=UNBOUNDED):
+        last = max(one.first, last)
+        ShownRange.objects.filter(pk=one.pk).update(last=last, level=level_of(one.first, last))
+
+
+def _insert_ranges(ranges: Sequence[tuple[int, int, int, int]]) -> None:
+    rows = [(seq, owner, level_of(first, last), first, last) for seq, owner, first, last in ranges]
+    insert_rows(ShownRange, ["seq", "owner", "level", "first", "last"], rows)
 
 
 def record_viewed(submission: Submission, actor: Actor) -> None:
@@ -52,7 +106,7 @@ def record_consumer_read(submission: Submission, ref: str, *, result: str, actor
     data = {"kind": "order_consumer", "result": result}
     read = event_of(VENDOR_RECORD_VIEWED, submission, actor, **data)
     with transaction.atomic():
-        record(replace(read, consumer_ref=ref))
+        record_shown(replace(read, consumer_ref=ref))
 
 
 def record_consumers_shown(
@@ -64,7 +118,7 @@ def record_consumers_shown(
         for submission in filter(None, submissions):
             record(event_of(SUBMISSION_VIEWED, submission, actor))
         for ref in refs:
-            record(
+            record_shown(
                 Event(
                     type=VENDOR_RECORD_VIEWED, actor=actor, order_ref=order_ref, consumer_ref=ref, data=data
                 )
@@ -72,16 +126,56 @@ def record_consumers_shown(
 
 
 def record_listed(
-    *, count: int, viewer: Viewer, actor: Actor, filters: Sequence[str] = (), search: str = ""
+    shown: Sequence[Submission],
+    *,
+    viewer: Viewer,
+    actor: Actor,
+    filters: Sequence[str] = (),
+    search: str = "",
 ) -> None:
-    """Record that the actor saw a list of ``count`` submissions with consumers' names.
+    """Record that the actor saw a list of these submissions with consumers' names.
 
-    ``filters``: the names of the filters, never their values. ``search``: the public id of the search.
+    The event has their row numbers, so it says exactly whom it showed. ``filters``: as
+    ``SubmissionFilter.recorded`` returns them. ``search``: the public id of the search.
     """
-    data: dict[str, Value] = {"count": count, "scope": viewer.scope}
+    data: dict[str, Value] = {"count": len(shown), "scope": viewer.scope}
     if filters:
         data["filters"] = filters
     if search:
-        data["search"] = search
+        data[SEARCH] = search
+    ids = sorted({one.pk for one in shown})
+    if ids:
+        data |= {"first": ids[0], "last": ids[-1], "rows": [_text(*run) for run in runs_of(ids, gap=1)]}
+    owners = {one.actor_id for one in shown}
     with transaction.atomic():
-        record(Event(type=SUBMISSIONS_LISTED, actor=actor, data=data))
+        seq = record(Event(type=SUBMISSIONS_LISTED, actor=actor, data=data))
+        if len(owners) == 1:
+            index_range(seq, ids[0], ids[-1], owner=owners.pop())
+        elif ids:
+            spans = runs_of(ids, gap=WIDEST, widest=WIDEST)
+            _insert_ranges([(seq, SEVERAL, first, last) for first, last in spans])
+
+
+def runs_of(ids: Sequence[int], *, gap: int, widest: int = 0) -> list[tuple[int, int]]:
+    """First and last of each run of ascending numbers with at most this difference from one to the next.
+
+    ``widest``: maximum number from the first to the last; 0 for any.
+    """
+    runs: list[tuple[int, int]] = []
+    for one in ids:
+        if runs and one - runs[-1][1] <= gap and not (widest and one - runs[-1][0] >= widest):
+            runs[-1] = (runs[-1][0], one)
+        else:
+            runs.append((one, one))
+    return runs
+
+
+def _text(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
+
+
+def read_runs(texts: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """The runs of the row numbers in an event. Raises ``ValueError`` for a text that is none."""
+    for text in texts:
+        first, _dash, last = text.partition("-")
+        yield int(first), int(last or first)

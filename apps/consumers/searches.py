@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from apps.audit.events import Event
-from apps.audit.recording import record
 from apps.consumers.audit_events import SUBMISSIONS_SEARCHED
 from apps.consumers.models import DigestKind, RecordedSearch, RecordedSearchDigest
+from apps.consumers.recording import record_shown
 from apps.consumers.sending.digests import search_digest, search_digests_of_value
 from apps.core import clock, personal_data
 from apps.core.actor import Actor
@@ -63,7 +63,7 @@ def record_search(values: Mapping[DigestKind, str], *, actor: Actor) -> Recorded
     with transaction.atomic():
         search = store_search(values, actor=actor)
         data = {"search": str(search.public_id), "by": search.kinds}
-        record(Event(SUBMISSIONS_SEARCHED, actor, data=data))
+        record_shown(Event(SUBMISSIONS_SEARCHED, actor, data=data))
     return search
 
 

@@ -6,7 +6,14 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.registry import AppEvents, Change, EventGroup, EventOutcome, Key, ValueType, change_of
-from apps.consumers.audit_keys import COUNT, SEARCH, SUBMISSION_FILTERS, SUBMISSION_SCOPE
+from apps.consumers.audit_keys import (
+    COUNT,
+    FIRST_ROW,
+    LAST_ROW,
+    SEARCH,
+    SUBMISSION_FILTERS,
+    SUBMISSION_SCOPE,
+)
 from apps.consumers.presenters.lists import COLUMNS
 
 EVENTS = AppEvents("history")
@@ -98,6 +105,9 @@ EXPORT_STARTED = EVENTS.define(
         PERSONAL,
         EXPORT_REASON,
         Key("expected", ValueType.NUMBER, _("Rows expected")),
+        FIRST_ROW,
+        LAST_ROW,
+        Key("newest", ValueType.NUMBER, _("Newest row number at the start")),
     ),
 )
 # rows, bytes and sha256 are those of the whole file.

@@ -28,7 +28,7 @@ def record_figures_exported(selection: Selection, *, count: int, file_format: st
 def _record(event_type: EventType, selection: Selection, actor: Actor, **facts: Value) -> None:
     data: dict[str, Value] = {
         **facts,
-        "filters": selection.asked.kinds(),
+        "filters": selection.asked.recorded(found=bool(facts.get("count"))),
         "scope": selection.viewer.scope,
     }
     if selection.asked.search:

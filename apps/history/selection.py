@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from apps.audit.events import WORD
 from apps.consumers import selectors
 from apps.consumers.models import DURATION_OR_ZERO, DigestKind, Outcome, Submission, SubmissionDigest
 from apps.consumers.searches import Search
@@ -105,14 +106,23 @@ class SubmissionFilter:
         """The exact values searched for: kind and keyed digests, one under each digest key."""
         return self.search.digests if self.search else ()
 
-    def kinds(self) -> list[str]:
-        """The names of the filters in effect, without their values, for the audit log."""
-        given = [
-            field.name
-            for field in dataclasses.fields(self)
-            if field.name != "search" and getattr(self, field.name) not in ("", None, ())
-        ]
-        return given + [kind.value for kind, _digests in self.digests]
+    def recorded(self, *, found: bool) -> list[str]:
+        """The filters in effect as events record them, such as ``outcomes:created``.
+
+        Of a search for personal data, the kinds only: the event has its id. ``found``: whether a submission
+        matches. Otherwise a reference may be any text that somebody typed, so it is recorded without it, like
+        a value that an event cannot have.
+        """
+        texts = []
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name == "search" or value in ("", None, ()):
+                continue
+            for one in value if isinstance(value, tuple) else (value,):
+                named = f"{field.name}:{_recorded(one)}"
+                is_hidden = not found and field.name in REFERENCES
+                texts.append(field.name if is_hidden or not WORD.fullmatch(named) else named)
+        return texts + [kind.value for kind, _digests in self.digests]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +145,14 @@ class Selection:
             key = DURATION_OR_ZERO
             return found.order_by(*((key.asc(), "id") if self.sort.is_ascending else (key.desc(), "-id")))
         return self._sorted(found)
+
+    def lasting(self) -> QuerySet[Submission]:
+        """The rows that match the filters whose result nothing changes after a submission is stored."""
+        asked = self.asked
+        lasting = SubmissionFilter(
+            since=asked.since, until=asked.until, person=asked.person, order_ref=asked.order_ref
+        )
+        return replace(self, asked=lasting)._without_searches()
 
     def page(self, *, size: int, position: keyset.Position | None) -> keyset.Page[Submission]:
         """One page of the selected rows. Raises ``UnreadableKey``, as :func:`keyset.page_of`."""
@@ -254,6 +272,13 @@ class Selection:
         return rows.filter(
             *(Exists(_sharing(*one).filter(submission=OuterRef("pk"))) for one in self.asked.digests)
         )
+
+
+def _recorded(value: object) -> object:
+    """A value of a filter as text; times in UTC."""
+    if not isinstance(value, dt.datetime):
+        return value
+    return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
 
 
 def _sharing(kind: DigestKind, digests: tuple[bytes, ...]) -> QuerySet[SubmissionDigest]:

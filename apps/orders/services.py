@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -11,7 +11,6 @@ from django.conf import settings
 from django.db import transaction
 
 from apps.audit.events import Event, Value
-from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import Identifier, OrderConsumer
@@ -22,6 +21,7 @@ from apps.consumers.connection_health import store_latest
 from apps.consumers.models import DigestKind
 from apps.consumers.order_lookup import lookup
 from apps.consumers.order_lookup.lookup import OrderRead
+from apps.consumers.recording import record_shown
 from apps.consumers.searches import store_search
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
@@ -38,7 +38,8 @@ def read_order(ref: str, *, actor: Actor, client: CdpClient) -> OrderRead:
 
     All calls share the total timeout of one call (``CDP_TOTAL_TIMEOUT``, seconds).
     """
-    return lookup.read_order(ref, within=settings.CDP_TOTAL_TIMEOUT, actor=actor, client=client)
+    within = settings.CDP_TOTAL_TIMEOUT
+    return lookup.read_order(ref, within=within, guests_shown=0, actor=actor, client=client)
 
 
 def read_guest(ref: str, *, actor: Actor, client: CdpClient) -> Guest:
@@ -49,8 +50,11 @@ def read_guest(ref: str, *, actor: Actor, client: CdpClient) -> Guest:
 
 def read_order_consumer(ref: str, *, actor: Actor, client: CdpClient) -> OrderConsumer:
     """Read an order consumer. Raises ``CdpError`` if it cannot be read."""
-    with _recorded(VENDOR_RECORD_VIEWED, actor, {"kind": "order_consumer"}, consumer_ref=ref):
-        return client.retrieve_order_consumer(ref)
+    with _recorded(VENDOR_RECORD_VIEWED, actor, {"kind": "order_consumer"}, consumer_ref=ref) as (_, guests):
+        found = client.retrieve_order_consumer(ref)
+        if found.guest_ref:
+            guests.append(found.guest_ref)
+        return found
 
 
 def search_orders(
@@ -62,7 +66,7 @@ def search_orders(
     rule).
     """
     by = ["order_number"] if order_number else ["guest_ref"]
-    with _recorded(VENDOR_RECORDS_SEARCHED, actor, {"kind": "order", "by": by}) as facts:
+    with _recorded(VENDOR_RECORDS_SEARCHED, actor, {"kind": "order", "by": by}) as (facts, _):
         orders = client.list_orders(reference_id=order_number, guest_ref=guest_ref)
         facts |= {"result": FOUND if orders else NOT_FOUND, "count": len(orders)}
         return orders
@@ -77,9 +81,10 @@ def search_guests(
     """
     personal = {DigestKind.IDENTIFIER: identifier.id} if identifier else {DigestKind.EMAIL: email}
     data: dict[str, Value] = {"kind": "guest", "by": [kind.value for kind in personal]}
-    with _recorded(VENDOR_RECORDS_SEARCHED, actor, data, personal=personal) as facts:
+    with _recorded(VENDOR_RECORDS_SEARCHED, actor, data, personal=personal) as (facts, shown):
         guests = client.search_guests(email=email, identifier=identifier)
         facts |= {"result": FOUND if guests else NOT_FOUND, "count": len(guests)}
+        shown += [guest.ref for guest in guests]
         return guests
 
 
@@ -91,23 +96,25 @@ def _recorded(
     *,
     personal: Mapping[DigestKind, str] | None = None,
     **refs: str,
-) -> Iterator[dict[str, Value]]:
+) -> Iterator[tuple[dict[str, Value], list[str]]]:
     """Release database connections during the vendor's call, then record one event, also after an error.
 
-    Yields the event's data, which the block can change; ``result`` is ``found`` by default. ``personal``: the
-    personal values that are searched for, which are stored with the event.
+    Yields the event's data, which the block can change, and a list for the references of the guests that it
+    shows; ``result`` is ``found`` by default. ``personal``: the personal values that are searched for, which
+    are stored with the event.
     """
     facts: dict[str, Value] = {"result": FOUND, **data}
+    guests: list[str] = []
     release_database_connections()
     try:
-        yield facts
+        yield facts, guests
     except CdpError as error:
-        _record(Event(event_type, actor, data={**facts, "result": error.code}, **refs), personal)
+        _record(Event(event_type, actor, data={**facts, "result": error.code}, **refs), personal, ())
         raise
-    _record(Event(event_type, actor, data=facts, **refs), personal)
+    _record(Event(event_type, actor, data=facts, **refs), personal, guests)
 
 
-def _record(event: Event, personal: Mapping[DigestKind, str] | None) -> None:
+def _record(event: Event, personal: Mapping[DigestKind, str] | None, guests: Sequence[str]) -> None:
     with transaction.atomic():
         if personal:
             try:
@@ -115,5 +122,5 @@ def _record(event: Event, personal: Mapping[DigestKind, str] | None) -> None:
                 event = replace(event, data={**event.data, "search": str(search.public_id)})
             except MissingKeyError:  # raised before anything is stored; the call was made, so it is recorded
                 logger.error("search_not_stored key_missing")
-        record(event)
+        record_shown(event, guests=guests)
     store_latest()

@@ -177,7 +177,10 @@ def test_own_submissions_to_all_orders_are_listed_on_request(as_staff: Client, s
         assert f'name="copy" value="{_key(one)}"' in shown
     assert "Foreign" not in shown
     assert _filled(page)["first_name"] == "Ben"
-    assert json.loads(events("submissions.listed")[0].data) == {"count": 2, "scope": "own"}
+    facts = json.loads(events("submissions.listed")[0].data)
+    rows = [f"{here.pk}-{elsewhere.pk}"]
+    expected = {"count": 2, "scope": "own", "first": here.pk, "last": elsewhere.pk, "rows": rows}
+    assert facts == expected
 
 
 def test_receipt_leads_to_a_form_for_another_order(as_staff: Client, staff: User) -> None:

@@ -341,12 +341,22 @@ def test_search_terms_are_in_no_address_log_event_or_session(
         assert [place for place, texts in places.items() if marker in texts.lower()] == []
     [listed] = events("submissions.listed")
     search = str(RecordedSearch.objects.get().public_id)
-    assert listed.details == {"filters": [*TYPED], "search": search, "scope": "everybody", "count": 1}
+    row = Submission.objects.exclude(encrypted_consumer=b"").get(pk=listed.details["first"]).pk
+    assert listed.details == {
+        "filters": [*TYPED], "search": search, "scope": "everybody", "count": 1, "first": row, "last": row,
+        "rows": [str(row)],
+    }  # fmt: skip
     [searched] = events("submissions.searched")
     assert searched.details == {"search": search, "by": [*TYPED]}
 
 
-def test_events_contain_filter_names_and_the_search_and_no_values(
+def test_typed_reference_that_nothing_has_is_not_recorded(as_supervisor: Client) -> None:
+    as_supervisor.get(f"{PAGE}?order=Quixwold-1&consumer=Quixwold-2&outcome=created")
+    [event] = events("submissions.listed")
+    assert event.details["filters"] == ["outcomes:created", "order_ref", "consumer_ref"]
+
+
+def test_events_contain_filters_and_the_search_without_its_values(
     as_supervisor: Client, supervisor: User, story: dict[str, Submission]
 ) -> None:
     query = with_search(f"order={ORDER}&outcome=created&email=?", supervisor)
@@ -356,10 +366,11 @@ def test_events_contain_filter_names_and_the_search_and_no_values(
     search = str(RecordedSearch.objects.get().public_id)
     for action in ("submissions.listed", "figures.viewed"):
         [event] = events(action)
-        assert event.details == {
-            "filters": ["outcomes", "order_ref", "email"], "search": search, "scope": "everybody", "count": 1
+        facts = {name: event.details[name] for name in ("filters", "search", "scope", "count")}
+        assert facts == {
+            "filters": ["outcomes:created", f"order_ref:{ORDER}", "email"], "search": search,
+            "scope": "everybody", "count": 1,
         }  # fmt: skip
-        assert ORDER not in str(vars(event))
         assert digest not in str(vars(event))
 
 
@@ -408,7 +419,7 @@ def test_search_is_not_stored_if_it_cannot_be_recorded(
     def fail(_event: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(searches, "record", fail)
+    monkeypatch.setattr(searches, "record_shown", fail)
     as_supervisor.raise_request_exception = False
     assert as_supervisor.post(PAGE, posted(email=TYPED["email"])).status_code == 500
     assert not RecordedSearch.objects.exists()

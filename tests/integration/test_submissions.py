@@ -168,12 +168,15 @@ def test_start_page_says_in_a_line_what_needs_attention(
 
 
 def test_view_of_a_list_of_names_is_recorded(as_staff: Client, as_supervisor: Client, staff: User) -> None:
-    store(staff, Outcome.CREATED)
+    own = store(staff, Outcome.CREATED)
     as_staff.get(PAGE)
     as_supervisor.get(PAGE)
+    [since] = events("submissions.listed")[0].details["filters"]
+    assert since.startswith("since:2")
+    shown = {"filters": [since], "count": 1, "first": own.pk, "last": own.pk, "rows": [str(own.pk)]}
     assert [event.details for event in events("submissions.listed")] == [
-        {"filters": ["since"], "scope": "own", "count": 1},
-        {"filters": ["since"], "scope": "everybody", "count": 1},
+        {**shown, "scope": "own"},
+        {**shown, "scope": "everybody"},
     ]
 
 

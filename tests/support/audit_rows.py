@@ -110,7 +110,9 @@ def _facts(chance: random.Random, count: int) -> Iterator[tuple[Any, ...]]:
         seen = (*about, consumer, guest)
         yield _event(SUBMISSION_VIEWED, person_facts, seen, {})
         nothing = (None, None, None, None)
-        yield _event(SUBMISSIONS_LISTED, person_facts, nothing, {"count": 50, "scope": "own"})
+        first = max(submissions - 49, 1)
+        shown = {"first": first, "last": submissions, "rows": [f"{first}-{submissions}"]}
+        yield _event(SUBMISSIONS_LISTED, person_facts, nothing, {"count": 50, "scope": "everybody", **shown})
         if submissions % 10 == 0:
             yield _event(SESSION_SIGNED_IN, person_facts, nothing, {}, person=str(person))
         if submissions % 500 == 0:

@@ -24,6 +24,8 @@ from apps.consumers.models import (
     PasteColumns,
     PastResolution,
     RecordedSearchDigest,
+    ShownKey,
+    ShownRange,
     Submission,
     SubmissionDigest,
 )
@@ -126,6 +128,16 @@ def _digest(kind: str) -> None:
     submission = store(_person(), Outcome.CREATED)
     for _ in range(2):
         SubmissionDigest.objects.create(submission=submission, kind=kind, digest=b"d" * 32)
+
+
+def _shown_range(first: int, last: int) -> object:
+    return ShownRange.objects.create(seq=1, level=1, first=first, last=last)
+
+
+def _shown_key(key: str) -> object:
+    for _time in range(2):
+        made = ShownKey.objects.create(seq=1, key=key)
+    return made
 
 
 def _search_digest(kind: str) -> None:
@@ -263,6 +275,8 @@ BREAKS: dict[str, list[Break]] = {
     "paste_columns_once": [_columns_twice],
     "digest_once": [lambda: _digest(DigestKind.EMAIL)],
     "search_digest_kind_is_known": [lambda: _search_digest("shoe_size")],
+    "shown_range_in_order": [lambda: _shown_range(5, 4)],
+    "shown_key_once": [lambda: _shown_key("search:1")],
     "search_digest_once": [lambda: _search_digest(DigestKind.EMAIL)],
     "identity_rule_priority_in_range": [
         lambda: _rule(priority=0),

@@ -134,7 +134,7 @@ SHOWS_NOTHING = {
     "audit:log": "no event has room for personal data",
     "audit:event": "no event has room for personal data",
 }
-NEVER = ("accounts:", "audit:")
+NEVER = ("accounts:", "audit:", "privacy:")
 """Addresses of these apps show people with an account, or the log, never a consumer."""
 
 

@@ -11,7 +11,7 @@ from tests.support.source import Function, called_names, modules, relative, tree
 
 WRITERS = {"recording.py", "identity_rules.py", "saved.py", "searches.py", "services.py"}
 SERVICE_PACKAGES = {"order_lookup", "paste", "reconciliation", "sending"}
-RECORD = {"record"}
+RECORD = {"record", "record_shown"}
 # Outside the services: groups follow the matrix, sessions are signed in and out of, models guard themselves.
 # The circuit breaker, connection health, counted acts, machines' clocks, heartbeats, notices and their
 # deliveries change without an actor. A person's preferences are a convenience, their drafts unsent text. What

@@ -1,4 +1,4 @@
-"""Models of submissions, drafts, searches, resolutions, reconciliation, identity rules and preferences."""
+"""Models of submissions, drafts, searches, the index of views, resolutions, rules and preferences."""
 
 from apps.consumers.models.circuit_breaker import CircuitBreaker
 from apps.consumers.models.connection_health import ConnectionHealth
@@ -11,6 +11,7 @@ from apps.consumers.models.past_resolution import PastResolution
 from apps.consumers.models.paste_columns import PasteColumns
 from apps.consumers.models.preferences import EntryPreferences
 from apps.consumers.models.recorded_search import RecordedSearch, RecordedSearchDigest
+from apps.consumers.models.shown import SEVERAL, UNBOUNDED, WIDEST, ShownKey, ShownRange, level_of
 from apps.consumers.models.submission import (
     CORRECTABLE_OUTCOMES,
     DURATION_OR_ZERO,
@@ -30,7 +31,10 @@ __all__ = [
     "DURATION_OR_ZERO",
     "MAX_IDENTITY_RULES",
     "OPEN_OUTCOMES",
+    "SEVERAL",
+    "UNBOUNDED",
     "UNCERTAIN_MATCHES",
+    "WIDEST",
     "CheckResult",
     "CircuitBreaker",
     "ConnectionHealth",
@@ -48,8 +52,11 @@ __all__ = [
     "RemovedIdentityRule",
     "ResolutionReason",
     "ResolvedHow",
+    "ShownKey",
+    "ShownRange",
     "Submission",
     "SubmissionDigest",
     "SubmissionNote",
     "answer_columns",
+    "level_of",
 ]

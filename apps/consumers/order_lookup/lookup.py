@@ -21,6 +21,7 @@ from apps.consumers.audit_events import VENDOR_RECORD_VIEWED, VENDOR_RECORDS_SEA
 from apps.consumers.connection_health import store_latest
 from apps.consumers.models.order_reading import OrderGuest
 from apps.consumers.order_lookup import readings
+from apps.consumers.recording import record_shown
 from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
@@ -107,15 +108,18 @@ def _has_number(order: Order, number: str) -> bool:
     return order.reference_id.casefold() in ("", number.casefold())
 
 
-def read_order(ref: str, *, within: float, actor: Actor, client: CdpClient) -> OrderRead:
+def read_order(ref: str, *, within: float, guests_shown: int, actor: Actor, client: CdpClient) -> OrderRead:
     """Read an order and its consumers within that many seconds, and keep them for ten minutes.
 
+    ``guests_shown``: how many of its guests the page shows, at most. The event names them and the consumers.
     A reading that is current is used instead. Raises ``CdpError`` if the order itself cannot be read.
     """
     reading = readings.find_reading(ref)
     if reading is not None and readings.is_current(reading) and (order := reading.order):
         read = OrderRead(order, reading.listed, "", reading.read_at, reading.guests)
-        _record(_viewed(ref, actor, read))
+        with transaction.atomic():
+            _record_viewed(ref, actor, read, guests_shown)
+        store_latest()
         return read
     began, read_at = time.monotonic(), clock.now()
     release_database_connections()
@@ -131,7 +135,7 @@ def read_order(ref: str, *, within: float, actor: Actor, client: CdpClient) -> O
     read = OrderRead(order, listed, list_error, read_at, guests)
     with transaction.atomic():
         readings.store_reading(ref, order, listed, read_at=read_at, guests=guests)
-        record(_viewed(ref, actor, read))
+        _record_viewed(ref, actor, read, guests_shown)
     store_latest()
     return read
 
@@ -153,11 +157,17 @@ def _guests(ref: str, client: CdpClient, within: float) -> tuple[OrderGuest, ...
     return tuple(OrderGuest(one.ref, f"{one.first_name} {one.last_name}".strip()) for one in found)
 
 
-def _viewed(ref: str, actor: Actor, read: OrderRead) -> Event:
+def _record_viewed(ref: str, actor: Actor, read: OrderRead, guests_shown: int) -> None:
+    """Record the order, with the consumers and guests whose names are shown. Call it in a transaction."""
     data: dict[str, Value] = {"kind": "order", "result": FOUND}
+    consumers = [one.ref for one in read.listed.consumers] if read.listed is not None else []
+    guests = [one.ref for one in read.guests[:guests_shown]]
     if read.listed is not None:
-        data["shown"] = len(read.listed.consumers)
-    return Event(VENDOR_RECORD_VIEWED, actor, order_ref=ref, data=data)
+        data["shown"] = len(consumers)
+    if guests:
+        data["guest_count"] = len(guests)
+    event = Event(VENDOR_RECORD_VIEWED, actor, order_ref=ref, data=data)
+    record_shown(event, consumers=consumers, guests=guests)
 
 
 def _record(event: Event) -> None:

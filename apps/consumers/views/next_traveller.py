@@ -159,9 +159,9 @@ def _posted_entry(values: Mapping[str, str], providers: tuple[str, ...]) -> Entr
 def _latest_lines(request: HttpRequest) -> tuple[presenter.AddedLine, ...]:
     """The person's latest submissions, to any order. Records that names were shown."""
     viewer = Viewer.of(request.user).restricted_to_own()
-    lines = presenter.added_lines(selectors.visible_submissions(viewer)[:MAX_LATEST], viewer)
-    recording.record_listed(count=len(lines), viewer=viewer, actor=actor_of(request))
-    return lines
+    latest = [*selectors.visible_submissions(viewer)[:MAX_LATEST]]
+    recording.record_listed(latest, viewer=viewer, actor=actor_of(request))
+    return presenter.added_lines(latest, viewer)
 
 
 def _with_other_choice(request: HttpRequest, providers: tuple[str, ...]) -> Copying:
@@ -200,10 +200,10 @@ def page_parts(
     if not order_ref:
         return {"single_key_shortcuts": shortcuts, "carry_over": choice}
     today = midnight(timezone.localdate(clock.now()))
-    added = selectors.submissions_to_order_since(order_ref, today, viewer)[:MAX_ADDED]
+    added = [*selectors.submissions_to_order_since(order_ref, today, viewer)[:MAX_ADDED]]
     lines = presenter.added_lines(added, viewer)
-    if lines:
-        recording.record_listed(count=len(lines), viewer=viewer, actor=actor_of(request))
+    if added:
+        recording.record_listed(added, viewer=viewer, actor=actor_of(request))
     return {"single_key_shortcuts": shortcuts, "carry_over": choice, "added_today": lines}
 
 

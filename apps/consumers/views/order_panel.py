@@ -109,7 +109,13 @@ def find_orders(number: str, actor: Actor, *, for_create: bool = False) -> looku
 def _panel_of(order_ref: str, request: HttpRequest, *, number: str = "") -> OrderPanel:
     actor, client = actor_of(request), get_client()
     try:
-        read = lookup.read_order(order_ref, within=lookup.PANEL_SECONDS, actor=actor, client=client)
+        read = lookup.read_order(
+            order_ref,
+            within=lookup.PANEL_SECONDS,
+            guests_shown=presenter.MAX_GUESTS,
+            actor=actor,
+            client=client,
+        )
     except CdpError as error:
         return replace(presenter.failed_panel(error.code), number=number, chosen=order_ref if number else "")
     added = selectors.with_consumer_on(order_ref)

@@ -73,8 +73,9 @@ def start(
     page = None
     if request.user.has_perm(VIEW_OWN_SUBMISSIONS) or request.user.has_perm(VIEW_ALL_SUBMISSIONS):
         viewer = Viewer.of(request.user)
-        page = _start_page(viewer)
-        recording.record_listed(count=len(page.latest), viewer=viewer, actor=actor_of(request))
+        latest = [*selectors.visible_submissions(viewer.restricted_to_own())[:MAX_LATEST]]
+        page = _start_page(viewer, latest)
+        recording.record_listed(latest, viewer=viewer, actor=actor_of(request))
     context = {
         "page": page,
         "problems": problems,
@@ -85,8 +86,7 @@ def start(
     return render(request, "consumers/start.html", context)
 
 
-def _start_page(viewer: Viewer) -> StartPage:
-    latest = lines(selectors.visible_submissions(viewer.restricted_to_own())[:MAX_LATEST])
+def _start_page(viewer: Viewer, latest: Sequence[Submission]) -> StartPage:
     today = timezone.localdate(clock.now())
     outcomes = selectors.own_outcomes_since(viewer.person_id, midnight(today))
     return StartPage(
@@ -97,7 +97,7 @@ def _start_page(viewer: Viewer) -> StartPage:
             opens_single=True,
         ),
         today=own_figures(outcomes, today, viewer),
-        latest=latest,
+        latest=lines(latest),
         columns=list_columns(),
     )
 

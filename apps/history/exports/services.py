@@ -16,11 +16,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet
 
 from apps.audit.events import Event
 from apps.audit.recording import record
 from apps.audit.registry import EventType
+from apps.consumers import recording
+from apps.consumers.models import UNBOUNDED, ShownKey, Submission
 from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import is_database_unavailable
@@ -33,6 +35,11 @@ logger = logging.getLogger(__name__)
 
 # Without a heartbeat for this long, the process is lost. Exceeds its wait for SQLite's lock or the pool.
 LOST_AFTER = datetime.timedelta(seconds=60)
+
+EXPORT_KEY = "export"
+"""The kind of the keys under which the index finds the events of an export."""
+OUT_OF_ORDER = 1_000
+"""A submission with a lower row number than another can be stored after it: by fewer numbers than this."""
 
 
 class FailureCode(StrEnum):
@@ -76,6 +83,21 @@ class Choice:
     personal: bool = False
     reason: str = ""
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Selected:
+    """What is selected at the start: the number of rows, the lowest and the highest row number.
+
+    ``newest``: the highest of all submissions. ``lowest_possible``: no row that matches the filters that
+    nothing changes later has a lower number.
+    """
+
+    rows: int
+    first: int
+    last: int
+    newest: int
+    lowest_possible: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +162,33 @@ def start(export: Export, actor: Actor) -> None:
     """
     limit: int = settings.EXPORTS_AT_ONCE
     selection = selections.from_json(export.selection)
-    expected = selection.submissions().count()
+    selected = _selected(selection)
     for _ in range(2 * limit + 1):  # if another export took the slot meanwhile, try the next
         try:
-            _reserve_slot(export, selection, expected, limit, actor)
+            _reserve_slot(export, selection, selected, limit, actor)
         except IntegrityError:
             continue
         return
     raise Busy("The slots are taken")
 
 
-def _reserve_slot(export: Export, selection: Selection, expected: int, limit: int, actor: Actor) -> None:
+def _selected(selection: Selection) -> _Selected:
+    """What the selection contains now. Read before the transaction: it may take a second."""
+    facts = selection.submissions().order_by().aggregate(Count("pk"), Min("pk"), Max("pk"))
+    newest = Submission.objects.aggregate(Max("pk"))["pk__max"] or 0
+    lowest = selection.lasting().order_by().aggregate(Min("pk"))["pk__min"]
+    return _Selected(
+        rows=facts["pk__count"],
+        first=facts["pk__min"] or 0,
+        last=facts["pk__max"] or 0,
+        newest=newest,
+        lowest_possible=max((newest if lowest is None else lowest) - OUT_OF_ORDER, 0),
+    )
+
+
+def _reserve_slot(
+    export: Export, selection: Selection, selected: _Selected, limit: int, actor: Actor
+) -> None:
     with transaction.atomic(durable=True):
         taken = set(Export.objects.filter(slot__isnull=False).values_list("slot", flat=True))
         free = next((slot for slot in range(1, limit + 1) if slot not in taken), None)
@@ -159,22 +197,27 @@ def _reserve_slot(export: Export, selection: Selection, expected: int, limit: in
             raise Busy("The slots are taken")
         now = _now()
         if free is None or not ready.update(
-            state=State.RUNNING, slot=free, started_at=now, beat_at=now, rows_expected=expected
+            state=State.RUNNING, slot=free, started_at=now, beat_at=now, rows_expected=selected.rows
         ):
             raise NotReady("The export was started before")
         export.refresh_from_db()
         search = selection.asked.search
-        _record(
+        bounds = {"first": selected.first, "last": selected.last} if selected.rows else {}
+        seq = _record(
             EXPORT_STARTED,
             export,
             actor,
-            filters=selection.asked.kinds(),
+            filters=selection.asked.recorded(found=bool(selected.rows)),
             scope=selection.viewer.scope,
             columns=export.columns,
             reason=export.reason or None,
-            expected=expected,
+            expected=selected.rows,
+            newest=selected.newest,
+            **bounds,
             **({"search": str(search.public_id)} if search else {}),
         )
+        # The file may contain submissions that are stored until it is written: the end sets the last one.
+        recording.index_range(seq, selected.lowest_possible, UNBOUNDED)
 
 
 def beat(export: Export, state: State, progress: Progress) -> bool:
@@ -287,7 +330,7 @@ def _record_failure(export: Export, actor: Actor, code: FailureCode, *, rows: in
     _record(EXPORT_FAILED, export, actor, **facts)
 
 
-def _record(event_type: EventType, export: Export, actor: Actor, **facts: Any) -> None:
+def _record(event_type: EventType, export: Export, actor: Actor, **facts: Any) -> int:
     data = {
         "export": str(export.public_id),
         "format": export.format,
@@ -296,7 +339,14 @@ def _record(event_type: EventType, export: Export, actor: Actor, **facts: Any) -
     }
     # The person of the export, if the actor is not that person: the worker.
     person = str(export.person_id)
-    record(Event(event_type, actor, person="" if person == actor.id else person, data=data))
+    seq = record(Event(event_type, actor, person="" if person == actor.id else person, data=data))
+    key = recording.key_of(EXPORT_KEY, export.public_id)
+    recording.index_keys(seq, [key])
+    if event_type is not EXPORT_STARTED:
+        newest = Submission.objects.aggregate(Max("pk"))["pk__max"] or 0
+        started = ShownKey.objects.filter(key=key).values("seq")
+        recording.close_range(started, newest + OUT_OF_ORDER)
+    return seq
 
 
 def _now() -> datetime.datetime:

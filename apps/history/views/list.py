@@ -104,9 +104,9 @@ def _list_context(
     selection, path, values = selection_of(form, request.user), request.path, form.query()
     page = selection.page(size=PAGE_SIZE, position=position)
     recording.record_listed(
-        count=len(page.rows),
+        page.rows,
         viewer=selection.viewer,
-        filters=selection.asked.kinds(),
+        filters=selection.asked.recorded(found=bool(page.rows)),
         search=str(selection.asked.search.public_id) if selection.asked.search else "",
         actor=actor_of(request),
     )

@@ -50,6 +50,7 @@ from apps.history.models import ExportReason
 from apps.history.saved import ROLES_WITH_A_LIST
 from apps.history.selection import SubmissionFilter
 from apps.history.views import figures
+from apps.privacy import audit_events as privacy_events
 from tests.support.source import APPS, tree_of
 
 FULL = NewConsumer(
@@ -132,6 +133,7 @@ CODES: dict[Key, Iterable[str]] = {
     audit_keys.SENT_FIELDS: FULL.to_json(),
     audit_keys.SUBMISSION_FILTERS: [*OF_FILTER, *DigestKind.values],
     audit_keys.SUBMISSION_SCOPE: ["own", "everybody"],
+    privacy_events.ACCESS_REPORT_VIEWED.keys["about"]: ["consumer", "guest", "search"],
     audit_keys.VERIFICATION: ["verified", "not_verified"],
     accounts_events.SESSION_SIGNED_IN.keys["method"]: ["password"],
     VENDOR_RECORDS_SEARCHED.keys["by"]: ["order_number", "guest_ref", "email", "identifier"],
@@ -145,12 +147,13 @@ CODES: dict[Key, Iterable[str]] = {
     history_events.VIEW_SAVED.keys["audience"]: ["own", *ROLES_WITH_A_LIST],
     history_events.VIEW_SAVED.keys["parameters"]: {*SubmissionFilterForm.base_fields} - {"search", "view"},
 }
-# They name a page, an event, a submission, a key, an account, a session, a report or a version. The columns
-# of an export are shown as in the file; normalisations as "field:how".
+# They name a page, an event, a submission, a record, a row, a day, a key, an account, a session, a report or
+# a version. The columns of an export are shown as in the file; normalisations as "field:how".
 NO_LABELS = {
     *("columns", "events", "export", "file", "former", "hash", "key", "keys", "normalised", "previous_ref"),
     *("people", "sessions"),
     *("report", "resubmission_of", "search", "settings_digest", "sha256", "version", "view"),
+    *("consumers", "guests", "rows", "since", "until"),
 }
 KEYS = {key for one in event_types() for key in one.keys.values()}
 

@@ -63,7 +63,7 @@ def test_nothing_is_stored_without_the_event(staff: User, monkeypatch: pytest.Mo
     def fail(_event: object) -> None:
         raise DatabaseError
 
-    monkeypatch.setattr(searches, "record", fail)
+    monkeypatch.setattr(searches, "record_shown", fail)
     with pytest.raises(DatabaseError):
         searches.record_search({DigestKind.EMAIL: EMAIL}, actor=acting(staff))
     assert not RecordedSearch.objects.exists()

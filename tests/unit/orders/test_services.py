@@ -50,7 +50,7 @@ def test_order_is_returned_with_its_consumers_and_one_event(client: MagicMock) -
     assert (found.order, found.listed, found.list_error) == (Order(ref=REF), listed, "")
     event = _event()
     assert (event.action, event.actor_id, event.order_ref) == ("vendor_record.viewed", "17", REF)
-    assert _data(event) == {"kind": "order", "result": "found", "shown": 1}
+    assert _data(event) == {"kind": "order", "result": "found", "shown": 1, "consumers": ["a"]}
 
 
 @override_settings(CDP_TOTAL_TIMEOUT=30.0)
@@ -72,14 +72,14 @@ def test_order_whose_consumers_cannot_be_read_is_still_found(client: MagicMock) 
 
 def test_guest_and_order_consumer_are_recorded_by_their_references(client: MagicMock) -> None:
     client.retrieve_guest.return_value = Guest(ref=REF)
-    client.retrieve_order_consumer.return_value = OrderConsumer(ref=REF)
+    client.retrieve_order_consumer.return_value = OrderConsumer(ref=REF, guest_ref="g-1")
     assert services.read_guest(REF, actor=ANNA, client=client) == Guest(ref=REF)
-    assert services.read_order_consumer(REF, actor=ANNA, client=client) == OrderConsumer(ref=REF)
+    assert services.read_order_consumer(REF, actor=ANNA, client=client).guest_ref == "g-1"
     guest, consumer = AuditEvent.objects.order_by("seq")
     assert (guest.guest_ref, guest.consumer_ref) == (REF, None)
     assert _data(guest) == {"kind": "guest", "result": "found"}
     assert (consumer.guest_ref, consumer.consumer_ref) == (None, REF)
-    assert _data(consumer) == {"kind": "order_consumer", "result": "found"}
+    assert _data(consumer) == {"kind": "order_consumer", "result": "found", "guests": ["g-1"]}
 
 
 @pytest.mark.parametrize("error", [CdpNotFound(http_status=404), CdpTimeout("read_timeout")])
@@ -131,9 +131,9 @@ def test_no_database_connection_is_held_during_the_call(client: MagicMock) -> No
 
 
 def test_unrecorded_view_is_not_shown(client: MagicMock, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(event: object) -> None:
+    def broken(event: object, **_refs: object) -> None:
         raise RuntimeError("the log is full")
 
-    monkeypatch.setattr(services, "record", broken)
+    monkeypatch.setattr(services, "record_shown", broken)
     with pytest.raises(RuntimeError):
         services.read_guest(REF, actor=ANNA, client=client)

@@ -48,7 +48,7 @@ def _events() -> list[tuple[str, str | None, dict[str, Any]]]:
 
 
 def _read(client: MagicMock) -> lookup.OrderRead:
-    return lookup.read_order(REF, within=5, actor=TESTS, client=client)
+    return lookup.read_order(REF, within=5, guests_shown=3, actor=TESTS, client=client)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,8 @@ def test_reading_is_kept_encrypted_and_read_back(client: MagicMock) -> None:
     row = OrderReading.objects.get()
     assert (row.order, row.listed) == (ORDER, LISTED)
     assert b"Zaphod" not in bytes(row.encrypted_data)
-    assert _events() == [("vendor_record.viewed", REF, {"kind": "order", "result": "found", "shown": 1})]
+    facts = {"kind": "order", "result": "found", "shown": 1, "consumers": ["a"]}
+    assert _events() == [("vendor_record.viewed", REF, facts)]
 
 
 def test_current_reading_is_used_without_a_call_and_recorded(client: MagicMock) -> None:

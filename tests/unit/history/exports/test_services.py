@@ -54,24 +54,26 @@ def test_preparing_takes_no_slot_and_records_nothing(supervisor: User) -> None:
     assert events("export.started") == []
 
 
-def test_start_is_recorded_with_kinds_and_counts_but_no_values(supervisor: User) -> None:
-    store(supervisor, Outcome.CREATED)
-    export = prepared(
-        supervisor, order_ref="2D7DE9DF-45A2-45EA-872C-30E45139007D", outcomes=(Outcome.CREATED,)
-    )
+def test_start_is_recorded_with_filters_counts_and_bounds(supervisor: User) -> None:
+    made = store(supervisor, Outcome.CREATED)
+    newest = store(supervisor, Outcome.REJECTED)
+    order = "2D7DE9DF-45A2-45EA-872C-30E45139007D"
+    export = prepared(supervisor, order_ref=order, outcomes=(Outcome.CREATED,))
     services.start(export, acting(supervisor))
     [event] = events("export.started")
     assert event.details == {
         "export": str(export.public_id),
         "format": "csv",
-        "filters": ["outcomes", "order_ref"],
+        "filters": ["outcomes:created", f"order_ref:{order}"],
         "scope": "everybody",
         "columns": ["submitted_at", "person", "outcome", "order_ref"],
         "personal": "no",
         "reason": None,
         "expected": 1,
+        "first": made.pk,
+        "last": made.pk,
+        "newest": newest.pk,
     }
-    assert "2D7DE9DF" not in str(event.data)
     export.refresh_from_db()
     assert (export.state, export.slot, export.rows_expected) == (State.RUNNING, 1, 1)
 

@@ -1,0 +1,48 @@
+"""The event types of access reports: who asked who has seen a person's data."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.audit.registry import AppEvents, EventGroup, Key, ValueType
+from apps.consumers.audit_keys import SEARCH, SEARCHED_BY
+
+EVENTS = AppEvents("privacy")
+
+# The lowest and the highest sequence number of the events in it, and their number by verdict.
+_FIRST = Key("first", ValueType.NUMBER, _("First event"))
+_LAST = Key("last", ValueType.NUMBER, _("Last event"))
+_COUNT = Key("count", ValueType.NUMBER, _("Number"))
+_POSSIBLE = Key("possible", ValueType.NUMBER, _("Could have shown"))
+_ABOUT = Key(
+    "about",
+    ValueType.CODE,
+    _("About"),
+    {"consumer": _("consumer reference"), "guest": _("guest reference"), "search": _("a personal value")},
+)
+_SINCE = Key("since", ValueType.WORD, _("From"))
+_UNTIL = Key("until", ValueType.WORD, _("Until"))
+_KEYS = (_ABOUT, SEARCH, _SINCE, _UNTIL, _COUNT, _POSSIBLE, _FIRST, _LAST)
+
+# The value that was searched for is in the recorded search, encrypted.
+ACCESS_REPORT_SEARCHED = EVENTS.define(
+    "access_report.searched",
+    group=EventGroup.VIEWS,
+    label=_("Access report asked for"),
+    sentence=_("%(actor)s asked who has seen the data of a consumer, by %(by)s"),
+    keys=(SEARCH, SEARCHED_BY),
+)
+ACCESS_REPORT_VIEWED = EVENTS.define(
+    "access_report.viewed",
+    group=EventGroup.VIEWS,
+    label=_("Access report opened"),
+    sentence=_("%(actor)s opened an access report (%(about)s)"),
+    keys=_KEYS,
+)
+ACCESS_REPORT_EXPORTED = EVENTS.define(
+    "access_report.exported",
+    group=EventGroup.EXPORTS,
+    label=_("Access report exported"),
+    sentence=_("%(actor)s exported an access report of %(count)s events (%(about)s)"),
+    keys=_KEYS,
+)

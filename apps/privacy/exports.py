@@ -1,0 +1,230 @@
+"""Whether an export contained a submission, from the events of both: yes, no, or why it cannot be said.
+
+What never changes after a submission is stored (its time, its author, its order) decides exactly. What can
+change (its outcome, its references) decides where the log shows that it did not change in between.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Final
+
+from apps.audit.models import AuditEvent
+from apps.consumers import searches
+from apps.consumers.audit_events import (
+    CONSUMER_CREATE_REQUESTED,
+    CONSUMER_CREATED,
+    CONSUMER_LATE_ANSWER,
+    CONSUMER_NOT_SENT,
+    CONSUMER_OUTCOME_UNKNOWN,
+    CONSUMER_REJECTED,
+    CONSUMER_RESOLUTION_CORRECTED,
+    CONSUMER_RESOLVED,
+)
+from apps.consumers.models import Outcome, Submission
+from apps.core.references import reference_key
+from apps.history.audit_events import EXPORT_FINISHED
+
+_FIXED: Final = {
+    CONSUMER_CREATE_REQUESTED.name: Outcome.SENDING,
+    CONSUMER_CREATED.name: Outcome.CREATED,
+    CONSUMER_REJECTED.name: Outcome.REJECTED,
+    CONSUMER_NOT_SENT.name: Outcome.NOT_SENT,
+    CONSUMER_OUTCOME_UNKNOWN.name: Outcome.UNKNOWN,
+}
+_RESOLVING: Final = (CONSUMER_RESOLVED.name, CONSUMER_RESOLUTION_CORRECTED.name)
+_CHANGES: Final = (*_FIXED, *_RESOLVING, CONSUMER_LATE_ANSWER.name)
+_STATES: Final = frozenset(
+    {"outcomes", "attention", "consumer_ref", "guest_ref", "reason", "answered_from", "answered_under"}
+)
+"""The filters whose result can change after a submission is stored."""
+
+
+class Doubt(StrEnum):
+    """Why it cannot be said whether an event showed a submission."""
+
+    NOT_COMPLETED = "not_completed"
+    WHILE_WRITTEN = "while_written"
+    CHANGED_SINCE = "changed_since"
+    SEARCH_GONE = "search_gone"
+    ERASED = "erased"
+    NOT_RECORDED = "not_recorded"
+    MORE_SHOWN = "more_shown"
+    UNREADABLE = "unreadable"
+
+
+class Different(Exception):
+    """The submission does not match the filters."""
+
+
+@dataclass(frozen=True)
+class History:
+    """A submission with what the log says about it. ``digests``: kinds and digests of its values."""
+
+    submission: Submission
+
+    @cached_property
+    def changes(self) -> list[tuple[int, str]]:
+        """Sequence number and outcome of each change, oldest first; of a late answer, no outcome."""
+        events = AuditEvent.objects.filter(submission=str(self.submission.public_id), action__in=_CHANGES)
+        return [(one.seq, _FIXED.get(one.action) or self._resolved(one)) for one in events.order_by("seq")]
+
+    @staticmethod
+    def _resolved(event: AuditEvent) -> str:
+        if event.action not in _RESOLVING:
+            return ""
+        return str(event.details.get("outcome") or Outcome.CREATED)  # reconciliation confirms only these
+
+    @cached_property
+    def requested(self) -> int:
+        """The number of the event that stored it; 0 if the log no longer has it."""
+        action = CONSUMER_CREATE_REQUESTED.name
+        events = AuditEvent.objects.filter(submission=str(self.submission.public_id), action=action)
+        return events.order_by("seq").values_list("seq", flat=True).first() or 0
+
+    @cached_property
+    def digests(self) -> set[tuple[str, bytes]]:
+        """Kind and digest of each of its values; none if it was erased."""
+        return {(kind, bytes(one)) for kind, one in self.submission.digests.values_list("kind", "digest")}
+
+    def changed_between(self, first: int, last: int) -> bool:
+        """Whether it changed after the event ``first``, up to the event ``last``."""
+        return any(first < seq <= last for seq, _outcome in self.changes)
+
+    def outcome_at(self, seq: int) -> str:
+        """Its outcome at this event; empty if the log does not say."""
+        known = [outcome for at, outcome in self.changes if at <= seq and outcome]
+        return known[-1] if known else ""
+
+
+@dataclass(frozen=True)
+class PastExport:
+    """The events of one export. ``end``: None if it has not ended, or the log does not have its end."""
+
+    start: AuditEvent
+    end: AuditEvent | None
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """The data of the start."""
+        return self.start.details
+
+    @cached_property
+    def filters(self) -> dict[str, list[str]]:
+        """The values by the name of the filter; no value if the event does not have it."""
+        given: dict[str, list[str]] = {}
+        for text in self.facts.get("filters") or []:
+            name, colon, value = str(text).partition(":")
+            given.setdefault(name, []).extend([value] if colon else [])
+        return given
+
+    @cached_property
+    def search(self) -> searches.Search | None:
+        """The search that it was limited to, as it is now; None if there is none, or it is gone."""
+        try:
+            return searches.find(uuid.UUID(str(self.facts.get("search"))))
+        except (searches.SearchNotUsable, ValueError):
+            return None
+
+    def doubt_about(self, history: History) -> Doubt | None:
+        """None if it contained the submission for certain; else why it may have.
+
+        Raises :class:`Different` if it certainly did not contain it.
+        """
+        start, end = self.start.seq, self.end.seq if self.end else 2**63 - 1
+        if history.requested > end:
+            raise Different
+        doubts = [
+            self._unchanging(history.submission),
+            self._searched(history),
+            self._states(history, start, end),
+        ]
+        is_settled = not history.changed_between(start, end)
+        newest, first, last = (self.facts.get(name) for name in ("newest", "first", "last"))
+        own = history.submission.pk
+        if history.requested > start:
+            doubts.append(Doubt.WHILE_WRITTEN)
+        elif is_settled and own <= (newest or 0) and not (first or 0) <= own <= (last or 0):
+            raise Different  # selected rows have numbers between these two
+        if self.end is None or self.end.action != EXPORT_FINISHED.name:
+            doubts.append(Doubt.NOT_COMPLETED)
+        return next((one for one in doubts if one), None)
+
+    def _unchanging(self, submission: Submission) -> Doubt | None:
+        """Compare the filters whose result never changes."""
+        compared: dict[str, Callable[[str], bool]] = {
+            "since": lambda value: submission.submitted_at >= _moment(value),
+            "until": lambda value: submission.submitted_at < _moment(value),
+            "person": lambda value: str(submission.actor_id) == value,
+            "order_ref": lambda value: submission.order_ref.lower() == value.lower(),
+        }
+        if self.facts.get("scope") == "own" and str(submission.actor_id) != self.start.actor_id:
+            raise Different
+        doubt = None
+        for name, matches in compared.items():
+            for value in self.filters.get(name, ()):
+                if not matches(value):
+                    raise Different
+            if self.filters.get(name) == []:
+                doubt = Doubt.NOT_RECORDED
+        return doubt
+
+    def _searched(self, history: History) -> Doubt | None:
+        if not self.facts.get("search"):
+            return None
+        if self.search is None:
+            return Doubt.SEARCH_GONE
+        if not history.digests:
+            return Doubt.ERASED
+        for kind, digests in self.search.digests:
+            if not any((kind.value, one) in history.digests for one in digests):
+                raise Different
+        return None
+
+    def _states(self, history: History, start: int, end: int) -> Doubt | None:
+        """Compare the filters whose result can change."""
+        given = {name: values for name, values in self.filters.items() if name in _STATES}
+        if not given:
+            return None
+        if history.changed_between(start, end):
+            return Doubt.WHILE_WRITTEN
+        doubt: Doubt | None = None
+        if outcomes := given.pop("outcomes", None):
+            outcome = history.outcome_at(start)
+            if outcome and outcome not in outcomes:
+                raise Different
+            doubt = doubt if outcome else Doubt.CHANGED_SINCE
+        if not given:
+            return doubt
+        if history.changed_between(start, 2**63 - 1) or "attention" in given:
+            return Doubt.CHANGED_SINCE  # attention: a submission with the same reference may have changed it
+        return _compare_states(history.submission, given) or doubt
+
+
+def _compare_states(submission: Submission, given: Mapping[str, Sequence[str]]) -> Doubt | None:
+    """Compare the filters with a submission that has not changed since. Raises :class:`Different`."""
+    duration = submission.duration_ms
+    compared: dict[str, Callable[[str], bool]] = {
+        "consumer_ref": lambda value: submission.consumer_ref.lower() == value.lower(),
+        "guest_ref": lambda value: submission.guest_ref.lower() == value.lower(),
+        "reason": lambda value: submission.error_code == value,
+        "answered_from": lambda value: duration is not None and duration >= int(value),
+        "answered_under": lambda value: duration is not None and duration < int(value),
+    }
+    if any(not matches(value) for name, matches in compared.items() for value in given.get(name, ())):
+        raise Different
+    return Doubt.NOT_RECORDED if [] in given.values() else None
+
+
+def same_export(event: AuditEvent) -> str:
+    """The id of the export that an event is about, as a key; empty if it has none."""
+    return reference_key(str(event.details.get("export") or ""))
+
+
+def _moment(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text)

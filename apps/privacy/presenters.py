@@ -1,0 +1,120 @@
+"""Page data of the access report. It has references, people and times, and no personal data of a consumer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.audit.labels import action_label, detail_label, value_label
+from apps.audit.models import AuditEvent
+from apps.audit.presenters.events import actor_label, log_url
+from apps.consumers.audit_keys import SUBMISSION_FILTERS
+from apps.history.audit_events import EXPORT_STARTED
+from apps.privacy.exports import Doubt
+from apps.privacy.report import Entry, Verdict
+from apps.privacy.subjects import Subject
+
+VERDICT_LABELS: Final = {
+    Verdict.SHOWED: gettext_lazy("Showed"),
+    Verdict.POSSIBLE: gettext_lazy("Could have shown"),
+    Verdict.SEARCHED: gettext_lazy("Searched for"),
+}
+DOUBT_LABELS: Final = {
+    Doubt.NOT_COMPLETED: gettext_lazy("the file was not completed; a part of it may have been sent"),
+    Doubt.WHILE_WRITTEN: gettext_lazy("it was submitted or changed while the file was being written"),
+    Doubt.CHANGED_SINCE: gettext_lazy("it has changed since, and the filters depend on what changed"),
+    Doubt.SEARCH_GONE: gettext_lazy("the search of the export no longer exists or cannot be read"),
+    Doubt.ERASED: gettext_lazy("its data were erased since, so it cannot be compared with the search"),
+    Doubt.NOT_RECORDED: gettext_lazy("the event does not have the value of a filter"),
+    Doubt.MORE_SHOWN: gettext_lazy("more records were shown than the event names"),
+    Doubt.UNREADABLE: gettext_lazy("the event cannot be read"),
+}
+# The icon and the colour of each verdict.
+_SHAPES: Final = {Verdict.SHOWED: "created", Verdict.POSSIBLE: "unknown", Verdict.SEARCHED: "not_sent"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event of a report as a row. ``why``: why it is only possible, or why data were exported.
+
+    ``what_url``: the page of the export, or empty. ``at``: None if the event was altered.
+    """
+
+    url: str
+    at: dt.datetime | None
+    who: str
+    what: str
+    what_url: str
+    shape: str
+    verdict: str
+    why: tuple[str, ...]
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionLine:
+    """A submission of the person: short id, order, and the address of its events."""
+
+    public_id: str
+    row: int
+    order_ref: str
+    url: str
+
+
+def line(entry: Entry) -> Line:
+    """The row of an entry."""
+    event = entry.event
+    export = str(event.details.get("export") or "") if event.action == EXPORT_STARTED.name else ""
+    return Line(
+        url=reverse("audit:event", args=[event.seq]) if event.seq >= 0 else "",
+        at=event.at,
+        who=actor_label(event),
+        what=action_label(event.action),
+        what_url=reverse("history:exported", args=[export]) if export else "",
+        shape=_SHAPES[entry.verdict],
+        verdict=str(VERDICT_LABELS[entry.verdict]),
+        why=tuple(reasons(entry)),
+        origin=event.client_address or "",
+    )
+
+
+def reasons(entry: Entry) -> list[str]:
+    """Why an event is only possible; of an export, why data were exported and whether they were personal."""
+    event, found = entry.event, []
+    if entry.doubt is not None:
+        found.append(str(DOUBT_LABELS[entry.doubt]))
+    if event.action == EXPORT_STARTED.name:
+        found += _export_facts(event)
+    return found
+
+
+def _export_facts(event: AuditEvent) -> list[str]:
+    facts = event.details
+    found = [
+        detail_label(event.action, "reason", facts["reason"])
+        if facts.get("reason")
+        else _("without personal data")
+    ]
+    if facts.get("filters"):
+        found.append(
+            _("filters: %(filters)s") % {"filters": value_label(SUBMISSION_FILTERS, facts["filters"])}
+        )
+    return found
+
+
+def submission_lines(subject: Subject) -> list[SubmissionLine]:
+    """The submissions of the person, oldest first."""
+    return [
+        SubmissionLine(
+            public_id=str(one.public_id),
+            row=one.pk,
+            order_ref=one.order_ref,
+            url=log_url(group="all", reference=str(one.public_id), sort="oldest"),
+        )
+        for one in subject.submissions.values()
+    ]

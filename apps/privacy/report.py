@@ -1,0 +1,280 @@
+"""The events that showed a person's data, or could have, newest first.
+
+The index (``ShownRange``, ``ShownKey``) and the log's own columns find the candidates: every event that can
+have shown the subject. Each is then read, and says itself what it showed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Final
+
+from django.db import connection
+from django.db.models import Max
+
+from apps.audit.models import AuditEvent
+from apps.audit.selectors import sequence_filter
+from apps.consumers.audit_events import (
+    SUBMISSION_VIEWED,
+    SUBMISSIONS_LISTED,
+    SUBMISSIONS_SEARCHED,
+    VENDOR_RECORD_VIEWED,
+    VENDOR_RECORDS_SEARCHED,
+)
+from apps.consumers.models import SEVERAL, UNBOUNDED, ShownKey, ShownRange, Submission
+from apps.consumers.recording import SEARCH, key_of, read_runs
+from apps.core.references import reference_key
+from apps.core.web import keyset
+from apps.history.audit_events import EXPORT_STARTED
+from apps.history.exports.services import EXPORT_KEY, OUT_OF_ORDER
+from apps.privacy.audit_events import ACCESS_REPORT_SEARCHED
+from apps.privacy.exports import Different, Doubt, History, PastExport
+from apps.privacy.subjects import Subject
+
+COUNTED: Final = 1_000
+"""Up to this number of candidates, the entries of a report are counted on its page."""
+NEWEST_BY: Final = ("seq",)
+_READ_AT_ONCE: Final = 200  # events per query
+_AT_ONCE: Final = 500  # values per query
+_RANGES_AT_ONCE: Final = 20  # submissions per query of ranges
+
+
+class Verdict(StrEnum):
+    """What an event did with the subject's data."""
+
+    SHOWED = "showed"
+    POSSIBLE = "possible"
+    SEARCHED = "searched"  # for the value, whatever was found
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event of a report. ``doubt``: why it is only possible."""
+
+    event: AuditEvent
+    verdict: Verdict
+    doubt: Doubt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The sequence numbers of a period, both included."""
+
+    first: int = 1
+    last: int = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The number of entries by verdict."""
+
+    showed: int = 0
+    possible: int = 0
+    searched: int = 0
+
+    @property
+    def all(self) -> int:
+        """The number of entries."""
+        return self.showed + self.possible + self.searched
+
+
+def span_of(since: dt.datetime | None, until: dt.datetime | None) -> Span | None:
+    """The events from ``since`` to before ``until``; None if there is none."""
+    condition = sequence_filter(since, until)
+    if condition is None:
+        return None
+    bounds: dict[str, int] = dict(condition.children)  # type: ignore[arg-type]  # lookups and numbers
+    return Span(bounds.get("seq__gte", 1), bounds.get("seq__lte", 2**63 - 1))
+
+
+def count(entries: Iterable[Entry]) -> Counts:
+    """The number of entries by verdict."""
+    found = dict.fromkeys(Verdict, 0)
+    for one in entries:
+        found[one.verdict] += 1
+    return Counts(found[Verdict.SHOWED], found[Verdict.POSSIBLE], found[Verdict.SEARCHED])
+
+
+@dataclass(frozen=True)
+class Report:
+    """Who has seen the data of a subject in a span of the log."""
+
+    subject: Subject
+    span: Span = field(default_factory=Span)
+
+    @cached_property
+    def candidates(self) -> list[int]:
+        """The events that can have shown the subject, ascending. Numbers only, so 100,000 are no burden."""
+        found: set[int] = set()
+        found.update(self._opened())
+        found.update(self._in_ranges())
+        found.update(self._with_keys())
+        return sorted(found)
+
+    def entries(self, sequences: Sequence[int] | None = None) -> Iterator[Entry]:
+        """The entries of these candidates (None: of all), in their order."""
+        wanted = self.candidates if sequences is None else sequences
+        for start in range(0, len(wanted), _READ_AT_ONCE):
+            part = wanted[start : start + _READ_AT_ONCE]
+            events = AuditEvent.objects.in_bulk(part)
+            for seq in part:
+                event = events.get(seq)  # its retention period may be over
+                entry = self._entry(event) if event else None
+                if entry is not None:
+                    yield entry
+
+    def page(self, *, size: int, position: keyset.Position | None) -> keyset.Page[Any]:
+        """A page of entries, newest first. The positions are the events' sequence numbers."""
+        everything = self.candidates
+        if position is not None and position.newer:
+            found = self._some(everything[bisect_right(everything, position.key[0]) :], size + 1)
+            if len(found) <= size:
+                return self.page(size=size, position=None)  # the beginning, as a full page
+            found = found[:size][::-1]
+            return keyset.Page(found, newer=_position(found[0], newer=True), older=_position(found[-1]))
+        end = len(everything) if position is None else bisect_left(everything, position.key[0])
+        found = self._some(everything[:end][::-1], size + 1)
+        has_more, found = len(found) > size, found[:size]
+        if not found:
+            return keyset.Page(found)
+        newer = _position(found[0], newer=True) if position is not None else None
+        return keyset.Page(found, newer=newer, older=_position(found[-1]) if has_more else None)
+
+    def counts(self) -> Counts | None:
+        """The number of entries; None if there are more than :data:`COUNTED` candidates."""
+        return None if len(self.candidates) > COUNTED else count(self.entries())
+
+    def _some(self, sequences: Sequence[int], number: int) -> list[Entry]:
+        found: list[Entry] = []
+        for entry in self.entries(sequences):
+            found.append(entry)
+            if len(found) == number:
+                break
+        return found
+
+    def _opened(self) -> Iterator[int]:
+        """The views of the submissions themselves."""
+        for one in self.subject.submissions.values():
+            events = AuditEvent.objects.filter(submission=str(one.public_id), action=SUBMISSION_VIEWED.name)
+            yield from self._within(events).values_list("seq", flat=True)
+
+    def _with_keys(self) -> Iterator[int]:
+        keys = self.subject.index_keys
+        for start in range(0, len(keys), _AT_ONCE):
+            named = ShownKey.objects.filter(key__in=keys[start : start + _AT_ONCE])
+            yield from self._within(named).values_list("seq", flat=True)
+
+    def _within(self, rows: Any) -> Any:
+        return rows.filter(seq__gte=self.span.first, seq__lte=self.span.last)
+
+    def _in_ranges(self) -> Iterator[int]:
+        """The lists and exports whose range contains a submission.
+
+        A range of a level begins less than 2^level before each submission in it. So for each level that can
+        occur, one part of the index is read, most of which contains the submission.
+        """
+        submissions = [*self.subject.submissions.values()]
+        highest = (Submission.objects.aggregate(Max("pk"))["pk__max"] or 0) + OUT_OF_ORDER
+        levels = [*range(highest.bit_length() + 1), UNBOUNDED.bit_length()]
+        for start in range(0, len(submissions), _RANGES_AT_ONCE):
+            places = ", ".join(
+                f"({owner}, {level}, {max(one.pk - 2**level + 1, 0)}, {one.pk})"
+                for one in submissions[start : start + _RANGES_AT_ONCE]
+                for owner in (SEVERAL, int(one.actor_id))
+                for level in levels
+            )
+            table = connection.ops.quote_name(ShownRange._meta.db_table)
+            with connection.cursor() as cursor:
+                # Only numbers of the portal's own are in the statement; CROSS JOIN fixes the order on SQLite.
+                cursor.execute(
+                    f"WITH around (owner, level, low, own) AS (VALUES {places})"  # noqa: S608  # numbers
+                    f" SELECT shown.seq FROM around CROSS JOIN {table} AS shown"
+                    " WHERE shown.owner = around.owner AND shown.level = around.level"
+                    " AND shown.first BETWEEN around.low AND around.own AND shown.last >= around.own"
+                    " AND shown.seq BETWEEN %s AND %s",
+                    [self.span.first, self.span.last],
+                )
+                for row in cursor.fetchall():
+                    yield row[0]
+
+    def _entry(self, event: AuditEvent) -> Entry | None:
+        """The entry of a candidate; None if it did not show the subject after all."""
+        if not event.is_readable:
+            return Entry(event, Verdict.POSSIBLE, Doubt.UNREADABLE)
+        match event.action:
+            case SUBMISSION_VIEWED.name:
+                return Entry(event, Verdict.SHOWED)
+            case SUBMISSIONS_LISTED.name:
+                return self._listed(event)
+            case EXPORT_STARTED.name:
+                return self._exported(event)
+            case SUBMISSIONS_SEARCHED.name | ACCESS_REPORT_SEARCHED.name:
+                return Entry(event, Verdict.SEARCHED)
+            case VENDOR_RECORD_VIEWED.name | VENDOR_RECORDS_SEARCHED.name:
+                return self._records(event)
+        return None
+
+    def _records(self, event: AuditEvent) -> Entry | None:
+        """The entry of a view of the vendor's records, or of a search for them."""
+        details, subject = event.details, self.subject
+        consumers, guests = (_words(details.get(name)) for name in ("consumers", "guests"))
+        is_found = details.get("result") == "found"
+        if is_found and (
+            subject.names_consumer([event.consumer_ref, *consumers])
+            or subject.names_guest([event.guest_ref, *guests])
+        ):
+            return Entry(event, Verdict.SHOWED)
+        if reference_key(str(details.get(SEARCH) or "")) in self._search_keys:
+            return Entry(event, Verdict.SEARCHED)
+        shown = (details.get("shown"), details.get("guest_count") or details.get("count"))
+        known = (len(consumers), len(guests))
+        if is_found and any(isinstance(one, int) and one > of for one, of in zip(shown, known, strict=True)):
+            return Entry(event, Verdict.POSSIBLE, Doubt.MORE_SHOWN)
+        return None
+
+    def _listed(self, event: AuditEvent) -> Entry | None:
+        try:
+            runs = [*read_runs(_words(event.details.get("rows")))]
+        except ValueError:
+            return Entry(event, Verdict.POSSIBLE, Doubt.UNREADABLE)
+        if any(first <= own <= last for own in self.subject.submissions for first, last in runs):
+            return Entry(event, Verdict.SHOWED)
+        return None
+
+    def _exported(self, event: AuditEvent) -> Entry | None:
+        key = key_of(EXPORT_KEY, event.details.get("export") or "")
+        later = ShownKey.objects.filter(key=key, seq__gt=event.seq).values("seq")
+        export = PastExport(event, AuditEvent.objects.filter(seq__in=later).order_by("seq").first())
+        doubts: list[Doubt] = []
+        for history in self._histories:
+            try:
+                doubt = export.doubt_about(history)
+            except Different:
+                continue
+            except (TypeError, ValueError, OverflowError):  # altered: the portal records no such value
+                doubt = Doubt.UNREADABLE
+            if doubt is None:
+                return Entry(event, Verdict.SHOWED)
+            doubts.append(doubt)
+        return Entry(event, Verdict.POSSIBLE, doubts[0]) if doubts else None
+
+    @cached_property
+    def _histories(self) -> list[History]:
+        return [History(one) for one in self.subject.submissions.values()]
+
+    @cached_property
+    def _search_keys(self) -> frozenset[str]:
+        return frozenset(map(reference_key, self.subject.searches))
+
+
+def _words(value: object) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
+def _position(entry: Entry, *, newer: bool = False) -> keyset.Position:
+    return keyset.Position((entry.event.seq,), newer=newer)

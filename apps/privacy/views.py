@@ -1,0 +1,152 @@
+"""The access report: who has seen a person's data. Asking for it is recorded, like everything it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
+
+from apps.audit import person_limits
+from apps.audit.permissions import REPORT_ACCESS
+from apps.consumers import searches
+from apps.consumers.models import DigestKind
+from apps.core import clock
+from apps.core.export.responses import ZIP_CONTENT_TYPE, dated_name, download
+from apps.core.forms.errors import form_errors
+from apps.core.references import RecordKind
+from apps.core.web import keyset, sealed_entries
+from apps.core.web.filters import page_url, with_query
+from apps.core.web.permissions import requires
+from apps.core.web.redirects import HttpResponseSeeOther
+from apps.core.web.requests import actor_of
+from apps.privacy import file, presenters, services
+from apps.privacy.forms import AskForm, ReportForm
+from apps.privacy.report import COUNTED, NEWEST_BY, Counts, Report, count
+from apps.privacy.subjects import MOST, TooManySubmissions
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The report of an address, or why there is none. ``report``: None if the period has no event."""
+
+    form: ReportForm
+    report: Report | None = None
+    too_many: bool = False
+
+
+@requires(REPORT_ACCESS)
+@require_http_methods(["GET", "POST"])
+def access(request: HttpRequest) -> HttpResponse:
+    """Ask by POST for the report of a person; show it by GET, newest event first.
+
+    A personal value is in no address: the recorded search of the value is, by its token.
+    """
+    if request.method == "POST":
+        return _ask(request)
+    position = keyset.read_position(request.GET, NEWEST_BY)
+    found = _find(request)
+    context: dict[str, Any] = {
+        "ask": AskForm(typed=sealed_entries.unseal(request) or _days(request)),
+        "entry_of": sealed_entries.author_token(request),
+        "is_asked": found.form.is_asked and not found.form.errors,
+    }
+    if found.form.errors or found.too_many or not found.form.is_asked:
+        context |= {"errors": form_errors(found.form), "too_many": found.too_many, "most": MOST}
+        return render(request, "privacy/access.html", context)
+    report = found.report
+    page = report.page(size=PAGE_SIZE, position=position) if report else keyset.Page([])
+    counts = report.counts() if report else Counts()
+    if report:
+        shown = count(page.rows)
+        numbers = [entry.event.seq for entry in page.rows]
+        services.record_report_viewed(
+            found.form.question(), report, numbers, counts=shown, actor=actor_of(request)
+        )
+    context |= {
+        "by": found.form.kinds(),
+        "reference": found.form.cleaned_data["consumer"] or found.form.cleaned_data["guest"],
+        "since": found.form.cleaned_data["since"],
+        "until": found.form.cleaned_data["until"],
+        "submissions": presenters.submission_lines(report.subject) if report else [],
+        "counts": counts,
+        "counted": COUNTED,
+        "lines": [presenters.line(entry) for entry in page.rows],
+        "is_behind_all": position is not None and not page.rows,
+        "first_url": with_query(request.path, request.GET),
+        "file_url": with_query(reverse("privacy:access_file"), request.GET),
+        "newer_url": page_url(request.path, request.GET, page.newer),
+        "older_url": page_url(request.path, request.GET, page.older),
+    }
+    return render(request, "privacy/access.html", context)
+
+
+def _days(request: HttpRequest) -> dict[str, str]:
+    return {name: request.GET[name] for name in ("since", "until") if name in request.GET}
+
+
+def _find(request: HttpRequest) -> _Found:
+    form = ReportForm(request.GET, person_id=str(request.user.pk))
+    if not form.is_valid() or not form.is_asked:
+        return _Found(form)
+    try:
+        subject = form.subject()
+    except TooManySubmissions:
+        return _Found(form, too_many=True)
+    span = form.span()
+    return _Found(form, Report(subject, span) if span else None)
+
+
+def _ask(request: HttpRequest) -> HttpResponse:
+    """Lead to the address of the report. A personal value is recorded first, encrypted."""
+    form, status = AskForm(request.POST), HTTPStatus.OK
+    if form.is_valid():
+        actor, data = actor_of(request), form.cleaned_data
+        days = {name: data[name].isoformat() if data[name] else "" for name in ("since", "until")}
+        if not person_limits.allows(person_limits.Act.SEARCH, actor):
+            form.add_error(None, person_limits.refusal(person_limits.Act.SEARCH))
+            status = HTTPStatus.TOO_MANY_REQUESTS
+        elif form.record_kind is not None:
+            name = "consumer" if form.record_kind is RecordKind.CONSUMER else "guest"
+            return HttpResponseSeeOther(with_query(request.path, {}, **{name: data["value"]}, **days))
+        else:
+            search = services.record_value(DigestKind(data["kind"]), data["value"], actor=actor)
+            return HttpResponseSeeOther(with_query(request.path, {}, search=searches.seal(search), **days))
+    context = {
+        "ask": form,
+        "errors": form_errors(form),
+        "entry_of": sealed_entries.author_token(request),
+    }
+    return render(request, "privacy/access.html", context, status=status)
+
+
+@requires(REPORT_ACCESS)
+@require_POST
+def access_file(request: HttpRequest) -> HttpResponseBase:
+    """The report of the address as a file, with its events as they are stored."""
+    found = _find(request)
+    if found.report is None:
+        return HttpResponseSeeOther(with_query(reverse("privacy:access"), request.GET))
+    actor = actor_of(request)
+    if not person_limits.allows(person_limits.Act.EXPORT, actor):
+        context = {
+            "ask": AskForm(typed=_days(request)),
+            "entry_of": sealed_entries.author_token(request),
+            "refusal": person_limits.refusal(person_limits.Act.EXPORT),
+        }
+        return render(request, "privacy/access.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
+    made = file.AccessFile.of(found.report, by=", ".join(found.form.kinds()), made_by=actor)
+    services.record_report_exported(
+        found.form.question(), found.report, made.sequences, counts=made.counts, actor=actor
+    )
+    return download(
+        made.parts(),
+        file_name=dated_name("access-report", clock.now(), "zip"),
+        content_type=ZIP_CONTENT_TYPE,
+    )

@@ -1,0 +1,468 @@
+"""The access report: who may ask, what it says and what it never says, paging, and the file."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import uuid
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+from django.urls import reverse
+
+from apps.accounts.models import User
+from apps.accounts.roles import AUDITOR, ROLES
+from apps.audit.events import Event
+from apps.audit.integrity.signing import sign_checkpoint
+from apps.audit.models import AuditEvent
+from apps.audit.person_limits import Act
+from apps.audit.recording import record
+from apps.consumers import recording, searches
+from apps.consumers.audit_events import (
+    CONSUMER_CREATE_REQUESTED,
+    CONSUMER_OUTCOME_UNKNOWN,
+    SUBMISSION_VIEWED,
+    VENDOR_RECORD_VIEWED,
+)
+from apps.consumers.models import (
+    Outcome,
+    RecordedSearch,
+    ShownRange,
+    Submission,
+    SubmissionDigest,
+)
+from apps.consumers.viewer import Viewer
+from apps.core.actor import Actor
+from apps.history.exports import services as exports
+from apps.history.exports.services import FailureCode, Progress
+from apps.history.selection import Selection, SubmissionFilter
+from apps.privacy import report as reports
+from apps.privacy import subjects
+from apps.privacy.exports import Doubt
+from apps.privacy.presenters import DOUBT_LABELS, VERDICT_LABELS
+from apps.privacy.report import Report, Verdict
+from tests.support.audit_flush import lift_triggers
+from tests.support.entries import FULL, REF, clean, store, text
+from tests.support.export_rows import PLAIN
+from tests.support.people import TESTS, acting, events, make_person
+from tests.support.searches import recorded
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PAGE = reverse("privacy:access")
+FILE = reverse("privacy:access_file")
+PASSPORT = {"kind": "passport", "value": FULL.passport_number}
+
+
+@pytest.fixture
+def auditor() -> User:
+    return make_person("otto", AUDITOR)
+
+
+@pytest.fixture
+def as_auditor(auditor: User) -> Client:
+    client = Client()
+    client.force_login(auditor)
+    return client
+
+
+@pytest.fixture
+def one(staff: User) -> Submission:
+    """A submission with its events."""
+    made = store(staff, Outcome.UNKNOWN)
+    for event_type in (CONSUMER_CREATE_REQUESTED, CONSUMER_OUTCOME_UNKNOWN):
+        with transaction.atomic():
+            record(recording.event_of(event_type, made, acting(staff)))
+    return made
+
+
+def of(made: Submission) -> Report:
+    return Report(subjects.Subject({made.pk: Submission.objects.get(pk=made.pk)}))
+
+
+def downloaded(client: Client, address: str) -> bytes:
+    answer: Any = client.post(address)
+    assert answer.status_code == 200
+    return b"".join(answer.streaming_content)
+
+
+# --- The page -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("role", [*ROLES])
+def test_only_auditors_and_administrators_may_ask(role: str) -> None:
+    client = Client()
+    client.force_login(make_person("wanda", role))
+    allowed = role in ("auditor", "administrator")
+    assert client.get(PAGE).status_code == (200 if allowed else 403)
+    assert client.post(PAGE, PASSPORT).status_code == (303 if allowed else 403)
+    assert client.post(f"{FILE}?consumer={REF}").status_code == (200 if allowed else 403)
+    assert RecordedSearch.objects.exists() is allowed
+
+
+def test_auditor_finds_who_saw_a_passport(
+    as_auditor: Client, as_supervisor: Client, supervisor: User, one: Submission
+) -> None:
+    as_supervisor.get(reverse("history:submissions"), {"period": "all"}, REMOTE_ADDR="192.0.2.7")
+    as_supervisor.get(reverse("consumers:receipt", args=[one.public_id]))
+    as_supervisor.post(reverse("history:submissions"), {"search-passport": FULL.passport_number}, follow=True)
+    shown = text(as_auditor.post(PAGE, PASSPORT, follow=True))
+    assert "3 showed the data, 0 could have, 2 searched for it" in shown
+    assert supervisor.name in shown
+    assert "192.0.2.7" in shown
+    assert "Submission opened" in shown
+    for value in (FULL.passport_number, FULL.last_name, *FULL.emails):
+        assert value not in shown
+
+
+def test_value_is_in_no_address_log_or_event(
+    as_auditor: Client, one: Submission, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer: Any = as_auditor.post(PAGE, PASSPORT)
+    found = as_auditor.get(answer["Location"])
+    file = downloaded(as_auditor, answer["Location"].replace(PAGE, FILE))
+    with zipfile.ZipFile(io.BytesIO(file)) as archive:
+        contents = b"".join(archive.read(name) for name in archive.namelist()).decode()
+    places = [
+        answer["Location"], str(found.headers), found.content.decode(), contents, caplog.text,
+        *(str(vars(event)) for event in AuditEvent.objects.all()),
+    ]  # fmt: skip
+    value = FULL.passport_number.lower()
+    assert [place[:100] for place in places if value in place.lower()] == []
+    [searched] = events("access_report.searched")
+    [viewed] = events("access_report.viewed")
+    assert searched.details == {"search": str(RecordedSearch.objects.get().public_id), "by": ["passport"]}
+    assert (viewed.details["about"], viewed.details["count"]) == ("search", 1)
+
+
+def test_search_of_another_person_opens_no_report(
+    as_auditor: Client, as_administrator: Client, one: Submission
+) -> None:
+    answer: Any = as_auditor.post(PAGE, PASSPORT)
+    shown = text(as_administrator.get(answer["Location"]))
+    assert "This search is not yours or no longer exists." in shown
+    assert "showed the data" not in shown
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("consumer=a&guest=b", 400), ("consumer=a&search=x", 400), ("consumer=a&consumer=b", 200),
+        ("consumer=a%00b", 200), ("search=x", 200), ("consumer=ord-1&since=x", 200),
+        (f"consumer={'9' * 3000}", 200), ("consumer=c-1&before=x", 400),
+        ("consumer=c-1&before=1&after=2", 400),
+        (f"consumer=c-1&before={10**30}", 400), ("consumer=c-1&since=9000-01-01", 200), ("x=%ff", 200),
+        ("consumer=c-1&since=2026-03-07&until=2026-03-06", 200), ("consumer=ida%40example.com", 200),
+    ],
+)  # fmt: skip
+def test_odd_addresses_are_answered(as_auditor: Client, query: str, status: int) -> None:
+    assert as_auditor.get(f"{PAGE}?{query}").status_code == status
+    assert as_auditor.post(f"{FILE}?{query}").status_code in (200, 303, 400)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "Choose what you know of the person"),
+        ({"kind": "passport"}, "Enter the reference or the value"),
+        ({"kind": "consumer", "value": "ida@example.com"}, "Enter the reference of a consumer"),
+        ({"kind": "consumer", "value": "https://x.example/guests/12345678"}, "This link leads to a guest."),
+        ({"kind": "shoe_size", "value": "43"}, "Choose what you know of the person"),
+        ({**PASSPORT, "since": "2026-03-07", "until": "2026-03-06"}, "The last day must not be before"),
+    ],
+)
+def test_question_that_cannot_be_read_is_shown_again(
+    as_auditor: Client, values: dict[str, str], message: str
+) -> None:
+    answer = as_auditor.post(PAGE, values)
+    assert answer.status_code == 200
+    assert message in text(answer)
+    assert not RecordedSearch.objects.exists()
+
+
+def test_nobody_has_seen_it(as_auditor: Client) -> None:
+    ref = str(uuid.uuid4())
+    shown = text(as_auditor.post(PAGE, {"kind": "consumer", "value": ref}, follow=True))
+    assert "Nobody has seen it" in shown
+    [viewed] = events("access_report.viewed")
+    assert (viewed.consumer_ref, viewed.details["count"]) == (None, 0)
+    assert downloaded(as_auditor, f"{FILE}?consumer={ref}")
+
+
+def test_days_bound_the_report(as_auditor: Client, as_supervisor: Client, one: Submission) -> None:
+    as_supervisor.get(reverse("consumers:receipt", args=[one.public_id]))
+    ref = str(uuid.uuid4())
+    Submission.objects.update(outcome=Outcome.CREATED, consumer_ref=ref)
+    assert "1 showed the data" in text(as_auditor.get(PAGE, {"consumer": ref}))
+    assert "Nobody has seen it" in text(as_auditor.get(PAGE, {"consumer": ref, "until": "2020-01-01"}))
+
+
+def test_searches_for_reports_are_limited(as_auditor: Client, settings: Any, one: Submission) -> None:
+    settings.SEARCHES_PER_HOUR = 1
+    assert as_auditor.post(PAGE, PASSPORT).status_code == 303
+    assert as_auditor.post(PAGE, PASSPORT).status_code == 429
+    assert [event.details["what"] for event in events("limit.reached")] == [Act.SEARCH]
+
+
+def test_common_value_gets_no_report_of_a_part(
+    as_auditor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subjects, "MOST", 1)
+    store(staff, Outcome.REJECTED)
+    store(staff, Outcome.REJECTED)
+    shown = text(as_auditor.post(PAGE, {"kind": "last_name", "value": FULL.last_name}, follow=True))
+    assert "This value belongs to too many people" in shown
+    assert "Nobody has seen it" not in shown
+
+
+def test_pages_together_have_each_of_many_events_once(
+    as_auditor: Client, one: Submission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = 10_000 if connection.vendor == "sqlite" else 1_000
+    with transaction.atomic():
+        for _ in range(number):
+            record(recording.event_of(SUBMISSION_VIEWED, one, Actor(id="17", name="Anna")))
+    ref = str(uuid.uuid4())
+    Submission.objects.update(outcome=Outcome.CREATED, consumer_ref=ref)
+    assert "More than 1,000" in text(as_auditor.get(PAGE, {"consumer": ref})) or number <= 1_000
+    report, position, seen = of(one), None, []
+    for _ in range(number // 50 + 1):
+        page = report.page(size=50, position=position)
+        seen += [entry.event.seq for entry in page.rows]
+        position = page.older
+        if position is None:
+            break
+    assert len(seen) == number == len({*seen})
+    assert seen == sorted(seen, reverse=True)
+    back = report.page(size=50, position=page.newer)
+    assert [entry.event.seq for entry in back.rows] == seen[-100:-50]
+
+
+# --- What is certain, and what is not -------------------------------------------------------------------
+def exported(by: User, asked: SubmissionFilter) -> Any:
+    selection = Selection(asked, Viewer(str(by.pk), sees_all=True))
+    return exports.prepare(selection, PLAIN, query="", rows=0, person=acting(by))
+
+
+def export(by: User, end: Callable[[Any, Actor], object] | None, asked: dict[str, Any] | None = None) -> None:
+    made = exported(by, SubmissionFilter(**(asked or {})))
+    exports.start(made, acting(by))
+    if end is not None:
+        end(made, acting(by))
+
+
+def finish(made: Any, actor: Actor) -> None:
+    assert exports.finish(made, Progress(rows=1), "0" * 64, actor)
+
+
+def verdicts(made: Submission) -> list[tuple[Verdict, Doubt | None]]:
+    return [(one.verdict, one.doubt) for one in of(made).entries()]
+
+
+def change(made: Submission, person: User, **columns: Any) -> None:
+    Submission.objects.filter(pk=made.pk).update(**columns)
+    with transaction.atomic():
+        record(recording.event_of(CONSUMER_OUTCOME_UNKNOWN, made, acting(person)))
+
+
+def test_export_with_filters_that_match_showed_it(one: Submission, supervisor: User) -> None:
+    export(supervisor, finish)
+    same = {"outcomes": (Outcome.UNKNOWN,), "person": str(one.actor_id), "order_ref": one.order_ref}
+    export(supervisor, finish, same)
+    assert verdicts(one) == [(Verdict.SHOWED, None)] * 2
+
+
+@pytest.mark.parametrize(
+    "asked", [{"outcomes": (Outcome.CREATED,)}, {"person": "0"}, {"order_ref": "x-1"},
+              {"consumer_ref": "x-1"}, {"reason": "busy"}, {"answered_from": 5}]
+)  # fmt: skip
+def test_export_with_filters_that_do_not_match_is_not_in_the_report(
+    one: Submission, supervisor: User, asked: dict[str, Any]
+) -> None:
+    export(supervisor, finish, asked)
+    assert verdicts(one) == []
+
+
+def test_outcome_that_changed_since_is_the_one_of_the_export(one: Submission, supervisor: User) -> None:
+    export(supervisor, finish, {"outcomes": (Outcome.UNKNOWN,)})
+    export(supervisor, finish, {"reason": "read_timeout"})
+    Submission.objects.update(outcome=Outcome.CREATED, consumer_ref=REF, error_code="")
+    with transaction.atomic():
+        record(recording.event_of(SUBMISSION_VIEWED, one, acting(supervisor)))
+    change(one, supervisor)
+    assert verdicts(one) == [
+        (Verdict.SHOWED, None), (Verdict.POSSIBLE, Doubt.CHANGED_SINCE), (Verdict.SHOWED, None)
+    ]  # fmt: skip
+
+
+def test_change_while_a_file_is_written_is_a_doubt(one: Submission, supervisor: User) -> None:
+    def end(made: Any, actor: Actor) -> None:
+        change(one, supervisor)
+        finish(made, actor)
+
+    export(supervisor, end, {"outcomes": (Outcome.CREATED,)})
+    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.WHILE_WRITTEN)]
+
+
+def test_submission_while_a_file_is_written_is_a_doubt_and_after_it_none(
+    supervisor: User, staff: User
+) -> None:
+    late: list[Submission] = []
+
+    def end(made: Any, actor: Actor) -> None:
+        for ended in (False, True):
+            if ended:
+                finish(made, actor)
+            late.append(store(staff, Outcome.REJECTED))
+            with transaction.atomic():
+                record(recording.event_of(CONSUMER_CREATE_REQUESTED, late[-1], acting(staff)))
+
+    export(supervisor, end)
+    assert [verdicts(one) for one in late] == [[(Verdict.POSSIBLE, Doubt.WHILE_WRITTEN)], []]
+
+
+def test_file_that_was_not_completed_is_a_doubt(one: Submission, supervisor: User) -> None:
+    export(supervisor, None)
+    export(supervisor, lambda made, actor: exports.fail(made, FailureCode.READER_GONE, Progress(), actor))
+    export(supervisor, exports.cancel)
+    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.NOT_COMPLETED)] * 3
+
+
+def test_erased_person_is_a_doubt_of_an_export_of_a_search(
+    one: Submission, as_supervisor: Client, supervisor: User
+) -> None:
+
+    search = recorded(supervisor, passport=FULL.passport_number)
+
+    export(supervisor, finish, {"search": searches.find(search.public_id)})
+    assert verdicts(one) == [(Verdict.SHOWED, None)]
+    SubmissionDigest.objects.all().delete()
+    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.ERASED)]
+    RecordedSearch.objects.update(encrypted_values=b"")
+    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.SEARCH_GONE)]
+
+
+def test_list_names_its_rows_exactly(staff: User, supervisor: User) -> None:
+    made = [
+        store(staff if n % 2 else supervisor, Outcome.REJECTED, clean(last_name=f"N{n}")) for n in range(9)
+    ]
+    shown = [made[0], made[1], made[4], made[8]]
+    recording.record_listed(shown, viewer=Viewer("1", sees_all=True), actor=acting(supervisor))
+    for one in made:
+        assert verdicts(one) == ([(Verdict.SHOWED, None)] if one in shown else [])
+
+
+def test_altered_list_is_a_doubt(one: Submission, supervisor: User) -> None:
+    recording.record_listed([one], viewer=Viewer("1", sees_all=True), actor=acting(supervisor))
+    with lift_triggers(connection), connection.cursor() as cursor:
+        cursor.execute("UPDATE audit_event SET data = 'x' WHERE action = 'submissions.listed'")
+    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.UNREADABLE)]
+
+
+def test_order_with_more_consumers_than_an_event_names_is_a_doubt(supervisor: User) -> None:
+    refs = [f"c-{number}" for number in range(60)]
+    data: dict[str, Any] = {"kind": "order", "result": "found", "shown": 60}
+    with transaction.atomic():
+        event = Event(VENDOR_RECORD_VIEWED, acting(supervisor), order_ref="o-1", data=data)
+        recording.record_shown(event, consumers=refs)
+    found = {ref: [one.doubt for one in Report(subjects.of_consumer(ref)).entries()] for ref in refs}
+    assert (found["c-0"], found["C-49".lower()], found["c-50"]) == ([None], [None], [Doubt.MORE_SHOWN])
+    assert list(Report(subjects.of_consumer("c-99")).entries()) == []
+
+
+def test_ranges_of_every_width_are_found(one: Submission, supervisor: User) -> None:
+    """The index finds each range that contains a submission, wherever the range begins and however wide."""
+    pk = one.pk
+    for seq, (first, last) in enumerate(
+        (max(pk - before, 0), pk + after)
+        for before in (0, 1, 2, 7, 64, 5000)
+        for after in (0, 1, 3, 100, 900)
+    ):
+        recording.index_range(seq + 1, first, last, owner=one.actor_id if seq % 2 else 0)
+    assert len(of(one).candidates) == ShownRange.objects.count() == 30
+    ShownRange.objects.all().delete()
+    recording.index_range(1, pk + 1, pk + 50)
+    recording.index_range(2, 0, max(pk - 1, 0))
+    recording.index_range(3, pk, pk, owner=one.actor_id + 1)
+    assert of(one).candidates == []
+
+
+# --- The file -------------------------------------------------------------------------------------------
+@pytest.fixture
+def files(
+    as_auditor: Client, as_administrator: Client, as_supervisor: Client, one: Submission, tmp_path: Path
+) -> Path:
+    """A folder with a report, a later proof of the log, and the programs from the report."""
+    as_supervisor.get(reverse("history:submissions"), {"period": "all"})
+    as_supervisor.get(reverse("consumers:receipt", args=[one.public_id]))
+    answer: Any = as_auditor.post(PAGE, PASSPORT)
+    (tmp_path / "report.zip").write_bytes(downloaded(as_auditor, answer["Location"].replace(PAGE, FILE)))
+    sign_checkpoint(TESTS)
+    (tmp_path / "proof.zip").write_bytes(downloaded(as_administrator, reverse("audit:proof")))
+    with zipfile.ZipFile(tmp_path / "report.zip") as archive:
+        archive.extractall(tmp_path / "report")
+    return tmp_path
+
+
+def verified(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the report's own verifier in a Python without installed packages and without the portal."""
+    program = str(folder / "report" / "verify_access_report.py")
+    command = [sys.executable, "-I", "-S", program, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=folder, check=False)
+
+
+def test_outsider_verifies_the_file(files: Path) -> None:
+    alone = verified(files, "report.zip")
+    assert (alone.returncode, alone.stderr) == (0, "")
+    assert "The report has 3 events." in alone.stdout
+    with_log = verified(files, "report.zip", "--proof", "proof.zip")
+    assert with_log.returncode in (0, 1), with_log.stdout + with_log.stderr
+    assert "none that shows the person is left out" in with_log.stdout
+    about = json.loads((files / "report" / "report.json").read_text())
+    assert about["counts"] == {"showed": 2, "possible": 0, "searched": 1}
+
+
+def _left_out(folder: Path) -> None:
+    lines = (folder / "events.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "events.jsonl").write_bytes(b"".join(lines[1:]))
+    rows = (folder / "report.csv").read_bytes().splitlines(keepends=True)
+    (folder / "report.csv").write_bytes(b"".join([rows[0], *rows[2:]]))
+
+
+def _other_person(folder: Path) -> None:
+    path = folder / "events.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"Sue Person", b"Sam Person", 1))
+
+
+def _other_address(folder: Path) -> None:
+    path = folder / "report.csv"
+    path.write_bytes(path.read_bytes().replace(b"127.0.0.1", b"127.0.0.2", 1))
+
+
+@pytest.mark.parametrize("alter", [_left_out, _other_person, _other_address])
+def test_altered_file_is_not_verified(files: Path, alter: Callable[[Path], None]) -> None:
+
+    alter(files / "report")
+    names = ("report.json", "report.csv", "events.jsonl")
+    digests = {name: hashlib.sha256((files / "report" / name).read_bytes()).hexdigest() for name in names}
+    (files / "report" / "manifest.json").write_text(json.dumps({"files": digests}))  # as a forger would
+    result = verified(files, "report", "--proof", "proof.zip")
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert result.stdout.splitlines()[-1].startswith("different: ")
+
+
+def test_export_of_a_report_is_an_event(files: Path, auditor: User) -> None:
+    [event] = events("access_report.exported")
+    assert (event.actor_id, event.details["about"], event.details["count"]) == (str(auditor.pk), "search", 3)
+
+
+def test_verdicts_have_labels() -> None:
+
+    assert {*DOUBT_LABELS} == {*Doubt}
+    assert {*VERDICT_LABELS} == {*reports.Verdict}
