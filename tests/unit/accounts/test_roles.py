@@ -51,7 +51,12 @@ def test_administrator_role_does_not_show_consumers() -> None:
 
 
 def test_auditor_reads_the_log_and_past_exports_and_does_nothing_else() -> None:
-    assert set(ROLES[AUDITOR]) == {"audit.view_log", "audit.verify_log", "history.view_past_exports"}
+    assert set(ROLES[AUDITOR]) == {
+        "audit.view_log",
+        "audit.verify_log",
+        "audit.report_access",
+        "history.view_past_exports",
+    }
 
 
 def test_no_role_grants_personal_data_in_exports() -> None:
