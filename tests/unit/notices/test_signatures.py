@@ -32,6 +32,7 @@ def test_two_secrets_overlap(receiver: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("webhook-id", "msg_2"), ("webhook-timestamp", str(NOW + 1)), ("webhook-signature", "v1,AAAA")],
+    ids=["id", "timestamp", "signature"],
 )
 def test_each_header_is_signed(name: str, value: str) -> None:
     headers = headers_for("msg_1", BODY, seconds=NOW, secrets=[SECRET])
