@@ -26,11 +26,11 @@ if not apps.ready:
     django.setup()  # before the portal is imported
 
 from django.contrib import auth
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection
 from django.test import Client
 
 from apps.accounts.models import User
+from apps.accounts.sign_in.session_store import SessionStore
 from apps.cdp.attempt import utc_now
 from apps.cdp.factory import get_client
 from apps.consumers.forms.entry import Entry

@@ -75,14 +75,11 @@ def index_range(seq: int, first: int, last: int, *, owner: int = SEVERAL) -> Non
     _insert_ranges([(seq, owner, first, last)])
 
 
-def close_range(events: Any, last: int) -> None:
-    """Set the last submission that events of exports, which have ended now, may have shown.
-
-    ``events``: their sequence numbers, as a query or a list.
-    """
+def close_ranges(events: Sequence[int], last: int) -> None:
+    """Set the last submission that exports may have shown. ``events``: the numbers of their starts."""
     for one in ShownRange.objects.filter(seq__in=events, last=UNBOUNDED):
-        last = max(one.first, last)
-        ShownRange.objects.filter(pk=one.pk).update(last=last, level=level_of(one.first, last))
+        end = max(one.first, last)
+        ShownRange.objects.filter(pk=one.pk).update(last=end, level=level_of(one.first, end))
 
 
 def _insert_ranges(ranges: Sequence[tuple[int, int, int, int]]) -> None:

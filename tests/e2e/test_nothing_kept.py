@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as project
-from django.contrib.sessions.backends.db import SessionStore
 from django.core.cache import cache
 from django.db import connection
 from playwright.sync_api import expect
 from pytest_django import Settings
 
 from apps.accounts.models import User
+from apps.accounts.sign_in.session_store import SessionStore
 from apps.consumers.models import Outcome
 from apps.consumers.reconciliation import resolution
 from sandbox.faults.armed import Armed

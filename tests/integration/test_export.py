@@ -26,12 +26,22 @@ from apps.accounts import services as accounts
 from apps.accounts.models import User
 from apps.accounts.roles import PERSONAL_DATA_EXPORT, SUPERVISOR
 from apps.audit.models import AuditEvent
-from apps.consumers.models import DigestKind, Outcome, RecordedSearch, Submission, SubmissionDigest
+from apps.consumers.models import (
+    UNBOUNDED,
+    DigestKind,
+    Outcome,
+    RecordedSearch,
+    ShownRange,
+    Submission,
+    SubmissionDigest,
+    level_of,
+)
 from apps.consumers.sending.digests import search_digest
 from apps.core import personal_data
 from apps.core.export.formats import Format
 from apps.history import selection
 from apps.history.exports import delivery, making, services
+from apps.history.exports.services import FailureCode, Progress
 from apps.history.forms.export import values_of
 from apps.history.forms.filters import SEARCH
 from apps.history.models import Export, State
@@ -39,7 +49,7 @@ from tests.support.entries import FULL, clean, store
 from tests.support.export_files import numbered, row
 from tests.support.export_rows import prepared, stored
 from tests.support.keys import digest_again
-from tests.support.people import PASSWORD, TESTS, events, make_person
+from tests.support.people import PASSWORD, TESTS, acting, events, make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -567,3 +577,23 @@ def test_excel_file_says_who_exported_what(as_permitted: Client, permitted: User
     everything = " ".join(str(cell) for line in book["About"].values for cell in line)
     for personal in (FULL.last_name, "Marker of the note", *FULL.phone_numbers):
         assert personal not in everything
+
+
+def test_worker_closes_the_ranges_of_exports_that_have_ended(supervisor: User) -> None:
+    """Until then, an ended export may show any later submission: the report decides by the events."""
+    store(supervisor, Outcome.CREATED)
+    actor = acting(supervisor)
+    ended, running = prepared(supervisor), prepared(supervisor)
+    for export in (ended, running):
+        services.start(export, actor)
+    assert services.fail(ended, FailureCode.DATABASE_LOST, Progress(), actor)
+    assert services.close_shown_ranges() == 1
+    newest = Submission.objects.get().pk
+    still, closed = ShownRange.objects.order_by("-last")
+    assert still.last == UNBOUNDED
+    assert newest <= closed.last < UNBOUNDED
+    assert closed.level == level_of(closed.first, closed.last)
+    assert services.finish(running, Progress(rows=1), "0" * 64, actor)
+    assert services.close_shown_ranges() == 1
+    assert services.close_shown_ranges() == 0
+    assert not ShownRange.objects.filter(last=UNBOUNDED).exists()

@@ -22,7 +22,7 @@ from apps.audit.events import Event
 from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.consumers import recording
-from apps.consumers.models import UNBOUNDED, ShownKey, Submission
+from apps.consumers.models import UNBOUNDED, ShownKey, ShownRange, Submission
 from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import is_database_unavailable
@@ -216,7 +216,7 @@ def _reserve_slot(
             **bounds,
             **({"search": str(search.public_id)} if search else {}),
         )
-        # The file may contain submissions that are stored until it is written: the end sets the last one.
+        # The file may contain submissions that are stored until it is written: the worker sets the last one.
         recording.index_range(seq, selected.lowest_possible, UNBOUNDED)
 
 
@@ -293,6 +293,26 @@ def sweep(actor: Actor) -> int:
     return swept
 
 
+def close_shown_ranges() -> int:
+    """Set the last submission that exports which have ended may have shown. Returns the number of exports.
+
+    The worker does it, not the end of an export: an end must be stored even if submissions cannot be read.
+    """
+    # Before the active exports are read: an export that starts in between has no range here.
+    unbounded = [*ShownRange.objects.filter(last=UNBOUNDED).values_list("seq", flat=True)]
+    if not unbounded:
+        return 0
+    active = Export.objects.filter(state__in=ACTIVE).values_list("public_id", flat=True)
+    keys = [recording.key_of(EXPORT_KEY, public_id) for public_id in active]
+    running = {*ShownKey.objects.filter(key__in=keys, seq__in=unbounded).values_list("seq", flat=True)}
+    ended = [seq for seq in unbounded if seq not in running]
+    if ended:
+        newest = Submission.objects.aggregate(Max("pk"))["pk__max"] or 0
+        with transaction.atomic():
+            recording.close_ranges(ended, newest + OUT_OF_ORDER)
+    return len(ended)
+
+
 def _end_lost(export: Export, actor: Actor) -> bool:
     code = FailureCode.PROCESS_LOST
     with transaction.atomic(durable=True):
@@ -340,12 +360,7 @@ def _record(event_type: EventType, export: Export, actor: Actor, **facts: Any) -
     # The person of the export, if the actor is not that person: the worker.
     person = str(export.person_id)
     seq = record(Event(event_type, actor, person="" if person == actor.id else person, data=data))
-    key = recording.key_of(EXPORT_KEY, export.public_id)
-    recording.index_keys(seq, [key])
-    if event_type is not EXPORT_STARTED:
-        newest = Submission.objects.aggregate(Max("pk"))["pk__max"] or 0
-        started = ShownKey.objects.filter(key=key).values("seq")
-        recording.close_range(started, newest + OUT_OF_ORDER)
+    recording.index_keys(seq, [recording.key_of(EXPORT_KEY, export.public_id)])
     return seq
 
 

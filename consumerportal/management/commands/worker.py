@@ -25,6 +25,7 @@ from apps.consumers.sending.storing import drain_spool
 from apps.core import heartbeats, key_fingerprints, limits
 from apps.core.actor import Actor
 from apps.core.connections import is_database_unavailable
+from apps.history.exports.services import close_shown_ranges
 from apps.history.exports.services import sweep as sweep_exports
 from apps.history.totals.keeping import TotalsKeeper
 from consumerportal import notice_threads
@@ -85,6 +86,7 @@ class Worker:
             "mark_overdue_unknown": lambda: mark_overdue_unknown(ACTOR),
             "run_due_checks": self.run_due_checks,
             "sweep_exports": lambda: sweep_exports(ACTOR),
+            "close_shown_ranges": close_shown_ranges,
             "close_expired_sessions": close_expired_sessions,
             "delete_expired_limits": limits.delete_expired,
             "rewrite_rows": lambda: rewrite_due(ACTOR, after=REWRITE_AFTER, stop=self.stop),

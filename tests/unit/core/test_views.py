@@ -148,9 +148,9 @@ def test_migrated_database_is_ready_and_a_missing_migration_is_not() -> None:
 
     assert readiness._database_answers()
     assert readiness._migrations_applied()
-    MigrationRecorder(connection).record_applied("sessions", "9999_of_a_newer_version")
+    MigrationRecorder(connection).record_applied("accounts", "9999_of_a_newer_version")
     assert readiness._migrations_applied()
-    MigrationRecorder(connection).record_unapplied("sessions", "0001_initial")
+    MigrationRecorder(connection).record_unapplied("accounts", "0001_initial")
     assert not readiness._migrations_applied()
 
 
