@@ -100,7 +100,7 @@ class ReportForm(_PeriodForm):
         RecordKind.GUEST, label=_REFERENCES[RecordKind.GUEST],
         what_to_enter=_WHAT_TO_ENTER[RecordKind.GUEST], uuid_shaped=False,
     )  # fmt: skip
-    search = forms.CharField(required=False, strip=False)
+    search = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
     since = DayField(label=_("From"))
     until = DayField(label=_("To"))
 

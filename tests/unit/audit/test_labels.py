@@ -24,12 +24,13 @@ from apps.audit.registry import Change, Key, ValueType, event_types
 from apps.audit.selectors import LogFilter
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.errors import CdpError
-from apps.consumers import audit_keys
+from apps.consumers import altered_values, audit_keys
 from apps.consumers.audit_events import (
     CONSUMER_LATE_ANSWER,
     CONSUMER_RESOLUTION_CORRECTED,
     IDENTITY_RULE_CHANGED,
     SUBMISSION_REPEAT_BLOCKED,
+    VALUE_DOES_NOT_BELONG,
     VENDOR_RECORDS_SEARCHED,
 )
 from apps.consumers.duplicates.compare import SIMILAR_RULES
@@ -131,6 +132,7 @@ CODES: dict[Key, Iterable[str]] = {
     audit_keys.RESOLUTION_REASON: [checks.RECONCILIATION, *ResolutionReason.values],
     audit_keys.SEARCHED_BY: DigestKind.values,
     audit_keys.SENT_FIELDS: FULL.to_json(),
+    VALUE_DOES_NOT_BELONG.keys["value"]: altered_values._COLUMNS,
     audit_keys.SUBMISSION_FILTERS: [*OF_FILTER, *DigestKind.values],
     audit_keys.SUBMISSION_SCOPE: ["own", "everybody"],
     privacy_events.ACCESS_REPORT_VIEWED.keys["about"]: ["consumer", "guest", "search"],

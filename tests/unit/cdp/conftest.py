@@ -18,6 +18,6 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 
 @pytest.fixture(scope="session")
-def wrongmake_certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+def wrong_certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """A certificate for another host."""
     return make_certificate(tmp_path_factory.mktemp("tls"), x509.DNSName("elsewhere.example"))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from apps.consumers.paste.mrz import Mrz, PartFault, check_digit, read_mrz
@@ -230,6 +230,7 @@ def test_five_hundred_damaged_documents_never_fill_a_field_silently() -> None:
 
 
 # --- What is accepted -----------------------------------------------------------------------------
+@example(seed=1747, how="quotes")
 @given(
     seed=st.integers(0, 2**32),
     how=st.sampled_from(["lower", "one line", "blanks", "groups", "quotes", "marks"]),
@@ -250,7 +251,13 @@ def test_spellings_of_readers_and_word_processors_are_read_as_the_same(seed: int
         return  # blanks at the end of a line are lost when it is copied
     if how == "marks" and "–" * 2 not in written:
         return
-    assert _said(read(written)) == _said(read(text))
+    try:
+        said = _said(read(written))
+    except NotReadable as refused:
+        # A sign that may stand for one filler or for two can make the lengths of two formats.
+        assert (how, refused.fault) == ("quotes", LinesFault.AMBIGUOUS)  # noqa: PT017  # most are read
+        return
+    assert said == _said(read(text))
 
 
 @pytest.mark.parametrize(
