@@ -51,7 +51,7 @@ HEAD = (
     "pages; failed",
 )
 NOT_FINISHED: Final = "SELECT count(*) FROM core_keyrewriting WHERE finished_at IS NULL"
-STARTED: Final = "SELECT count(*) FROM core_keyrewriting WHERE started_at IS NOT NULL"
+STARTED: Final = "SELECT count(*) FROM core_keyrewriting WHERE started_at IS NOT NULL AND kind = "
 SPAN: Final = "SELECT min(started_at), max(finished_at), sum(done) FROM core_keyrewriting WHERE kind = "
 
 
@@ -182,7 +182,7 @@ def measured(database: str, kind: str, site: Site) -> tuple[str, ...]:
     site.pages(3)  # every process has loaded its modules
     idle = site.pages(IDLE_SECONDS)
     site.command("rotate_keys", "--use", label)
-    while not site.asked(STARTED)[0]:  # the worker waits for a minute
+    while not site.asked(f"{STARTED}'{kind}'")[0]:  # the worker waits for a minute
         time.sleep(0.5)
     before, meanwhile = site.worker_seconds(), list[Timed]()
     while site.asked(NOT_FINISHED)[0]:

@@ -381,9 +381,11 @@ def _key_rewriting() -> Iterator[Line]:
 
 def _altered_values() -> Iterator[Line]:
     """A line if submissions have values that were moved or altered in the database, as far as found."""
-    if count := altered_values.count_altered():
+    count, is_all = altered_values.count_altered()
+    if count:
         label = _("Submissions with a value that does not belong to them (see the audit log)")
-        yield Line("altered_values", label, str(count), Level.WARNING)
+        text = str(count) if is_all else gettext("at least %(n)s") % {"n": count}
+        yield Line("altered_values", label, text, Level.WARNING)
 
 
 def _versions() -> str:

@@ -44,6 +44,14 @@ class InvitedRow:
     person: NewPerson | None
 
 
+class TooManyPeopleError(Exception):
+    """The table has more than ``MAX_INVITED`` people: ``found``."""
+
+    def __init__(self, found: int) -> None:
+        super().__init__(found)
+        self.found = found
+
+
 class _RowForm(NewPersonForm):
     """The rules of a new person, without a query for each line."""
 
@@ -51,19 +59,25 @@ class _RowForm(NewPersonForm):
         return str(self.cleaned_data["username"])
 
 
-def read_table(text: str) -> list[InvitedRow]:
+def read_table(text: str, *, with_taken: bool = False) -> list[InvitedRow]:
     """The lines of a pasted table: tabs, semicolons or commas, with or without a line of headings.
 
     Empty lines are left out. Line numbers are those of the pasted text.
+    ``with_taken``: a user name that somebody has is no error. Raises :class:`TooManyPeopleError`.
     """
     lines = text.split("\n")
-    delimiter = next((one for one in "\t;" if one in text), ",")
+    # That of the first line: a comma may be in a name, and between roles.
+    first = next((line for line in lines if line.strip()), "")
+    delimiter = max("\t;,", key=first.count)
     found = [(number, _cells(line, delimiter)) for number, line in enumerate(lines, start=1) if line.strip()]
     columns: Sequence[str] = COLUMNS
     if found and all(similar_key(cell) in _HEADERS for cell in found[0][1]):
         columns = [_HEADERS[similar_key(cell)] for cell in found[0][1]]
         found = found[1:]
-    taken = _taken([cells[columns.index("username")] for _n, cells in found if _has(columns, cells)])
+    if len(found) > MAX_INVITED:  # before a form for each of them
+        raise TooManyPeopleError(len(found))
+    usernames = [cells[columns.index("username")] for _n, cells in found if _has(columns, cells)]
+    taken = set() if with_taken else _taken(usernames)
     first_line: dict[str, int] = {}
     return [_row(number, cells, columns, taken, first_line) for number, cells in found]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from datetime import timedelta
 from functools import cached_property
 from importlib import import_module
 
@@ -149,6 +150,14 @@ class Session(AbstractBaseSession):
     class Meta(AbstractBaseSession.Meta):
         abstract = False
         default_permissions = ()
+
+    @classmethod
+    def open(cls) -> models.QuerySet[Session]:
+        """The sessions of people that have not ended, by either limit of time."""
+        now = clock.now()
+        oldest = now - timedelta(seconds=settings.SESSION_ABSOLUTE_SECONDS)
+        not_over = models.Q(signed_in_at__gt=oldest) | models.Q(signed_in_at__isnull=True)
+        return cls.objects.filter(not_over, person__isnull=False, expire_date__gt=now)
 
     @classmethod
     def get_session_store_class(cls) -> type[SessionBase]:

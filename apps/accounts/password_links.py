@@ -18,7 +18,7 @@ from apps.core import clock
 class _PasswordLinkTokens(PasswordResetTokenGenerator):
     """Django's password reset tokens, which also expire with a newer link and with a deactivation.
 
-    Django's own conditions apply too: a new password, a sign-in, or ``PASSWORD_RESET_TIMEOUT`` seconds.
+    As with Django's own: a new password, a sign-in, or ``PASSWORD_RESET_TIMEOUT`` seconds.
     """
 
     key_salt = "accounts.password_link"
@@ -28,8 +28,12 @@ class _PasswordLinkTokens(PasswordResetTokenGenerator):
         return clock.now().replace(tzinfo=None)
 
     def _make_hash_value(self, user: User, timestamp: int) -> str:
-        value = super()._make_hash_value(user, timestamp)
-        return f"{value}:{user.password_links}:{user.session_series}"
+        # Without the e-mail address of Django's value: nobody signs in with it, and a correction must not end
+        # a link that was sent.
+        signed_in = "" if user.last_login is None else user.last_login.replace(microsecond=0, tzinfo=None)
+        return (
+            f"{user.pk}:{user.password}:{signed_in}:{timestamp}:{user.password_links}:{user.session_series}"
+        )
 
 
 _tokens = _PasswordLinkTokens()

@@ -92,7 +92,7 @@ def people_page(asked: PeopleFilter, number: int = 1) -> PeoplePage:
     shown = ids[(number - 1) * PEOPLE_ON_A_PAGE : number * PEOPLE_ON_A_PAGE]
     users = {user.pk: user for user in User.objects.prefetch_related("groups").filter(pk__in=shown)}
     counts = dict(
-        _open_sessions().filter(person__in=shown).values_list("person").annotate(Count("session_key"))
+        Session.open().filter(person__in=shown).values_list("person").annotate(Count("session_key"))
     )
     people = [_person(users[pk], sessions=counts.get(pk, 0)) for pk in shown if pk in users]
     return PeoplePage(people, number, pages, len(ids))
@@ -121,20 +121,13 @@ def _matching(asked: PeopleFilter) -> Q:
         case PersonState.BLOCKED:
             condition &= Q(is_active=True, sign_in_blocked_at__isnull=False)
         case PersonState.SIGNED_IN:
-            condition &= Q(pk__in=_open_sessions().values("person"))
+            condition &= Q(pk__in=Session.open().values("person"))
     return condition
-
-
-def _open_sessions() -> QuerySet[Session]:
-    now = clock.now()
-    oldest = now - timedelta(seconds=settings.SESSION_ABSOLUTE_SECONDS)
-    not_over = Q(signed_in_at__gt=oldest) | Q(signed_in_at__isnull=True)
-    return Session.objects.filter(not_over, person__isnull=False, expire_date__gt=now)
 
 
 def open_sessions(person_id: int) -> list[Session]:
     """The sessions of a person that have not ended, the last used first."""
-    return list(_open_sessions().filter(person=person_id).order_by("-last_used_at", "session_key"))
+    return list(Session.open().filter(person=person_id).order_by("-last_used_at", "session_key"))
 
 
 def open_links(issuer_id: str, *, person_id: int | None = None) -> list[PasswordLink]:

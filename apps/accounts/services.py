@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
+from django.db.models.functions import Lower
 
 from apps.accounts import password_links
 from apps.accounts.audit_events import (
@@ -39,6 +41,10 @@ from apps.core.actor import Actor
 
 BLOCK_AFTER = 100
 """Failed sign-ins in a row after which an account is blocked in unknown browsers (NIST SP 800-63B, 5.2.2)."""
+
+
+SAME_INVITATION = timedelta(minutes=10)
+"""For this long the same table again is taken for a repeated submission of the form."""
 
 
 class Refusal(Enum):
@@ -108,8 +114,26 @@ def invite_people(*, people: Sequence[NewPerson], actor: Actor) -> list[int]:
             for person in added:
                 _issue_link(person, actor)
     except IntegrityError as error:
-        raise ActRefusedError(Refusal.USER_NAME_TAKEN) from error
+        names = {person.username.lower() for person in people}
+        lower = User.objects.annotate(lower=Lower("username")).filter(lower__in=names)
+        if len(names) < len(people) or lower.exists():
+            raise ActRefusedError(Refusal.USER_NAME_TAKEN) from error
+        raise
     return [person.pk for person in added]
+
+
+def just_invited(people: Sequence[NewPerson], issuer_id: str) -> bool:
+    """Whether the issuer invited exactly these people within :data:`SAME_INVITATION`, as if sent twice."""
+    since = clock.now() - SAME_INVITATION
+    links = PasswordLink.objects.filter(issued_by=issuer_id, invitation=True, issued_at__gt=since)
+    users = User.objects.filter(pk__in=links.values("person"), date_joined__gt=since)
+    added = {
+        (user.username, user.name, user.email, frozenset(group.name for group in user.groups.all()))
+        for user in users.prefetch_related("groups")
+    }
+    return all(
+        (one.username, one.details.name, one.details.email, frozenset(one.roles)) in added for one in people
+    )
 
 
 def _add(person: NewPerson, actor: Actor) -> User:
@@ -354,13 +378,16 @@ class _Ended:
 
 
 def _end_sessions(person: User, *, keep: str = "") -> _Ended:
-    """Delete the person's open sessions, except ``keep``."""
-    rows = Session.objects.filter(person=person, expire_date__gt=clock.now())
+    """Delete the person's sessions, except ``keep``, and return those of them that were open."""
+    rows = Session.objects.filter(person=person)
     if keep:
-        rows = rows.exclude(sign_in=keep)
-    ended = list(rows.order_by("signed_in_at").values_list("session_key", "sign_in"))
-    Session.objects.filter(session_key__in=[key for key, _id in ended]).delete()
-    return _Ended(len(ended), [str(sign_in) for _key, sign_in in ended if sign_in is not None])
+        # Not exclude(), which also leaves out rows without an id.
+        rows = rows.filter(~Q(sign_in=keep) | Q(sign_in=None))
+    found = list(rows.order_by("signed_in_at").values_list("session_key", "sign_in"))
+    open_keys = {*Session.open().filter(person=person).values_list("session_key", flat=True)}
+    Session.objects.filter(session_key__in=[key for key, _id in found]).delete()
+    ended = [sign_in for key, sign_in in found if key in open_keys]
+    return _Ended(len(ended), [str(sign_in) for sign_in in ended if sign_in is not None])
 
 
 def _lock_person(person_id: int) -> User:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
 from typing import Final
+
+from django.db.models import Max
 
 from apps.audit.models import AuditEvent
 from apps.consumers.audit_events import VALUE_DOES_NOT_BELONG
@@ -11,7 +15,7 @@ from apps.core import personal_data
 from apps.core.personal_data import Problem
 
 MAX_CHECKED: Final = 1000
-"""Submissions that :func:`count_altered` decrypts at most."""
+"""Submissions that :func:`count_altered` decrypts at most: those with the newest events."""
 _COLUMNS: Final = {
     "consumer": "encrypted_consumer",
     "answer": "encrypted_answer",
@@ -29,21 +33,33 @@ def altered_values(submission: Submission) -> list[str]:
     ]
 
 
-def not_recorded(submission: Submission) -> list[str]:
-    """Those of :func:`altered_values` of which there is no event yet. A query only if there are any."""
-    found = altered_values(submission)
+def not_recorded(submission: Submission, found: list[str]) -> list[str]:
+    """Those of ``found`` (:func:`altered_values`) without an event yet. A query only if there are any."""
     if not found:
         return []
     events = AuditEvent.objects.filter(submission=submission.public_id, action=VALUE_DOES_NOT_BELONG.name)
-    recorded = {event.details["value"] for event in events}
+    # Whoever alters rows in the database can alter those of events, too: no form is certain.
+    recorded = [event.details.get("value") for event in events]
     return [code for code in found if code not in recorded]
 
 
-def count_altered() -> int:
-    """How many submissions with such an event still have such a value: neither restored nor erased."""
+def count_altered() -> tuple[int, bool]:
+    """How many submissions with such an event still have such a value: neither restored nor erased.
+
+    And whether all were looked at; otherwise there may be more.
+    """
     events = AuditEvent.objects.filter(action=VALUE_DOES_NOT_BELONG.name)
-    ids = [
-        str(one) for one in events.order_by().values_list("submission", flat=True).distinct()[:MAX_CHECKED]
-    ]
+    named = events.order_by().values_list("submission").annotate(newest=Max("seq")).order_by("-newest")
+    found = [*named.values_list("submission", flat=True)[: MAX_CHECKED + 1]]
+    ids = [*_public_ids(found[:MAX_CHECKED])]
     rows = Submission.objects.filter(public_id__in=ids).only("public_id", *_COLUMNS.values())
-    return sum(bool(altered_values(row)) for row in rows)
+    return sum(bool(altered_values(row)) for row in rows), len(found) <= MAX_CHECKED
+
+
+def _public_ids(texts: list[str | None]) -> Iterator[uuid.UUID]:
+    """Those that are ids; a forged event may have anything."""
+    for text in texts:
+        try:
+            yield uuid.UUID(text or "")
+        except ValueError:
+            continue

@@ -1,7 +1,8 @@
 """Change the identity rules, a copy of the list in the vendor's tenant.
 
-An administrator decides by the list that they see. Each change names that list (:func:`version_of`), and is
-refused if another administrator has changed it meanwhile, so that nobody's change is lost.
+An administrator decides by the list that they see. Each move, removal and restoration names that list
+(:func:`version_of`), and is refused if another administrator has changed it meanwhile, so that
+nobody's change is lost.
 """
 
 from __future__ import annotations

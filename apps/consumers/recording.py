@@ -11,7 +11,7 @@ from django.db import transaction
 from apps.audit.events import MAX_ITEMS, WORD, Event, Value
 from apps.audit.recording import record
 from apps.audit.registry import EventType
-from apps.consumers.altered_values import not_recorded
+from apps.consumers.altered_values import altered_values, not_recorded
 from apps.consumers.audit_events import (
     SUBMISSION_VIEWED,
     SUBMISSIONS_LISTED,
@@ -89,9 +89,11 @@ def _insert_ranges(ranges: Sequence[tuple[int, int, int, int]]) -> None:
 
 def record_viewed(submission: Submission, actor: Actor) -> None:
     """Record that the actor saw a submission's personal data, and the values found altered, each once."""
+    altered = altered_values(submission)  # decrypts: before the first event locks the head of the log
     with transaction.atomic():
         record(event_of(SUBMISSION_VIEWED, submission, actor))
-        for value in not_recorded(submission):
+        # After it: the lock makes simultaneous views wait, so that none records a value twice.
+        for value in not_recorded(submission, altered):
             record(event_of(VALUE_DOES_NOT_BELONG, submission, actor, value=value))
 
 

@@ -67,7 +67,7 @@ def waiting_query(person: User) -> Iterator[tuple[Export, Delivery, psycopg.Conn
     store(person, Outcome.CREATED)
     export = prepared(person)
     services.start(export, acting(person))
-    file = Delivery(export, acting(person))
+    file = Delivery(export, acting(person), session_series=person.session_series)
     with server() as administrator, server() as locked:
         administrator.autocommit = True
         locked.execute("LOCK TABLE consumers_submission IN ACCESS EXCLUSIVE MODE")
@@ -99,7 +99,7 @@ def test_submissions_stored_during_the_query_are_not_blocked_and_not_in_the_file
 
         return write(selection, layout, write_and_wait, **more)
 
-    file = Delivery(export, acting(supervisor), write=held)
+    file = Delivery(export, acting(supervisor), session_series=0, write=held)
     content = next(file)
     assert begun.wait(TIMEOUT)
     started = time.monotonic()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 
 import pytest
 import time_machine
 from django.conf import settings as portal_settings
 from django.core.cache import cache
+from django.db import IntegrityError, connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from apps.accounts import services
+from apps.accounts import invitation_table, services
 from apps.accounts.models import PasswordLink, User
 from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
 from apps.audit.recording import record
@@ -89,6 +92,7 @@ def test_table_is_checked_first_and_then_everybody_is_added_with_a_link(as_ada: 
     [
         "Full name\tUser name\tE-mail\tRole\nAnn One\tann\t\tstaff",
         "role;user name;name\nstaff;ann;Ann One",
+        "Ann One,ann,,Staff\nBob; Two,bob,,Staff",
         'name,username,email,role\n"Ann One",ann,,STAFF',
         "\n\nAnn One\tann\t\tStaff\n\n",
         "Ann One\u00a0\tann\t\tStaff\t\r\n".replace("\t\r", "\r"),
@@ -183,6 +187,61 @@ def test_person_added_by_somebody_else_since_the_check_adds_nobody(
     assert "Line 2: Another person has the user name bob" in page
     assert not User.objects.filter(username="ann").exists()
     assert not PasswordLink.objects.exists()
+
+
+def test_button_pressed_twice_leads_to_the_links_both_times(as_ada: Client) -> None:
+    for _ in range(2):
+        page = _create(as_ada, TABLE)
+        assert "2 people were added" in page
+        assert len({*_links(page)}) == 2
+    assert PasswordLink.objects.count() == 2
+    page = _create(as_ada, TABLE.replace("Ann One", "Ann Other"))
+    assert "Line 1: Another person has the user name ann" in page
+    other = _as(make_person("otto", ADMINISTRATOR))
+    assert "Line 1: Another person has the user name ann" in _create(other, TABLE)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_button_pressed_twice_at_the_same_time_leads_to_the_links(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, invite = threading.Barrier(2, timeout=30), services.invite_people
+
+    def together(*, people: object, actor: object) -> list[int]:
+        both.wait()  # both have found nobody with these names
+        return invite(people=people, actor=actor)  # type: ignore[arg-type]  # passed on
+
+    def press(client: Client) -> str:
+        try:
+            return client.post(PAGE, {"table": TABLE, "action": "create"}).get("Location", "")
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(services, "invite_people", together)
+    with ThreadPoolExecutor(2) as pool:
+        assert [*pool.map(press, [_as(ada), _as(ada)])] == [LINKS, LINKS]
+    assert User.objects.filter(username__in=["ann", "bob"]).count() == 2
+    assert PasswordLink.objects.count() == 2
+
+
+def test_long_table_is_refused_without_a_form_for_each_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    forms: list[object] = []
+    monkeypatch.setattr(invitation_table, "_RowForm", lambda *_: forms.append(1))
+    with pytest.raises(invitation_table.TooManyPeopleError) as refused:
+        invitation_table.read_table("x\n" * 10_000)
+    assert refused.value.found == 10_000
+    assert forms == []
+
+
+def test_error_that_is_no_taken_name_is_not_told_as_one(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise IntegrityError("another constraint")
+
+    monkeypatch.setattr(services, "_issue_link", broken)
+    people = [services.NewPerson("ann", services.PersonDetails("Ann One"))]
+    with pytest.raises(IntegrityError, match="another constraint"):
+        services.invite_people(people=people, actor=acting(ada))
+    assert not User.objects.filter(username="ann").exists()
 
 
 def test_failure_at_the_last_person_leaves_nothing(as_ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,12 +339,13 @@ def test_link_is_shown_after_a_new_secret_key_as_long_as_the_former_one_is_accep
     assert _links(text(_as(ada).get(LINKS))) == []
 
 
-def test_changed_email_address_ends_the_link(as_ada: Client, ada: User) -> None:
+def test_link_works_after_a_correction_of_the_email_address(as_ada: Client, ada: User) -> None:
     pat = make_person("pat", STAFF)
     services.issue_password_link(person_id=pat.pk, actor=acting(ada))
     as_ada.post(f"/people/{pat.pk}/", {"name": "Pat Person", "email": "pat@example.com"})
     assert User.objects.get(pk=pat.pk).email == "pat@example.com"
-    assert _links(text(as_ada.get(LINKS))) == []
+    [link] = {*_links(text(as_ada.get(LINKS)))}
+    assert Client().get(link).status_code == 302
 
 
 def test_link_of_a_command_is_shown_to_nobody(as_ada: Client) -> None:

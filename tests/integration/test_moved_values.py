@@ -6,11 +6,14 @@ import csv
 import io
 
 import pytest
+from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
+from apps.audit.models import AuditEvent
 from apps.cdp.consumers import OrderConsumer
+from apps.consumers import altered_values
 from apps.consumers.models import Outcome, PastResolution, ResolutionReason, Submission
 from apps.consumers.reconciliation.resolution import resolve
 from apps.core.export.formats import Format
@@ -133,6 +136,33 @@ def test_altered_value_is_an_event_once_and_a_line_of_status_until_it_is_restore
     _overwrite(mine, encrypted_answer=b"")
     assert _altered_in_status() == []
     assert len(events(FOUND)) == 2
+
+
+def _forge(submission: str | None, data: str) -> None:
+    """Add a row to the log past the portal, which its trigger requires to follow the last one."""
+    last = AuditEvent.objects.latest("seq")
+    row = {field.attname: getattr(last, field.attname) for field in AuditEvent._meta.concrete_fields}
+    row |= {"seq": last.seq + 1, "previous_hash": last.hash, "hash": f"{last.seq + 1:064x}"}
+    row |= {"action": FOUND, "submission": submission, "data": data}
+    columns, places = ", ".join(row), ", ".join(["%s"] * len(row))
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO audit_event ({columns}) VALUES ({places})", [*row.values()])
+        cursor.execute("UPDATE audit_head SET seq = %s, hash = %s", [row["seq"], row["hash"]])
+
+
+def test_forged_events_break_neither_receipt_nor_status(
+    as_staff: Client, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, theirs = store(staff, Outcome.REJECTED, MINE), store(staff, Outcome.CREATED, THEIRS)
+    _overwrite(mine, encrypted_consumer=theirs.encrypted_consumer)
+    me = str(mine.public_id)
+    forged = [(me, "{}"), (me, "[1"), (me, '{"value":["x"]}'), (None, "{}"), ("no id", "{}")]
+    for submission, data in forged:
+        _forge(submission, data)
+    assert MOVED in _receipt(as_staff, mine)
+    assert _altered_in_status() == ["1"]
+    monkeypatch.setattr(altered_values, "MAX_CHECKED", 1)  # the event of the receipt is the newest
+    assert _altered_in_status() == ["at least 1"]
 
 
 def _altered_in_status() -> list[str]:

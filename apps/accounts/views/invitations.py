@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from apps.accounts import password_links as tokens
 from apps.accounts import services
 from apps.accounts.forms import InviteForm
-from apps.accounts.invitation_table import MAX_INVITED, InvitedRow, read_table
+from apps.accounts.invitation_table import MAX_INVITED, InvitedRow, TooManyPeopleError, read_table
 from apps.accounts.models import PasswordLink
 from apps.accounts.permissions import MANAGE_PEOPLE
 from apps.accounts.presenters import LinkRow, link_row
@@ -33,22 +33,47 @@ def invite(request: HttpRequest) -> HttpResponse:
     form = InviteForm(request.POST or None)
     rows: list[InvitedRow] = []
     if form.is_valid():
-        rows = read_table(form.cleaned_data["table"])
-        _add_errors(form, rows)
-        if not form.errors and single_value(request.POST, "action") == "create":
-            people = [row.person for row in rows if row.person is not None]
-            try:
-                services.invite_people(people=people, actor=actor_of(request))
-            except services.ActRefusedError:  # somebody else added one of them since the check
-                rows = read_table(form.cleaned_data["table"])
-                _add_errors(form, rows)
-                form.add_error("table", _("Nobody was added: a user name was taken meanwhile. Check again."))
-            else:
-                text = ngettext("%(count)s person was added", "%(count)s people were added", len(people))
-                messages.success(request, text % {"count": len(people)})
-                return redirect("accounts:password_links")
+        table = form.cleaned_data["table"]
+        rows = _checked(form, table)
+        if single_value(request.POST, "action") == "create":
+            if not form.errors:
+                people = [row.person for row in rows if row.person is not None]
+                try:
+                    services.invite_people(people=people, actor=actor_of(request))
+                except services.ActRefusedError:  # somebody added one of them since the check
+                    rows = _checked(form, table)
+                    text = _("Nobody was added: a user name was taken meanwhile. Check again.")
+                    form.add_error("table", text)
+                else:
+                    return _added(request, len(people))
+            if rows and _were_just_added(request, table):
+                return _added(request, len(rows))  # the button was pressed twice
     context = {"form": form, "errors": form_errors(form), "rows": rows, "is_ready": rows and not form.errors}
     return render(request, "accounts/invite.html", context)
+
+
+def _checked(form: InviteForm, table: str) -> list[InvitedRow]:
+    """The rows of the table; its problems are added to the form."""
+    try:
+        rows = read_table(table)
+    except TooManyPeopleError as error:
+        text = _("The table has %(found)s people; invite at most %(most)s at once")
+        form.add_error("table", text % {"found": error.found, "most": MAX_INVITED})
+        return []
+    _add_errors(form, rows)
+    return rows
+
+
+def _were_just_added(request: HttpRequest, table: str) -> bool:
+    people = [row.person for row in read_table(table, with_taken=True)]
+    known = [person for person in people if person is not None]
+    return len(known) == len(people) and services.just_invited(known, str(request.user.pk))
+
+
+def _added(request: HttpRequest, count: int) -> HttpResponse:
+    text = ngettext("%(count)s person was added", "%(count)s people were added", count)
+    messages.success(request, text % {"count": count})
+    return redirect("accounts:password_links")
 
 
 @require_GET
@@ -73,9 +98,6 @@ def _add_errors(form: InviteForm, rows: list[InvitedRow]) -> None:
     """Add every problem of every line to the form."""
     if not rows:
         form.add_error("table", _("Paste at least one line with a person"))
-    if len(rows) > MAX_INVITED:
-        text = _("The table has %(found)s people; invite at most %(most)s at once")
-        form.add_error("table", text % {"found": len(rows), "most": MAX_INVITED})
     for row in rows:
         for error in row.errors:
             form.add_error("table", _("Line %(line)s: %(error)s") % {"line": row.line, "error": error})

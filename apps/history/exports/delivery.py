@@ -3,7 +3,8 @@
 Three threads take part. The maker runs the query, on its own database connection, and writes into an unnamed
 temporary file. The server's thread sends that file while it grows; it holds no connection, so a slow reader
 costs none. The watcher stores a heartbeat each second and stops the others if the export was cancelled, the
-reader has stalled, or the portal is stopping. The watcher ends last and closes the file, so no file remains.
+person's access was ended, the reader has stalled, or the portal is stopping. The watcher ends last and closes
+the file, so no file remains.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ def end_when(is_stopping: Callable[[], bool], *, grace: float) -> None:
 class Delivery(Iterator[bytes]):
     """The file in pieces for the server, of an export that :func:`services.start` has started.
 
+    ``session_series``: that of the person in the request (:func:`services.has_access`).
+
     The threads start with the first read or wait, so an unused delivery leaves none behind. ``hang_up``
     closes the connection, to wake a server thread that waits for a stalled reader. It is not called before
     the first read, because the connection is then still needed to answer with the reason. The event of the
@@ -61,10 +64,12 @@ class Delivery(Iterator[bytes]):
         export: Export,
         actor: Actor,
         *,
+        session_series: int,
         hang_up: Callable[[], object] = lambda: None,
         write: Write = writing.write,
     ) -> None:
         self._export, self._actor, self._hang_up = export, actor, hang_up
+        self._session_series = session_series
         self._file = ExportFile(export, write)
         self._maker = threading.Thread(target=self._file.make, name="export-maker", daemon=True)
         self._watcher = threading.Thread(target=self._watch, name="export-watcher", daemon=True)
@@ -144,6 +149,9 @@ class Delivery(Iterator[bytes]):
         sha256 = self._file.sha256
 
         def store() -> bool:
+            if not services.has_access(self._export, self._actor, self._session_series):
+                self._file.break_off(FailureCode.ACCESS_ENDED)  # close() stores it
+                return False
             # If it had ended before, that may be our own commit whose confirmation was lost.
             return services.finish(self._export, progress, sha256, self._actor) or services.has_finished(
                 self._export, sha256
@@ -180,12 +188,15 @@ class Delivery(Iterator[bytes]):
             self._end_connection()
             return
         if code := self._reason_to_end():
-            self._file.break_off(code)
-            self._store_failure()
-            self._end_connection()
+            self._end_because(code)
             return
         state = State.DELIVERING if self._file.is_whole else State.RUNNING
         try:
+            if not self._is_finishing and not services.has_access(
+                self._export, self._actor, self._session_series
+            ):
+                self._end_because(FailureCode.ACCESS_ENDED)
+                return
             is_active = services.beat(self._export, state, self._progress())
         except DATABASE_ERRORS:  # locked or unavailable: the next heartbeat follows in a second
             logger.info("export_beat_skipped")
@@ -195,6 +206,11 @@ class Delivery(Iterator[bytes]):
         if not (is_active or self._is_over.is_set() or self._is_finishing):
             self._file.break_off(None)
             self._end_connection()
+
+    def _end_because(self, code: FailureCode) -> None:
+        self._file.break_off(code)
+        self._store_failure()
+        self._end_connection()
 
     def _end_connection(self) -> None:
         if self._has_been_read:

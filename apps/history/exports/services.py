@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Count, Max, Min, Q, QuerySet
 
+from apps.accounts.models import Session, User
 from apps.audit.events import Event
 from apps.audit.recording import record
 from apps.audit.registry import EventType
@@ -56,6 +57,7 @@ class FailureCode(StrEnum):
     PROCESS_LOST = "process_lost"
     SEARCH_GONE = "search_gone"
     SEARCH_UNREADABLE = "search_unreadable"
+    ACCESS_ENDED = "access_ended"
     FAULT = "fault"
 
 
@@ -234,6 +236,28 @@ def beat(export: Export, state: State, progress: Progress) -> bool:
             bytes_sent=progress.bytes_sent,
         )
     )
+
+
+def has_access(export: Export, actor: Actor, session_series: int) -> bool:
+    """Whether the person may still receive the file: an export goes on for longer than its request.
+
+    ``session_series``: that of the request which started the export. Another one says that the person was
+    signed out everywhere; only the session in which they did so themselves goes on. Raises the database's
+    errors.
+    """
+    active = User.objects.filter(pk=export.person_id, is_active=True)
+    series = active.values_list("session_series", flat=True).first()
+    if series is None or series == session_series:
+        return series is not None
+    if not actor.session:
+        return False
+    return Session.objects.filter(person=export.person_id, sign_in=actor.session).exists()
+
+
+def running_exports(person_id: int) -> int:
+    """How many exports of the person are running."""
+    # Active exports have a slot, which has a small index.
+    return Export.objects.filter(slot__gte=1, person=person_id, state__in=ACTIVE).count()
 
 
 def finish(export: Export, progress: Progress, sha256: str, actor: Actor) -> bool:

@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.accounts.models import User
 from apps.audit import person_limits
 from apps.consumers.permissions import EXPORT_PERSONAL_DATA, EXPORT_SUBMISSIONS, VIEW_ALL_SUBMISSIONS
 from apps.consumers.searches import SearchNotUsable
@@ -133,7 +134,7 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
     except (DatabaseError, InterfaceError):
         logger.exception("export_not_started")
         return exported_page(request, found, not_written=True, status=HTTPStatus.SERVICE_UNAVAILABLE)
-    delivery = Delivery(found, actor, hang_up=_hang_up(request))
+    delivery = Delivery(found, actor, session_series=_session_series(request), hang_up=_hang_up(request))
     streaming = download(
         delivery,
         file_name=file_name(found, clock.now()),
@@ -195,6 +196,12 @@ def _check_permissions(request: HttpRequest, found: Export) -> None:
     for permission, needed in wanted.items():
         if needed and not request.user.has_perm(permission):
             raise PermissionMissing(permission)
+
+
+def _session_series(request: HttpRequest) -> int:
+    user = request.user
+    assert isinstance(user, User)  # noqa: S101  (a signed-in person, by the permission)
+    return user.session_series
 
 
 def _hang_up(request: HttpRequest) -> Callable[[], None]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 import errno
 import hashlib
 import os
 import sqlite3
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,10 @@ import pytest
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from pytest_django import Settings
 
-from apps.accounts.models import User
+from apps.accounts import services as accounts
+from apps.accounts.models import Session, User
+from apps.core import clock
+from apps.core.open_work import open_work
 from apps.history import writing
 from apps.history.exports import delivery, making, services
 from apps.history.exports.delivery import Delivery
@@ -26,7 +32,7 @@ from apps.history.exports.making import ExportBroken, code_of
 from apps.history.models import Export, State
 from apps.history.writing import Written
 from tests.support.export_rows import prepared
-from tests.support.people import acting, events
+from tests.support.people import TESTS, acting, events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -101,7 +107,7 @@ class Rows:
 def started(person: User, write: Any, **more: Any) -> tuple[Export, Delivery]:
     export = prepared(person)
     services.start(export, acting(person))
-    return export, Delivery(export, acting(person), write=write, **more)
+    return export, Delivery(export, acting(person), session_series=person.session_series, write=write, **more)
 
 
 def as_django_raises(cause: Exception) -> OperationalError:
@@ -164,6 +170,73 @@ def test_file_that_is_never_read_starts_no_thread(supervisor: User) -> None:
     export, file = started(supervisor, Rows(1))
     file.close()
     assert ended(export).failure_code == "reader_gone"
+
+
+def _deactivate(person: User) -> object:
+    return accounts.deactivate_person(person_id=person.pk, actor=TESTS)
+
+
+def _sign_out(person: User) -> object:
+    return accounts.sign_out_everywhere(person_id=person.pk, actor=TESTS)
+
+
+@pytest.mark.parametrize("end_access", [_deactivate, _sign_out])
+@pytest.mark.parametrize("again", [False, True])
+def test_running_export_ends_with_the_access_of_its_person(
+    supervisor: User, end_access: Callable[[User], object], again: bool
+) -> None:
+    """Also if the person may sign in again: what runs since before is not theirs."""
+    rows, hung_up = Rows(3000, go=lambda: time.sleep(0.001)), threading.Event()
+    export, file = started(supervisor, rows, hang_up=hung_up.set)
+    next(file)
+    assert open_work(supervisor.pk)[-1].text == "1 export is running"
+    end_access(supervisor)
+    if again:
+        accounts.reactivate_person(person_id=supervisor.pk, actor=TESTS)
+    with pytest.raises(ExportBroken):
+        for _ in file:
+            pass
+    file.close()
+    assert hung_up.wait(TIMEOUT)
+    assert ended(export).failure_code == "access_ended"
+    until(lambda: rows.stopped_by == "ExportBroken")
+    [event] = events("export.failed")
+    assert (event.details["failure_code"], event.actor_name) == ("access_ended", supervisor.name)
+    assert open_work(supervisor.pk) == []
+
+
+@pytest.mark.parametrize("end_access", [_deactivate, _sign_out])
+def test_end_of_a_file_is_not_sent_to_a_person_whose_access_ended(
+    supervisor: User, end_access: Callable[[User], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the next heartbeat, too."""
+    monkeypatch.setattr(delivery, "BEAT_SECONDS", TIMEOUT)
+    export, file = started(supervisor, Rows(1))
+    file.wait_until_whole()
+    end_access(supervisor)
+    with pytest.raises(ExportBroken):
+        next(file)
+    file.close()
+    assert ended(export).failure_code == "access_ended"
+    assert events("export.finished") == []
+
+
+def test_export_goes_on_in_the_session_that_signs_the_others_out(supervisor: User) -> None:
+    here = Session.objects.create(
+        session_key="here",
+        person=supervisor,
+        sign_in=uuid.uuid4(),
+        expire_date=clock.now() + datetime.timedelta(hours=1),
+    )
+    actor = replace(acting(supervisor), session=str(here.sign_in))
+    export = prepared(supervisor)
+    services.start(export, actor)
+    file = Delivery(export, actor, session_series=supervisor.session_series, write=Rows(3))
+    file.wait_until_begun()
+    accounts.sign_out_everywhere(person_id=supervisor.pk, actor=actor)
+    assert b"".join(file) == b"head\r\n" + 3 * LINE
+    file.close()
+    assert ended(export).state == State.FINISHED
 
 
 def test_cancelling_stops_the_query_and_breaks_the_download(supervisor: User) -> None:
