@@ -29,7 +29,8 @@ SEND_INTERVAL: Final = 2.0
 READY_INTERVAL: Final = 0.5
 WEB_INTERVAL: Final = 15.0
 STOP_SECONDS: Final = 40.0
-"""How long a stopping worker waits for attempts that have begun. Longer than any of them may take."""
+"""How long a stopping worker waits for attempts that have begun: longer than their limits. A name that is not
+resolved may take longer; nothing has been sent then."""
 
 RunDuty = Callable[[str, Callable[[], object]], object]
 Duty = tuple[str, Callable[[], object], float]

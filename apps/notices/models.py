@@ -56,7 +56,7 @@ class Notice(models.Model):
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     cause = models.CharField(max_length=40)
     key = models.CharField(max_length=100)
-    facts = models.JSONField(default=dict)  # references, codes and numbers (causes.FACT)
+    facts = models.JSONField(default=dict)  # references, codes and numbers (causes.Fact)
     path = models.CharField(max_length=200)  # of the page that shows more
     opened_at = models.DateTimeField()
     gone_since = models.DateTimeField(null=True)  # not found since then, and not ended yet

@@ -128,7 +128,7 @@ def _open(cause: Cause, found: Found, channels: Iterable[str]) -> None:
             notice = Notice.objects.create(
                 cause=cause.code,
                 key=found.key,
-                facts=dict(found.facts),
+                facts=found.stored_facts,
                 path=found.path,
                 opened_at=began,
                 ended_at=began if cause.happening else None,

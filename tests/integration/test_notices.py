@@ -549,6 +549,34 @@ def test_dripping_mail_server_ends_at_the_limit(
     assert len(sent) < 200, "The conversation went on for much longer than its limit"
 
 
+@pytest.mark.parametrize("spent", [0.0, 8.0], ids=["in time", "total limit"])
+def test_each_address_of_the_mail_server_is_tried_within_the_limits(
+    world: World, monkeypatch: pytest.MonkeyPatch, spent: float
+) -> None:
+    monkeypatch.setattr(mail, "LIMITS", Limits(connect=2.0, read=2.0, total=7.0))
+    given: list[float] = []
+    clock = [0.0]
+
+    def connect(address: tuple[str, int], seconds: float) -> socket.socket:
+        given.append(round(seconds, 3))
+        if address[0] != "127.0.0.1":
+            clock[0] += spent
+            raise TimeoutError
+        found_ = socket.socket()
+        found_.connect(address)
+        return found_
+
+    found = [(0, 0, 0, "", (one, world.box.port)) for one in ("127.9.9.9", "127.0.0.1")]
+    monkeypatch.setattr(mail.socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(mail.socket, "create_connection", connect)
+    monkeypatch.setattr(mail.time, "monotonic", lambda: clock[0])
+    world.standing["a"] = {"number": 7}
+    watching.watch()
+    world.deliverers[0].send_due()
+    assert given == ([2.0] if spent else [2.0, 2.0])
+    assert deliveries(Channel.MAIL).get().problem == ("timeout" if spent else "")
+
+
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 def test_mail_is_not_sent_without_the_tls_that_was_asked_for(
     world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch, security: str
