@@ -96,11 +96,10 @@ def _findings(search: Search, *, past_portal: bool) -> Iterator[Found]:
         if past_portal != (result is not None and result.verdict is Verdict.WRITTEN_PAST_PORTAL):
             continue
         if result is None:  # the event of the verification was itself altered
-            one = Found(
-                f"event:{event.seq}", path, event.at, {"event": event.seq, "verdict": Verdict.CHANGED}
-            )
+            facts: dict[str, Fact] = {"event": event.seq, "verdict": Verdict.CHANGED}
+            one = Found(f"event:{event.seq}", path, event.at, facts)
         else:
-            facts: dict[str, Fact] = {"event": result.seq or 0, "verdict": result.verdict}
+            facts = {"event": result.seq or 0, "verdict": result.verdict}
             one = Found(f"{result.verdict.value}:{result.seq}", path, event.at, facts)
         found.setdefault(one.key, one)
     if len(problems) >= past_verifications.MOST_PROBLEMS:  # not all were read, so none has ended

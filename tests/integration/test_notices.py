@@ -567,9 +567,9 @@ def test_each_address_of_the_mail_server_is_tried_within_the_limits(
         return found_
 
     found = [(0, 0, 0, "", (one, world.box.port)) for one in ("127.9.9.9", "127.0.0.1")]
-    monkeypatch.setattr(mail.socket, "getaddrinfo", lambda *_, **__: found)
-    monkeypatch.setattr(mail.socket, "create_connection", connect)
-    monkeypatch.setattr(mail.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("apps.notices.channels.mail.socket.getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr("apps.notices.channels.mail.socket.create_connection", connect)
+    monkeypatch.setattr("apps.notices.channels.mail.time.monotonic", lambda: clock[0])
     world.standing["a"] = {"number": 7}
     watching.watch()
     world.deliverers[0].send_due()
