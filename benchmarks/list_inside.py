@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ from apps.accounts.models import User
 from apps.consumers.models import DigestKind, Outcome, Submission, SubmissionDigest
 from apps.consumers.sending.digests import search_digest
 from apps.core import clock
-from apps.history.models import SavedView
+from apps.history.models import ChangedMoment, SavedView
 from apps.history.totals.keeping import keep_totals
 from tests.support.filled_database import COMMONEST, PEOPLE
 from tests.support.searches import token
@@ -41,17 +42,20 @@ REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60"))
 WARM_UP = 5
 FEWEST, LONGEST_SECONDS = 6, 20.0
 ROWS = b'<a href="/submissions/'
+COUNTED = re.compile(rb'<dd class="headline-number">\s*<[^>]+>([0-9,]+)<')
 PERSON = "sue"  # a practice user who sees all submissions
 LIST, FIGURES, START = "/submissions/", "/submissions/figures/", "/"
 ADMIN_LIST, ADMIN_FIGURES = "/admin/consumers/submission/", "/admin/consumers/counted/"
 SORTED = ("oldest", "slowest", "fastest")
+CHANGED_DAYS = 5
 Asked = Iterator[tuple[str, str, int]]
 
 
 def of_portal() -> Asked:
-    """The requests: name, address, and the minimum number of rows."""
+    """The requests: name, address, and the minimum number of rows, or of submissions that figures count."""
     yield from ((name, f"{LIST}?{query}", least) for name, query, least in _of_list())
-    yield from ((name, f"{FIGURES}?{query}", 0) for name, query in _of_figures())
+    yield from ((name, f"{FIGURES}?{query}", 1) for name, query in _of_figures())
+    yield from _of_changed_days()
     yield from _of_saved_views()
 
 
@@ -66,6 +70,22 @@ def _of_figures() -> Iterator[tuple[str, str]]:
     yield "figures of a year, most active person", f"{year}&person={busy}"
     yield "figures of a year, error code", f"{year}&reason=busy"
     yield "figures of 30 days, 10 s or more (from rows)", "period=last-30-days&answered_from=10000"
+
+
+def _of_changed_days() -> Asked:
+    """The figures of a year before the worker has read some changed days of it again."""
+    today = clock.now()
+    moments = [today - dt.timedelta(days=360 * number // CHANGED_DAYS + 3) for number in range(CHANGED_DAYS)]
+    notes = [ChangedMoment.objects.create(submitted_at=moment) for moment in moments]
+    since = today.date() - dt.timedelta(days=364)
+    yield f"figures of a year, {CHANGED_DAYS} changed days", f"{FIGURES}?since={since}", 1
+    ChangedMoment.objects.filter(pk__in=[note.pk for note in notes]).delete()
+
+
+def _counted(page: bytes) -> int:
+    """The first headline number of a page of figures; 0 without one."""
+    found = COUNTED.search(page)
+    return int(found[1].replace(b",", b"")) if found else 0
 
 
 def _of_saved_views() -> Asked:
@@ -215,8 +235,9 @@ def main(who: str) -> None:
             begin = seconds_now()
             answer = client.get(path)
             times.append(seconds_now() - begin)
-        if answer.status_code != 200 or answer.content.count(ROWS) < least:
-            raise SystemExit(f"{name}: {answer.status_code}, {answer.content.count(ROWS)} rows")
+        number = _counted(answer.content) if path.startswith(FIGURES) else answer.content.count(ROWS)
+        if answer.status_code != 200 or number < least:
+            raise SystemExit(f"{name}: {answer.status_code}, {number} rows")
         seconds[name] = times[min(WARM_UP, len(times) // 2) :]
     json.dump(seconds, sys.stdout)
 

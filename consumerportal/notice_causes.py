@@ -1,4 +1,4 @@
-"""The causes of notices. Each says how it is found, when it ends, and in what words it is told.
+"""The causes of notices. Each says how it is found, when it ends, and in what words it is reported.
 
 A new cause is a line in ``CAUSES``, its code in the default of NOTICE_CAUSES and a row in
 ``docs/operating.md``. The end of a batch will be one, as the end of an export is.
@@ -7,8 +7,9 @@ A new cause is a line in ``CAUSES``, its code in the default of NOTICE_CAUSES an
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db.models import Q
@@ -21,17 +22,27 @@ from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.models import AuditEvent
 from apps.consumers.models import ConnectionHealth, Outcome, Submission
 from apps.core import clock, heartbeats
-from apps.history.models import Export
-from apps.notices.causes import Cause, Found, Search
+from apps.history.models import Export, State
+from apps.notices.causes import Cause, Fact, Found, Search, StoredFact
+
+if TYPE_CHECKING:
+    from django.utils.functional import Promise
 
 MOST_SINGLE: Final = 10
-"""Unknown submissions that have a notice each. If there are more, one notice tells of all others."""
+"""Unknown submissions, or problems of the log, with a notice each. One notice reports all beyond them."""
 QUIET: Final = dt.timedelta(minutes=5)
 """How long refused credentials or a silent worker must be gone: until then it is the same cause."""
 LONGEST_EXPORT: Final = dt.timedelta(days=2)
 TERMINAL_ACCESS: Final = dt.timedelta(days=90)
-"""For how long the first sign-in after access was given in the terminal is told."""
+"""For how long the first sign-in after access was given in the terminal is reported."""
 MANY: Final = "many"
+
+
+class YesNo(StrEnum):
+    """The answer to a question, as a fact."""
+
+    YES = "yes"
+    NO = "no"
 
 
 def _unknown_outcomes(search: Search) -> Iterator[Found]:
@@ -48,7 +59,7 @@ def _unknown_outcomes(search: Search) -> Iterator[Found]:
         found = [*values.filter(public_id__in=search.open_keys - {MANY})]  # these go on until they end
     for public_id, submitted_at in found:
         path = reverse("consumers:receipt", args=[public_id])
-        yield Found(str(public_id), path, submitted_at, {"submission": str(public_id), "minutes": minutes})
+        yield Found(str(public_id), path, submitted_at, {"submission": public_id, "minutes": minutes})
 
 
 def _refused_credentials(_search: Search) -> Iterator[Found]:
@@ -63,27 +74,41 @@ def _silent_worker(_search: Search) -> Iterator[Found]:
         yield Found("worker", reverse("status"))
 
 
-def _altered_log(_search: Search) -> Iterator[Found]:
+def _altered_log(search: Search) -> Iterator[Found]:
     """What verifications found, except rows that were written past the portal."""
-    return _findings(past_portal=False)
+    return _findings(search, past_portal=False)
 
 
-def _rows_past_portal(_search: Search) -> Iterator[Found]:
-    return _findings(past_portal=True)
+def _rows_past_portal(search: Search) -> Iterator[Found]:
+    return _findings(search, past_portal=True)
 
 
-def _findings(*, past_portal: bool) -> Iterator[Found]:
-    """The problems of the audit log, each once: a later verification finds the same one again."""
+def _findings(search: Search, *, past_portal: bool) -> Iterator[Found]:
+    """The problems of the audit log, each once: a later verification finds the same one again.
+
+    Whoever writes to the database can make any number of them, so only the first ones have a notice each.
+    """
     path = reverse("audit:integrity")
-    for event in past_verifications.standing_problems():
+    problems = [*past_verifications.standing_problems()]
+    found: dict[str, Found] = {}
+    for event in reversed(problems):
         result = past_verifications.result_of(event)
+        if past_portal != (result is not None and result.verdict is Verdict.WRITTEN_PAST_PORTAL):
+            continue
         if result is None:  # the event of the verification was itself altered
-            found = Found(f"event:{event.seq}", path, event.at, {"event": event.seq, "verdict": "altered"})
+            facts: dict[str, Fact] = {"event": event.seq, "verdict": Verdict.CHANGED}
+            one = Found(f"event:{event.seq}", path, event.at, facts)
         else:
-            facts = {"event": result.seq or 0, "verdict": result.verdict.value}
-            found = Found(f"{result.verdict.value}:{result.seq}", path, event.at, facts)
-        if past_portal == (result is not None and result.verdict is Verdict.WRITTEN_PAST_PORTAL):
-            yield found
+            facts = {"event": result.seq or 0, "verdict": result.verdict}
+            one = Found(f"{result.verdict.value}:{result.seq}", path, event.at, facts)
+        found.setdefault(one.key, one)
+    if len(problems) >= past_verifications.MOST_PROBLEMS:  # not all were read, so none has ended
+        for key in search.open_keys - found.keys():
+            yield Found(key, path)
+    if len(found) > MOST_SINGLE:
+        yield Found(MANY, path, facts={"count": MOST_SINGLE})
+        found = {key: one for key, one in found.items() if key in search.open_keys}
+    yield from found.values()
 
 
 def _ended_exports(search: Search) -> Iterator[Found]:
@@ -91,10 +116,10 @@ def _ended_exports(search: Search) -> Iterator[Found]:
         started_at__gte=search.since - LONGEST_EXPORT, finished_at__gte=search.since
     ).order_by("finished_at", "id")
     for export in ended:
-        facts = {
-            "export": str(export.public_id),
-            "state": export.state,
-            "personal": "yes" if export.personal else "no",
+        facts: dict[str, Fact] = {
+            "export": export.public_id,
+            "state": State(export.state),
+            "personal": YesNo.YES if export.personal else YesNo.NO,
         }
         path = reverse("history:exported", args=[export.public_id])
         yield Found(str(export.public_id), path, export.finished_at, facts)
@@ -125,6 +150,16 @@ def _microseconds(moment: dt.datetime) -> int:
     return int(moment.timestamp() * 1_000_000)
 
 
+def _if_many(sentence: Promise) -> Callable[[Mapping[str, StoredFact]], Promise | None]:
+    """This sentence for the notice that reports all others."""
+    return lambda facts: sentence if "count" in facts else None
+
+
+_MANY_PROBLEMS: Final = _(
+    "Verifications of the audit log have found more than %(count)s problems. Until the whole log is verified"
+    " as intact, no further ones are reported."
+)
+
 CAUSES: Final = (
     Cause(
         "unknown_outcome",
@@ -134,13 +169,12 @@ CAUSES: Final = (
             " supervisor has to resolve it. Until then, nobody should enter it again."
         ),
         _unknown_outcomes,
-        sentence_for=lambda facts: (
+        sentence_for=_if_many(
             _(
                 "More than %(count)s submissions have had an unknown outcome for more than %(minutes)s"
-                " minutes. Supervisors have to resolve them. Until there are fewer, no further ones are told."
+                " minutes. Supervisors have to resolve them. While there are more than %(count)s, new ones"
+                " are not reported one by one."
             )
-            if "count" in facts
-            else None
         ),
     ),
     Cause(
@@ -153,7 +187,7 @@ CAUSES: Final = (
     Cause(
         "worker_silent",
         _("Background worker silent"),
-        _("No background worker has given a sign of life. Start manage.py worker."),
+        _("No background worker is running, or none can do its work. Start manage.py worker."),
         _silent_worker,
         ends_after=QUIET,
     ),
@@ -162,12 +196,14 @@ CAUSES: Final = (
         _("Audit log found altered"),
         _("A verification of the audit log failed at event %(event)s: %(verdict)s."),
         _altered_log,
+        sentence_for=_if_many(_MANY_PROBLEMS),
     ),
     Cause(
         "written_past_portal",
         _("Row of the audit log written past the portal"),
         _("Event %(event)s of the audit log was not written by the portal."),
         _rows_past_portal,
+        sentence_for=_if_many(_MANY_PROBLEMS),
     ),
     Cause(
         "export_ended",

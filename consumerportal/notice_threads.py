@@ -1,7 +1,7 @@
 """Threads that watch the causes of notices and send them: one to watch, one for each channel.
 
 They run beside the worker's duties, so that a slow receiver delays none of them and no other channel. While
-no worker gives a sign of life, which it cannot tell itself, the web processes do the same.
+no worker has a current heartbeat, which it cannot report itself, the web processes do the same.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
@@ -29,9 +29,12 @@ SEND_INTERVAL: Final = 2.0
 READY_INTERVAL: Final = 0.5
 WEB_INTERVAL: Final = 15.0
 STOP_SECONDS: Final = 40.0
-"""How long a stopping worker waits for attempts that have begun. Longer than any of them may take."""
+"""How long a stopping worker waits for attempts that have begun: longer than their limits. A name that is not
+resolved may take longer; nothing has been sent then."""
 
 RunDuty = Callable[[str, Callable[[], object]], object]
+Duty = tuple[str, Callable[[], object], float]
+"""The name, what to run, and the seconds between two runs."""
 
 
 def start_in_worker(
@@ -46,22 +49,10 @@ def start_in_worker(
     if not on:
         run_duty("watch_notices", watching.stop_watching)
         return []
-    duties: list[tuple[str, Callable[[], object], float]] = [
-        ("watch_notices", watching.watch, WATCH_INTERVAL),
-        *((f"send_notices_{one.channel.value}", _send_all(one, stop), SEND_INTERVAL) for one in on),
+    return [
+        _start(name, _repeat, partial(run_duty, name, duty), interval, stop, ready)
+        for name, duty, interval in duties(stop.is_set)
     ]
-    threads = [
-        threading.Thread(
-            target=_repeat,
-            args=(partial(run_duty, name, duty), interval, stop, ready),
-            name=name,
-            daemon=True,
-        )
-        for name, duty, interval in duties
-    ]
-    for thread in threads:
-        thread.start()
-    return threads
 
 
 def join(threads: list[threading.Thread]) -> None:
@@ -71,15 +62,28 @@ def join(threads: list[threading.Thread]) -> None:
         thread.join(max(end - time.monotonic(), 0.0))
 
 
-def _send_all(sender: Sender, stop: threading.Event) -> Callable[[], None]:
+def duties(must_end: Callable[[], bool]) -> Iterator[Duty]:
+    """To watch, and to send over each channel that is on. ``must_end``: asked before each attempt."""
+    yield "watch_notices", watching.watch, WATCH_INTERVAL
+    for one in senders():
+        yield f"send_notices_{one.channel.value}", _send_all(one, must_end), SEND_INTERVAL
+
+
+def _send_all(sender: Sender, must_end: Callable[[], bool]) -> Callable[[], None]:
     """A duty that sends over this channel until nothing is due."""
     deliverer = Deliverer(sender)
 
     def send_all() -> None:
-        while not stop.is_set() and deliverer.send_due():
+        while not must_end() and deliverer.send_due():
             pass
 
     return send_all
+
+
+def _start(name: str, target: Callable[..., None], *args: object) -> threading.Thread:
+    thread = threading.Thread(target=target, args=args, name=name, daemon=True)
+    thread.start()
+    return thread
 
 
 def _repeat(
@@ -95,38 +99,41 @@ def _repeat(
         connections.close_all()
 
 
-def start_in_web(is_alive: Callable[[], bool]) -> None:
-    """Start the thread of a web process, if a channel is on. It does nothing while a worker runs."""
-    if senders():
-        threading.Thread(target=_stand_in_while, args=(is_alive,), name="web-notices", daemon=True).start()
+def start_in_web(is_alive: Callable[[], bool]) -> list[threading.Thread]:
+    """Start the same threads in a web process, if a channel is on. They do nothing while a worker runs."""
+    if not senders():
+        return []
+    return [
+        _start(f"web_{name}", _stand_in_while, is_alive, name, duty)
+        for name, duty, _interval in duties(lambda: not is_alive() or _worker_runs())
+    ]
 
 
-def _stand_in_while(is_alive: Callable[[], bool]) -> None:
+def _stand_in_while(is_alive: Callable[[], bool], name: str, duty: Callable[[], object]) -> None:
     """Stand in for a silent worker as long as the process is alive.
 
     Not in the first seconds: after an upgrade, web processes may start before the worker.
     """
-    deliverers = [Deliverer(one) for one in senders()]
     began = time.monotonic()
     while is_alive():
         if time.monotonic() - began >= settings.WORKER_SILENT_SECONDS:
-            stand_in(deliverers)
+            stand_in(name, duty)
         time.sleep(WEB_INTERVAL)
 
 
-def stand_in(deliverers: list[Deliverer]) -> None:
-    """Watch and send once, if no worker gives a sign of life. Raises nothing: it runs again."""
+def stand_in(name: str, duty: Callable[[], object]) -> None:
+    """Run a duty once, if no worker has a current heartbeat. Raises nothing: it runs again."""
     try:
-        if heartbeats.current(heartbeats.WORKER):
-            return
-        watching.watch()
-        for one in deliverers:
-            while one.send_due():
-                pass
+        if not _worker_runs():
+            duty()
     except Exception as error:  # the next round must follow
         if is_database_unavailable(error):
             logger.warning("notices_wait_for_the_database")
         else:
-            logger.exception("notices_not_watched")
+            logger.exception("notices_duty_failed %s", name)
     finally:
         close_old_connections()
+
+
+def _worker_runs() -> bool:
+    return bool(heartbeats.current(heartbeats.WORKER))

@@ -106,8 +106,8 @@ AUDIT_FORMER_MAC_KEYS: list[str] = env.list("AUDIT_FORMER_MAC_KEYS", default=[])
 AUDIT_FORMER_PUBLIC_KEYS: list[str] = env.list("AUDIT_FORMER_PUBLIC_KEYS", default=[])
 
 # --- Notices by mail and web hook -------------------------------------------------------------------
-# The address of the portal for links in notices.
-PORTAL_URL: str = env.str("PORTAL_URL", default="") or (
+# The address of the portal, for links in notices and of create_administrator.
+PORTAL_URL: str = startup.portal_url(env.str("PORTAL_URL", default="")) or (
     f"http://localhost:{os.environ.get('PORTAL_PORT', '8030')}"
     if PRACTICE_MODE
     else f"https://{(ALLOWED_HOSTS or [''])[0].lstrip('.')}"

@@ -318,6 +318,16 @@ class Startup:
         if not all(re.fullmatch(r"[A-Z]{2}=.*\S.*", country) for country in countries):
             self.problems.append("EXTRA_COUNTRIES contains a value that is not a pair such as XK=Kosovo")
 
+    def portal_url(self, given: str) -> str:
+        """The address of the portal without a slash at its end; checked if it is given."""
+        url = urlsplit(given)
+        plain = self.practice and url.scheme == "http"
+        if given and not (url.hostname and (plain or url.scheme == "https")):
+            self.problems.append("PORTAL_URL is no address with https")
+        elif url.path.strip("/") or url.query or url.fragment or "@" in url.netloc:
+            self.problems.append("PORTAL_URL contains more than scheme, host and port")
+        return given.rstrip("/")
+
     def check_notice_mail(self, *, to: str, sender: str, host: str, security: str) -> None:
         """Notices by mail need one recipient, a sender, and TLS unless the server is on this machine."""
         if security not in SMTP_SECURITY:

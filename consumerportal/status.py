@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Min, Sum
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.integrity import checkpoint_disk, past_verifications
@@ -33,6 +33,7 @@ from apps.history.totals.triggers import missing_triggers as missing_totals_trig
 from apps.notices.channels import senders
 from apps.notices.models import Channel
 from apps.notices.selectors import channel_state
+from apps.notices.watching import DELETE_AFTER
 
 CLOCK_TOLERANCE = 60.0  # seconds
 LOW_DISK, FULL_DISK = 0.10, 0.02  # free fraction of the disk
@@ -216,24 +217,30 @@ def _notices() -> Iterator[Line]:
     """One line for each channel of notices that is on. Deliveries that were given up stay for a week."""
     on = senders()
     if not on:
-        yield Line("notices", _("Notices"), gettext("Off: nobody is told by mail or web hook"))
+        yield Line("notices", _("Notices"), gettext("Off: nothing is reported by mail or web hook"))
     labels_ = {Channel.MAIL: _("Notices by mail"), Channel.HOOK: _("Notices by web hook")}
     for one in on:
         name, label = f"notices_{one.channel.value}", labels_[one.channel]
         found = channel_state(one.channel)
-        facts = {"waiting": found.waiting, "problem": found.problem, "given_up": found.given_up}
-        given_up = gettext(" %(given_up)s were given up in the last week.") % facts if found.given_up else ""
+        facts = {"waiting": found.waiting, "problem": found.problem, "number": found.given_up}
+        texts = [gettext("%(waiting)s waiting.") % facts]
+        if found.given_up:
+            text = ngettext(
+                "%(number)s notice was given up in the last week.",
+                "%(number)s notices were given up in the last week.",
+                found.given_up,
+            )
+            texts.append(text % facts)
         if found.failing_since is not None:
-            text = gettext("Fails (%(problem)s), %(waiting)s waiting.") + "%(more)s " + gettext("Since")
-            text %= {**facts, "more": given_up}
-            yield Line(name, label, text, Level.CRITICAL, found.failing_since)
+            texts = [gettext("Fails (%(problem)s).") % facts, *texts, gettext("Since")]
+            yield Line(name, label, " ".join(texts), Level.CRITICAL, found.failing_since)
             continue
-        level_ = Level.WARNING if given_up else Level.OK
-        waiting = gettext("%(waiting)s waiting.") % facts
+        level_ = Level.WARNING if found.given_up else Level.OK
         if found.sent_at is None:
-            yield Line(name, label, f"{gettext('Nothing sent yet')}, {waiting}{given_up}", level_)
+            nothing = gettext("Nothing sent in the last %(days)s days.") % {"days": DELETE_AFTER.days}
+            yield Line(name, label, " ".join([nothing, *texts]), level_)
         else:
-            yield Line(name, label, f"{waiting}{given_up} {gettext('Last sent at')}", level_, found.sent_at)
+            yield Line(name, label, " ".join([*texts, gettext("Last sent at")]), level_, found.sent_at)
 
 
 def _clock() -> Line:

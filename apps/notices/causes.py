@@ -7,28 +7,37 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from django.db.models import Choices
 
 if TYPE_CHECKING:
     from django.utils.functional import Promise
 
     Text = str | Promise
 
-FACT = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
-"""A reference, a code or a number. A name, an address or any other free text does not fit."""
+KEY = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+"""What a key looks like. It refuses spaces, letters with accents, and signs such as @ and +; a word fits."""
+PATH = re.compile(r"/[A-Za-z0-9_./-]{0,150}(\?[a-z_]{1,20}=[a-z_]{1,20})?")
+"""A page of the portal, with at most one filter that has a code as its value."""
 
-Fact = str | int
+Fact = int | uuid.UUID | StrEnum | Choices
+"""A number, a reference of the portal, or one of several codes. A text is none, so no name can be one."""
+StoredFact = str | int
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A cause that exists now, or a happening. Raises ``ValueError`` for a fact that could be personal data.
+    """A cause that exists now, or a happening.
 
-    ``key``: what it is about; with the cause it is the identity, so the same key is one cause. ``facts``: the
-    values of the sentence. ``path``: the page of the portal that shows more. ``at``: when it began, if
-    known; otherwise when it is found.
+    ``key``: what it is about; with the cause it is the identity, so the same key is one cause. It is made of
+    references, codes and numbers, and not sent. ``facts``: the values of the sentence. ``path``: the page of
+    the portal that shows more. ``at``: when it began, if known; otherwise when it is found. Raises
+    ``ValueError`` for anything that could be personal data.
     """
 
     key: str
@@ -37,14 +46,22 @@ class Found:
     facts: Mapping[str, Fact] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for value in (self.key, *self.facts.values()):
-            if not FACT.fullmatch(str(value)):
-                raise ValueError("A notice contains references, codes and numbers only")
+        typed = all(isinstance(one, int | uuid.UUID | StrEnum | Choices) for one in self.facts.values())
+        if not (typed and KEY.fullmatch(self.key) and PATH.fullmatch(self.path)):
+            raise ValueError("A notice contains references, codes and numbers only")
+
+    @property
+    def stored_facts(self) -> dict[str, StoredFact]:
+        """The facts as they are stored and sent."""
+        return {name: one if isinstance(one, int) else str(one) for name, one in self.facts.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a cause's ``find`` knows. ``since``: happenings before it are not told. ``open_keys``: told."""
+    """What a cause's ``find`` knows. ``since``: happenings before it are not reported.
+
+    ``open_keys``: the keys of this cause's open notices.
+    """
 
     since: dt.datetime
     open_keys: frozenset[str] = frozenset()
@@ -64,11 +81,11 @@ class Cause:
     label: Text
     sentence: Text
     find: Callable[[Search], Iterable[Found]]
-    sentence_for: Callable[[Mapping[str, Fact]], Text | None] | None = None
+    sentence_for: Callable[[Mapping[str, StoredFact]], Text | None] | None = None
     happening: bool = False
     ends_after: dt.timedelta = dt.timedelta()
 
-    def text(self, facts: Mapping[str, Fact]) -> str:
+    def text(self, facts: Mapping[str, StoredFact]) -> str:
         """The sentence with these facts."""
         special = self.sentence_for(facts) if self.sentence_for else None
         return str(special or self.sentence) % facts

@@ -26,6 +26,8 @@ LEASE = dt.timedelta(seconds=120)
 """How long an attempt may take until another process repeats it: four times a channel's limit."""
 FIRST_PAUSE, LONGEST_PAUSE = 10.0, 4 * 3600.0  # seconds
 FACTOR = 4
+FAULT = "fault"
+"""The code of a message that could not be made, or of an exception that no channel expects."""
 
 
 class Deliverer:
@@ -41,12 +43,14 @@ class Deliverer:
         delivery = self._claim()
         if delivery is None:
             return False
-        message = message_of(delivery)
         release_database_connections()
         try:
-            self.sender.send(message)
+            self.sender.send(message_of(delivery))
         except NotAcceptedError as failure:
             _store_failure(delivery, failure)
+        except Exception:  # it must not stop the deliveries after it
+            logger.exception("notice_not_made %s", delivery.public_id)
+            _store_failure(delivery, NotAcceptedError(FAULT))
         else:
             self._sent.append(delivery.pk)
             self._store_sent()
@@ -64,13 +68,16 @@ class Deliverer:
                 return None
             # SQLite has no row locks: the number of attempts shows that nobody else has claimed it since.
             free = Delivery.objects.filter(pk=delivery.pk, state=State.WAITING, attempts=delivery.attempts)
-            if not free.update(due_at=now + LEASE, tried_at=now, attempts=F("attempts") + 1):
+            first = delivery.first_tried_at or now
+            claimed = {"due_at": now + LEASE, "tried_at": now, "first_tried_at": first}
+            if not free.update(attempts=F("attempts") + 1, **claimed):
                 return None
         delivery.attempts += 1
+        delivery.first_tried_at = first
         return delivery
 
     def _due(self, now: dt.datetime) -> QuerySet[Delivery]:
-        """The deliveries that are due. The end of a cause is told after its beginning."""
+        """The deliveries that are due. The end of a cause is sent after its beginning."""
         waiting = Delivery.objects.filter(channel=self.sender.channel, state=State.WAITING)
         beginning = waiting.filter(notice=OuterRef("notice"), about=About.OPENED)
         return waiting.filter(due_at__lte=now).exclude(Exists(beginning), about=About.ENDED)
@@ -87,7 +94,8 @@ def _store_failure(delivery: Delivery, failure: NotAcceptedError) -> None:
     """Store when the next attempt is due, or that there is none. Raises nothing: the lease ends by itself."""
     now = clock.now()
     due_at = now + dt.timedelta(seconds=pause_after(delivery.attempts, failure.retry_after))
-    given_up = due_at > delivery.created_at + GIVE_UP_AFTER
+    # Not since it was stored: nobody may have tried it for days.
+    given_up = due_at > (delivery.first_tried_at or now) + GIVE_UP_AFTER
     logger.log(
         logging.ERROR if given_up else logging.WARNING,
         "notice_not_delivered %s %s attempt=%s code=%s given_up=%s",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.utils.translation import gettext
 
-from apps.notices.causes import Fact, find_cause
+from apps.notices.causes import StoredFact, find_cause
 from apps.notices.models import About, Delivery
 
 
@@ -29,7 +29,7 @@ class Message:
     since: dt.datetime
     at: dt.datetime
     notice: str = ""
-    facts: dict[str, Fact] | None = None
+    facts: dict[str, StoredFact] | None = None
 
     @property
     def subject(self) -> str:

@@ -10,6 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core import clock
 
+CHANNEL_OFF = "channel_off"
+"""The problem of a delivery that was given up because its channel was switched off."""
+
 
 class Channel(models.TextChoices):
     """How notices are sent."""
@@ -19,7 +22,7 @@ class Channel(models.TextChoices):
 
 
 class About(models.TextChoices):
-    """What a delivery tells: that a cause exists, or that it ended."""
+    """What a delivery reports: that a cause exists, or that it ended."""
 
     OPENED = "opened", _("Opened")
     ENDED = "ended", _("Ended")
@@ -34,7 +37,7 @@ class State(models.TextChoices):
 
 
 class WatchedCause(models.Model):
-    """Since when a cause is watched. What happened before is not told."""
+    """Since when a cause is watched. What happened before is not reported."""
 
     cause = models.CharField(max_length=40, primary_key=True)
     since = models.DateTimeField(default=clock.now)
@@ -53,7 +56,7 @@ class Notice(models.Model):
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     cause = models.CharField(max_length=40)
     key = models.CharField(max_length=100)
-    facts = models.JSONField(default=dict)  # references, codes and numbers (causes.FACT)
+    facts = models.JSONField(default=dict)  # references, codes and numbers (causes.Fact)
     path = models.CharField(max_length=200)  # of the page that shows more
     opened_at = models.DateTimeField()
     gone_since = models.DateTimeField(null=True)  # not found since then, and not ended yet
@@ -95,7 +98,8 @@ class Delivery(models.Model):
     created_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True)
     attempts = models.PositiveIntegerField(default=0)  # begun
-    tried_at = models.DateTimeField(null=True)  # when the last one began
+    first_tried_at = models.DateTimeField(null=True)
+    tried_at = models.DateTimeField(null=True)  # when the last attempt began
     problem = models.CharField(max_length=40, blank=True)  # a code: why the last one failed
     finished_at = models.DateTimeField(null=True)  # sent or given up
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Max, Min, Q
 
 from apps.core import clock
-from apps.notices.models import Channel, Delivery, State
+from apps.notices.models import CHANNEL_OFF, Channel, Delivery, State
 
 GIVEN_UP_SHOWN = dt.timedelta(days=7)
 """How long a delivery that was given up is shown."""
@@ -16,7 +16,12 @@ GIVEN_UP_SHOWN = dt.timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class ChannelState:
-    """What a channel's deliveries say. ``failing_since``: the oldest that waits after a failed attempt."""
+    """What a channel's deliveries say. ``given_up``: how many within ``GIVEN_UP_SHOWN``.
+
+    ``failing_since``: None while the channel works. It fails while a delivery waits after a failed attempt,
+    since the oldest of them, and while the last one that was completed was given up. ``problem``: why, as a
+    code.
+    """
 
     sent_at: dt.datetime | None
     waiting: int
@@ -37,5 +42,15 @@ def channel_state(channel: Channel) -> ChannelState:
         failing_since=Min("created_at", filter=failing),
         given_up=Count("pk", filter=given_up),
     )
-    last = of_channel.filter(failing).order_by("-tried_at").values_list("problem", flat=True).first()
-    return ChannelState(problem=last or "", **facts)
+    tried = of_channel.filter(failing).order_by("-tried_at").values_list("problem", flat=True).first()
+    last = last_completed(channel)
+    if facts["failing_since"] is None and last is not None and last.state == State.GIVEN_UP:
+        facts["failing_since"] = last.finished_at
+        tried = last.problem
+    return ChannelState(problem=tried or "", **facts)
+
+
+def last_completed(channel: str) -> Delivery | None:
+    """The last delivery of a channel that was sent, or given up for another reason than that it was off."""
+    ended = Delivery.objects.filter(channel=channel).exclude(state=State.WAITING)
+    return ended.exclude(problem=CHANNEL_OFF).order_by("-finished_at", "-id").first()

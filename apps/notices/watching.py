@@ -5,6 +5,7 @@ Any number of processes may watch: constraints admit each notice and each delive
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 from collections.abc import Iterable
@@ -17,17 +18,17 @@ from apps.core import clock
 from apps.core.connections import is_database_unavailable
 from apps.notices.causes import Cause, Found, Search, registered
 from apps.notices.channels import senders
-from apps.notices.models import About, Delivery, Notice, State, WatchedCause
+from apps.notices.models import CHANNEL_OFF, About, Channel, Delivery, Notice, State, WatchedCause
+from apps.notices.selectors import last_completed
 
 logger = logging.getLogger(__name__)
 
 LOOK_BACK = dt.timedelta(days=7)
-"""How old a happening may be when it is told: longer than any outage of the processes that watch."""
+"""How old a happening may be when it is reported: longer than any outage of the processes that watch."""
 DELETE_AFTER = dt.timedelta(days=30)
-"""Age at which ended notices are deleted. Exceeds ``LOOK_BACK``, so that no happening is told again."""
+"""Age at which ended notices are deleted. Exceeds ``LOOK_BACK``, so that no happening is reported again."""
 GIVE_UP_AFTER = dt.timedelta(hours=48)
-"""Age of a delivery after which it is not tried again."""
-CHANNEL_OFF = "channel_off"
+"""How long after its first attempt a delivery is tried, and how long one of a channel that is off waits."""
 
 
 class NotWatchedError(Exception):
@@ -61,13 +62,17 @@ def watch() -> None:
 
 
 def stop_watching() -> None:
-    """Forget since when causes are watched: what happens while no channel is on is never told."""
+    """Forget since when causes are watched: what happens while no channel is on is never reported."""
     _stop_watching(Q())
 
 
 def _stop_watching(which: Q) -> None:
+    """Also end the open notices, without deliveries: nobody sees when their causes end or begin again."""
     if WatchedCause.objects.filter(which).exists():  # a DELETE locks SQLite for writing
         WatchedCause.objects.filter(which).delete()
+    open_ = Notice.objects.filter(which, ended_at=None)
+    if open_.exists():
+        open_.update(ended_at=clock.now())
 
 
 def _watch(cause: Cause, channels: Iterable[str]) -> None:
@@ -75,9 +80,9 @@ def _watch(cause: Cause, channels: Iterable[str]) -> None:
     watched = WatchedCause.objects.get_or_create(cause=cause.code, defaults={"since": now})[0]
     since = max(watched.since, now - LOOK_BACK)
     if cause.happening:
-        # Older ones would be told again after their notice is deleted.
+        # Older ones would be reported again after their notice is deleted.
         recent = {one.key: one for one in cause.find(Search(since)) if one.at is None or one.at >= since}
-        _tell_happenings(cause, recent, channels)
+        _open_happenings(cause, recent, channels)
         return
     # Read before the search: a notice that another process opens meanwhile is not taken for one that is over.
     open_ = {one.key: one for one in Notice.objects.filter(cause=cause.code, ended_at=None)}
@@ -87,14 +92,28 @@ def _watch(cause: Cause, channels: Iterable[str]) -> None:
             _open(cause, one, channels)
         elif open_[key].gone_since is not None:
             Notice.objects.filter(pk=open_[key].pk, ended_at=None).update(gone_since=None)
+    _add_channels([open_[key] for key in open_.keys() & found.keys()], channels)
     for key, notice in open_.items():
         if key not in found:
-            _end_if_due(cause, notice, channels)
+            _end_if_due(cause, notice)
 
 
-def _tell_happenings(cause: Cause, found: dict[str, Found], channels: Iterable[str]) -> None:
-    told = Notice.objects.filter(cause=cause.code, happening=True, key__in=[*found])
-    known = {*told.values_list("key", flat=True)} if found else set()
+def _add_channels(notices: list[Notice], channels: Iterable[str]) -> None:
+    """Store the deliveries of channels that were switched on after these causes began."""
+    known = {
+        *Delivery.objects.filter(notice__in=notices, about=About.OPENED).values_list("notice_id", "channel")
+    }
+    for notice in notices:
+        if missing := [one for one in channels if (notice.pk, one) not in known]:
+            with contextlib.suppress(IntegrityError), transaction.atomic():  # another process was quicker
+                # Locked, so that it does not end meanwhile.
+                if Notice.objects.select_for_update().filter(pk=notice.pk, ended_at=None).exists():
+                    _store_deliveries(notice, About.OPENED, missing, clock.now())
+
+
+def _open_happenings(cause: Cause, found: dict[str, Found], channels: Iterable[str]) -> None:
+    stored = Notice.objects.filter(cause=cause.code, happening=True, key__in=[*found])
+    known = {*stored.values_list("key", flat=True)} if found else set()
     for key, one in found.items():
         if key not in known:
             _open(cause, one, channels)
@@ -109,7 +128,7 @@ def _open(cause: Cause, found: Found, channels: Iterable[str]) -> None:
             notice = Notice.objects.create(
                 cause=cause.code,
                 key=found.key,
-                facts=dict(found.facts),
+                facts=found.stored_facts,
                 path=found.path,
                 opened_at=began,
                 ended_at=began if cause.happening else None,
@@ -124,7 +143,7 @@ def _open(cause: Cause, found: Found, channels: Iterable[str]) -> None:
         logger.warning("notice_opened %s %s", cause.code, notice.public_id)
 
 
-def _end_if_due(cause: Cause, notice: Notice, channels: Iterable[str]) -> None:
+def _end_if_due(cause: Cause, notice: Notice) -> None:
     """End a notice whose cause was not found, once it has been gone for long enough."""
     now = clock.now()
     gone_since = notice.gone_since or now
@@ -136,7 +155,8 @@ def _end_if_due(cause: Cause, notice: Notice, channels: Iterable[str]) -> None:
     with transaction.atomic():
         has_ended = open_.update(gone_since=gone_since, ended_at=gone_since)
         if has_ended:
-            _store_deliveries(notice, About.ENDED, channels, now)
+            begun = Delivery.objects.filter(notice=notice, about=About.OPENED)
+            _store_deliveries(notice, About.ENDED, begun.values_list("channel", flat=True), now)
     if has_ended:
         logger.info("notice_ended %s %s", cause.code, notice.public_id)
 
@@ -158,7 +178,11 @@ def _give_up_channels_that_are_off(channels: Iterable[str]) -> None:
 
 
 def _delete_old() -> None:
+    """Delete what ended long ago, but keep the last result of each channel, which says whether it works."""
     old = Notice.objects.filter(ended_at__lt=clock.now() - DELETE_AFTER)
     old = old.exclude(deliveries__state=State.WAITING)
+    if old.exists():
+        last = [last_completed(channel) for channel in Channel]
+        old = old.exclude(pk__in=[one.notice_id for one in last if one is not None])
     if old.exists():  # a DELETE locks SQLite for writing
         old.delete()

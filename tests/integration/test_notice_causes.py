@@ -12,6 +12,7 @@ from pytest_django import Settings
 
 from apps.accounts import services
 from apps.accounts.models import User
+from apps.audit.integrity import past_verifications
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.verification import Result, record_result
 from apps.cdp.exchange import AnswerHealth
@@ -120,6 +121,38 @@ def test_problems_of_the_log_are_told_apart_and_each_is_one_until_the_log_is_int
     assert keys("written_past_portal") == ["written_past_portal:19"]
     verified(Verdict.UNCHANGED, None, whole=True)
     assert find("verification_failed") == find("written_past_portal") == []
+
+
+def test_problem_stays_until_the_whole_log_is_intact_however_many_verifications_follow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(past_verifications, "_RECENT", 4)
+    monkeypatch.setattr(past_verifications, "_AT_ONCE", 2)
+    verified(Verdict.CHANGED, 5, whole=True)
+    verified(Verdict.UNCHANGED, None, whole=True)
+    verified(Verdict.CHANGED, 17, whole=True)
+    for _ in range(9):
+        verified(Verdict.UNCHANGED, None)  # the events after the last checkpoint alone
+    assert keys("verification_failed") == ["changed:17"]
+    assert past_verifications.standing_problem() is not None
+    monkeypatch.setattr(past_verifications, "MOST_PROBLEMS", 2)
+    for number in (18, 19):
+        verified(Verdict.CHANGED, number)
+    standing = find("verification_failed", open_keys=("changed:17",))
+    assert {one.key for one in standing} == {"changed:17", "changed:18", "changed:19"}
+    verified(Verdict.UNCHANGED, None, whole=True)
+    assert find("verification_failed", open_keys=("changed:17",)) == []
+
+
+def test_many_problems_of_the_log_are_one_cause() -> None:
+    for number in range(MOST_SINGLE):
+        verified(Verdict.WRITTEN_PAST_PORTAL, 100 + number)
+    assert len(keys("written_past_portal")) == MOST_SINGLE
+    verified(Verdict.WRITTEN_PAST_PORTAL, 99)
+    assert keys("written_past_portal") == [MANY]
+    found = find("written_past_portal", open_keys=("written_past_portal:101",))
+    assert [one.key for one in found] == [MANY, "written_past_portal:101"]
+    assert find("verification_failed") == []
 
 
 # --- Exports --------------------------------------------------------------------------------------

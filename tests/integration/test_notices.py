@@ -9,6 +9,7 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ from tests.support.notice_receivers import (
 )
 from tests.support.scripted_servers import Peer, Serve, answer, once_then_close
 from tests.support.scripted_servers import serve as serve  # noqa: PLC0414  # a fixture is used by being in this module
+from tests.support.supervised_processes import wait_for
 
 pytestmark = pytest.mark.django_db
 
@@ -120,6 +122,24 @@ def world(
 
 def deliveries(channel: Channel) -> QuerySet[Delivery]:
     return Delivery.objects.filter(channel=channel).order_by("pk")
+
+
+def line_of(channel: Channel) -> status.Line:
+    """The line of a channel in the status."""
+    [line] = [line for line in status.lines() if line.name == f"notices_{channel.value}"]
+    return line
+
+
+@contextmanager
+def switched_off(settings: Settings, what: str) -> Iterator[None]:
+    """No cause, or no channel, is on."""
+    names = ["NOTICE_CAUSES"] if what == "cause" else ["NOTICE_MAIL_TO", "NOTICE_HOOK_URL"]
+    before = {name: getattr(settings, name) for name in names}
+    for name, value in before.items():
+        setattr(settings, name, type(value)())
+    yield
+    for name, value in before.items():
+        setattr(settings, name, value)
 
 
 # --- One notice per cause -------------------------------------------------------------------------
@@ -256,6 +276,42 @@ def test_cause_that_is_off_is_not_told_and_happenings_meanwhile_never(
     assert WatchedCause.objects.get(cause="act").since > since
 
 
+@pytest.mark.parametrize("off", ["cause", "channels"])
+def test_cause_that_begins_again_after_it_was_off_is_reported(
+    world: World, settings: Settings, off: str
+) -> None:
+    world.standing["a"] = {"number": 7}
+    world.run()
+    with switched_off(settings, off):
+        if off == "cause":
+            watching.watch()
+        else:
+            watching.stop_watching()  # as a worker does without a channel
+    world.run()
+    assert world.types == ["thing.opened", "thing.opened"], "Nobody has watched whether it is another one"
+    assert Notice.objects.filter(ended_at=None).count() == 1
+
+
+def test_channel_that_is_switched_on_is_told_what_exists(world: World, settings: Settings) -> None:
+    address, settings.NOTICE_HOOK_URL = settings.NOTICE_HOOK_URL, ""
+    for key in ("a", "b"):
+        world.standing[key] = {"number": 7}
+    watching.watch()
+    settings.NOTICE_HOOK_URL = address
+    for _ in range(2):
+        world.run()
+    assert world.types == ["thing.opened", "thing.opened"]
+    assert len(world.box.mails) == 2
+    settings.NOTICE_HOOK_URL = ""
+    world.standing["c"] = {"number": 9}
+    watching.watch()
+    settings.NOTICE_HOOK_URL = address
+    world.standing.clear()  # before the channel is told of it
+    world.run()
+    assert [one.get_json()["data"]["facts"]["number"] for one in world.hooked] == [7, 7, 7, 7]
+    assert len(world.box.mails) == 6
+
+
 def test_without_a_channel_nothing_is_watched(world: World, settings: Settings) -> None:
     world.run()
     settings.NOTICE_MAIL_TO = settings.NOTICE_HOOK_URL = ""
@@ -325,12 +381,59 @@ def test_attempts_have_growing_pauses_and_an_end_that_is_shown(world: World) -> 
         gaps = [later - earlier for earlier, later in itertools.pairwise(tried)]
         assert max(gaps) <= dt.timedelta(hours=4.5)
         [line] = [line for line in status.lines() if line.name == "notices_hook"]
-        assert line.level is status.Level.WARNING
-        assert "1 were given up" in line.text
-        assert "Nothing sent yet" in line.text
+        assert line.level is status.Level.CRITICAL
+        assert "1 notice was given up" in line.text
+        at.shift(dt.timedelta(days=40))
+        del world.standing["a"]
+        world.run()
+        at.shift(dt.timedelta(days=40))
+        world.run()
+        line = line_of(Channel.HOOK)
+        assert line.level is status.Level.CRITICAL, "It does not become well by itself"
+        assert line_of(Channel.MAIL).moment is not None, "Its last result is kept"
+        world.hook_status = 200
+        world.standing["b"] = {"number": 8}
+        world.run()
+        assert line_of(Channel.HOOK).level is status.Level.WARNING, (
+            "The end of the first was given up just now"
+        )
         at.shift(dt.timedelta(days=8))
-        [line] = [line for line in status.lines() if line.name == "notices_hook"]
-        assert line.level is status.Level.OK
+        assert line_of(Channel.HOOK).level is status.Level.OK
+
+
+def test_channel_without_a_result_says_for_how_long(world: World) -> None:
+    line = line_of(Channel.MAIL)
+    assert (line.level, line.text) == (status.Level.OK, "Nothing sent in the last 30 days. 0 waiting.")
+
+
+def test_notice_that_waited_for_days_has_all_its_attempts(world: World) -> None:
+    world.hook_status = 503
+    with time_machine.travel(START, tick=False) as at:
+        world.standing["a"] = {"number": 7}
+        watching.watch()
+        at.shift(dt.timedelta(days=3))  # every process was down
+        world.send()
+        assert deliveries(Channel.HOOK).get().state == State.WAITING
+        world.hook_status = 200
+        at.shift(60)
+        world.send()
+    assert world.types == ["thing.opened"]
+
+
+def test_message_that_cannot_be_made_is_shown_and_stops_no_other(world: World) -> None:
+    with time_machine.travel(START, tick=False) as at:
+        world.standing["a"] = {"other": 7}  # its sentence needs a number
+        world.run()
+        at.shift(1)
+        world.standing["b"] = {"number": 8}
+        world.run()
+        assert world.types == ["thing.opened"]
+        assert len(world.box.mails) == 1
+        assert "Fails (fault)." in line_of(Channel.HOOK).text
+        for _ in range(300):
+            at.shift(600)
+            world.send()
+    assert [one.state for one in deliveries(Channel.HOOK)] == [State.GIVEN_UP, State.SENT]
 
 
 def test_receiver_may_ask_for_a_longer_pause(world: World, httpserver: HTTPServer) -> None:
@@ -361,7 +464,11 @@ def test_ended_notices_are_deleted_after_a_month(world: World) -> None:
         world.run()
         at.shift(watching.DELETE_AFTER + dt.timedelta(minutes=1))
         world.run()
-    assert [one.key for one in Notice.objects.all()] == ["b"]
+        assert {one.key for one in Notice.objects.all()} == {"a", "b"}, "The last result of the channels"
+        world.standing["c"] = {"number": 3}
+        for _ in range(2):
+            world.run()
+    assert [one.key for one in Notice.objects.order_by("pk")] == ["b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -440,6 +547,34 @@ def test_dripping_mail_server_ends_at_the_limit(
     world.run()
     assert deliveries(Channel.MAIL).get().problem == "timeout"
     assert len(sent) < 200, "The conversation went on for much longer than its limit"
+
+
+@pytest.mark.parametrize("spent", [0.0, 8.0], ids=["in time", "total limit"])
+def test_each_address_of_the_mail_server_is_tried_within_the_limits(
+    world: World, monkeypatch: pytest.MonkeyPatch, spent: float
+) -> None:
+    monkeypatch.setattr(mail, "LIMITS", Limits(connect=2.0, read=2.0, total=7.0))
+    given: list[float] = []
+    clock = [0.0]
+
+    def connect(address: tuple[str, int], seconds: float) -> socket.socket:
+        given.append(round(seconds, 3))
+        if address[0] != "127.0.0.1":
+            clock[0] += spent
+            raise TimeoutError
+        found_ = socket.socket()
+        found_.connect(address)
+        return found_
+
+    found = [(0, 0, 0, "", (one, world.box.port)) for one in ("127.9.9.9", "127.0.0.1")]
+    monkeypatch.setattr("apps.notices.channels.mail.socket.getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr("apps.notices.channels.mail.socket.create_connection", connect)
+    monkeypatch.setattr("apps.notices.channels.mail.time.monotonic", lambda: clock[0])
+    world.standing["a"] = {"number": 7}
+    watching.watch()
+    world.deliverers[0].send_due()
+    assert given == ([2.0] if spent else [2.0, 2.0])
+    assert deliveries(Channel.MAIL).get().problem == ("timeout" if spent else "")
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
@@ -620,11 +755,79 @@ def test_test_notice_without_a_channel(settings: Settings) -> None:
 def test_web_process_stands_in_only_while_no_worker_gives_a_sign_of_life(world: World) -> None:
     world.standing["a"] = {"number": 7}
     heartbeats.record_heartbeat(heartbeats.WORKER)
-    notice_threads.stand_in(world.deliverers)
+    stand_in()
     assert world.types == []
     with time_machine.travel(dt.datetime.now(dt.UTC) + dt.timedelta(minutes=3)):
-        notice_threads.stand_in(world.deliverers)
+        stand_in()
     assert world.types == ["thing.opened"]
+
+
+def stand_in() -> None:
+    """What the threads of a web process do, in turn."""
+    for name, duty, _interval in notice_threads.duties(lambda: False):
+        notice_threads.stand_in(name, duty)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("fails", ["cause", "mail"])
+def test_what_fails_in_a_web_process_stops_nothing_else(
+    world: World, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    def broken(*_: object) -> list[Found]:
+        raise ZeroDivisionError
+
+    if fails == "cause":
+        bad = Cause("slow", "Slow", "Slow.", broken)
+        monkeypatch.setattr(watching, "registered", lambda: (bad, *world.causes()))
+    else:
+        claim = Deliverer._claim
+        monkeypatch.setattr(
+            Deliverer, "_claim", lambda one: (broken if one.sender.channel == Channel.MAIL else claim)(one)
+        )
+    world.standing["a"] = {"number": 7}
+    stand_in()
+    assert world.types == ["thing.opened"]
+    assert len(world.box.mails) == (fails == "cause")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_slow_channel_of_a_web_process_delays_no_other_and_ends_when_a_worker_is_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    """The mail server holds its answer until the web hook has been called."""
+    hooked, alive, worker_is_back = threading.Event(), threading.Event(), threading.Event()
+    tried: list[bool] = []
+
+    def held() -> str:
+        tried.append(hooked.wait(20))
+        worker_is_back.set()
+        return OK
+
+    world.box.answer = held
+    accept = world._answer
+    world.server.clear()
+
+    def hooked_now(request: Request) -> Response:
+        answer_ = accept(request)
+        hooked.set()
+        return answer_
+
+    world.server.expect_request("/hook").respond_with_handler(hooked_now)
+    for key in ("a", "b"):
+        world.standing[key] = {"number": 7}
+    watching.watch()
+    monkeypatch.setattr(notice_threads, "WEB_INTERVAL", 0.05)
+    monkeypatch.setattr(notice_threads, "_worker_runs", worker_is_back.is_set)
+    settings.WORKER_SILENT_SECONDS = 0
+    alive.set()
+    threads = notice_threads.start_in_web(alive.is_set)
+    try:
+        assert wait_for(deliveries(Channel.MAIL).filter(state=State.SENT).exists, 30)
+    finally:
+        alive.clear()
+        for thread in threads:
+            thread.join(30)
+    assert tried == [True], "One mail, at once with the web hook, and none after the worker's heartbeat"
 
 
 def test_end_of_a_cause_waits_for_its_beginning(world: World) -> None:

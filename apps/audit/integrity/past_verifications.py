@@ -7,6 +7,7 @@ portal, which also counts as a problem: otherwise a forged result would hide wha
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from apps.audit.audit_events import AUDIT_FOUND_ALTERED, AUDIT_VERIFIED
 from apps.audit.integrity.diagnosis import Verdict
@@ -16,6 +17,9 @@ from apps.audit.models import AuditEvent
 
 _VERIFICATIONS = (AUDIT_VERIFIED.name, AUDIT_FOUND_ALTERED.name)
 _RECENT = 500  # events: several days at one verification every ten minutes
+MOST_PROBLEMS = _RECENT
+"""How many problems are read."""
+_OF_THE_WHOLE = '"scope":"whole"'  # in the data of an event, as apps.audit.chain writes them
 _AT_ONCE = 50  # events per query
 
 
@@ -36,13 +40,31 @@ def standing_problem() -> AuditEvent | None:
 
 
 def standing_problems() -> Iterator[AuditEvent]:
-    """The verifications that found the log altered since it was last intact as a whole, newest first."""
+    """The verifications that found the log altered since it was last intact as a whole, newest first.
+
+    At most :data:`MOST_PROBLEMS`. Beyond the recent verifications only those that say so themselves.
+    """
+    return islice(_all_standing_problems(), MOST_PROBLEMS)
+
+
+def _all_standing_problems() -> Iterator[AuditEvent]:
+    event = None
     for event in _recent():
         result = result_of(event)
         if result is None or result.verdict not in GOOD:
             yield event
         elif result.whole:
             return
+    if event is None:
+        return
+    older = AuditEvent.objects.filter(seq__lt=event.seq).order_by("-seq")
+    failed = older.filter(action=AUDIT_FOUND_ALTERED.name)
+    for intact in older.filter(action=AUDIT_VERIFIED.name, data__contains=_OF_THE_WHOLE).iterator():
+        result = result_of(intact)
+        if result is not None and result.whole:
+            failed = failed.filter(seq__gt=intact.seq)
+            break
+    yield from failed[:MOST_PROBLEMS]
 
 
 def result_of(event: AuditEvent) -> Result | None:

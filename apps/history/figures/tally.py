@@ -14,13 +14,14 @@ from django.db.models.expressions import Combinable
 
 from apps.consumers.models import Outcome, Submission
 from apps.core.web.filters import midnight
-from apps.history.selection import Selection
+from apps.history.selection import Selection, SubmissionFilter
 from apps.history.totals import steps
-from apps.history.totals.counts import Group
+from apps.history.totals.counts import Group, counted
 from apps.history.totals.periods import Days
 from apps.history.totals.reading import parts_of
 
 FAILURES = (Outcome.REJECTED, Outcome.NOT_SENT)
+FEW_DAYS, MOMENT = dt.timedelta(days=8), dt.timedelta(microseconds=1)
 
 
 @dataclass
@@ -78,10 +79,25 @@ def tally_of(selection: Selection, firsts: Sequence[dt.date], periods: Sequence[
             found.add_group(group, number, times, bisect_right(begins, at) - 1)
     for gap in parts.gaps:
         rows = gap.submissions().order_by()
+        if (bar := _only_bar(gap.asked, begins)) is not None:
+            for group, (number, times) in counted(rows).items():
+                found.add_group(group, number, times, bar)
+            continue
         _count_bars(found, rows, begins)
         _count_people(found, rows)
         _count_reasons(found, rows)
     return found
+
+
+def _only_bar(asked: SubmissionFilter, begins: Sequence[dt.datetime]) -> int | None:
+    """The bar that contains these days, if they are few: their rows are counted with one statement.
+
+    For many rows, three statements with fewer groups cost less (decision 170).
+    """
+    if asked.since is None or asked.until is None or asked.until - asked.since > FEW_DAYS:
+        return None
+    first, last = (bisect_right(begins, at) - 1 for at in (asked.since, asked.until - MOMENT))
+    return first if first == last >= 0 else None
 
 
 def _count_bars(found: Tally, rows: QuerySet[Submission], begins: Sequence[dt.datetime]) -> None:

@@ -26,6 +26,7 @@ from apps.core import clock
 from apps.history.models import ChangedMoment, PeriodTotals
 from apps.history.totals.counts import Texts, counted, from_text, merged, to_texts
 from apps.history.totals.periods import Span, spans_to_keep
+from apps.history.totals.triggers import missing_triggers
 
 Days = tuple[Span, ...]
 
@@ -56,9 +57,14 @@ class TotalsKeeper:
 def keep_totals(*, now: dt.datetime, stop: threading.Event | None = None, seconds: float = 3600.0) -> bool:
     """Delete totals that are no longer true and compute those that are missing; whether none is left.
 
-    ``seconds``: how long. ``stop``: ends it early.
+    ``seconds``: how long. ``stop``: ends it early. While a trigger is missing, which the status shows,
+    changes may not be noted: then all totals are deleted, and figures count rows.
     """
     stop, end = stop or threading.Event(), time.monotonic() + seconds
+    if missing_triggers(connection):
+        if PeriodTotals.objects.exists():
+            PeriodTotals.objects.all().delete()
+        return True
     delete_changed()
     missing = _missing(now)
     while batch := list(islice(missing, BATCH)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from apps.history.models import PeriodTotals
 from apps.history.selection import Selection, SubmissionFilter
@@ -12,8 +13,9 @@ from apps.history.totals.counts import Group, groups_of
 from apps.history.totals.keeping import unchanged
 from apps.history.totals.periods import Days, Span, each_day, span_of
 
-MAX_GAPS = 3
-"""Each period without totals costs a few statements, which count its rows."""
+MAX_GAPS = 20
+"""Each period without totals costs up to three statements, which count its rows. Beyond this number the
+nearest are joined, with the totals between them."""
 _EVER = (dt.datetime.min.replace(tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC))
 
 
@@ -57,9 +59,8 @@ def parts_of(selection: Selection, periods: Iterable[Days]) -> Parts:
     is_whole = not people and replace(asked, since=None, until=None) == SubmissionFilter()
     column = "by_person" if is_whole else "by_group"
     texts = _texts([*periods], bounds, column) if _can_be_served(asked) else {}
-    gaps = [*_gaps(texts, bounds)]
-    if len(gaps) > MAX_GAPS:
-        gaps, texts = [bounds], {}
+    gaps = _joined([*_gaps(texts, bounds)])
+    texts = {span: text for span, text in texts.items() if not _is_in_one(span, gaps)}
     return Parts(
         texts=tuple((begins, text) for (begins, _ends), text in texts.items()),
         gaps=tuple(_within(selection, gap) for gap in gaps),
@@ -109,6 +110,17 @@ def _gaps(texts: Iterable[Span], bounds: Span) -> Iterator[Span]:
         at = ends
     if at < bounds[1]:
         yield at, bounds[1]
+
+
+def _joined(gaps: list[Span]) -> list[Span]:
+    """At most :data:`MAX_GAPS` periods that contain these, which are in order."""
+    between = sorted(range(1, len(gaps)), key=lambda at: gaps[at][0] - gaps[at - 1][1], reverse=True)
+    starts = [0, *sorted(between[: MAX_GAPS - 1]), len(gaps)]
+    return [(gaps[first][0], gaps[end - 1][1]) for first, end in pairwise(starts) if first < end]
+
+
+def _is_in_one(span: Span, gaps: list[Span]) -> bool:
+    return any(begins <= span[0] and span[1] <= ends for begins, ends in gaps)
 
 
 def _within(selection: Selection, gap: Span) -> Selection:

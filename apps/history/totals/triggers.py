@@ -2,7 +2,8 @@
 
 A total is used only while no change is noted in its period. The note is written by the transaction of the
 change, so a reader who sees the change also sees the note. The triggers fire for every writer: services,
-bulk statements, and a person with a database shell.
+bulk statements, and a person with a database shell. A TRUNCATE of PostgreSQL, which has no rows to note,
+deletes the totals.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ BEGIN {_NOTE.format(schema="")} SELECT OLD.submitted_at UNION SELECT NEW.submitt
 }
 _FUNCTION = f"""
 BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM {{schema}}history_periodtotals;
+        RETURN NULL;
+    END IF;
     IF TG_OP <> 'INSERT' THEN
         {_NOTE} VALUES (OLD.submitted_at);
     END IF;
@@ -38,10 +43,11 @@ BEGIN
     END IF;
     RETURN NULL;
 END
-"""
+"""  # noqa: S608  # names only
 _POSTGRESQL = {
     "submission_totals_insert": ("AFTER INSERT", ""),
     "submission_totals_delete": ("AFTER DELETE", ""),
+    "submission_totals_truncate": ("AFTER TRUNCATE", ""),
     "submission_totals_update": (
         "AFTER UPDATE",
         " WHEN ({})".format(" OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in _COUNTED)),
@@ -103,8 +109,9 @@ def _statements(connection: BaseDatabaseWrapper, names: list[str]) -> list[str]:
     ]
     for name in names:
         event, when = _POSTGRESQL[name]
+        each = "STATEMENT" if event == "AFTER TRUNCATE" else "ROW"
         statements += [
-            f"CREATE OR REPLACE TRIGGER {name} {event} ON {schema}.{TABLE} FOR EACH ROW{when}"
+            f"CREATE OR REPLACE TRIGGER {name} {event} ON {schema}.{TABLE} FOR EACH {each}{when}"
             f" EXECUTE FUNCTION {function}()",
             f"COMMENT ON TRIGGER {name} ON {schema}.{TABLE} IS '{_version()}'",
         ]

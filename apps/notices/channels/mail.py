@@ -1,4 +1,7 @@
-"""Notices by mail, over SMTP. Django's backend with a limit for the whole conversation."""
+"""Notices by mail, over SMTP. Django's backend with limits for connecting and for the whole conversation.
+
+Looking up the server's address has the limit of the system's resolver only.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import logging
 import smtplib
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -26,7 +30,8 @@ logger = logging.getLogger(__name__)
 Watch = Callable[[socket.socket], None]
 
 LIMITS = Limits(connect=10.0, read=10.0, total=30.0)
-"""smtplib has one limit for each wait; ``total`` ends a conversation that arrives byte by byte."""
+"""``connect`` is for each address of the server. ``total`` is for all of them and the conversation: smtplib
+has only a limit for each wait, which never ends a conversation that arrives byte by byte."""
 
 
 class _WatchedSMTP(smtplib.SMTP):
@@ -34,10 +39,12 @@ class _WatchedSMTP(smtplib.SMTP):
 
     def __init__(self, *args: Any, watch: Watch, **kwargs: Any) -> None:
         self._watch = watch
+        self._ends = time.monotonic() + LIMITS.total
         smtplib.SMTP.__init__(self, *args, **kwargs)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        found: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]  # not in the stubs
+        found = self._connected(host, port)
+        found.settimeout(timeout)
         try:
             self._watch(found)
         except BaseException:
@@ -45,12 +52,26 @@ class _WatchedSMTP(smtplib.SMTP):
             raise
         return found
 
+    def _connected(self, host: str, port: int) -> socket.socket:
+        """A connection to the first address that answers. Raises ``OSError`` if none does in time."""
+        failure = OSError("no address")
+        for *_kind, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            seconds = min(LIMITS.connect, self._ends - time.monotonic())
+            if seconds <= 0:
+                raise TimeoutError
+            try:
+                return socket.create_connection((str(address[0]), port), seconds)
+            except OSError as error:
+                failure = error
+        raise failure
+
 
 class _WatchedSMTPOverTLS(smtplib.SMTP_SSL, _WatchedSMTP):
     """The same with TLS from the first byte: ``SMTP_SSL`` gets its socket from the class after it."""
 
     def __init__(self, *args: Any, watch: Watch, **kwargs: Any) -> None:
         self._watch = watch
+        self._ends = time.monotonic() + LIMITS.total
         smtplib.SMTP_SSL.__init__(self, *args, **kwargs)
 
 

@@ -55,6 +55,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField()),
                 ('due_at', models.DateTimeField(null=True)),
                 ('attempts', models.PositiveIntegerField(default=0)),
+                ('first_tried_at', models.DateTimeField(null=True)),
                 ('tried_at', models.DateTimeField(null=True)),
                 ('problem', models.CharField(blank=True, max_length=40)),
                 ('finished_at', models.DateTimeField(null=True)),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import uuid
 
 import pytest
 from django.conf import settings
 from pytest_django import Settings
 
+from apps.audit.integrity.diagnosis import Verdict
 from apps.notices import causes
 from apps.notices.causes import Cause, Found
 from apps.notices.delivering import LONGEST_PAUSE, pause_after
+from apps.notices.models import About
 from apps.notices.system_checks import check_notice_causes
 from consumerportal.notice_causes import CAUSES
 
@@ -18,8 +21,8 @@ FACTS: dict[str, list[dict[str, str | int]]] = {
     "unknown_outcome": [{"submission": "a-1", "minutes": 30}, {"count": 10, "minutes": 30}],
     "credentials_refused": [{"status": 401}],
     "worker_silent": [{}],
-    "verification_failed": [{"event": 7, "verdict": "changed"}],
-    "written_past_portal": [{"event": 7, "verdict": "written_past_portal"}],
+    "verification_failed": [{"event": 7, "verdict": "changed"}, {"count": 10}],
+    "written_past_portal": [{"event": 7, "verdict": "written_past_portal"}, {"count": 10}],
     "export_ended": [{"export": "a-1", "state": "finished", "personal": "yes"}],
     "break_glass_sign_in": [{"event": 7, "access": 5}],
 }
@@ -28,11 +31,27 @@ FACTS: dict[str, list[dict[str, str | int]]] = {
 @pytest.mark.parametrize(
     "text", ["Aoife Ní Bhriain", "a@example.com", "+353 1 234", "", "x" * 101, "two words"]
 )
-def test_free_text_does_not_fit_into_a_notice(text: str) -> None:
+def test_free_text_does_not_fit_into_a_key_or_path(text: str) -> None:
+    for key, path in ((text, "/"), ("a", text), ("a", f"/?name={text}")):
+        with pytest.raises(ValueError, match="references, codes and numbers only"):
+            Found(key, path)
+
+
+@pytest.mark.parametrize("text", ["Murphy", "7", "", "Aoife Ní Bhriain"])
+def test_text_is_no_fact(text: str) -> None:
     with pytest.raises(ValueError, match="references, codes and numbers only"):
-        Found("a", "/", facts={"name": text})
-    with pytest.raises(ValueError, match="references, codes and numbers only"):
-        Found(text, "/")
+        Found("a", "/", facts={"name": text})  # type: ignore[dict-item]  # what the types refuse too
+
+
+def test_facts_are_stored_as_their_values() -> None:
+    reference = uuid.uuid4()
+    facts: dict[str, causes.Fact] = {"a": 7, "b": reference, "c": About.ENDED, "d": Verdict.CHANGED}
+    assert Found("a", "/status/", facts=facts).stored_facts == {
+        "a": 7,
+        "b": str(reference),
+        "c": "ended",
+        "d": "changed",
+    }
 
 
 def test_every_cause_has_its_words() -> None:

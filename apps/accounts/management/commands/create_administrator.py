@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from argparse import ArgumentParser
 from typing import Any
 
@@ -29,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--name", default="", help="the full name; asked for when not given")
         parser.add_argument("--ask-password", action="store_true", help="ask for a password, print no link")
         parser.add_argument(
-            "--base-url", default=_default_base_url(), help="where people reach the portal (%(default)s)"
+            "--base-url", default=settings.PORTAL_URL, help="where people reach the portal (%(default)s)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -58,9 +57,3 @@ class Command(BaseCommand):
         uid, token = services.issue_password_link(person_id=person_id, actor=ACTOR)
         self.stdout.write("The administrator sets a password with this link. It works once:")
         self.stdout.write(options["base_url"].rstrip("/") + reverse("password_link", args=[uid, token]))
-
-
-def _default_base_url() -> str:
-    if settings.PRACTICE_MODE:
-        return f"http://localhost:{os.environ.get('PORTAL_PORT', '8030')}"
-    return f"https://{settings.ALLOWED_HOSTS[0].lstrip('.')}"
