@@ -111,7 +111,7 @@ def _act(people: list[User], act: tuple[Any, ...]) -> None:
         rows.delete()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=15, deadline=None, suppress_health_check=[*HealthCheck])
 @given(
     rows=st.lists(ROW, min_size=1, max_size=12),
     acts=ACTS,
