@@ -23,7 +23,8 @@ from tests.faults.storm.world import World
 from tests.support.entries import clean, posted
 from tests.support.http_browser import Answer, Browser
 from tests.support.prepared import for_children
-from tests.support.supervised_processes import START_SECONDS, send, wait_for
+from tests.support.supervised_processes import START_SECONDS, send
+from tests.support.waiting import wait_for
 
 # The processes use their own database; this fixture's only determines the kind. PostgreSQL is killed as well.
 pytestmark = [pytest.mark.django_db, pytest.mark.processes("postgresql"), pytest.mark.xdist_group("killed")]

@@ -20,7 +20,8 @@ from tests.faults.storm.entries import Entry, Pile
 from tests.faults.storm.people import PageContents, Person
 from tests.faults.storm.world import World
 from tests.support.prepared import for_children
-from tests.support.supervised_processes import halt, send, wait_for
+from tests.support.supervised_processes import halt, send
+from tests.support.waiting import wait_for
 
 # The processes use their own database; this fixture's only determines the kind.
 # PostgreSQL can be killed as well, and lets the workers write at the same time.

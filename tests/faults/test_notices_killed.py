@@ -23,7 +23,8 @@ from werkzeug import Request, Response
 from tests.support.deployed import Place, place, portal
 from tests.support.notice_receivers import OK, SECRET, Mailbox, mail_server, mail_settings
 from tests.support.processes import ROOT
-from tests.support.supervised_processes import send, wait_for
+from tests.support.supervised_processes import send
+from tests.support.waiting import wait_for
 
 # The processes use their own database; this fixture's only determines the kind.
 pytestmark = [

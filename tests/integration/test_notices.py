@@ -44,7 +44,7 @@ from tests.support.notice_receivers import (
 )
 from tests.support.scripted_servers import Peer, Serve, answer, once_then_close
 from tests.support.scripted_servers import serve as serve  # noqa: PLC0414  # a fixture is used by being in this module
-from tests.support.supervised_processes import wait_for
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.django_db
 

@@ -9,16 +9,15 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from tests.support.postgresql import find_binaries
+from tests.support.waiting import CHECK_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-CHECK_SECONDS = 0.1
 STOP_SECONDS = 30.0
 START_SECONDS = 60.0
 
@@ -183,16 +182,6 @@ class Cluster:
         subprocess.run(
             command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._folder
         )
-
-
-def wait_for(true: Callable[[], object], seconds: float) -> bool:
-    """Whether ``true`` became true within that time (seconds)."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if true():
-            return True
-        time.sleep(CHECK_SECONDS)
-    return bool(true())
 
 
 def send(pid: int, number: signal.Signals) -> bool:

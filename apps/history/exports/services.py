@@ -332,8 +332,7 @@ def close_shown_ranges() -> int:
     ended = [seq for seq in unbounded if seq not in running]
     if ended:
         newest = Submission.objects.aggregate(Max("pk"))["pk__max"] or 0
-        with transaction.atomic():
-            recording.close_ranges(ended, newest + OUT_OF_ORDER)
+        recording.close_ranges(ended, newest + OUT_OF_ORDER)
     return len(ended)
 
 
