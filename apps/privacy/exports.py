@@ -56,6 +56,10 @@ class Doubt(StrEnum):
     NOT_RECORDED = "not_recorded"
     MORE_SHOWN = "more_shown"
     UNREADABLE = "unreadable"
+    ALTERED = "altered"
+    COMPARED = "compared"
+    COUNTED = "counted"
+    SEVERAL_VALUES = "several_values"
 
 
 class Different(Exception):
@@ -144,16 +148,27 @@ class PastExport:
             self._searched(history),
             self._states(history, start, end),
         ]
-        is_settled = not history.changed_between(start, end)
-        newest, first, last = (self.facts.get(name) for name in ("newest", "first", "last"))
-        own = history.submission.pk
         if history.requested > start:
             doubts.append(Doubt.WHILE_WRITTEN)
-        elif is_settled and own <= (newest or 0) and not (first or 0) <= own <= (last or 0):
-            raise Different  # selected rows have numbers between these two
+        elif self._is_outside_the_bounds(history, end):
+            raise Different
         if self.end is None or self.end.action != EXPORT_FINISHED.name:
             doubts.append(Doubt.NOT_COMPLETED)
         return next((one for one in doubts if one), None)
+
+    def _is_outside_the_bounds(self, history: History, end: int) -> bool:
+        """Whether its row number is not between the lowest and the highest of the selected rows.
+
+        They were read before the start, after the event ``head``: they say something of a submission that
+        the log had by then, and that no event up to the end has changed. Attention can also end by an event
+        of another submission.
+        """
+        head, first, last = (self.facts.get(name) for name in ("head", "first", "last"))
+        if head is None or not 0 < history.requested <= head or "attention" in self.filters:
+            return False
+        return not history.changed_between(head, end) and not (
+            (first or 0) <= history.submission.pk <= (last or 0)
+        )
 
     def _unchanging(self, submission: Submission) -> Doubt | None:
         """Compare the filters whose result never changes."""

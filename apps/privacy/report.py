@@ -17,9 +17,11 @@ from typing import Any, Final
 from django.db import connection
 from django.db.models import Max
 
+from apps.audit.integrity.valid_macs import GenuineEvents
 from apps.audit.models import AuditEvent
 from apps.audit.selectors import sequence_filter
 from apps.consumers.audit_events import (
+    CONSUMER_COMPARED,
     SUBMISSION_VIEWED,
     SUBMISSIONS_LISTED,
     SUBMISSIONS_SEARCHED,
@@ -30,7 +32,7 @@ from apps.consumers.models import SEVERAL, UNBOUNDED, ShownKey, ShownRange, Subm
 from apps.consumers.recording import SEARCH, key_of, read_runs
 from apps.core.references import reference_key
 from apps.core.web import keyset
-from apps.history.audit_events import EXPORT_STARTED
+from apps.history.audit_events import EXPORT_STARTED, FIGURES_EXPORTED, FIGURES_VIEWED
 from apps.history.exports.services import EXPORT_KEY, OUT_OF_ORDER
 from apps.privacy.audit_events import ACCESS_REPORT_SEARCHED
 from apps.privacy.exports import Different, Doubt, History, PastExport
@@ -39,6 +41,7 @@ from apps.privacy.subjects import Subject
 COUNTED: Final = 1_000
 """Up to this number of candidates, the entries of a report are counted on its page."""
 NEWEST_BY: Final = ("seq",)
+_OF_SUBMISSION: Final = (SUBMISSION_VIEWED.name, CONSUMER_COMPARED.name)
 _READ_AT_ONCE: Final = 200  # events per query
 _AT_ONCE: Final = 500  # values per query
 _RANGES_AT_ONCE: Final = 20  # submissions per query of ranges
@@ -50,6 +53,15 @@ class Verdict(StrEnum):
     SHOWED = "showed"
     POSSIBLE = "possible"
     SEARCHED = "searched"  # for the value, whatever was found
+
+
+# The verdict of an event that names the subject, whatever else it says.
+_ALWAYS: Final[dict[str, tuple[Verdict, Doubt | None]]] = {
+    SUBMISSION_VIEWED.name: (Verdict.SHOWED, None),
+    CONSUMER_COMPARED.name: (Verdict.POSSIBLE, Doubt.COMPARED),
+    SUBMISSIONS_SEARCHED.name: (Verdict.SEARCHED, None),
+    ACCESS_REPORT_SEARCHED.name: (Verdict.SEARCHED, None),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,11 @@ class Counts:
     def all(self) -> int:
         """The number of entries."""
         return self.showed + self.possible + self.searched
+
+
+def beginning() -> AuditEvent | None:
+    """The first event that the log still has, after its retention period. None in an empty log."""
+    return AuditEvent.objects.order_by("seq").first()
 
 
 def span_of(since: dt.datetime | None, until: dt.datetime | None) -> Span | None:
@@ -158,9 +175,9 @@ class Report:
         return found
 
     def _opened(self) -> Iterator[int]:
-        """The views of the submissions themselves."""
+        """The views of the submissions themselves, and comparisons with them."""
         for one in self.subject.submissions.values():
-            events = AuditEvent.objects.filter(submission=str(one.public_id), action=SUBMISSION_VIEWED.name)
+            events = AuditEvent.objects.filter(submission=str(one.public_id), action__in=_OF_SUBMISSION)
             yield from self._within(events).values_list("seq", flat=True)
 
     def _with_keys(self) -> Iterator[int]:
@@ -206,17 +223,19 @@ class Report:
         """The entry of a candidate; None if it did not show the subject after all."""
         if not event.is_readable:
             return Entry(event, Verdict.POSSIBLE, Doubt.UNREADABLE)
+        if not self._genuine(event):
+            return Entry(event, Verdict.POSSIBLE, Doubt.ALTERED)
+        if (always := _ALWAYS.get(event.action)) is not None:
+            return Entry(event, *always)
         match event.action:
-            case SUBMISSION_VIEWED.name:
-                return Entry(event, Verdict.SHOWED)
             case SUBMISSIONS_LISTED.name:
                 return self._listed(event)
             case EXPORT_STARTED.name:
                 return self._exported(event)
-            case SUBMISSIONS_SEARCHED.name | ACCESS_REPORT_SEARCHED.name:
-                return Entry(event, Verdict.SEARCHED)
             case VENDOR_RECORD_VIEWED.name | VENDOR_RECORDS_SEARCHED.name:
                 return self._records(event)
+            case FIGURES_VIEWED.name | FIGURES_EXPORTED.name if event.details.get("count"):
+                return Entry(event, Verdict.POSSIBLE, Doubt.COUNTED)
         return None
 
     def _records(self, event: AuditEvent) -> Entry | None:
@@ -230,7 +249,12 @@ class Report:
         ):
             return Entry(event, Verdict.SHOWED)
         if reference_key(str(details.get(SEARCH) or "")) in self._search_keys:
-            return Entry(event, Verdict.SEARCHED)
+            if not is_found:
+                return Entry(event, Verdict.SEARCHED)
+            # A guest with the value was found, whether or not the portal knows the guest's reference.
+            if max(len(_words(details.get("by"))), subject.values) == 1:
+                return Entry(event, Verdict.SHOWED)
+            return Entry(event, Verdict.POSSIBLE, Doubt.SEVERAL_VALUES)
         shown = (details.get("shown"), details.get("guest_count") or details.get("count"))
         known = (len(consumers), len(guests))
         if is_found and any(isinstance(one, int) and one > of for one, of in zip(shown, known, strict=True)):
@@ -262,6 +286,10 @@ class Report:
                 return Entry(event, Verdict.SHOWED)
             doubts.append(doubt)
         return Entry(event, Verdict.POSSIBLE, doubts[0]) if doubts else None
+
+    @cached_property
+    def _genuine(self) -> GenuineEvents:
+        return GenuineEvents()
 
     @cached_property
     def _histories(self) -> list[History]:

@@ -30,6 +30,7 @@ from apps.consumers.audit_events import (
     CONSUMER_RESOLUTION_CORRECTED,
     IDENTITY_RULE_CHANGED,
     SUBMISSION_REPEAT_BLOCKED,
+    VALUE_DOES_NOT_BELONG,
     VENDOR_RECORDS_SEARCHED,
 )
 from apps.consumers.duplicates.compare import SIMILAR_RULES
@@ -134,6 +135,8 @@ CODES: dict[Key, Iterable[str]] = {
     audit_keys.SUBMISSION_FILTERS: [*OF_FILTER, *DigestKind.values],
     audit_keys.SUBMISSION_SCOPE: ["own", "everybody"],
     privacy_events.ACCESS_REPORT_VIEWED.keys["about"]: ["consumer", "guest", "search"],
+    privacy_events.ACCESS_REPORT_VIEWED.keys["result"]: ["too_many"],
+    VALUE_DOES_NOT_BELONG.keys["value"]: ["consumer", "answer", "vendor_message", "resolution_note"],
     audit_keys.VERIFICATION: ["verified", "not_verified"],
     accounts_events.SESSION_SIGNED_IN.keys["method"]: ["password"],
     VENDOR_RECORDS_SEARCHED.keys["by"]: ["order_number", "guest_ref", "email", "identifier"],
