@@ -27,7 +27,6 @@ from apps.consumers.audit_events import (
     CONSUMER_RESOLVED,
 )
 from apps.consumers.models import Outcome, Submission
-from apps.core.references import reference_key
 from apps.history.audit_events import EXPORT_FINISHED
 
 _FIXED: Final = {
@@ -60,6 +59,14 @@ class Doubt(StrEnum):
     COMPARED = "compared"
     COUNTED = "counted"
     SEVERAL_VALUES = "several_values"
+
+
+def find_search(public_id: str) -> searches.Search | None:
+    """The search with this id, as it is now; None if it is gone, or the id was altered."""
+    try:
+        return searches.find(uuid.UUID(public_id))
+    except (searches.SearchNotUsable, ValueError):
+        return None
 
 
 class Different(Exception):
@@ -108,10 +115,14 @@ class History:
 
 @dataclass(frozen=True)
 class PastExport:
-    """The events of one export. ``end``: None if it has not ended, or the log does not have its end."""
+    """The events of one export. ``end``: None if it has not ended, or the log does not have its end.
+
+    ``find_search``: as :func:`find_search`, which a caller with many exports can cache.
+    """
 
     start: AuditEvent
     end: AuditEvent | None
+    find_search: Callable[[str], searches.Search | None]
 
     @cached_property
     def facts(self) -> Mapping[str, Any]:
@@ -130,10 +141,7 @@ class PastExport:
     @cached_property
     def search(self) -> searches.Search | None:
         """The search that it was limited to, as it is now; None if there is none, or it is gone."""
-        try:
-            return searches.find(uuid.UUID(str(self.facts.get("search"))))
-        except (searches.SearchNotUsable, ValueError):
-            return None
+        return self.find_search(str(self.facts.get("search")))
 
     def doubt_about(self, history: History) -> Doubt | None:
         """None if it contained the submission for certain; else why it may have.
@@ -234,11 +242,6 @@ def _compare_states(submission: Submission, given: Mapping[str, Sequence[str]]) 
     if any(not matches(value) for name, matches in compared.items() for value in given.get(name, ())):
         raise Different
     return Doubt.NOT_RECORDED if [] in given.values() else None
-
-
-def same_export(event: AuditEvent) -> str:
-    """The id of the export that an event is about, as a key; empty if it has none."""
-    return reference_key(str(event.details.get("export") or ""))
 
 
 def _moment(text: str) -> dt.datetime:

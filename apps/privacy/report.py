@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 from django.db import connection
@@ -20,6 +20,7 @@ from django.db.models import Max
 from apps.audit.integrity.valid_macs import GenuineEvents
 from apps.audit.models import AuditEvent
 from apps.audit.selectors import sequence_filter
+from apps.consumers import searches
 from apps.consumers.audit_events import (
     CONSUMER_COMPARED,
     SUBMISSION_VIEWED,
@@ -35,7 +36,7 @@ from apps.core.web import keyset
 from apps.history.audit_events import EXPORT_STARTED, FIGURES_EXPORTED, FIGURES_VIEWED
 from apps.history.exports.services import EXPORT_KEY, OUT_OF_ORDER
 from apps.privacy.audit_events import ACCESS_REPORT_SEARCHED
-from apps.privacy.exports import Different, Doubt, History, PastExport
+from apps.privacy.exports import Different, Doubt, History, PastExport, find_search
 from apps.privacy.subjects import Subject
 
 COUNTED: Final = 1_000
@@ -136,12 +137,17 @@ class Report:
     def entries(self, sequences: Sequence[int] | None = None) -> Iterator[Entry]:
         """The entries of these candidates (None: of all), in their order."""
         wanted = self.candidates if sequences is None else sequences
+        is_kept = len(self.candidates) <= COUNTED  # the page has entries, and all are counted
         for start in range(0, len(wanted), _READ_AT_ONCE):
             part = wanted[start : start + _READ_AT_ONCE]
-            events = AuditEvent.objects.in_bulk(part)
+            known = {seq: self._kept[seq] for seq in part if seq in self._kept}
+            events = AuditEvent.objects.in_bulk([seq for seq in part if seq not in known])
+            ends = _ends_of(events.values())
             for seq in part:
                 event = events.get(seq)  # its retention period may be over
-                entry = self._entry(event) if event else None
+                entry = known[seq] if seq in known else self._entry(event, ends) if event else None
+                if is_kept:
+                    self._kept[seq] = entry
                 if entry is not None:
                     yield entry
 
@@ -219,7 +225,7 @@ class Report:
                 for row in cursor.fetchall():
                     yield row[0]
 
-    def _entry(self, event: AuditEvent) -> Entry | None:
+    def _entry(self, event: AuditEvent, ends: Mapping[int, AuditEvent]) -> Entry | None:
         """The entry of a candidate; None if it did not show the subject after all."""
         if not event.is_readable:
             return Entry(event, Verdict.POSSIBLE, Doubt.UNREADABLE)
@@ -231,7 +237,7 @@ class Report:
             case SUBMISSIONS_LISTED.name:
                 return self._listed(event)
             case EXPORT_STARTED.name:
-                return self._exported(event)
+                return self._exported(event, ends.get(event.seq))
             case VENDOR_RECORD_VIEWED.name | VENDOR_RECORDS_SEARCHED.name:
                 return self._records(event)
             case FIGURES_VIEWED.name | FIGURES_EXPORTED.name if event.details.get("count"):
@@ -270,10 +276,10 @@ class Report:
             return Entry(event, Verdict.SHOWED)
         return None
 
-    def _exported(self, event: AuditEvent) -> Entry | None:
-        key = key_of(EXPORT_KEY, event.details.get("export") or "")
-        later = ShownKey.objects.filter(key=key, seq__gt=event.seq).values("seq")
-        export = PastExport(event, AuditEvent.objects.filter(seq__in=later).order_by("seq").first())
+    def _exported(self, event: AuditEvent, end: AuditEvent | None) -> Entry | None:
+        if end is not None and not self._genuine(end):
+            return Entry(event, Verdict.POSSIBLE, Doubt.ALTERED)
+        export = PastExport(event, end, self._find_search)
         doubts: list[Doubt] = []
         for history in self._histories:
             try:
@@ -288,6 +294,14 @@ class Report:
         return Entry(event, Verdict.POSSIBLE, doubts[0]) if doubts else None
 
     @cached_property
+    def _kept(self) -> dict[int, Entry | None]:
+        return {}
+
+    @cached_property
+    def _find_search(self) -> Callable[[str], searches.Search | None]:
+        return cache(find_search)
+
+    @cached_property
     def _genuine(self) -> GenuineEvents:
         return GenuineEvents()
 
@@ -298,6 +312,25 @@ class Report:
     @cached_property
     def _search_keys(self) -> frozenset[str]:
         return frozenset(map(reference_key, self.subject.searches))
+
+
+def _ends_of(events: Iterable[AuditEvent]) -> dict[int, AuditEvent]:
+    """The end of each export that starts with one of these events, by the start's sequence number."""
+    starts = {
+        key_of(EXPORT_KEY, event.details.get("export") or ""): event.seq
+        for event in events
+        if event.action == EXPORT_STARTED.name
+    }
+    if not starts:
+        return {}
+    named = ShownKey.objects.filter(key__in=[*starts]).order_by("seq").values_list("key", "seq")
+    later = [(starts[key], seq) for key, seq in named if seq > starts[key]]
+    stored = AuditEvent.objects.in_bulk([seq for _start, seq in later])
+    ends: dict[int, AuditEvent] = {}
+    for start, seq in later:
+        if seq in stored:
+            ends.setdefault(start, stored[seq])
+    return ends
 
 
 def _words(value: object) -> list[str]:

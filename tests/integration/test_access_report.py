@@ -54,7 +54,7 @@ from apps.privacy import report as reports
 from apps.privacy import subjects
 from apps.privacy.exports import Doubt
 from apps.privacy.presenters import DOUBT_LABELS, VERDICT_LABELS
-from apps.privacy.report import Report, Verdict
+from apps.privacy.report import Counts, Report, Verdict
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.audit_flush import lift_triggers
@@ -535,6 +535,25 @@ def test_altered_event_that_can_be_read_is_a_doubt(
 def test_event_with_its_own_hash_but_no_valid_mac_is_a_doubt(one: Submission, supervisor: User) -> None:
     recording.record_listed([one], viewer=Viewer("1", sees_all=True), actor=acting(supervisor))
     altered(f"mac = '{'0' * 64}'", "submissions.listed")
+    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.ALTERED)]
+
+
+def test_exports_of_a_page_need_few_queries_and_each_event_is_judged_once(
+    one: Submission, supervisor: User, django_assert_max_num_queries: Any
+) -> None:
+    search = searches.find(recorded(supervisor, passport=FULL.passport_number).public_id)
+    for _ in range(40):
+        export(supervisor, finish, {"search": search})
+    report = of(one)
+    with django_assert_max_num_queries(20):
+        assert len(report.page(size=50, position=None).rows) == 40
+    with django_assert_max_num_queries(0):
+        assert report.counts() == Counts(showed=40)
+
+
+def test_altered_end_of_an_export_is_a_doubt(one: Submission, supervisor: User) -> None:
+    export(supervisor, lambda made, actor: exports.fail(made, FailureCode.READER_GONE, Progress(), actor))
+    altered("action = 'export.finished'", "export.failed")
     assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.ALTERED)]
 
 
