@@ -78,7 +78,7 @@ def _export(person: User, number: int) -> None:
     for turn in range(number):
         name = str(uuid.uuid4())
         outcome = Outcome.UNKNOWN if turn % 2 else Outcome.CREATED
-        started = {
+        started: dict[str, Any] = {
             "export": name, "format": "csv", "personal": "yes", "reason": "other", "scope": "everybody",
             "filters": [f"outcomes:{outcome}"], "expected": newest, "newest": newest, "head": newest,
             "first": 1, "last": newest,
@@ -88,7 +88,7 @@ def _export(person: User, number: int) -> None:
             index_keys(seq, [key_of(EXPORT_KEY, name)])
             index_range(seq, 1, newest)
         with transaction.atomic():
-            ended = {"export": name, "format": "csv", "personal": "yes", "rows": newest}
+            ended: dict[str, Any] = {"export": name, "format": "csv", "personal": "yes", "rows": newest}
             index_keys(record(Event(EXPORT_FINISHED, actor, data=ended)), [key_of(EXPORT_KEY, name)])
 
 
