@@ -29,11 +29,17 @@ from django.db import connection, transaction
 from django.test import Client
 
 from apps.accounts.models import User
+from apps.audit.events import Event
 from apps.audit.models import AuditEvent
+from apps.audit.recording import record
 from apps.consumers.audit_events import CONSUMER_CREATED, CONSUMER_REJECTED, SUBMISSIONS_LISTED
 from apps.consumers.models import DigestKind, Outcome, ShownRange, Submission, SubmissionDigest, level_of
+from apps.consumers.recording import index_keys, index_range, key_of
 from apps.consumers.sending.digests import search_digest
+from apps.core.actor import Actor
 from apps.core.bulk_writing import insert_rows
+from apps.history.audit_events import EXPORT_FINISHED, EXPORT_STARTED
+from apps.history.exports.services import EXPORT_KEY
 from tests.support import audit_rows
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60"))
@@ -41,6 +47,7 @@ WARM_UP = 3
 PERSON = "ada"  # of practice: an administrator
 SHARING = 20  # submissions of one frequent traveller
 AT_ONCE = 5_000
+EXPORTS = int(os.environ.get("BENCH_EXPORTS", "3000"))  # completed, of which half contained everybody
 
 
 def fill(count: int) -> None:
@@ -59,8 +66,30 @@ def fill(count: int) -> None:
         ranges = [(seq, max(number - 49, 1), number) for number, seq in part]
         rows = [(seq, 0, level_of(low, high), low, high) for seq, low, high in ranges]
         insert_rows(ShownRange, ["seq", "owner", "level", "first", "last"], rows)
+    _export(person, EXPORTS)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
+
+
+def _export(person: User, number: int) -> None:
+    """Exports of everything by a filter that a submission cannot match for certain, each with its end."""
+    newest = Submission.objects.order_by("-pk").values_list("pk", flat=True)[0]
+    actor = Actor(id=str(person.pk), name=person.name, roles=("supervisor",))
+    for turn in range(number):
+        name = str(uuid.uuid4())
+        outcome = Outcome.UNKNOWN if turn % 2 else Outcome.CREATED
+        started: dict[str, Any] = {
+            "export": name, "format": "csv", "personal": "yes", "reason": "other", "scope": "everybody",
+            "filters": [f"outcomes:{outcome}"], "expected": newest, "newest": newest, "head": newest,
+            "first": 1, "last": newest,
+        }  # fmt: skip
+        with transaction.atomic():
+            seq = record(Event(EXPORT_STARTED, actor, data=started))
+            index_keys(seq, [key_of(EXPORT_KEY, name)])
+            index_range(seq, 1, newest)
+        with transaction.atomic():
+            ended: dict[str, Any] = {"export": name, "format": "csv", "personal": "yes", "rows": newest}
+            index_keys(record(Event(EXPORT_FINISHED, actor, data=ended)), [key_of(EXPORT_KEY, name)])
 
 
 def _submission(person: User, number: int, facts: Any) -> Submission:
@@ -116,7 +145,7 @@ def main() -> None:
                 kind = name.partition(" ")[0]
                 answer = client.get("/audit/access/", {kind: getattr(one, f"{kind}_ref")})
             took = time.perf_counter() - begin
-            if answer.status_code != 200 or b"List of submissions opened" not in answer.content:
+            if answer.status_code != 200 or b"Export of submissions started" not in answer.content:
                 raise SystemExit(f"{name}: {answer.status_code}")
             if turn >= WARM_UP:
                 times.append(took)

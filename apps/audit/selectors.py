@@ -176,6 +176,11 @@ def _lists_of(asked: LogFilter, *, in_order: bool = True) -> list[QuerySet[Audit
     return lists
 
 
+def last_event() -> int:
+    """The sequence number of the last event; 0 in an empty log."""
+    return AuditEvent.objects.order_by("-seq").values_list("seq", flat=True).first() or 0
+
+
 def find_event(seq: int) -> AuditEvent | None:
     """The event with this sequence number, or None."""
     return AuditEvent.objects.filter(seq=seq).first()

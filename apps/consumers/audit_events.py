@@ -228,6 +228,14 @@ SUBMISSION_VIEWED = EVENTS.define(
     label=_("Submission opened"),
     sentence=_("%(actor)s opened submission %(submission)s"),
 )
+# A warning said which fields of an entry agree with those of a consumer whose values the person may not see.
+CONSUMER_COMPARED = EVENTS.define(
+    "consumer.compared",
+    group=EventGroup.VIEWS,
+    label=_("Consumer compared with an entry"),
+    sentence=_("%(actor)s saw which fields of an entry agree with a consumer on order %(order)s"),
+    keys=(GUESTS,),
+)
 # Once for each value of a submission; the actor is the one whose view found it.
 VALUE_DOES_NOT_BELONG = EVENTS.define(
     "submission.value_does_not_belong",

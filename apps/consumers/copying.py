@@ -53,7 +53,7 @@ class CopySource:
         if self.submission is not None:
             recording.record_viewed(self.submission, actor)
         elif isinstance(self.consumer, OrderConsumer):
-            recording.record_consumers_shown(self.order_ref, [], [self.consumer.ref], actor)
+            recording.record_consumers_shown(self.order_ref, [self.consumer], actor)
 
 
 def source_of(submission: Submission) -> CopySource:

@@ -11,8 +11,10 @@ from django.db import transaction
 from apps.audit.events import MAX_ITEMS, WORD, Event, Value
 from apps.audit.recording import record
 from apps.audit.registry import EventType
+from apps.cdp.consumers import OrderConsumer
 from apps.consumers.altered_values import altered_values, not_recorded
 from apps.consumers.audit_events import (
+    CONSUMER_COMPARED,
     SUBMISSION_VIEWED,
     SUBMISSIONS_LISTED,
     VALUE_DOES_NOT_BELONG,
@@ -70,6 +72,12 @@ def index_keys(seq: int, keys: Iterable[str]) -> None:
     insert_rows(ShownKey, ["key", "seq"], [(key, seq) for key in dict.fromkeys(keys)])
 
 
+def delete_index_before(seq: int) -> None:
+    """Delete what the index has about events before this one, which are no longer in the log."""
+    for model in (ShownKey, ShownRange):
+        model.objects.filter(seq__lt=seq).delete()
+
+
 def index_range(seq: int, first: int, last: int, *, owner: int = SEVERAL) -> None:
     """Index an event that was recorded in this transaction by the submissions that it may have shown."""
     _insert_ranges([(seq, owner, first, last)])
@@ -97,31 +105,54 @@ def record_viewed(submission: Submission, actor: Actor) -> None:
             record(event_of(VALUE_DOES_NOT_BELONG, submission, actor, value=value))
 
 
-def record_consumer_read(submission: Submission, ref: str, *, result: str, actor: Actor) -> None:
+def record_consumer_read(
+    submission: Submission, ref: str, *, result: str, actor: Actor, guest_ref: str = ""
+) -> None:
     """Record that the portal read a consumer of the submission's order for the actor.
 
-    ``result``: "found", or the code of the failure.
+    ``result``: "found", or the code of the failure. ``guest_ref``: of the guest that the consumer belongs to.
     """
     data = {"kind": "order_consumer", "result": result}
     read = event_of(VENDOR_RECORD_VIEWED, submission, actor, **data)
     with transaction.atomic():
-        record_shown(replace(read, consumer_ref=ref))
+        record_shown(replace(read, consumer_ref=ref), guests=filter(None, [guest_ref]))
 
 
-def record_consumers_shown(
-    order_ref: str, submissions: Iterable[Submission | None], refs: Iterable[str], actor: Actor
-) -> None:
-    """Record that the actor saw these consumers: those of submissions, and the vendor's ``refs``."""
-    data: dict[str, Value] = {"kind": "order_consumer", "result": "found"}
+def record_consumers_shown(order_ref: str, shown: Iterable[Submission | OrderConsumer], actor: Actor) -> None:
+    """Record that the actor saw these consumers on an order: of submissions, and as the vendor has them."""
     with transaction.atomic():
-        for submission in filter(None, submissions):
-            record(event_of(SUBMISSION_VIEWED, submission, actor))
-        for ref in refs:
-            record_shown(
-                Event(
-                    type=VENDOR_RECORD_VIEWED, actor=actor, order_ref=order_ref, consumer_ref=ref, data=data
-                )
-            )
+        for one in shown:
+            _record_consumer(VENDOR_RECORD_VIEWED, SUBMISSION_VIEWED, order_ref, one, actor)
+
+
+def record_warned(
+    order_ref: str,
+    *,
+    shown: Iterable[Submission | OrderConsumer],
+    compared: Iterable[Submission | OrderConsumer],
+    actor: Actor,
+) -> None:
+    """Record the consumers that warnings were about: ``shown`` beside the entry, or only ``compared``.
+
+    A reader who may not see a consumer's values still sees which fields agree with those of the entry.
+    """
+    with transaction.atomic():
+        record_consumers_shown(order_ref, shown, actor)
+        for one in compared:
+            _record_consumer(CONSUMER_COMPARED, CONSUMER_COMPARED, order_ref, one, actor)
+
+
+def _record_consumer(
+    of_vendor: EventType, of_portal: EventType, order_ref: str, one: Submission | OrderConsumer, actor: Actor
+) -> None:
+    if isinstance(one, Submission):
+        record(event_of(of_portal, one, actor))
+        return
+    data: dict[str, Value] = {}
+    if of_vendor is VENDOR_RECORD_VIEWED:
+        data = {"kind": "order_consumer", "result": "found"}
+    event = Event(of_vendor, actor, order_ref=order_ref, consumer_ref=one.ref, data=data)
+    record_shown(event, guests=filter(None, [one.guest_ref]))
 
 
 def record_listed(

@@ -109,6 +109,7 @@ EXPORT_STARTED = EVENTS.define(
         FIRST_ROW,
         LAST_ROW,
         Key("newest", ValueType.NUMBER, _("Newest row number at the start")),
+        Key("head", ValueType.NUMBER, _("Last event before the selection was read")),
     ),
 )
 # rows, bytes and sha256 are those of the whole file.

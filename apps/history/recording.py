@@ -9,7 +9,9 @@ from django.db import transaction
 from apps.audit.events import Event, Value
 from apps.audit.recording import record
 from apps.audit.registry import EventType
+from apps.consumers.recording import SEARCH, index_keys, key_of
 from apps.core.actor import Actor
+from apps.core.references import RecordKind
 from apps.history.audit_events import EXPORT_VIEWED, EXPORTS_LISTED, FIGURES_EXPORTED, FIGURES_VIEWED
 from apps.history.models import Export
 from apps.history.selection import Selection
@@ -33,8 +35,12 @@ def _record(event_type: EventType, selection: Selection, actor: Actor, **facts: 
     }
     if selection.asked.search:
         data["search"] = str(selection.asked.search.public_id)
+    named = {RecordKind.CONSUMER: selection.asked.consumer_ref, RecordKind.GUEST: selection.asked.guest_ref}
+    keys = [key_of(kind, ref) for kind, ref in named.items() if ref and facts.get("count")]
+    if search := data.get(SEARCH):
+        keys.append(key_of(SEARCH, search))
     with transaction.atomic():
-        record(Event(event_type, actor, data=data))
+        index_keys(record(Event(event_type, actor, data=data)), keys)
 
 
 def record_exports_listed(*, count: int, filters: Sequence[str], actor: Actor) -> None:

@@ -66,9 +66,11 @@ def search_orders(
     rule).
     """
     by = ["order_number"] if order_number else ["guest_ref"]
-    with _recorded(VENDOR_RECORDS_SEARCHED, actor, {"kind": "order", "by": by}) as (facts, _):
+    with _recorded(VENDOR_RECORDS_SEARCHED, actor, {"kind": "order", "by": by}) as (facts, shown):
         orders = client.list_orders(reference_id=order_number, guest_ref=guest_ref)
         facts |= {"result": FOUND if orders else NOT_FOUND, "count": len(orders)}
+        if orders and guest_ref:
+            shown.append(guest_ref)
         return orders
 
 

@@ -22,7 +22,8 @@ _ABOUT = Key(
 )
 _SINCE = Key("since", ValueType.WORD, _("From"))
 _UNTIL = Key("until", ValueType.WORD, _("Until"))
-_KEYS = (_ABOUT, SEARCH, _SINCE, _UNTIL, _COUNT, _POSSIBLE, _FIRST, _LAST)
+_RESULT = Key("result", ValueType.CODE, _("Result"), {"too_many": _("too many people")})
+_KEYS = (_ABOUT, _RESULT, SEARCH, _SINCE, _UNTIL, _COUNT, _POSSIBLE, _FIRST, _LAST)
 
 # The value that was searched for is in the recorded search, encrypted.
 ACCESS_REPORT_SEARCHED = EVENTS.define(

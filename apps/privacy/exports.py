@@ -27,7 +27,6 @@ from apps.consumers.audit_events import (
     CONSUMER_RESOLVED,
 )
 from apps.consumers.models import Outcome, Submission
-from apps.core.references import reference_key
 from apps.history.audit_events import EXPORT_FINISHED
 
 _FIXED: Final = {
@@ -56,6 +55,18 @@ class Doubt(StrEnum):
     NOT_RECORDED = "not_recorded"
     MORE_SHOWN = "more_shown"
     UNREADABLE = "unreadable"
+    ALTERED = "altered"
+    COMPARED = "compared"
+    COUNTED = "counted"
+    SEVERAL_VALUES = "several_values"
+
+
+def find_search(public_id: str) -> searches.Search | None:
+    """The search with this id, as it is now; None if it is gone, or the id was altered."""
+    try:
+        return searches.find(uuid.UUID(public_id))
+    except (searches.SearchNotUsable, ValueError):
+        return None
 
 
 class Different(Exception):
@@ -104,10 +115,14 @@ class History:
 
 @dataclass(frozen=True)
 class PastExport:
-    """The events of one export. ``end``: None if it has not ended, or the log does not have its end."""
+    """The events of one export. ``end``: None if it has not ended, or the log does not have its end.
+
+    ``find_search``: as :func:`find_search`, which a caller with many exports can cache.
+    """
 
     start: AuditEvent
     end: AuditEvent | None
+    find_search: Callable[[str], searches.Search | None]
 
     @cached_property
     def facts(self) -> Mapping[str, Any]:
@@ -126,10 +141,7 @@ class PastExport:
     @cached_property
     def search(self) -> searches.Search | None:
         """The search that it was limited to, as it is now; None if there is none, or it is gone."""
-        try:
-            return searches.find(uuid.UUID(str(self.facts.get("search"))))
-        except (searches.SearchNotUsable, ValueError):
-            return None
+        return self.find_search(str(self.facts.get("search")))
 
     def doubt_about(self, history: History) -> Doubt | None:
         """None if it contained the submission for certain; else why it may have.
@@ -144,16 +156,27 @@ class PastExport:
             self._searched(history),
             self._states(history, start, end),
         ]
-        is_settled = not history.changed_between(start, end)
-        newest, first, last = (self.facts.get(name) for name in ("newest", "first", "last"))
-        own = history.submission.pk
         if history.requested > start:
             doubts.append(Doubt.WHILE_WRITTEN)
-        elif is_settled and own <= (newest or 0) and not (first or 0) <= own <= (last or 0):
-            raise Different  # selected rows have numbers between these two
+        elif self._is_outside_the_bounds(history, end):
+            raise Different
         if self.end is None or self.end.action != EXPORT_FINISHED.name:
             doubts.append(Doubt.NOT_COMPLETED)
         return next((one for one in doubts if one), None)
+
+    def _is_outside_the_bounds(self, history: History, end: int) -> bool:
+        """Whether its row number is not between the lowest and the highest of the selected rows.
+
+        They were read before the start, after the event ``head``: they say something of a submission that
+        the log had by then, and that no event up to the end has changed. Attention can also end by an event
+        of another submission.
+        """
+        head, first, last = (self.facts.get(name) for name in ("head", "first", "last"))
+        if head is None or not 0 < history.requested <= head or "attention" in self.filters:
+            return False
+        return not history.changed_between(head, end) and not (
+            (first or 0) <= history.submission.pk <= (last or 0)
+        )
 
     def _unchanging(self, submission: Submission) -> Doubt | None:
         """Compare the filters whose result never changes."""
@@ -219,11 +242,6 @@ def _compare_states(submission: Submission, given: Mapping[str, Sequence[str]]) 
     if any(not matches(value) for name, matches in compared.items() for value in given.get(name, ())):
         raise Different
     return Doubt.NOT_RECORDED if [] in given.values() else None
-
-
-def same_export(event: AuditEvent) -> str:
-    """The id of the export that an event is about, as a key; empty if it has none."""
-    return reference_key(str(event.details.get("export") or ""))
 
 
 def _moment(text: str) -> dt.datetime:

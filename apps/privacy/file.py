@@ -14,6 +14,7 @@ from django.conf import settings
 from apps.audit.integrity import stored_rows
 from apps.audit.integrity.proof.bundle import VERIFIER as LOG_VERIFIER
 from apps.audit.integrity.proof.bundle import event_line
+from apps.audit.models import AuditEvent
 from apps.audit.presenters.events import actor_label
 from apps.consumers.recording import SEARCH
 from apps.core import clock
@@ -23,7 +24,7 @@ from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
 from apps.core.export.zip_stream import ZipStream
 from apps.core.references import RecordKind
 from apps.privacy import presenters
-from apps.privacy.report import Counts, Entry, Report, Verdict
+from apps.privacy.report import Counts, Entry, Report, Verdict, beginning
 
 VERIFIER: Final = Path(__file__).with_name("verify_access_report.py")
 COLUMNS: Final = (
@@ -41,7 +42,7 @@ COLUMNS: Final = (
 _MEANING: Final = {
     Verdict.SHOWED: "the event shows that the person's data were shown",
     Verdict.POSSIBLE: "the person's data may have been shown; the column why has the reason",
-    Verdict.SEARCHED: "somebody searched for the value; this alone shows nothing",
+    Verdict.SEARCHED: "somebody searched for the value; the event alone does not say that anything was found",
 }
 
 
@@ -98,6 +99,7 @@ class AccessFile:
 
     def _about(self) -> bytes:
         subject, span = self.report.subject, self.report.span
+        begins = beginning()
         head = {"seq": self.head[0], "hash": self.head[1]} if self.head else None
         submissions = [
             {"submission": str(one.public_id), "row": one.pk, "order_ref": one.order_ref}
@@ -109,6 +111,8 @@ class AccessFile:
                 "made_by": self.made_by.name,
                 "portal_version": settings.VERSION,
                 "asked_by": self.by,
+                # Earlier events were removed after their retention period.
+                "log_begins": {"seq": begins.seq, "at": _time(begins)} if begins else None,
                 # The span of the log that was searched, up to the head at the time.
                 "first_event": span.first,
                 "last_event": min(span.last, self.head[0] if self.head else 0),
@@ -144,7 +148,7 @@ def _row(entry: Entry) -> str:
     return _csv(
         [
             str(event.seq),
-            f"{event.at:%Y-%m-%dT%H:%M:%S.%f}Z" if event.at else "",
+            _time(event),
             entry.verdict.value,
             actor_label(event),
             event.actor_roles,
@@ -155,6 +159,10 @@ def _row(entry: Entry) -> str:
             export if isinstance(export, str) else "",
         ]
     )
+
+
+def _time(event: AuditEvent) -> str:
+    return f"{event.at:%Y-%m-%dT%H:%M:%S.%f}Z" if event.at else ""
 
 
 def _csv(cells: list[str]) -> str:

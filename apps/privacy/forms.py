@@ -16,7 +16,7 @@ from apps.consumers.forms.fields import PlainTextField
 from apps.consumers.models import DigestKind
 from apps.core.forms.input import PortalForm
 from apps.core.forms.reference_field import ReferenceField
-from apps.core.references import RecordKind
+from apps.core.references import UUID_SHAPED, RecordKind, with_dashes
 from apps.core.web.filters import DayField, UnreadableAddress, midnight
 from apps.privacy import report, subjects
 from apps.privacy.services import Question
@@ -27,6 +27,9 @@ _WHAT_TO_ENTER = {
     RecordKind.CONSUMER: _("Enter the reference of a consumer"),
     RecordKind.GUEST: _("Enter the reference of a guest"),
 }
+
+
+_NOT_KNOWN = _("The portal knows no such reference. Check it, or choose what you know of the person.")
 
 
 class _PeriodForm(PortalForm):
@@ -45,7 +48,11 @@ class AskForm(_PeriodForm):
 
     kind = forms.ChoiceField(
         label=_("What you know of the person"),
-        choices=[*((kind.value, label) for kind, label in _REFERENCES.items()), *DigestKind.choices],
+        choices=[
+            ("", _("Choose")),
+            *((kind.value, label) for kind, label in _REFERENCES.items()),
+            *DigestKind.choices,
+        ],
         error_messages={
             "required": _("Choose what you know of the person"),
             "invalid_choice": _("Choose what you know of the person"),
@@ -77,6 +84,12 @@ class AskForm(_PeriodForm):
                 data["value"] = field.clean(data["value"])
             except ValidationError as error:
                 self.add_error("value", error)
+            else:
+                # It becomes a part of the address, where a passport number must not be.
+                if not UUID_SHAPED.fullmatch(with_dashes(data["value"])) and not subjects.is_known(
+                    kind, data["value"]
+                ):
+                    self.add_error("value", _NOT_KNOWN)
         return data
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +34,10 @@ DOUBT_LABELS: Final = {
     Doubt.NOT_RECORDED: gettext_lazy("the event does not have the value of a filter"),
     Doubt.MORE_SHOWN: gettext_lazy("more records were shown than the event names"),
     Doubt.UNREADABLE: gettext_lazy("the event cannot be read"),
+    Doubt.ALTERED: gettext_lazy("the event was altered, written past the portal, or its key is missing"),
+    Doubt.COMPARED: gettext_lazy("it said which fields agree with an entry, without the person's values"),
+    Doubt.COUNTED: gettext_lazy("it counted submissions by the person's value or reference"),
+    Doubt.SEVERAL_VALUES: gettext_lazy("it searched for several values, of which not all are the person's"),
 }
 # The icon and the colour of each verdict.
 _SHAPES: Final = {Verdict.SHOWED: "created", Verdict.POSSIBLE: "unknown", Verdict.SEARCHED: "not_sent"}
@@ -75,12 +80,20 @@ def line(entry: Entry) -> Line:
         at=event.at,
         who=actor_label(event),
         what=action_label(event.action),
-        what_url=reverse("history:exported", args=[export]) if export else "",
+        what_url=_export_url(export),
         shape=_SHAPES[entry.verdict],
         verdict=str(VERDICT_LABELS[entry.verdict]),
         why=tuple(reasons(entry)),
         origin=event.client_address or "",
     )
+
+
+def _export_url(export: str) -> str:
+    """The page of an export; empty without one, and for an altered id, which no address can have."""
+    try:
+        return reverse("history:exported", args=[uuid.UUID(export)])
+    except ValueError:
+        return ""
 
 
 def reasons(entry: Entry) -> list[str]:

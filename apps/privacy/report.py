@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 from django.db import connection
 from django.db.models import Max
 
+from apps.audit.integrity.valid_macs import GenuineEvents
 from apps.audit.models import AuditEvent
 from apps.audit.selectors import sequence_filter
+from apps.consumers import searches
 from apps.consumers.audit_events import (
+    CONSUMER_COMPARED,
     SUBMISSION_VIEWED,
     SUBMISSIONS_LISTED,
     SUBMISSIONS_SEARCHED,
@@ -30,15 +33,16 @@ from apps.consumers.models import SEVERAL, UNBOUNDED, ShownKey, ShownRange, Subm
 from apps.consumers.recording import SEARCH, key_of, read_runs
 from apps.core.references import reference_key
 from apps.core.web import keyset
-from apps.history.audit_events import EXPORT_STARTED
+from apps.history.audit_events import EXPORT_STARTED, FIGURES_EXPORTED, FIGURES_VIEWED
 from apps.history.exports.services import EXPORT_KEY, OUT_OF_ORDER
 from apps.privacy.audit_events import ACCESS_REPORT_SEARCHED
-from apps.privacy.exports import Different, Doubt, History, PastExport
+from apps.privacy.exports import Different, Doubt, History, PastExport, find_search
 from apps.privacy.subjects import Subject
 
 COUNTED: Final = 1_000
 """Up to this number of candidates, the entries of a report are counted on its page."""
 NEWEST_BY: Final = ("seq",)
+_OF_SUBMISSION: Final = (SUBMISSION_VIEWED.name, CONSUMER_COMPARED.name)
 _READ_AT_ONCE: Final = 200  # events per query
 _AT_ONCE: Final = 500  # values per query
 _RANGES_AT_ONCE: Final = 20  # submissions per query of ranges
@@ -50,6 +54,15 @@ class Verdict(StrEnum):
     SHOWED = "showed"
     POSSIBLE = "possible"
     SEARCHED = "searched"  # for the value, whatever was found
+
+
+# The verdict of an event that names the subject, whatever else it says.
+_ALWAYS: Final[dict[str, tuple[Verdict, Doubt | None]]] = {
+    SUBMISSION_VIEWED.name: (Verdict.SHOWED, None),
+    CONSUMER_COMPARED.name: (Verdict.POSSIBLE, Doubt.COMPARED),
+    SUBMISSIONS_SEARCHED.name: (Verdict.SEARCHED, None),
+    ACCESS_REPORT_SEARCHED.name: (Verdict.SEARCHED, None),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,11 @@ class Counts:
     def all(self) -> int:
         """The number of entries."""
         return self.showed + self.possible + self.searched
+
+
+def beginning() -> AuditEvent | None:
+    """The first event that the log still has, after its retention period. None in an empty log."""
+    return AuditEvent.objects.order_by("seq").first()
 
 
 def span_of(since: dt.datetime | None, until: dt.datetime | None) -> Span | None:
@@ -119,12 +137,17 @@ class Report:
     def entries(self, sequences: Sequence[int] | None = None) -> Iterator[Entry]:
         """The entries of these candidates (None: of all), in their order."""
         wanted = self.candidates if sequences is None else sequences
+        is_kept = len(self.candidates) <= COUNTED  # the page has entries, and all are counted
         for start in range(0, len(wanted), _READ_AT_ONCE):
             part = wanted[start : start + _READ_AT_ONCE]
-            events = AuditEvent.objects.in_bulk(part)
+            known = {seq: self._kept[seq] for seq in part if seq in self._kept}
+            events = AuditEvent.objects.in_bulk([seq for seq in part if seq not in known])
+            ends = _ends_of(events.values())
             for seq in part:
                 event = events.get(seq)  # its retention period may be over
-                entry = self._entry(event) if event else None
+                entry = known[seq] if seq in known else self._entry(event, ends) if event else None
+                if is_kept:
+                    self._kept[seq] = entry
                 if entry is not None:
                     yield entry
 
@@ -158,9 +181,9 @@ class Report:
         return found
 
     def _opened(self) -> Iterator[int]:
-        """The views of the submissions themselves."""
+        """The views of the submissions themselves, and comparisons with them."""
         for one in self.subject.submissions.values():
-            events = AuditEvent.objects.filter(submission=str(one.public_id), action=SUBMISSION_VIEWED.name)
+            events = AuditEvent.objects.filter(submission=str(one.public_id), action__in=_OF_SUBMISSION)
             yield from self._within(events).values_list("seq", flat=True)
 
     def _with_keys(self) -> Iterator[int]:
@@ -202,21 +225,23 @@ class Report:
                 for row in cursor.fetchall():
                     yield row[0]
 
-    def _entry(self, event: AuditEvent) -> Entry | None:
+    def _entry(self, event: AuditEvent, ends: Mapping[int, AuditEvent]) -> Entry | None:
         """The entry of a candidate; None if it did not show the subject after all."""
         if not event.is_readable:
             return Entry(event, Verdict.POSSIBLE, Doubt.UNREADABLE)
+        if not self._genuine(event):
+            return Entry(event, Verdict.POSSIBLE, Doubt.ALTERED)
+        if (always := _ALWAYS.get(event.action)) is not None:
+            return Entry(event, *always)
         match event.action:
-            case SUBMISSION_VIEWED.name:
-                return Entry(event, Verdict.SHOWED)
             case SUBMISSIONS_LISTED.name:
                 return self._listed(event)
             case EXPORT_STARTED.name:
-                return self._exported(event)
-            case SUBMISSIONS_SEARCHED.name | ACCESS_REPORT_SEARCHED.name:
-                return Entry(event, Verdict.SEARCHED)
+                return self._exported(event, ends.get(event.seq))
             case VENDOR_RECORD_VIEWED.name | VENDOR_RECORDS_SEARCHED.name:
                 return self._records(event)
+            case FIGURES_VIEWED.name | FIGURES_EXPORTED.name if event.details.get("count"):
+                return Entry(event, Verdict.POSSIBLE, Doubt.COUNTED)
         return None
 
     def _records(self, event: AuditEvent) -> Entry | None:
@@ -230,7 +255,12 @@ class Report:
         ):
             return Entry(event, Verdict.SHOWED)
         if reference_key(str(details.get(SEARCH) or "")) in self._search_keys:
-            return Entry(event, Verdict.SEARCHED)
+            if not is_found:
+                return Entry(event, Verdict.SEARCHED)
+            # A guest with the value was found, whether or not the portal knows the guest's reference.
+            if max(len(_words(details.get("by"))), subject.values) == 1:
+                return Entry(event, Verdict.SHOWED)
+            return Entry(event, Verdict.POSSIBLE, Doubt.SEVERAL_VALUES)
         shown = (details.get("shown"), details.get("guest_count") or details.get("count"))
         known = (len(consumers), len(guests))
         if is_found and any(isinstance(one, int) and one > of for one, of in zip(shown, known, strict=True)):
@@ -246,10 +276,10 @@ class Report:
             return Entry(event, Verdict.SHOWED)
         return None
 
-    def _exported(self, event: AuditEvent) -> Entry | None:
-        key = key_of(EXPORT_KEY, event.details.get("export") or "")
-        later = ShownKey.objects.filter(key=key, seq__gt=event.seq).values("seq")
-        export = PastExport(event, AuditEvent.objects.filter(seq__in=later).order_by("seq").first())
+    def _exported(self, event: AuditEvent, end: AuditEvent | None) -> Entry | None:
+        if end is not None and not self._genuine(end):
+            return Entry(event, Verdict.POSSIBLE, Doubt.ALTERED)
+        export = PastExport(event, end, self._find_search)
         doubts: list[Doubt] = []
         for history in self._histories:
             try:
@@ -264,12 +294,43 @@ class Report:
         return Entry(event, Verdict.POSSIBLE, doubts[0]) if doubts else None
 
     @cached_property
+    def _kept(self) -> dict[int, Entry | None]:
+        return {}
+
+    @cached_property
+    def _find_search(self) -> Callable[[str], searches.Search | None]:
+        return cache(find_search)
+
+    @cached_property
+    def _genuine(self) -> GenuineEvents:
+        return GenuineEvents()
+
+    @cached_property
     def _histories(self) -> list[History]:
         return [History(one) for one in self.subject.submissions.values()]
 
     @cached_property
     def _search_keys(self) -> frozenset[str]:
         return frozenset(map(reference_key, self.subject.searches))
+
+
+def _ends_of(events: Iterable[AuditEvent]) -> dict[int, AuditEvent]:
+    """The end of each export that starts with one of these events, by the start's sequence number."""
+    starts = {
+        key_of(EXPORT_KEY, event.details.get("export") or ""): event.seq
+        for event in events
+        if event.action == EXPORT_STARTED.name
+    }
+    if not starts:
+        return {}
+    named = ShownKey.objects.filter(key__in=[*starts]).order_by("seq").values_list("key", "seq")
+    later = [(starts[key], seq) for key, seq in named if seq > starts[key]]
+    stored = AuditEvent.objects.in_bulk([seq for _start, seq in later])
+    ends: dict[int, AuditEvent] = {}
+    for start, seq in later:
+        if seq in stored:
+            ends.setdefault(start, stored[seq])
+    return ends
 
 
 def _words(value: object) -> list[str]:

@@ -49,10 +49,20 @@ def record_value(kind: DigestKind, value: str, *, actor: Actor) -> RecordedSearc
     return search
 
 
+def record_too_many(question: Question, *, actor: Actor) -> None:
+    """Record a question that got no report, because its value belongs to too many people."""
+    data = {**_facts(question, (), Counts()), "result": "too_many"}
+    with transaction.atomic():
+        record(Event(ACCESS_REPORT_VIEWED, actor, data=data))
+
+
 def record_report_viewed(
-    question: Question, report: Report, shown: Sequence[int], *, counts: Counts, actor: Actor
+    question: Question, report: Report | None, shown: Sequence[int], *, counts: Counts, actor: Actor
 ) -> None:
-    """Record that a page of a report is shown, with its events (sequence numbers). Call it before it is."""
+    """Record that a page of a report is shown, with its events (sequence numbers). Call it before it is.
+
+    ``report``: None if there is no event in its period.
+    """
     _record(Event(ACCESS_REPORT_VIEWED, actor, data=_facts(question, shown, counts)), question, report)
 
 
@@ -78,9 +88,9 @@ def _facts(question: Question, shown: Sequence[int], counts: Counts) -> dict[str
     return {name: value for name, value in data.items() if value is not None}
 
 
-def _record(event: Event, question: Question, report: Report) -> None:
+def _record(event: Event, question: Question, report: Report | None) -> None:
     # A reference that nothing is known about may be any text that somebody typed.
-    is_known = bool(report.subject.submissions or report.candidates)
+    is_known = report is not None and bool(report.subject.submissions or report.candidates)
     consumer, guest = (
         ref if is_known and REFERENCE.fullmatch(ref) else ""
         for ref in (question.consumer_ref, question.guest_ref)

@@ -17,6 +17,7 @@ from apps.consumers.models import (
     DigestKind,
     PastResolution,
     RecordedSearchDigest,
+    ShownKey,
     Submission,
     SubmissionDigest,
 )
@@ -47,13 +48,15 @@ class Subject:
     """The submissions of a consumer, and the references and searches by which events name them.
 
     ``submissions``: by row number. ``consumers``, ``guests``: the references' keys (``reference_key``), with
-    the reference as it is stored. ``searches``: public ids of recorded searches for the value.
+    the reference as it is stored. ``searches``: public ids of recorded searches for the value, or one of the
+    ``values`` by which the report was asked for.
     """
 
     submissions: dict[int, Submission] = field(default_factory=dict)
     consumers: dict[str, str] = field(default_factory=dict)
     guests: dict[str, str] = field(default_factory=dict)
     searches: frozenset[str] = frozenset()
+    values: int = 0
 
     @cached_property
     def index_keys(self) -> list[str]:
@@ -89,14 +92,20 @@ def of_guest(ref: str) -> Subject:
 def of_search(search: Search) -> Subject:
     """The submissions with the values of a search, their consumers and guests, and who searched for one.
 
-    Guests that a search for the value found at the vendor are not among them: reports by their reference are.
+    Guests that only the vendor has are not among them. A search for the value that found one showed it.
     """
     matching: QuerySet[Submission] = Submission.objects.all()
     for kind, digests in search.digests:
         having = SubmissionDigest.objects.filter(kind=kind, digest__in=digests)
         matching = matching.filter(pk__in=having.values("submission"))
     found = _submissions({*matching.values_list("pk", flat=True)[: MOST + 1]})
-    return Subject(found, _consumers(found.values()), _guests(found.values()), _searches(search.digests))
+    consumers, guests = _consumers(found.values()), _guests(found.values())
+    return Subject(found, consumers, guests, _searches(search.digests), len(search.digests))
+
+
+def is_known(kind: RecordKind, ref: str) -> bool:
+    """Whether a submission has or had this reference of a consumer or guest, or an event names it."""
+    return bool(_with_reference(kind, ref)) or ShownKey.objects.filter(key=key_of(kind, ref)).exists()
 
 
 def _searches(values: Iterable[tuple[DigestKind, tuple[bytes, ...]]]) -> frozenset[str]:

@@ -13,8 +13,8 @@ With --proof, the archive "Download proof" of the portal's page Integrity, made 
 checks that the proof is unchanged (as verify_audit_log.py does, with --key for the public key that you
 received through another channel), that each event of the report is in the log exactly so, and that no event
 of the log is left out which shows or names the person: opened submissions, lists with their row numbers,
-records of Sitecore CDP and searches. Whether an export contained a person depends on its filters; exports
-that are not in the report are counted.
+records of Sitecore CDP and searches. Whether an export contained a person depends on its filters, which it
+does not read; exports that are not in the report are counted. Nor does it look for figures left out.
 
 Exit code: 0 verified, 1 no signature covers the log, 2 different, 3 unreadable.
 """
@@ -59,16 +59,17 @@ class Person:
     def is_shown_by(self, event: Event) -> bool:
         """Whether an event shows the person or searches for them, as far as its fields say it."""
         action, data = event["action"], json.loads(event["data"])
-        if action == "submission.viewed":
+        if action in ("submission.viewed", "consumer.compared") and event["submission"]:
             return event["submission"] in self.submissions
         if action == "submissions.listed":
             return any(first <= row <= last for first, last in runs(data) for row in self.rows)
-        if action in ("vendor_record.viewed", "vendor_records.searched"):
+        if action in ("vendor_record.viewed", "vendor_records.searched", "consumer.compared"):
             consumers = [event["consumer_ref"], *data.get("consumers", [])]
             guests = [event["guest_ref"], *data.get("guests", [])]
             named = any(one and key(one) in self.consumers for one in consumers)
             named = named or any(one and key(one) in self.guests for one in guests)
-            return (named and data.get("result") == "found") or self._is_search(data)
+            is_found = action == "consumer.compared" or data.get("result") == "found"
+            return (named and is_found) or self._is_search(data)
         return action in ("submissions.searched", "access_report.searched") and self._is_search(data)
 
     def _is_search(self, data: dict[str, Any]) -> bool:
@@ -158,8 +159,8 @@ def main() -> int:
         if verdict not in log.GOOD:
             return 2
         seen, exports = check_against_log(about, events, proof)
-        print(f"Of {seen} events of the log in the report's span, none that shows the person is left out.")
-        print(f"{exports} exports are not in the report: by their filters, they did not contain the person.")
+        print(f"Of {seen} events of the log in the report's span, none that names the person is left out.")
+        print(f"{exports} exports are not in the report. This program cannot say whether they should be.")
         return 0 if verdict == "unchanged" else 1
     except Different as error:
         print(f"different: {error}")

@@ -16,6 +16,7 @@ from apps.audit.permissions import REPORT_ACCESS
 from apps.consumers import searches
 from apps.consumers.models import DigestKind
 from apps.core import clock
+from apps.core.actor import Actor
 from apps.core.export.responses import ZIP_CONTENT_TYPE, dated_name, download
 from apps.core.forms.errors import form_errors
 from apps.core.references import RecordKind
@@ -26,7 +27,7 @@ from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 from apps.privacy import file, presenters, services
 from apps.privacy.forms import AskForm, ReportForm
-from apps.privacy.report import COUNTED, NEWEST_BY, Counts, Report, count
+from apps.privacy.report import COUNTED, NEWEST_BY, Counts, Report, beginning, count
 from apps.privacy.subjects import MOST, TooManySubmissions
 
 PAGE_SIZE = 50
@@ -34,11 +35,15 @@ PAGE_SIZE = 50
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The report of an address, or why there is none. ``report``: None if the period has no event."""
+    """The report of an address, or why there is none.
+
+    ``report``: None if the period has no event. ``refusal``: the reader has asked too often.
+    """
 
     form: ReportForm
     report: Report | None = None
     too_many: bool = False
+    refusal: str = ""
 
 
 @requires(REPORT_ACCESS)
@@ -51,24 +56,25 @@ def access(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _ask(request)
     position = keyset.read_position(request.GET, NEWEST_BY)
-    found = _find(request)
+    found = _find(request, actor_of(request), is_counted=True)
     context: dict[str, Any] = {
         "ask": AskForm(typed=sealed_entries.unseal(request) or _days(request)),
         "entry_of": sealed_entries.author_token(request),
         "is_asked": found.form.is_asked and not found.form.errors,
     }
+    if found.refusal:
+        context |= {"is_asked": False, "refusal": found.refusal}
+        return render(request, "privacy/access.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
     if found.form.errors or found.too_many or not found.form.is_asked:
         context |= {"errors": form_errors(found.form), "too_many": found.too_many, "most": MOST}
         return render(request, "privacy/access.html", context)
     report = found.report
     page = report.page(size=PAGE_SIZE, position=position) if report else keyset.Page([])
     counts = report.counts() if report else Counts()
-    if report:
-        shown = count(page.rows)
-        numbers = [entry.event.seq for entry in page.rows]
-        services.record_report_viewed(
-            found.form.question(), report, numbers, counts=shown, actor=actor_of(request)
-        )
+    numbers = [entry.event.seq for entry in page.rows]
+    services.record_report_viewed(
+        found.form.question(), report, numbers, counts=count(page.rows), actor=actor_of(request)
+    )
     context |= {
         "by": found.form.kinds(),
         "reference": found.form.cleaned_data["consumer"] or found.form.cleaned_data["guest"],
@@ -77,6 +83,7 @@ def access(request: HttpRequest) -> HttpResponse:
         "submissions": presenters.submission_lines(report.subject) if report else [],
         "counts": counts,
         "counted": COUNTED,
+        "begins": beginning(),
         "lines": [presenters.line(entry) for entry in page.rows],
         "is_behind_all": position is not None and not page.rows,
         "first_url": with_query(request.path, request.GET),
@@ -91,13 +98,22 @@ def _days(request: HttpRequest) -> dict[str, str]:
     return {name: request.GET[name] for name in ("since", "until") if name in request.GET}
 
 
-def _find(request: HttpRequest) -> _Found:
+def _find(request: HttpRequest, actor: Actor, *, is_counted: bool) -> _Found:
+    """The report that the address asks for. Records a question that gets none because of too many people.
+
+    ``is_counted``: a reference counts as a search, as references could be tried one by one. The token of a
+    search was counted when the search was recorded.
+    """
     form = ReportForm(request.GET, person_id=str(request.user.pk))
     if not form.is_valid() or not form.is_asked:
         return _Found(form)
+    is_counted = is_counted and form.cleaned_data["search"] is None
+    if is_counted and not person_limits.allows(person_limits.Act.SEARCH, actor):
+        return _Found(form, refusal=person_limits.refusal(person_limits.Act.SEARCH))
     try:
         subject = form.subject()
     except TooManySubmissions:
+        services.record_too_many(form.question(), actor=actor)
         return _Found(form, too_many=True)
     span = form.span()
     return _Found(form, Report(subject, span) if span else None)
@@ -109,7 +125,8 @@ def _ask(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         actor, data = actor_of(request), form.cleaned_data
         days = {name: data[name].isoformat() if data[name] else "" for name in ("since", "until")}
-        if not person_limits.allows(person_limits.Act.SEARCH, actor):
+        # A reference is counted where its address leads.
+        if form.record_kind is None and not person_limits.allows(person_limits.Act.SEARCH, actor):
             form.add_error(None, person_limits.refusal(person_limits.Act.SEARCH))
             status = HTTPStatus.TOO_MANY_REQUESTS
         elif form.record_kind is not None:
@@ -130,10 +147,10 @@ def _ask(request: HttpRequest) -> HttpResponse:
 @require_POST
 def access_file(request: HttpRequest) -> HttpResponseBase:
     """The report of the address as a file, with its events as they are stored."""
-    found = _find(request)
+    actor = actor_of(request)
+    found = _find(request, actor, is_counted=False)  # the limit of exports counts it
     if found.report is None:
         return HttpResponseSeeOther(with_query(reverse("privacy:access"), request.GET))
-    actor = actor_of(request)
     if not person_limits.allows(person_limits.Act.EXPORT, actor):
         context = {
             "ask": AskForm(typed=_days(request)),

@@ -86,7 +86,7 @@ def test_auditor_finds_who_saw_a_passport_opens_the_export_and_verifies_the_repo
     command = [sys.executable, "-I", str(program), str(report), "--proof", str(proof)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode in (0, 1), result.stdout + result.stderr
-    assert "none that shows the person is left out" in result.stdout
+    assert "none that names the person is left out" in result.stdout
 
 
 def test_report_fits_a_narrow_screen_and_paper(windows: Windows, exported: Export) -> None:

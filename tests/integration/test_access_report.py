@@ -25,22 +25,28 @@ from apps.audit.integrity.signing import sign_checkpoint
 from apps.audit.models import AuditEvent
 from apps.audit.person_limits import Act
 from apps.audit.recording import record
+from apps.cdp.factory import get_client
 from apps.consumers import recording, searches
 from apps.consumers.audit_events import (
     CONSUMER_CREATE_REQUESTED,
     CONSUMER_OUTCOME_UNKNOWN,
     SUBMISSION_VIEWED,
     VENDOR_RECORD_VIEWED,
+    VENDOR_RECORDS_SEARCHED,
 )
 from apps.consumers.models import (
+    OrderReading,
     Outcome,
     RecordedSearch,
     ShownRange,
     Submission,
     SubmissionDigest,
 )
+from apps.consumers.reconciliation import evidence
+from apps.consumers.sending import submit
 from apps.consumers.viewer import Viewer
 from apps.core.actor import Actor
+from apps.core.references import reference_key
 from apps.history.exports import services as exports
 from apps.history.exports.services import FailureCode, Progress
 from apps.history.selection import Selection, SubmissionFilter
@@ -48,9 +54,11 @@ from apps.privacy import report as reports
 from apps.privacy import subjects
 from apps.privacy.exports import Doubt
 from apps.privacy.presenters import DOUBT_LABELS, VERDICT_LABELS
-from apps.privacy.report import Report, Verdict
+from apps.privacy.report import Counts, Report, Verdict
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
 from tests.support.audit_flush import lift_triggers
-from tests.support.entries import FULL, REF, clean, store, text
+from tests.support.entries import FULL, REF, clean, posted, store, text
 from tests.support.export_rows import PLAIN
 from tests.support.people import TESTS, acting, events, make_person
 from tests.support.searches import recorded
@@ -189,7 +197,7 @@ def test_question_that_cannot_be_read_is_shown_again(
 def test_nobody_has_seen_it(as_auditor: Client) -> None:
     ref = str(uuid.uuid4())
     shown = text(as_auditor.post(PAGE, {"kind": "consumer", "value": ref}, follow=True))
-    assert "Nobody has seen it" in shown
+    assert "No event in the log names this person" in shown
     [viewed] = events("access_report.viewed")
     assert (viewed.consumer_ref, viewed.details["count"]) == (None, 0)
     assert downloaded(as_auditor, f"{FILE}?consumer={ref}")
@@ -200,7 +208,9 @@ def test_days_bound_the_report(as_auditor: Client, as_supervisor: Client, one: S
     ref = str(uuid.uuid4())
     Submission.objects.update(outcome=Outcome.CREATED, consumer_ref=ref)
     assert "1 showed the data" in text(as_auditor.get(PAGE, {"consumer": ref}))
-    assert "Nobody has seen it" in text(as_auditor.get(PAGE, {"consumer": ref, "until": "2020-01-01"}))
+    assert "No event in the log names this person" in text(
+        as_auditor.get(PAGE, {"consumer": ref, "until": "2020-01-01"})
+    )
 
 
 def test_searches_for_reports_are_limited(as_auditor: Client, settings: Any, one: Submission) -> None:
@@ -218,7 +228,7 @@ def test_common_value_gets_no_report_of_a_part(
     store(staff, Outcome.REJECTED)
     shown = text(as_auditor.post(PAGE, {"kind": "last_name", "value": FULL.last_name}, follow=True))
     assert "This value belongs to too many people" in shown
-    assert "Nobody has seen it" not in shown
+    assert "No event in the log names this person" not in shown
 
 
 def test_pages_together_have_each_of_many_events_once(
@@ -242,6 +252,58 @@ def test_pages_together_have_each_of_many_events_once(
     assert seen == sorted(seen, reverse=True)
     back = report.page(size=50, position=page.newer)
     assert [entry.event.seq for entry in back.rows] == seen[-100:-50]
+
+
+def test_kind_is_not_preselected(as_auditor: Client) -> None:
+    assert '<option value="" selected>' in as_auditor.get(PAGE).content.decode()
+
+
+@pytest.mark.parametrize("kind", ["consumer", "guest"])
+def test_value_that_is_no_known_reference_gets_into_no_address(as_auditor: Client, kind: str) -> None:
+    answer = as_auditor.post(PAGE, {"kind": kind, "value": FULL.passport_number})
+    assert answer.status_code == 200
+    assert "The portal knows no such reference." in text(answer)
+
+
+def test_known_reference_of_another_shape_leads_to_its_report(
+    as_auditor: Client, supervisor: User, one: Submission
+) -> None:
+    Submission.objects.update(outcome=Outcome.CREATED, consumer_ref="Con-1")
+    with transaction.atomic():
+        data: dict[str, Any] = {"kind": "guest", "result": "found"}
+        recording.record_shown(Event(VENDOR_RECORD_VIEWED, acting(supervisor), guest_ref="g-1", data=data))
+    for kind, value in (("consumer", "con-1"), ("guest", "G-1")):
+        assert as_auditor.post(PAGE, {"kind": kind, "value": value}).status_code == 303
+
+
+def test_reports_by_reference_are_limited(as_auditor: Client, settings: Any) -> None:
+    settings.SEARCHES_PER_HOUR = 1
+    address = f"{PAGE}?consumer={uuid.uuid4()}"
+    assert as_auditor.get(address).status_code == 200
+    assert as_auditor.get(address).status_code == 429
+    assert len(events("access_report.viewed")) == 1
+
+
+def test_report_that_shows_nothing_is_an_event(
+    as_auditor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_auditor.get(PAGE, {"consumer": str(uuid.uuid4()), "until": "2001-01-01"})
+    monkeypatch.setattr(subjects, "MOST", 0)
+    ref = str(uuid.uuid4())
+    store(staff, Outcome.CREATED, consumer_ref=ref)
+    as_auditor.get(PAGE, {"consumer": ref})
+    none, too_many = (event.details for event in events("access_report.viewed"))
+    assert (none["count"], none["until"]) == (0, "2001-01-01")
+    assert (too_many["count"], too_many["result"]) == (0, "too_many")
+
+
+def test_report_says_where_the_log_begins(as_auditor: Client) -> None:
+    ref = str(uuid.uuid4())
+    assert "The log begins with event 1 of" in text(as_auditor.get(PAGE, {"consumer": ref}))
+    with zipfile.ZipFile(io.BytesIO(downloaded(as_auditor, f"{FILE}?consumer={ref}"))) as archive:
+        begins = json.loads(archive.read("report.json"))["log_begins"]
+    first = AuditEvent.objects.get(seq=1)
+    assert begins == {"seq": 1, "at": f"{first.at:%Y-%m-%dT%H:%M:%S.%f}Z"}
 
 
 # --- What is certain, and what is not -------------------------------------------------------------------
@@ -393,6 +455,173 @@ def test_ranges_of_every_width_are_found(one: Submission, supervisor: User) -> N
     assert of(one).candidates == []
 
 
+def test_change_between_the_selection_and_the_start_is_a_doubt(
+    one: Submission, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bounds of the selected rows say nothing of a submission that came to match after they were read."""
+    made = exported(supervisor, SubmissionFilter(reason="read_timeout"))
+    Submission.objects.update(error_code="busy")
+    reserve = exports._reserve_slot
+
+    def change_first(*arguments: Any) -> None:
+        change(one, supervisor, error_code="read_timeout")
+        reserve(*arguments)
+
+    monkeypatch.setattr(exports, "_reserve_slot", change_first)
+    exports.start(made, acting(supervisor))
+    finish(made, acting(supervisor))
+    [started] = events("export.started")
+    assert started.details["expected"] == 0
+    assert verdicts(one) == [(Verdict.SHOWED, None)]
+
+
+def test_row_outside_the_bounds_was_not_in_the_file_whatever_the_event_does_not_say(
+    one: Submission, supervisor: User
+) -> None:
+    export(supervisor, finish, {"reason": "busy"})
+    change(one, supervisor)
+    assert verdicts(one) == []
+
+
+def guest_search(by: User, result: str, *kinds: str) -> None:
+    values = {"email": FULL.emails[0], "identifier": FULL.identifiers[0].id}
+    found = recorded(by, **{kind: values[kind] for kind in kinds})
+    data: dict[str, Any] = {"kind": "guest", "by": kinds, "result": result, "search": str(found.public_id)}
+    with transaction.atomic():
+        recording.record_shown(Event(VENDOR_RECORDS_SEARCHED, acting(by), data=data), guests=["g-unknown"])
+
+
+@pytest.mark.parametrize(
+    ("result", "kinds", "verdict"),
+    [
+        ("found", ["email"], (Verdict.SHOWED, None)),
+        ("found", ["email", "identifier"], (Verdict.POSSIBLE, Doubt.SEVERAL_VALUES)),
+        ("not_found", ["email"], (Verdict.SEARCHED, None)),
+    ],
+)
+def test_search_that_found_a_guest_by_the_value_showed_it(
+    supervisor: User, result: str, kinds: list[str], verdict: tuple[Verdict, Doubt | None]
+) -> None:
+    """Also of a guest that the portal did not create, whose reference it cannot know."""
+    guest_search(supervisor, result, *kinds)
+    search = recorded(supervisor, email=FULL.emails[0])
+    found = [*Report(subjects.of_search(searches.find(search.public_id))).entries()]
+    [entry] = [entry for entry in found if entry.event.action == VENDOR_RECORDS_SEARCHED.name]
+    assert (entry.verdict, entry.doubt) == verdict
+
+
+def altered(assignment: str, action: str) -> None:
+    with lift_triggers(connection), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE audit_event SET {assignment} WHERE action = %s", [action])
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        """data = '{"count":1,"rows":["999"],"scope":"all"}'""",
+        "action = 'session.ended'",
+        "actor_name = 'Sam Person'",
+    ],
+)
+def test_altered_event_that_can_be_read_is_a_doubt(
+    one: Submission, supervisor: User, assignment: str
+) -> None:
+    recording.record_listed([one], viewer=Viewer("1", sees_all=True), actor=acting(supervisor))
+    assert verdicts(one) == [(Verdict.SHOWED, None)]
+    altered(assignment, "submissions.listed")
+    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.ALTERED)]
+
+
+def test_event_with_its_own_hash_but_no_valid_mac_is_a_doubt(one: Submission, supervisor: User) -> None:
+    recording.record_listed([one], viewer=Viewer("1", sees_all=True), actor=acting(supervisor))
+    altered(f"mac = '{'0' * 64}'", "submissions.listed")
+    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.ALTERED)]
+
+
+def test_exports_of_a_page_need_few_queries_and_each_event_is_judged_once(
+    one: Submission, supervisor: User, django_assert_max_num_queries: Any
+) -> None:
+    search = searches.find(recorded(supervisor, passport=FULL.passport_number).public_id)
+    for _ in range(40):
+        export(supervisor, finish, {"search": search})
+    report = of(one)
+    with django_assert_max_num_queries(20):
+        assert len(report.page(size=50, position=None).rows) == 40
+    with django_assert_max_num_queries(0):
+        assert report.counts() == Counts(showed=40)
+
+
+def test_altered_end_of_an_export_is_a_doubt(one: Submission, supervisor: User) -> None:
+    export(supervisor, lambda made, actor: exports.fail(made, FailureCode.READER_GONE, Progress(), actor))
+    altered("action = 'export.finished'", "export.failed")
+    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.ALTERED)]
+
+
+def test_altered_export_does_not_break_the_page(
+    as_auditor: Client, one: Submission, supervisor: User
+) -> None:
+    export(supervisor, finish)
+    altered('data = replace(data, \'"export":"\', \'"export":"x\')', "export.started")
+    ref = str(uuid.uuid4())
+    Submission.objects.update(outcome=Outcome.CREATED, consumer_ref=ref)
+    shown = as_auditor.get(PAGE, {"consumer": ref})
+    assert shown.status_code == 200
+    assert str(DOUBT_LABELS[Doubt.ALTERED]) in text(shown)
+    assert downloaded(as_auditor, f"{FILE}?consumer={ref}")
+
+
+def test_figures_by_a_search_or_a_reference_could_have_shown_it(
+    one: Submission, as_supervisor: Client, supervisor: User
+) -> None:
+    ref = str(uuid.uuid4())
+    Submission.objects.update(outcome=Outcome.CREATED, consumer_ref=ref)
+    figures, search = reverse("history:figures"), recorded(supervisor, passport=FULL.passport_number)
+    as_supervisor.get(figures, {"period": "all", "consumer": ref})
+    as_supervisor.get(figures, {"period": "all", "consumer": str(uuid.uuid4())})
+    as_supervisor.get(figures, {"period": "all", "search": searches.seal(search)})
+    as_supervisor.get(figures, {"period": "all"})
+    of_ref = [*Report(subjects.of_consumer(ref)).entries()]
+    of_value = [*Report(subjects.of_search(searches.find(search.public_id))).entries()]
+    viewed = [event.seq for event in events("figures.viewed")]
+    counted = (Verdict.POSSIBLE, Doubt.COUNTED)
+    assert [(one.event.seq, (one.verdict, one.doubt)) for one in of_ref] == [(viewed[0], counted)]
+    assert [(one.event.seq, one.verdict) for one in of_value if one.doubt] == [
+        (viewed[0], Verdict.POSSIBLE), (viewed[2], Verdict.POSSIBLE)
+    ]  # fmt: skip
+
+
+def test_warning_about_values_that_are_not_shown_could_have_shown_them(
+    as_staff: Client, supervisor: User, staff: User, sandbox: SandboxServer
+) -> None:
+    theirs = store(supervisor, Outcome.CREATED)
+    page = text(as_staff.post(reverse("consumers:new"), posted(clean(passport_number=FULL.passport_number))))
+    assert "Same fields: passport number." in page
+    [compared] = events("consumer.compared")
+    assert (compared.submission, compared.actor_id) == (str(theirs.public_id), str(staff.pk))
+    assert verdicts(theirs) == [(Verdict.POSSIBLE, Doubt.COMPARED)]
+
+
+def test_guest_of_a_consumer_that_is_shown_is_named(
+    as_supervisor: Client, supervisor: User, sandbox: SandboxServer, settings: Any
+) -> None:
+    """The order page, the panel, copied details and what a resolution is compared with."""
+    settings.CDP_RECONCILIATION = True
+    token, actor, client = uuid.uuid4(), acting(supervisor), get_client()
+    made = submit.submit(order_ref=SAMPLE_ORDER, consumer=FULL, token=token, actor=actor, client=client)
+    consumer = client.retrieve_order_consumer(made.consumer_ref)
+    assert consumer.guest_ref
+    as_supervisor.get(reverse("orders:order", args=[SAMPLE_ORDER]))
+    as_supervisor.post(reverse("consumers:order_panel"), {"order_ref": SAMPLE_ORDER})
+    recording.record_consumers_shown(SAMPLE_ORDER, [consumer], actor)
+    evidence.read_consumer(made, made.consumer_ref, actor=actor, client=client)
+    named = [event.details.get("guests", []) for event in events("vendor_record.viewed")]
+    assert [consumer.guest_ref in guests for guests in named] == [True] * 4
+    OrderReading.objects.all().delete()
+    Submission.objects.update(guest_ref="")
+    report = Report(subjects.Subject(guests={reference_key(consumer.guest_ref): consumer.guest_ref}))
+    assert [entry.verdict for entry in report.entries()] == [Verdict.SHOWED] * 4
+
+
 # --- The file -------------------------------------------------------------------------------------------
 @pytest.fixture
 def files(
@@ -423,7 +652,7 @@ def test_outsider_verifies_the_file(files: Path) -> None:
     assert "The report has 3 events." in alone.stdout
     with_log = verified(files, "report.zip", "--proof", "proof.zip")
     assert with_log.returncode in (0, 1), with_log.stdout + with_log.stderr
-    assert "none that shows the person is left out" in with_log.stdout
+    assert "none that names the person is left out" in with_log.stdout
     about = json.loads((files / "report" / "report.json").read_text())
     assert about["counts"] == {"showed": 2, "possible": 0, "searched": 1}
 

@@ -103,7 +103,9 @@ def test_consumer_on_the_order_is_copied_from_what_was_read(as_staff: Client, sa
     assert not {"first_name", "date_of_birth", "passport_number"} & filled.keys()
     event = events("vendor_record.viewed")[-1]
     assert (event.consumer_ref, event.order_ref) == (olle.ref, FAMILY_ORDER)
-    assert json.loads(event.data) == {"kind": "order_consumer", "result": "found"}
+    assert json.loads(event.data) == {
+        "kind": "order_consumer", "result": "found", "guests": [olle.guest_ref]
+    }  # fmt: skip
     # Without a script the answer shows the order again.
     assert "Olle Lindqvist" in text(as_staff.post(NEW, values))
 

@@ -114,7 +114,7 @@ def test_sent_and_read_values_are_compared_before_the_button(
     [event] = events("consumer.resolved")
     assert event.details == {"outcome": "created", "reason": "seen_in_cdp", "verification": "verified"}
     [viewed] = events("vendor_record.viewed")
-    assert viewed.details == {"kind": "order_consumer", "result": "found"}
+    assert viewed.details == {"kind": "order_consumer", "result": "found", "guests": [found.guest_ref]}
     assert same_reference(str(viewed.consumer_ref), theirs)
 
     sandbox.stop()

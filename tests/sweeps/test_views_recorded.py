@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from django.http import HttpResponse
@@ -19,7 +19,8 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.cdp.factory import get_client
-from apps.consumers import identity_rules
+from apps.consumers import drafts, identity_rules
+from apps.consumers.drafts import DraftMark
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending import submit
 from sandbox.data.seed import SAMPLE_ORDER
@@ -185,6 +186,36 @@ def test_view_of_personal_data_records_an_event(name: str, person: User, records
     assert _shown(response, records), "it shows nothing: is this still the way to it?"
     left = AuditEvent.objects.filter(seq__gt=before, actor_id=str(person.pk), action__in=SEEN)
     assert left.exists()
+
+
+def _with_a_draft(client: Client, address: str) -> HttpResponse:
+    mark = replace(DraftMark.new(), version=1)
+    drafts.save(mark, {"last_name": "Somebody"}, person_id=int(client.session["_auth_user_id"]))
+    return client.get(f"{address}&draft={mark.public_id}")  # type: ignore[return-value]  # as above
+
+
+LIKE: dict[str, Callable[[Client, str], HttpResponse]] = {
+    "opened": lambda client, address: client.get(address),  # type: ignore[dict-item,return-value]  # as above
+    "posted": lambda client, address: client.post(address, {"order_ref": "x"}),  # type: ignore[dict-item,return-value]  # as above
+    "draft": _with_a_draft,
+}
+
+
+@pytest.mark.parametrize("way", LIKE)
+def test_form_that_names_whom_it_carries_over_from_records_it_once(
+    way: str, person: User, records: Records
+) -> None:
+    client = Client()
+    client.force_login(person)
+    address = f"{reverse('consumers:new')}?like={records.rejected.public_id}"
+    response = LIKE[way](client, address)
+    assert f"Carry over from {records.rejected.consumer.first_name}" in " ".join(  # type: ignore[union-attr]  # it has one
+        response.content.decode().split()
+    )
+    viewed = AuditEvent.objects.filter(
+        action="submission.viewed", submission=str(records.rejected.public_id), actor_id=str(person.pk)
+    )
+    assert viewed.count() == 1
 
 
 @pytest.mark.parametrize("entry", [{}, {"order_ref": "x"}, {"add": "emails"}, {"token": str(uuid.uuid4())}])

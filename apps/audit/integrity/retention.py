@@ -10,6 +10,7 @@ other session sees the table without the trigger, and it is restored however the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +33,17 @@ from apps.core.actor import Actor
 
 DELETE_TRIGGER: Final = "audit_event_no_delete"
 _MICROSECONDS_A_DAY: Final = 24 * 60 * 60 * 1_000_000
+
+
+_INDEXES: list[Callable[[int], None]] = []
+
+
+def register_index(delete_before: Callable[[int], None]) -> None:
+    """Register what deletes the rows of an index of the log about events before a sequence number.
+
+    Called once the app registry is ready. It is called after each removal, outside its transaction.
+    """
+    _INDEXES.append(delete_before)
 
 
 class RetentionError(Exception):
@@ -88,6 +100,8 @@ def apply(removal: Removal, actor: Actor) -> None:
     if _signed_beginning() <= removal.first:
         _sign_new_beginning(removal, actor)
     _delete(removal, actor)
+    for delete_before in _INDEXES:  # after an interruption, the next removal deletes these rows, too
+        delete_before(removal.last + 1)
 
 
 def _sign_new_beginning(removal: Removal, actor: Actor) -> None:

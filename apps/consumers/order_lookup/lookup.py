@@ -158,10 +158,15 @@ def _guests(ref: str, client: CdpClient, within: float) -> tuple[OrderGuest, ...
 
 
 def _record_viewed(ref: str, actor: Actor, read: OrderRead, guests_shown: int) -> None:
-    """Record the order, with the consumers and guests whose names are shown. Call it in a transaction."""
+    """Record the order, with the consumers and guests whose names are shown. Call it in a transaction.
+
+    A consumer is shown with the data of the guest that it belongs to.
+    """
     data: dict[str, Value] = {"kind": "order", "result": FOUND}
-    consumers = [one.ref for one in read.listed.consumers] if read.listed is not None else []
-    guests = [one.ref for one in read.guests[:guests_shown]]
+    listed = read.listed.consumers if read.listed is not None else ()
+    consumers = [one.ref for one in listed]
+    shown = [*(one.ref for one in read.guests[:guests_shown]), *(one.guest_ref for one in listed)]
+    guests = [*dict.fromkeys(filter(None, shown))]
     if read.listed is not None:
         data["shown"] = len(consumers)
     if guests:

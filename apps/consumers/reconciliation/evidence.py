@@ -88,7 +88,8 @@ def read_consumer(submission: Submission, ref: str, *, actor: Actor, client: Cdp
     else:
         found = Evidence(consumer.ref, now, consumer)
     result = refused.code if refused else found.error_code or "found"
-    recording.record_consumer_read(submission, ref, result=result, actor=actor)
+    guest_ref = found.consumer.guest_ref if not refused and found.consumer else ""
+    recording.record_consumer_read(submission, ref, result=result, actor=actor, guest_ref=guest_ref)
     connection_health.store_latest()
     if refused:
         raise refused

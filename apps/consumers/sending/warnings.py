@@ -54,6 +54,12 @@ class EntryWarning:
         return f"EntryWarning({self.code}, <personal data>)"
 
     @property
+    def consumer(self) -> Submission | OrderConsumer | None:
+        """The consumer that the warning is about: of a submission, or one that only the vendor has."""
+        other = self.similar.other if self.similar else None
+        return self.submission or (other if isinstance(other, OrderConsumer) else None)
+
+    @property
     def key(self) -> str:
         """The key that Create anyway confirms, without personal data. Another warning has another key."""
         return self._keys()[0]

@@ -94,7 +94,7 @@ def new(request: HttpRequest) -> HttpResponse:
     if draft is not None:
         return _draft_page(request, draft, earlier)
     if like is not None:
-        return _page(request, next_traveller.entry_like(request, like))
+        return _page(request, next_traveller.entry_like(request, like), source=like)
     if earlier is None:
         order_ref, providers = single_value(request.GET, "order"), selectors.providers()
         if order_ref:
@@ -237,11 +237,12 @@ def _warned(
     lines = [warning_line(warning, viewer) for warning in stop.warnings]
     for warning, line in zip(stop.warnings, lines, strict=True):
         entry.warn(warning.field, line.text, value=warning.value)
-    recording.record_consumers_shown(
+    named = [(warning.consumer, line.is_shown) for warning, line in zip(stop.warnings, lines, strict=True)]
+    recording.record_warned(
         entry.order_ref,
-        [stop.warnings[index].submission for index, line in enumerate(lines) if line.is_shown],
-        [line.ref for line in lines if line.is_shown and line.ref],
-        actor_of(request),
+        shown=[one for one, is_shown in named if one and is_shown],
+        compared=[one for one, is_shown in named if one and not is_shown],
+        actor=actor_of(request),
     )
     is_missing = isinstance(stop, submit.ReasonMissing)
     reason = SimilarReasonForm.for_warnings(posted.values, is_missing=is_missing)

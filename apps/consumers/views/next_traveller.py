@@ -191,9 +191,8 @@ def page_parts(
     """
     shortcuts = preferences.has_single_key_shortcuts(_person_id(request))
     viewer, like = Viewer.of(request.user), copied_from
-    if like is None and (like := _source_in(values, request)) is not None:
+    if like is None and (like := _source_in(values, request) or source_of_address(request)) is not None:
         like.record_viewed(actor_of(request))  # the page names the person again
-    like = like or source_of_address(request)
     order_ref, choice = entry.reference_in_field(), None
     if like is not None:
         choice = presenter.carry_over_choice(like, preferences.chosen_fields(_person_id(request)))

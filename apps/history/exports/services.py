@@ -22,6 +22,7 @@ from apps.accounts.models import Session, User
 from apps.audit.events import Event
 from apps.audit.recording import record
 from apps.audit.registry import EventType
+from apps.audit.selectors import last_event
 from apps.consumers import recording
 from apps.consumers.models import UNBOUNDED, ShownKey, ShownRange, Submission
 from apps.core import clock
@@ -89,12 +90,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class _Selected:
-    """What is selected at the start: the number of rows, the lowest and the highest row number.
+    """What is selected before the start: the number of rows, the lowest and the highest row number.
 
+    ``head``: the log's last event before it was read: what an event up to it says was selected as it was.
     ``newest``: the highest of all submissions. ``lowest_possible``: no row that matches the filters that
     nothing changes later has a lower number.
     """
 
+    head: int
     rows: int
     first: int
     last: int
@@ -176,10 +179,12 @@ def start(export: Export, actor: Actor) -> None:
 
 def _selected(selection: Selection) -> _Selected:
     """What the selection contains now. Read before the transaction: it may take a second."""
+    head = last_event()
     facts = selection.submissions().order_by().aggregate(Count("pk"), Min("pk"), Max("pk"))
     newest = Submission.objects.aggregate(Max("pk"))["pk__max"] or 0
     lowest = selection.lasting().order_by().aggregate(Min("pk"))["pk__min"]
     return _Selected(
+        head=head,
         rows=facts["pk__count"],
         first=facts["pk__min"] or 0,
         last=facts["pk__max"] or 0,
@@ -215,6 +220,7 @@ def _reserve_slot(
             reason=export.reason or None,
             expected=selected.rows,
             newest=selected.newest,
+            head=selected.head,
             **bounds,
             **({"search": str(search.public_id)} if search else {}),
         )

@@ -136,6 +136,8 @@ CODES: dict[Key, Iterable[str]] = {
     audit_keys.SUBMISSION_FILTERS: [*OF_FILTER, *DigestKind.values],
     audit_keys.SUBMISSION_SCOPE: ["own", "everybody"],
     privacy_events.ACCESS_REPORT_VIEWED.keys["about"]: ["consumer", "guest", "search"],
+    privacy_events.ACCESS_REPORT_VIEWED.keys["result"]: ["too_many"],
+    VALUE_DOES_NOT_BELONG.keys["value"]: ["consumer", "answer", "vendor_message", "resolution_note"],
     audit_keys.VERIFICATION: ["verified", "not_verified"],
     accounts_events.SESSION_SIGNED_IN.keys["method"]: ["password"],
     VENDOR_RECORDS_SEARCHED.keys["by"]: ["order_number", "guest_ref", "email", "identifier"],

@@ -82,6 +82,15 @@ def test_guest_and_order_consumer_are_recorded_by_their_references(client: Magic
     assert _data(consumer) == {"kind": "order_consumer", "result": "found", "guests": ["g-1"]}
 
 
+@pytest.mark.parametrize("orders", [(), (Order(ref=REF),)])
+def test_search_for_the_orders_of_a_guest_names_the_guest_if_it_found_some(
+    client: MagicMock, orders: tuple[Order, ...]
+) -> None:
+    client.list_orders.return_value = orders
+    services.search_orders(guest_ref="g-1", actor=ANNA, client=client)
+    assert _data(_event()).get("guests") == (["g-1"] if orders else None)
+
+
 @pytest.mark.parametrize("error", [CdpNotFound(http_status=404), CdpTimeout("read_timeout")])
 @pytest.mark.parametrize("record", ["order", "guest", "order_consumer"])
 def test_failure_is_raised_and_recorded_by_its_code(client: MagicMock, record: str, error: CdpError) -> None:

@@ -28,6 +28,8 @@ from apps.audit.models import AuditEvent
 from apps.audit.recording import record
 from apps.audit.triggers import install_triggers, missing_triggers
 from apps.consumers.audit_events import SUBMISSION_VIEWED
+from apps.consumers.models import UNBOUNDED, ShownKey, ShownRange
+from apps.consumers.recording import index_keys, index_range
 from apps.core import clock
 from apps.core.actor import Actor
 from tests.support.audit_flush import lift_triggers
@@ -107,6 +109,16 @@ def test_removal_continues_where_it_ended(log: None) -> None:
     write(2)
     sign_checkpoint(SIGNER)
     assert verify().verdict is Verdict.UNCHANGED
+
+
+def test_removal_deletes_what_the_index_has_about_the_removed_events(log: None) -> None:
+    for seq in (1, C1, C1 + 1):
+        with transaction.atomic():
+            index_keys(seq, [f"guest:{seq}"])
+            index_range(seq, 1, UNBOUNDED)
+    retention.apply(retention.plan(C1) or Removal(0, 0, ""), SIGNER)
+    assert [*ShownKey.objects.values_list("seq", flat=True)] == [C1 + 1]
+    assert [*ShownRange.objects.values_list("seq", flat=True)] == [C1 + 1]
 
 
 @pytest.mark.parametrize("options", [("--up-to", "4"), ("--up-to", "0"), ("--older-than", "1")])
