@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit.registry import AppEvents, EventGroup, Key, ValueType
+from apps.audit.registry import AppEvents, Change, EventGroup, Key, ValueType
 
 EVENTS = AppEvents("consumerportal")
 
@@ -28,12 +28,13 @@ KEYS_REGISTERED = EVENTS.define(
     sentence=_("%(actor)s registered these keys in the database: %(keys)s"),
     keys=(KEYS,),
 )
+_FORMER = Key("former", ValueType.CODES, _("Formerly in use"))
 KEY_PUT_TO_USE = EVENTS.define(
     "keys.put_to_use",
     group=EventGroup.CHANGES,
     label=_("Key put to use"),
     sentence=_("%(actor)s put the key %(keys)s to use, after %(former)s"),
-    keys=(KEYS, Key("former", ValueType.CODES, _("Formerly in use"))),
+    changes=(Change(_("Key in use"), _FORMER, KEYS),),
 )
 KEY_REWRITTEN = EVENTS.define(
     "keys.rewritten",

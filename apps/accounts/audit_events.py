@@ -34,6 +34,8 @@ SESSION_END = Key(
         "absolute": _("the session reached its maximum length"),
     },
 )
+NAME_CHANGE = change_of("name", ValueType.NAME, _("Full name"))
+EMAIL_CHANGE = change_of("email", ValueType.NAME, _("Email address"))
 ROLE = Key("role", ValueType.CODE, _("Role"), LABELS)
 ROLES = change_of("roles", ValueType.CODES, _("Roles"), LABELS)
 STATE = change_of(
@@ -97,6 +99,7 @@ PERSON_ADDED = EVENTS.define(
     label=_("Person added"),
     sentence=_("%(actor)s added the person %(username)s"),
     keys=(USERNAME,),
+    changes=(NAME_CHANGE, EMAIL_CHANGE, ROLES),  # without values before
 )
 PERSON_CHANGED = EVENTS.define(
     "person.changed",
@@ -113,8 +116,8 @@ PERSON_CHANGED = EVENTS.define(
         ),
     ),
     changes=(
-        change_of("name", ValueType.NAME, _("Full name")),
-        change_of("email", ValueType.NAME, _("Email address")),
+        NAME_CHANGE,
+        EMAIL_CHANGE,
         change_of("time_zone", ValueType.NAME, _("Time zone")),
     ),
 )

@@ -19,6 +19,7 @@ from apps.accounts.roles import GRANTS, LABELS
 from apps.accounts.selectors import NO_ROLE, Person
 from apps.accounts.services import Refusal
 from apps.audit.labels import WITH_SYSTEM
+from apps.audit.models import AuditEvent
 from apps.audit.presenters.events import log_url
 from apps.core.templatetags.portal import moment
 from apps.core.web.filters import Chip, with_query
@@ -59,6 +60,16 @@ class SessionRow:
     browser_title: str
     address: str
     is_this: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SignInRow:
+    """One sign-in. ``browser_title``: what the browser calls itself. ``at``: None if the time was altered."""
+
+    at: datetime | None
+    browser: str
+    browser_title: str
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +213,16 @@ def session_rows(sessions: Iterable[Session], *, own: str = "") -> list[SessionR
         )
         for row in sessions
     ]
+
+
+def sign_in_rows(events: Iterable[AuditEvent]) -> list[SignInRow]:
+    """Sign-ins in the order of their events; an altered event may contain anything."""
+    rows = []
+    for event in events:
+        agent = str(event.details.get("user_agent") or "")
+        address = event.client_address or event.peer_address
+        rows.append(SignInRow(event.at, browser_label(agent), agent, address))
+    return rows
 
 
 def sessions_ended(count: int) -> str:

@@ -144,7 +144,8 @@ def _add(person: NewPerson, actor: Actor) -> User:
     )
     added.set_unusable_password()
     added.save(force_insert=True)
-    _record(PERSON_ADDED, added, actor)
+    values = {"name_after": added.name, "email_after": added.email, "roles_after": [*person.roles]}
+    _record(PERSON_ADDED, added, actor, **values)
     for role in person.roles:
         _grant(added, role, actor)
     return added

@@ -12,6 +12,7 @@ from operator import and_
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
 
 from apps.audit.events import WORD
 from apps.audit.models import AuditEvent
@@ -194,6 +195,16 @@ def events_of_submission(submission_id: str) -> tuple[AuditEvent, ...]:
 def events_of_person(person_id: str) -> tuple[AuditEvent, ...]:
     """All events about an account (not by it), oldest first."""
     return tuple(AuditEvent.objects.filter(person=person_id).order_by("seq"))
+
+
+def newest_about(person_id: str, action: str, count: int) -> list[AuditEvent]:
+    """The newest events about an account (not by it) with this action, newest first, at most ``count``.
+
+    The account's index has them in their order. The action is compared as an expression, so that no database
+    reads this action of all people instead.
+    """
+    about = AuditEvent.objects.filter(person=person_id)
+    return list(about.annotate(compared=Lower("action")).filter(compared=action).order_by("-seq")[:count])
 
 
 def same_request(event: AuditEvent) -> list[AuditEvent]:

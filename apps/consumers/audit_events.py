@@ -120,21 +120,30 @@ def _corrected_sentence(details: Mapping[str, Any]) -> Promise | None:
     return None
 
 
+_PREVIOUS_OUTCOME = Key("previous_outcome", ValueType.CODE, _("Previous outcome"), OUTCOME_LABELS)
+_OUTCOME = Change(_("Outcome"), _PREVIOUS_OUTCOME, OUTCOME)
 CONSUMER_RESOLVED = EVENTS.define(
     "consumer.resolved",
     group=EventGroup.CHANGES,
     label=_("Unknown outcome resolved"),
     sentence=_("%(actor)s marked an unknown order consumer on order %(order)s as %(outcome)s: %(reason)s"),
     sentence_for=_resolved_sentence,
-    keys=(OUTCOME, RESOLUTION_REASON, VERIFICATION, CHECK_RESULT, *EVIDENCE),
+    changes=(_OUTCOME,),
+    keys=(RESOLUTION_REASON, VERIFICATION, CHECK_RESULT, *EVIDENCE),
 )
-# A supervisor says that they are resolving it; taken_from: whom they took it over from.
+# A supervisor says that they are resolving it; taken_from: whom they took it over from, if from anybody.
 SUBMISSION_TAKEN = EVENTS.define(
     "submission.taken",
     group=EventGroup.CHANGES,
     label=_("Submission taken"),
     sentence=_("%(actor)s took the submission on order %(order)s, to resolve it"),
-    keys=(Key("taken_from", ValueType.NAME, _("Taken over from")),),
+    changes=(
+        Change(
+            _("Taken by"),
+            Key("taken_from", ValueType.NAME, _("Taken over from")),
+            Key("taken_by", ValueType.NAME, _("Taken by")),
+        ),
+    ),
 )
 SUBMISSION_RELEASED = EVENTS.define(
     "submission.released",
@@ -149,7 +158,6 @@ SUBMISSION_NOTE_ADDED = EVENTS.define(
     label=_("Note added"),
     sentence=_("%(actor)s added a note to the submission on order %(order)s"),
 )
-_PREVIOUS_OUTCOME = Key("previous_outcome", ValueType.CODE, _("Previous outcome"), OUTCOME_LABELS)
 # A supervisor replaced an earlier resolution.
 CONSUMER_RESOLUTION_CORRECTED = EVENTS.define(
     "consumer.resolution_corrected",
@@ -160,14 +168,15 @@ CONSUMER_RESOLUTION_CORRECTED = EVENTS.define(
         " %(reason)s"
     ),
     sentence_for=_corrected_sentence,
-    changes=(Change(_("Outcome"), _PREVIOUS_OUTCOME, OUTCOME),),
-    keys=(
-        _PREVIOUS_OUTCOME,
-        Key("previous_ref", ValueType.WORD, _("Previous consumer reference")),
-        OUTCOME,
-        RESOLUTION_REASON,
-        VERIFICATION,
+    changes=(
+        _OUTCOME,
+        Change(
+            _("Consumer reference"),
+            Key("previous_ref", ValueType.WORD, _("Previous consumer reference")),
+            Key("corrected_ref", ValueType.WORD, _("Corrected consumer reference")),
+        ),
     ),
+    keys=(RESOLUTION_REASON, VERIFICATION),
 )
 CONSUMER_CHECKED = EVENTS.define(
     "consumer.checked",

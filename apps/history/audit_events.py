@@ -203,12 +203,15 @@ _VIEW_FILTERS = Change(
 _VIEW_COLUMNS = change_of("columns", ValueType.CODES, _("Columns"), COLUMNS)
 _VIEW_DEFAULT = change_of("default", ValueType.CODE, _("Opens first"), {"yes": _("yes"), "no": _("no")})
 _VIEW_WARNING = change_of("warn_above", ValueType.NUMBER, _("Warns above"))
+# The ids of two views: only if this view opens first in place of another one of the same person or role.
+_VIEW_REPLACED = change_of("default_view", ValueType.WORD, _("View that opens first"))
 VIEW_SAVED = EVENTS.define(
     "view.saved",
     group=EventGroup.CHANGES,
     label=_("View of submissions saved"),
     sentence=_("%(actor)s saved a view of submissions for: %(audience)s"),
     keys=_VIEW_KEYS,
+    changes=(_VIEW_REPLACED,),
 )
 VIEW_CHANGED = EVENTS.define(
     "view.changed",
@@ -219,7 +222,7 @@ VIEW_CHANGED = EVENTS.define(
         *_VIEW_KEYS,
         Key("renamed", ValueType.CODE, _("Name changed"), {"yes": _("yes"), "no": _("no")}),
     ),
-    changes=(_VIEW_FILTERS, _VIEW_COLUMNS, _VIEW_DEFAULT, _VIEW_WARNING),
+    changes=(_VIEW_FILTERS, _VIEW_COLUMNS, _VIEW_DEFAULT, _VIEW_REPLACED, _VIEW_WARNING),
 )
 VIEW_DELETED = EVENTS.define(
     "view.deleted",

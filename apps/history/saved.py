@@ -112,8 +112,8 @@ def save_view(choice: ViewChoice, *, role: str, actor: Actor) -> SavedView:
         raise TooMany
     _check(view, choice)
     with _conflict_is_a_refusal(view, choice), transaction.atomic():
-        _store(view, choice)
-    _record(VIEW_SAVED, view, actor)
+        former = _store(view, choice)
+    _record(VIEW_SAVED, view, actor, **_default_of(former, view))
     return view
 
 
@@ -123,8 +123,8 @@ def change_view(view: SavedView, choice: ViewChoice, *, actor: Actor) -> None:
     _check(view, choice)
     before = _locked(view)
     with _conflict_is_a_refusal(view, choice), transaction.atomic():
-        _store(view, choice)
-    _record(VIEW_CHANGED, view, actor, **_changes(before, view))
+        former = _store(view, choice)
+    _record(VIEW_CHANGED, view, actor, **_changes(before, view), **_default_of(former, view))
 
 
 @transaction.atomic
@@ -157,10 +157,13 @@ def _is_taken(view: SavedView, name: str) -> bool:
     return _of_the_same(view).exclude(pk=view.pk).filter(name=name).exists()
 
 
-def _store(view: SavedView, choice: ViewChoice) -> None:
+def _store(view: SavedView, choice: ViewChoice) -> SavedView | None:
+    """Returns the view that opened first until now, if this one does so in its place."""
+    former = None
     if choice.is_default:
-        others = _of_the_same(view).exclude(pk=view.pk)
-        others.filter(is_default=True).update(is_default=False)
+        defaults = _of_the_same(view).exclude(pk=view.pk).filter(is_default=True)
+        former = defaults.select_for_update().first()
+        defaults.update(is_default=False)
     stored = asdict(choice) | {
         "query": {name: list(values) for name, values in choice.query.items()},
         "columns": list(choice.columns),
@@ -172,6 +175,7 @@ def _store(view: SavedView, choice: ViewChoice) -> None:
         setattr(view, name, value)
     if view.pk is None:
         view.save(force_insert=True)
+    return former
 
 
 @contextmanager
@@ -218,6 +222,13 @@ def _changes(before: SavedView, after: SavedView, *, only: str = "") -> dict[str
     if before.warn_above != after.warn_above and not only:
         found |= {"warn_above_before": before.warn_above, "warn_above_after": after.warn_above}
     return found
+
+
+def _default_of(former: SavedView | None, view: SavedView) -> dict[str, Value]:
+    """What an event says about the view that opened first before this one."""
+    if former is None:
+        return {}
+    return {"default_view_before": str(former.public_id), "default_view_after": str(view.public_id)}
 
 
 def _yes_no(value: bool) -> str:

@@ -17,6 +17,7 @@ from apps.core.encryption import DIGEST, ENCRYPTION
 from consumerportal import key_rewriting
 from consumerportal.keys import accept_keys, register_keys, use_key
 from tests.faults.storm import keys_account
+from tests.faults.storm.rotation import not_shown
 from tests.support.entries import store
 from tests.support.keys import new_encryption_key
 from tests.support.searches import recorded
@@ -34,6 +35,25 @@ def found() -> dict[Check, bool]:
         keys_account.wrong_digests,
     )
     return {check: bool([*check()]) for check in checks}
+
+
+def test_storm_that_showed_nothing_is_a_problem() -> None:
+    done = {
+        "rotate_keys --use: kill -9": 1,
+        "worker that writes rows again: kill -9": 2,
+        "web worker: kill -9": 9,
+    }
+    pages = {"search: found": 3, "repeat: asked whether it is meant": 1, "search: no page": 4}
+    assert not_shown(done, pages) == []
+    for missing, what in (
+        ("rotate_keys --use: kill -9", "no command was killed"),
+        ("worker that writes rows again: kill -9", "no worker was killed while it wrote rows again"),
+        ("search: found", "no search found its submission"),
+        ("repeat: asked whether it is meant", "no repeat was stopped"),
+    ):
+        assert not_shown({**done, missing: 0}, {**pages, missing: 0}) == [what]
+    ended = {"rotate_keys --use: ended before its kill": 5}
+    assert "no command was killed" in not_shown(ended, pages)
 
 
 def test_rows_that_a_rotation_left_behind_are_found(staff: User, settings: Settings) -> None:

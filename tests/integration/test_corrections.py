@@ -14,6 +14,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
+from apps.audit.presenters.events import changes
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, PastResolution, ResolvedHow, Submission
 from apps.consumers.reconciliation import checks, circuit_breaker
@@ -171,6 +172,10 @@ def test_corrected_reference_replaces_the_previous_consumer(
     assert found.answer.last_name == "Dent"
     [event] = events("consumer.resolution_corrected")
     assert (event.consumer_ref, event.details["previous_ref"]) == (other.ref, theirs)
+    assert [(row.label, row.before, row.after) for row in changes(event)] == [
+        ("Outcome", "created", "created"),
+        ("Consumer reference", theirs, other.ref),
+    ]
 
     sandbox.stop()
     assert mark_created(as_supervisor, verified, OTHER).status_code == 303

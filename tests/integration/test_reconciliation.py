@@ -138,6 +138,7 @@ def test_new_matching_consumer_is_taken_as_created_with_its_evidence(
     [event] = events("consumer.resolved")
     assert (event.consumer_ref, event.actor_name) == (new.ref, "system:worker")
     assert event.details == {
+        "previous_outcome": "unknown",
         "outcome": "created",
         "reason": "reconciliation",
         "result": "one",

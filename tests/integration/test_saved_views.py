@@ -91,6 +91,14 @@ def test_default_view_opens_first_and_all_submissions_are_one_click_away(
     second = save(as_staff, "period=today", name="Other", is_default="on")
     view.refresh_from_db()
     assert (view.is_default, second.is_default) == (False, True)
+    first_event, second_event = events("view.saved")
+    assert "default_view_before" not in first_event.details
+    replaced = {"default_view_before": str(view.public_id), "default_view_after": str(second.public_id)}
+    assert replaced.items() <= second_event.details.items()
+    change = {"name": view.name, "is_default": "on"}
+    assert as_staff.post(f"{PAGE}views/{view.public_id}/", change).status_code == 303
+    replaced = {"default_view_before": str(second.public_id), "default_view_after": str(view.public_id)}
+    assert replaced.items() <= events("view.changed")[-1].details.items()
 
 
 def test_search_for_a_consumer_is_not_saved_and_the_page_says_why(as_staff: Client, staff: User) -> None:

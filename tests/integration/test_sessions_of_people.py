@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import threading
 
 import pytest
@@ -64,6 +65,20 @@ def test_own_page_lists_ones_sessions_and_names_this_one(pat: User) -> None:
         assert words in page
     assert page.count("This session") == 1
     assert "198.51.100.1" not in page
+
+
+def test_own_page_shows_the_last_ten_sign_ins_of_this_person_newest_first(pat: User) -> None:
+    _signed_in(pat, agent=EDGE, address="203.0.113.9")  # the eleventh, as one signs in below
+    for number in range(9):
+        _signed_in(pat, address=f"192.0.2.{number + 10}").post("/accounts/logout/")
+    other = _signed_in(make_person("max"), address="198.51.100.1")
+    page = text(_signed_in(pat, agent=EDGE, address="203.0.113.77").get(PROFILE))
+    recent = page[page.index("Recent sign-ins") :]
+    shown = re.findall(r'class="mono">([^<]+)<', recent)
+    assert shown == ["203.0.113.77", *(f"192.0.2.{number + 10}" for number in reversed(range(9)))]
+    assert (recent.count("Edge on Windows"), recent.count("Firefox on Linux")) == (1, 9)
+    only = text(other.get(PROFILE))
+    assert re.findall(r'class="mono">([^<]+)<', only[only.index("Recent sign-ins") :]) == ["198.51.100.1"]
 
 
 def test_session_has_the_id_of_its_events_and_its_key_is_on_no_page(ada: User, pat: User) -> None:

@@ -67,7 +67,7 @@ def test_taken_submission_shows_who_has_it_on_receipt_and_list(
     assert "Sue Person has taken this until" in page
     assert "Take over" not in page
     assert [(one.submission, one.details) for one in events("submission.taken")] == [
-        (str(unknown.public_id), {})
+        (str(unknown.public_id), {"taken_by": "Sue Person"})
     ]
 
 
@@ -96,7 +96,10 @@ def test_another_supervisor_takes_it_over_only_knowingly(
     assert fresh(unknown).taken_by == other
     press(as_supervisor, "take", unknown, holder=str(supervisor.pk))  # of a page from before
     assert fresh(unknown).taken_by == other
-    assert [event.details for event in events("submission.taken")] == [{}, {"taken_from": "Sue Person"}]
+    assert [event.details for event in events("submission.taken")] == [
+        {"taken_by": "Sue Person"},
+        {"taken_from": "Sue Person", "taken_by": other.name},
+    ]
 
 
 def test_taking_lapses_and_is_then_free(
@@ -108,7 +111,8 @@ def test_taking_lapses_and_is_then_free(
     assert "Taken by" not in text(as_other.get("/submissions/"))
     press(as_other, "take", unknown)
     assert fresh(unknown).taken_by == other
-    assert [event.details for event in events("submission.taken")] == [{}, {}]
+    taken = [event.details for event in events("submission.taken")]
+    assert taken == [{"taken_by": "Sue Person"}, {"taken_by": other.name}]  # from nobody
 
 
 def test_taking_again_renews_and_is_recorded_once(as_supervisor: Client, unknown: Submission) -> None:

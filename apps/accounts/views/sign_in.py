@@ -17,12 +17,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from apps.accounts import password_links, services
+from apps.accounts.audit_events import SESSION_SIGNED_IN
 from apps.accounts.forms import NewPasswordForm, OwnPasswordForm, SignInForm, TimeZoneForm
 from apps.accounts.middleware import zone_of
 from apps.accounts.models import User
-from apps.accounts.presenters import link_notices, session_rows, sessions_ended
+from apps.accounts.presenters import link_notices, session_rows, sessions_ended, sign_in_rows
 from apps.accounts.selectors import actor_for, find_account, links_to_announce, open_sessions
 from apps.accounts.sign_in import known_devices, sessions
+from apps.audit.selectors import newest_about
 from apps.core.encryption import NotReadableError, decrypt_from_text, encrypt_as_text
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
@@ -32,6 +34,7 @@ from apps.core.web.requests import actor_of, origin_of
 # The same limits as allauth's defaults; allauth's own counting uses the machine's clock.
 PASSWORD_LINK_POSTS = Limit("password_link", max_acts=20, seconds=60)
 OWN_PASSWORD_POSTS = Limit("own_password", max_acts=5, seconds=60)
+RECENT_SIGN_INS = 10  # on one's own page
 TOKEN_IN_SESSION = "password_link_token"  # noqa: S105  # the name of a key
 TOKEN_MOVED = "form"  # noqa: S105  # replaces the token in the URL
 
@@ -144,6 +147,7 @@ def own_profile(request: HttpRequest) -> HttpResponse:
         "form": form,
         "errors": form_errors(form),
         "sessions": session_rows(open_sessions(user.pk), own=actor_of(request).session),
+        "sign_ins": sign_in_rows(newest_about(str(user.pk), SESSION_SIGNED_IN.name, RECENT_SIGN_INS)),
     }
     return render(request, "accounts/own_profile.html", context)
 

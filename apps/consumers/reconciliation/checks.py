@@ -174,6 +174,7 @@ def _record_check(submission: Submission, conclusion: findings.Conclusion, actor
                 CONSUMER_RESOLVED,
                 submission,
                 actor,
+                previous_outcome=Outcome.UNKNOWN.value,
                 outcome=Outcome.CREATED.value,
                 reason=RECONCILIATION,
                 **facts,

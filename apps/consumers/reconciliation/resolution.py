@@ -179,14 +179,15 @@ def _read_columns(row: Submission, outcome: Outcome, evidence: Evidence | None) 
 def _record_resolution(submission: Submission, before: Submission, actor: Actor) -> None:
     verified = "verified" if submission.consumer_read_at else "not_verified"
     facts = {
+        "previous_outcome": before.outcome,
         "outcome": submission.outcome,
         "reason": submission.resolution_reason,
         "verification": verified if submission.outcome == Outcome.CREATED else "",
     }
     if _replaces_an_outcome(before):
+        refs = {"previous_ref": before.consumer_ref, "corrected_ref": submission.consumer_ref}
         # A reference that an event cannot carry is in the row only.
-        fits = WORD.fullmatch(before.consumer_ref) is not None
-        facts |= {"previous_outcome": before.outcome, "previous_ref": before.consumer_ref if fits else ""}
+        facts |= {name: ref for name, ref in refs.items() if WORD.fullmatch(ref)}
         record(event_of(CONSUMER_RESOLUTION_CORRECTED, submission, actor, **facts))
     else:
         record(event_of(CONSUMER_RESOLVED, submission, actor, **facts))

@@ -65,7 +65,8 @@ def take(submission: Submission, *, actor: Actor, over_from: str = "") -> None:
             taken_by_id=actor.id, taken_by_name=actor.name, taken_at=now
         )
         if not was_taken or holder != actor.id:
-            record(event_of(SUBMISSION_TAKEN, submission, actor, taken_from=name if was_taken else ""))
+            change = {"taken_from": name if was_taken else "", "taken_by": actor.name}
+            record(event_of(SUBMISSION_TAKEN, submission, actor, **change))
 
 
 def release(submission: Submission, *, actor: Actor) -> None:

@@ -22,7 +22,7 @@ from tests.faults.storm.entries import Entry, Pile
 from tests.faults.storm.havoc import Havoc
 from tests.faults.storm.inspectors import Inspector
 from tests.faults.storm.people import PageContents, Person
-from tests.faults.storm.rotation import RETIRED, Rotation, new_token
+from tests.faults.storm.rotation import RETIRED, Rotation, new_token, not_shown
 from tests.faults.storm.weather import Weather
 from tests.faults.storm.world import DATABASES, World
 from tests.support.supervised_processes import ROOT
@@ -155,9 +155,11 @@ def storm(options: Options) -> int:
                 rotation.join()
         done = havoc.done
         if rotation:
+            done = havoc.done + rotation.done
+        # After a failed rotation the former keys are still needed, and the report is about what there is.
+        if rotation and not rotation.problems:
             _say("the former keys leave the settings; the rest is entered with the new ones alone")
             rotation.give_up_former()
-            done = havoc.done + rotation.done
             pile.wanted = pile.made + max(options.submissions // 20, 10)
             armed = weather.armed
             weather = Weather(world.vendor, options.seed + 1)
@@ -380,8 +382,14 @@ def _compare_keys(
     from tests.faults.storm import keys_account
 
     account.note("the rotation did not end", rotation.problems)
+    seen = sum((one.pages for one in inspectors), Counter[str]())
     account.note("inspectors who could not go on", (one for each in inspectors for one in each.problems))
     account.note("a search or a guard missed", (one for each in inspectors for one in each.missed))
+    facts |= {f"step: {one.name}": f"{one.seconds:.0f} s, {one.entries} entries" for one in rotation.steps}
+    facts |= {f"inspectors: {name}": count for name, count in sorted(seen.items())}
+    if rotation.problems:
+        return  # the former keys are still needed
+    account.note("this storm has shown too little", not_shown(rotation.done, seen))
     account.note("values that do not open with the new keys", keys_account.unreadable_values())
     account.note("values under another key", keys_account.values_under_another_key())
     account.note("digests that no search finds", keys_account.wrong_digests())
@@ -395,9 +403,6 @@ def _compare_keys(
     rotation.output(world.machines[0], "audit_checkpoint")
     verdicts = [rotation.output(machine, "audit_verify") for machine in world.machines]
     account.note("the audit log does not verify", (text for code, text in verdicts if code))
-    facts |= {f"step: {one.name}": f"{one.seconds:.0f} s, {one.entries} entries" for one in rotation.steps}
-    for name, count in sorted(sum((one.pages for one in inspectors), Counter[str]()).items()):
-        facts[f"inspectors: {name}"] = count
     facts["values that open with the new keys"] = keys_account.values()
 
 

@@ -20,6 +20,7 @@ from tests.faults.storm.people import (
 )
 
 LIST = "/submissions/"
+FOUND, STOPPED = "search: found", "repeat: asked whether it is meant"  # their names in the report
 PAUSE = (0.2, 1.0)  # seconds between two inspections
 
 
@@ -81,7 +82,8 @@ class Inspector(Person):
         shown = self._get(answer.headers["Location"])
         if contents.submission not in shown.text:
             self.missed.append(f"search {kind}: {shown.status_code}, without {contents.submission}")
-        self.pages["search: found"] += 1
+            return
+        self.pages[FOUND] += 1
 
     def _repeat(self, entry: Entry, contents: PageContents) -> None:
         """Enter a consumer that exists again, in a new form. The page must stop it."""
@@ -101,7 +103,7 @@ class Inspector(Person):
             if answer.status_code == 303:
                 self.missed.append(f"repeat of {contents.submission}: {answer.headers['Location']}")
             elif ACCEPTED.search(answer.text):
-                self.pages["repeat: asked whether it is meant"] += 1
+                self.pages[STOPPED] += 1
             else:
                 self.pages[f"repeat: another page, {answer.status_code}"] += 1
             return

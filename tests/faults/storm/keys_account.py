@@ -22,9 +22,11 @@ LISTS = ("ENCRYPTION_KEYS", "DIGEST_KEYS", "AUDIT_MAC_KEYS", "AUDIT_FORMER_MAC_K
 
 def have_keys_of(environment: Mapping[str, str]) -> None:
     """Give this process the keys of a machine with that environment, and no others."""
+    # A rotation that failed at its first step has given the machine none: it has those of this process.
     for name in LISTS:
-        setattr(settings, name, split_list(environment[name]))
-    settings.SECRET_KEY = environment["SECRET_KEY"]
+        if name in environment:
+            setattr(settings, name, split_list(environment[name]))
+    settings.SECRET_KEY = environment.get("SECRET_KEY", settings.SECRET_KEY)
     keys_in_use.refresh()
 
 

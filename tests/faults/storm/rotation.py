@@ -1,7 +1,8 @@
-"""Every key is replaced during a storm, as docs/operating.md says, by processes that are killed at random.
+"""The keys are replaced during a storm, as docs/operating.md says, by processes that are killed at random.
 
 Machine by machine: restarted with the new keys, ``rotate_keys --add``, ``--use``, the worker writes the rows
 again, ``--retire``. ``SECRET_KEY`` changes by way of its fallbacks, and the vendor accepts two API tokens.
+``AUDIT_SIGNING_KEY`` stays.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 import psycopg
 
 from consumerportal.startup import PRACTICE_VALUES
+from tests.faults.storm.inspectors import FOUND, STOPPED
 from tests.faults.storm.world import Machine, World
 from tests.support.supervised_processes import ROOT, send
 
@@ -33,6 +35,8 @@ QUICK_COMMAND = ("-m", "tests.faults.storm.quick_command")
 COMMAND = ("manage.py",)
 KILLED_AFTER = (0.4, 2.5)  # seconds after the start of a command: before, in and after its transaction
 KILLED_OFTEN = 0.75  # share of the commands whose first process is killed
+WORKER_KILLED = "worker that writes rows again: kill -9"
+COMMAND_KILLED = ": kill -9"  # after "rotate_keys --use", for example
 WORKER_KILLS = 8  # at most, while rows are written again
 BETWEEN_KILLS = (0.3, 2.0)  # seconds
 RETRY_SECONDS = 3.0
@@ -222,7 +226,7 @@ class Rotation(threading.Thread):
             if begun and killed < WORKER_KILLS:
                 killed += 1
                 for worker in self._world.workers:  # one of them has a batch in work
-                    self.done["worker that writes rows again: kill -9"] += send(worker.pid, signal.SIGKILL)
+                    self.done[WORKER_KILLED] += send(worker.pid, signal.SIGKILL)
                 time.sleep(self._random.uniform(*BETWEEN_KILLS))
             time.sleep(0.02)
         self._step("every row is written again")
@@ -263,7 +267,7 @@ class Rotation(threading.Thread):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            self.done[f"rotate_keys {arguments[0]}: kill -9"] += 1
+            self.done[f"rotate_keys {arguments[0]}{COMMAND_KILLED}"] += 1
 
     # --- The database -----------------------------------------------------------------------------------
     def _registered(self) -> set[str]:
@@ -295,6 +299,21 @@ class Rotation(threading.Thread):
             if time.monotonic() > self._end:
                 raise RuntimeError(what)
             time.sleep(pause)
+
+
+def not_shown(done: Mapping[str, int], pages: Mapping[str, int]) -> list[str]:
+    """What a storm with a rotation has to do or see at least once, and did not: else its result says nothing.
+
+    ``done``: what was done to processes; ``pages``: what the inspectors saw; both with the number of times.
+    """
+    commands = [what for what in done if what.startswith("rotate_keys ") and what.endswith(COMMAND_KILLED)]
+    times = {
+        "no search found its submission": pages.get(FOUND, 0),
+        "no repeat was stopped": pages.get(STOPPED, 0),
+        "no command was killed": sum(done[what] for what in commands),
+        "no worker was killed while it wrote rows again": done.get(WORKER_KILLED, 0),
+    }
+    return [what for what, count in times.items() if not count]
 
 
 def _label(row: Mapping[str, Any]) -> str:

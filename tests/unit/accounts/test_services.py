@@ -13,6 +13,7 @@ from apps.accounts.models import User
 from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
 from apps.accounts.services import ActRefusedError, NewPerson, PersonDetails, Refusal, UnknownRoleError
 from apps.audit.models import AuditEvent
+from apps.audit.presenters.events import changes
 from tests.support.people import TESTS, acting, events, make_person
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +21,8 @@ pytestmark = pytest.mark.django_db
 
 def test_adding_a_person_records_the_person_and_each_role() -> None:
     ada = make_person("ada", ADMINISTRATOR)
-    new = NewPerson("pat", PersonDetails("Pat Person", "Europe/Dublin"), (STAFF, SUPERVISOR))
+    details = PersonDetails("Pat Person", "Europe/Dublin", "pat@example.com")
+    new = NewPerson("pat", details, (STAFF, SUPERVISOR))
 
     person_id = services.add_person(person=new, actor=acting(ada))
 
@@ -33,6 +35,11 @@ def test_adding_a_person_records_the_person_and_each_role() -> None:
         ("person.added", None, str(ada.pk)),
         ("role.granted", STAFF, str(ada.pk)),
         ("role.granted", SUPERVISOR, str(ada.pk)),
+    ]
+    assert [(row.label, row.before, row.after) for row in changes(recorded[0])] == [
+        ("Full name", "–", "Pat Person"),
+        ("Email address", "–", "pat@example.com"),
+        ("Roles", "–", "Staff and Supervisor"),
     ]
 
 

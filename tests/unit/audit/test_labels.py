@@ -155,6 +155,7 @@ CODES: dict[Key, Iterable[str]] = {
 # a version. The columns of an export are shown as in the file; normalisations as "field:how".
 NO_LABELS = {
     *("columns", "events", "export", "file", "former", "hash", "key", "keys", "normalised", "previous_ref"),
+    *("corrected_ref", "default_view_before", "default_view_after"),
     *("people", "sessions"),
     *("report", "resubmission_of", "search", "settings_digest", "sha256", "version", "view"),
     *("consumers", "guests", "rows", "since", "until"),

@@ -1,8 +1,10 @@
 import pytest
+from django.db import connection
+from pytest_django import DjangoAssertNumQueries
 
 from apps.accounts.audit_events import PERSON_ADDED, ROLE_GRANTED, SESSION_SIGNED_IN
 from apps.audit.events import Event
-from apps.audit.selectors import events_of_person, events_of_submission
+from apps.audit.selectors import events_of_person, events_of_submission, newest_about
 from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED, CONSUMER_CREATED
 from apps.core.actor import Actor
 from tests.support.audit_logs import recorded
@@ -17,6 +19,31 @@ def test_events_of_a_submission_are_in_order_and_without_others(anna: Actor) -> 
     recorded(Event(CONSUMER_CREATED, anna, submission="b7a0"))
     found = events_of_submission("b7a0")
     assert [event.action for event in found] == ["consumer.create_requested", "consumer.created"]
+
+
+def test_newest_events_about_a_person_are_those_of_one_action_read_from_the_index_of_the_person(
+    anna: Actor, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for person in ("23", "24", "23", "23"):
+        recorded(Event(SESSION_SIGNED_IN, anna, person=person))
+    recorded(Event(PERSON_ADDED, anna, person="23", data={"username": "ben"}))
+    with django_assert_num_queries(1) as captured:
+        found = newest_about("23", "session.signed_in", 2)
+    assert [(one.action, one.person) for one in found] == [("session.signed_in", "23")] * 2
+    assert found[0].seq > found[1].seq
+    is_postgresql = connection.vendor == "postgresql"
+    with connection.cursor() as cursor:
+        if is_postgresql:  # so few rows would be read without an index
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+            cursor.execute(
+                "SET LOCAL enable_sort = off; ALTER TABLE audit_event DROP CONSTRAINT audit_event_pkey"
+            )
+        how = "EXPLAIN" if is_postgresql else "EXPLAIN QUERY PLAN"
+        cursor.execute(f"{how} {captured.captured_queries[0]['sql']}".replace("%", "%%"))
+        plan = "\n".join(str(row[-1]) for row in cursor.fetchall())
+    assert "audit_person_seq" in plan, plan
+    assert "Sort" not in plan
+    assert "TEMP B-TREE" not in plan, plan
 
 
 def test_events_of_a_person_are_about_them_and_not_by_them(anna: Actor) -> None:
