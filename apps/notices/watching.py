@@ -12,7 +12,6 @@ from collections.abc import Iterable
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 
 from apps.core import clock
 from apps.core.connections import is_database_unavailable
@@ -31,6 +30,11 @@ GIVE_UP_AFTER = dt.timedelta(hours=48)
 """How long after its first attempt a delivery is tried, and how long one of a channel that is off waits."""
 
 
+_off: set[str] = set()
+"""Causes that are off in this process and whose notices it has ended: once, because while settings are
+changed another machine still has them on, and would open them again."""
+
+
 class NotWatchedError(Exception):
     """Some causes could not be looked for; the others were. The message names them."""
 
@@ -46,8 +50,9 @@ def watch() -> None:
     failed = []
     for cause in registered():
         if cause.code not in settings.NOTICE_CAUSES:
-            _stop_watching(Q(cause=cause.code))
+            _stop_watching(cause.code)
             continue
+        _off.discard(cause.code)
         try:
             _watch(cause, channels)
         except Exception as error:
@@ -63,16 +68,20 @@ def watch() -> None:
 
 def stop_watching() -> None:
     """Forget since when causes are watched: what happens while no channel is on is never reported."""
-    _stop_watching(Q())
+    for cause in registered():
+        _stop_watching(cause.code)
 
 
-def _stop_watching(which: Q) -> None:
+def _stop_watching(code: str) -> None:
     """Also end the open notices, without deliveries: nobody sees when their causes end or begin again."""
-    if WatchedCause.objects.filter(which).exists():  # a DELETE locks SQLite for writing
-        WatchedCause.objects.filter(which).delete()
-    open_ = Notice.objects.filter(which, ended_at=None)
-    if open_.exists():
+    if code in _off:
+        return
+    WatchedCause.objects.filter(cause=code).delete()
+    with transaction.atomic():
+        open_ = Notice.objects.filter(cause=code, ended_at=None)
+        Delivery.objects.filter(notice__in=open_, state=State.WAITING).delete()
         open_.update(ended_at=clock.now())
+    _off.add(code)
 
 
 def _watch(cause: Cause, channels: Iterable[str]) -> None:
@@ -99,7 +108,25 @@ def _watch(cause: Cause, channels: Iterable[str]) -> None:
 
 
 def _add_channels(notices: list[Notice], channels: Iterable[str]) -> None:
-    """Store the deliveries of channels that were switched on after these causes began."""
+    """Store the deliveries of channels that were switched on, again or later than these causes began."""
+    again = Delivery.objects.filter(
+        notice__in=notices,
+        about=About.OPENED,
+        channel__in=channels,
+        state=State.GIVEN_UP,
+        problem=CHANNEL_OFF,
+    )
+    if again.exists():  # an UPDATE locks SQLite for writing
+        now = clock.now()
+        again.update(
+            state=State.WAITING,
+            created_at=now,
+            due_at=now,
+            finished_at=None,
+            first_tried_at=None,
+            attempts=0,
+            problem="",
+        )
     known = {
         *Delivery.objects.filter(notice__in=notices, about=About.OPENED).values_list("notice_id", "channel")
     }
@@ -155,7 +182,7 @@ def _end_if_due(cause: Cause, notice: Notice) -> None:
     with transaction.atomic():
         has_ended = open_.update(gone_since=gone_since, ended_at=gone_since)
         if has_ended:
-            begun = Delivery.objects.filter(notice=notice, about=About.OPENED)
+            begun = Delivery.objects.filter(notice=notice, about=About.OPENED).exclude(state=State.GIVEN_UP)
             _store_deliveries(notice, About.ENDED, begun.values_list("channel", flat=True), now)
     if has_ended:
         logger.info("notice_ended %s %s", cause.code, notice.public_id)

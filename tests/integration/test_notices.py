@@ -115,6 +115,7 @@ def world(
     settings.NOTICE_CAUSES = ["thing", "slow", "act"]
     made = World(box, httpserver)
     monkeypatch.setattr(watching, "registered", made.causes)
+    monkeypatch.setattr(watching, "_off", set())
     monkeypatch.setattr("apps.notices.messages.find_cause", {one.code: one for one in made.causes()}.get)
     yield made
     httpserver.check_assertions()
@@ -292,6 +293,61 @@ def test_cause_that_begins_again_after_it_was_off_is_reported(
     assert Notice.objects.filter(ended_at=None).count() == 1
 
 
+def test_process_that_has_a_cause_off_ends_the_notices_of_another_once(
+    world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While settings are changed machine by machine: at most one repetition, not one in each round."""
+    world.standing["a"] = {"number": 7}
+    processes: list[tuple[list[str], set[str]]] = [(settings.NOTICE_CAUSES, set()), (["act"], set())]
+    for causes, off in processes * 4:
+        settings.NOTICE_CAUSES = causes
+        monkeypatch.setattr(watching, "_off", off)
+        watching.watch()
+        world.send()
+    assert world.types == ["thing.opened", "thing.opened"]
+
+
+def test_what_was_not_sent_when_a_cause_was_switched_off_is_not_sent(
+    world: World, settings: Settings
+) -> None:
+    world.standing["a"] = {"number": 7}
+    watching.watch()
+    with switched_off(settings, "cause"):
+        watching.watch()
+        world.send()
+    assert (world.types, world.box.mails) == ([], [])
+    world.run()
+    assert world.types == ["thing.opened"]
+
+
+def test_channel_that_was_off_for_long_is_told_what_still_exists(world: World, settings: Settings) -> None:
+    with time_machine.travel(START, tick=False) as at:
+        world.standing["a"] = {"number": 7}
+        watching.watch()
+        address, settings.NOTICE_HOOK_URL = settings.NOTICE_HOOK_URL, ""
+        at.shift(watching.GIVE_UP_AFTER + dt.timedelta(hours=1))
+        watching.watch()
+        assert deliveries(Channel.HOOK).get().problem == "channel_off"
+        settings.NOTICE_HOOK_URL = address
+        world.run()
+        assert world.types == ["thing.opened"]
+
+
+def test_channel_that_was_off_is_not_told_the_end_of_what_it_did_not_get(
+    world: World, settings: Settings
+) -> None:
+    with time_machine.travel(START, tick=False) as at:
+        world.standing["a"] = {"number": 7}
+        watching.watch()
+        address, settings.NOTICE_HOOK_URL = settings.NOTICE_HOOK_URL, ""
+        at.shift(watching.GIVE_UP_AFTER + dt.timedelta(hours=1))
+        watching.watch()
+        settings.NOTICE_HOOK_URL = address
+        world.standing.clear()
+        world.run()
+        assert world.types == []
+
+
 def test_channel_that_is_switched_on_is_told_what_exists(world: World, settings: Settings) -> None:
     address, settings.NOTICE_HOOK_URL = settings.NOTICE_HOOK_URL, ""
     for key in ("a", "b"):
@@ -394,11 +450,8 @@ def test_attempts_have_growing_pauses_and_an_end_that_is_shown(world: World) -> 
         world.hook_status = 200
         world.standing["b"] = {"number": 8}
         world.run()
-        assert line_of(Channel.HOOK).level is status.Level.WARNING, (
-            "The end of the first was given up just now"
-        )
-        at.shift(dt.timedelta(days=8))
         assert line_of(Channel.HOOK).level is status.Level.OK
+        assert world.types == ["thing.opened"], "Not the end of what it did not get"
 
 
 def test_channel_without_a_result_says_for_how_long(world: World) -> None:

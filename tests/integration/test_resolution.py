@@ -112,7 +112,12 @@ def test_sent_and_read_values_are_compared_before_the_button(
     assert found.answer.passport_number == FULL.passport_number
     assert found.guest_ref
     [event] = events("consumer.resolved")
-    assert event.details == {"outcome": "created", "reason": "seen_in_cdp", "verification": "verified"}
+    assert event.details == {
+        "previous_outcome": "unknown",
+        "outcome": "created",
+        "reason": "seen_in_cdp",
+        "verification": "verified",
+    }
     [viewed] = events("vendor_record.viewed")
     assert viewed.details == {"kind": "order_consumer", "result": "found", "guests": [found.guest_ref]}
     assert same_reference(str(viewed.consumer_ref), theirs)

@@ -102,7 +102,12 @@ def test_marked_as_created_stores_reference_reason_and_author(
     assert unknown.resolved_at is not None
     assert unknown.resolution_note == NOTE
     [event] = events("consumer.resolved")
-    assert event.details == {"outcome": "created", "reason": "seen_in_cdp", "verification": "not_verified"}
+    assert event.details == {
+        "previous_outcome": "unknown",
+        "outcome": "created",
+        "reason": "seen_in_cdp",
+        "verification": "not_verified",
+    }
     assert (event.consumer_ref, event.actor_id) == (REF, str(supervisor.pk))
     page = text(as_supervisor.get(receipt(unknown)))
     assert f"Marked as created by {supervisor.name}, not verified" in page

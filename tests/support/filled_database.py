@@ -77,7 +77,8 @@ def fill(connection: BaseDatabaseWrapper, rows: int, different: int = DIFFERENT)
     people, pool = _people(connection), _pool(min(different, max(rows, 50)), chance)
     submissions = _Company(connection, people, pool, chance).submissions(rows, first)
     indexes = Submission._meta.indexes
-    if connection.vendor == "sqlite":
+    is_large = rows > BATCH  # only then is it worth that nobody else may have the file open
+    if connection.vendor == "sqlite" and is_large:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA journal_mode=OFF")  # durability is not needed before all rows are written
             cursor.execute("PRAGMA synchronous=OFF")
@@ -101,7 +102,7 @@ def fill(connection: BaseDatabaseWrapper, rows: int, different: int = DIFFERENT)
             cursor.execute(statement)
         if connection.vendor == "postgresql":
             cursor.execute("VACUUM ANALYZE")  # autovacuum does this within a minute
-        else:
+        elif is_large:
             cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA synchronous=FULL")
             cursor.execute("PRAGMA ignore_check_constraints=OFF")

@@ -21,6 +21,8 @@ from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.operations import DatabaseOperations as PostgreSQL
 
+from apps.history.models import ChangedMoment
+
 
 @contextmanager
 def flushes_are_quick() -> Iterator[None]:
@@ -28,6 +30,8 @@ def flushes_are_quick() -> Iterator[None]:
     saved: dict[str, list[_Rows]] = {}
 
     def put_back(verbosity: int, interactive: bool, database: str) -> None:
+        # Triggers note each deleted submission, perhaps after the table of the notes was emptied.
+        ChangedMoment.objects.using(database).all().delete()
         if database in saved:
             _insert(connections[database], saved[database])
         else:

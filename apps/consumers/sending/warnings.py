@@ -55,8 +55,10 @@ class EntryWarning:
 
     @property
     def consumer(self) -> Submission | OrderConsumer | None:
-        """The consumer that the warning is about: of a submission, or one that only the vendor has."""
-        other = self.similar.other if self.similar else None
+        """The consumer that the entry was compared with: of a submission, or one that only the vendor has."""
+        if self.similar is None:  # such as one that cannot be read
+            return None
+        other = self.similar.other
         return self.submission or (other if isinstance(other, OrderConsumer) else None)
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.core.open_work import OpenWork
@@ -15,4 +14,9 @@ def open_work_of(person_id: int) -> list[OpenWork]:
     if not running:
         return []
     text = ngettext("%(n)s export is running", "%(n)s exports are running", running) % {"n": running}
-    return [OpenWork(text, _("It is ended within a few seconds, and its file stays incomplete."))]
+    consequence = ngettext(
+        "It is ended within a few seconds, and its file stays incomplete.",
+        "They are ended within a few seconds, and their files stay incomplete.",
+        running,
+    )
+    return [OpenWork(text, consequence)]

@@ -16,10 +16,12 @@ from apps.consumers.sending.order_comparison import EntryOnOrder
 from apps.consumers.sending.warnings import (
     LOOKALIKES,
     NO_IDENTITY,
+    NOT_COMPARED,
     PHONE_NOT_READ,
     SEVERAL_PEOPLE,
     SIMILAR,
     VERY_OLD,
+    EntryWarning,
     find_warnings,
     has_enough_identity,
 )
@@ -38,6 +40,12 @@ def codes(consumer: NewConsumer, order: str = SAMPLE_ORDER) -> list[str]:
 @pytest.mark.parametrize("consumer", [FULL, clean()])
 def test_valid_entry_has_no_warning(consumer: NewConsumer) -> None:
     assert codes(consumer) == []
+
+
+def test_consumer_that_cannot_be_read_was_not_compared(staff: User) -> None:
+    """Otherwise the audit log would say that somebody saw which of its fields agree."""
+    earlier = store(staff, Outcome.CREATED)
+    assert EntryWarning(NOT_COMPARED, "order_ref", earlier).consumer is None
 
 
 # --- Similar --------------------------------------------------------------------------------------

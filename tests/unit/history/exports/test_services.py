@@ -73,6 +73,7 @@ def test_start_is_recorded_with_filters_counts_and_bounds(supervisor: User) -> N
         "first": made.pk,
         "last": made.pk,
         "newest": newest.pk,
+        "head": event.seq - 1,
     }
     export.refresh_from_db()
     assert (export.state, export.slot, export.rows_expected) == (State.RUNNING, 1, 1)
