@@ -1,7 +1,6 @@
 """``make test``: the whole suite, on SQLite with its coverage, in real browsers and on PostgreSQL.
 
-The browser tests run beside the others: each of the two waits often, for other processes or for a page, and
-leaves the cores to the other meanwhile. Their output is printed when they have ended.
+The runs are sequential, because many tests set a time limit for a fault, and more processes would distort it.
 On a machine without a browser, LibreOffice or PostgreSQL the other tests run, and a line says what was
 skipped and how to install it. In CI this is a failure.
 
@@ -16,10 +15,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.javascript.__main__ import main as run_script_tests
@@ -29,8 +27,9 @@ from tests.support.office import find_office
 from tests.support.postgresql import PROCESSES_ONCE, find_binaries, temporary_server
 from tests.support.prepared import FOLDER
 
-# Starting more than eight processes costs more time than it saves. Tests of one xdist_group share a process.
-ON_ALL_CORES = ["-n", str(min(8, os.cpu_count() or 1)), "--dist", "loadgroup"]
+# One process more than cores, because tests of other processes wait for them. Starting more than eight costs
+# more time than it saves. Tests of one xdist_group share a process.
+ON_ALL_CORES = ["-n", str(min(8, (os.cpu_count() or 1) + 1)), "--dist", "loadgroup"]
 POSTGRESQL = "--postgresql"
 BROWSER_TESTS = "tests/e2e"
 # Slipcover is a pytest plugin and imported before pytest can rewrite its assertions; it has none.
@@ -77,25 +76,23 @@ def _run_all(environment: dict[str, str]) -> int:
     left_out: list[str] = []
     print("--- The unit tests of the page's scripts", flush=True)
     results = [run_script_tests()]
+    results.append(_run_measured("SQLite", without_browser, environment))
     if find_office() is None:
         left_out.append(f"the files opened by {OFFICE}")
-    with ExitStack() as stack:
-        if find_chromium() is None:
-            left_out.append("the browser tests (Debian: apt-get install chromium)")
-        else:
-            command = [*PYTEST, *ON_ALL_CORES, BROWSER_TESTS]
-            stack.enter_context(_beside("SQLite, in browsers", command, environment, results))
-            if find_whole_chromium() is None:
-                left_out.append("the cache for Back and Forward (Debian: apt-get install chromium)")
-            if find_firefox() is None:
-                left_out.append("the browser tests in Firefox (Debian: apt-get install firefox-esr)")
-        results.append(_run_measured("SQLite", without_browser, environment))
-        if binaries is None:
-            left_out.append("the run on PostgreSQL (Debian: apt-get install postgresql)")
-        else:
-            with temporary_server(binaries) as url:
-                environment = {**environment, "DATABASE_URL": url}
-                results.append(_run("PostgreSQL", [*PYTEST, *without_browser], environment))
+    if find_chromium() is None:
+        left_out.append("the browser tests (Debian: apt-get install chromium)")
+    else:
+        results.append(_run("SQLite, in browsers", [*PYTEST, *ON_ALL_CORES, BROWSER_TESTS], environment))
+        if find_whole_chromium() is None:
+            left_out.append("the cache for Back and Forward (Debian: apt-get install chromium)")
+        if find_firefox() is None:
+            left_out.append("the browser tests in Firefox (Debian: apt-get install firefox-esr)")
+    if binaries is None:
+        left_out.append("the run on PostgreSQL (Debian: apt-get install postgresql)")
+    else:
+        with temporary_server(binaries) as url:
+            environment = {**environment, "DATABASE_URL": url}
+            results.append(_run("PostgreSQL", [*PYTEST, *without_browser], environment))
     for what in left_out:
         print(f"Left out: {what}", flush=True)
     if left_out and os.environ.get("CI"):
@@ -127,38 +124,6 @@ def _run(where: str, command: Sequence[str], environment: dict[str, str]) -> int
     result = subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
     print(f"--- {where}: {time.monotonic() - began:.0f} s", flush=True)
     return result
-
-
-@contextmanager
-def _beside(
-    where: str, command: Sequence[str], environment: dict[str, str], results: list[int]
-) -> Iterator[None]:
-    """Run tests beside the block; waits for their end, prints their output and adds their exit code."""
-    with tempfile.TemporaryFile("w+") as output:
-        began = time.monotonic()
-        process = subprocess.Popen(
-            command, env={**os.environ, **environment}, stdout=output, stderr=subprocess.STDOUT
-        )
-        took: list[float] = []
-
-        def wait() -> None:
-            process.wait()
-            took.append(time.monotonic() - began)
-
-        waiting = threading.Thread(target=wait)
-        waiting.start()
-        try:
-            yield
-        except BaseException:
-            process.terminate()
-            raise
-        finally:
-            waiting.join()
-        output.seek(0)
-        print(f"--- The suite on {where}", flush=True)
-        shutil.copyfileobj(output, sys.stdout)
-        print(f"--- {where}: {took[0]:.0f} s", flush=True)
-        results.append(process.returncode)
 
 
 @contextmanager
