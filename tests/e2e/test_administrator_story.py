@@ -60,7 +60,8 @@ def test_administrators_monday(windows: Windows, javascript: bool, administrator
     sign_in(ann, "ann", PASSWORD)
     go(ann, "/accounts/profile/")
     expect(ann.get_by_role("heading", name="Your sessions")).to_be_visible()
-    expect(ann.locator("tbody tr")).to_have_count(1)
+    for heading in ("Your sessions", "Recent sign-ins"):
+        expect(ann.locator("section", has_text=heading).locator("tbody tr")).to_have_count(1)
 
     # A rule is moved, removed and restored.
     go(page, "/identity-rules/")
