@@ -1,4 +1,4 @@
-"""Workers are killed, receivers fail, are slow and come back: each cause is told once, or with its id."""
+"""Workers are killed, receivers fail and come back: each cause is reported once, or with the same id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each cause is told once over each channel, whatever the receivers do. No secret is stored or logged."""
+"""Each cause is reported once over each channel, whatever the receivers do. No secret is stored or logged."""
 
 from __future__ import annotations
 

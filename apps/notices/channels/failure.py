@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class NotAcceptedError(Exception):
-    """The message was not accepted, or nobody knows. ``code`` says why, without any text of the receiver.
+    """The message was not accepted, or it is unknown. ``code`` says why, without any text of the receiver.
 
     ``retry_after``: seconds that the receiver asks to wait; 0 if it does not.
     """
