@@ -148,6 +148,16 @@ EXTRA_COUNTRIES: list[str] = env.list("EXTRA_COUNTRIES", default=[])
 DRAFT_DAYS: int = env.days("DRAFT_DAYS", default=7)  # 0: the portal keeps no drafts
 DRAFTS_PER_PERSON: int = env.positive("DRAFTS_PER_PERSON", default=50)
 
+# --- Batches: several people onto one order --------------------------------------------------------
+BATCH_MAX_ROWS: int = env.positive("BATCH_MAX_ROWS", default=500)
+BATCH_MAX_BYTES: int = env.positive("BATCH_MAX_BYTES", default=2_000_000)  # of a file or a pasted table
+# Batches that a worker sends at the same time, each to another order.
+BATCH_THREADS: int = env.positive("BATCH_THREADS", default=2)
+# At most so many rows of a batch are sent in a second, so that the desk stays quick.
+BATCH_ROWS_PER_SECOND: int = env.positive("BATCH_ROWS_PER_SECOND", default=4)
+# Days after which the rows of a batch are deleted that was not confirmed, or has ended.
+BATCH_DAYS: int = env.positive("BATCH_DAYS", default=30)
+
 # --- Proxies ---------------------------------------------------------------------------------------
 TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", default=[])
 TLS_AT_PROXY: bool = env.bool("TLS_AT_PROXY", default=False)
@@ -216,6 +226,7 @@ INSTALLED_APPS = [
     "apps.accounts",
     "apps.consumers",
     "apps.orders",
+    "apps.batches",
     "apps.history",
     "apps.notices",
     "apps.privacy",

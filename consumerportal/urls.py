@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("apps.core.web.urls")),
     path("", include("apps.consumers.urls")),
     path("", include("apps.orders.urls")),
+    path("", include("apps.batches.urls")),
     path("", include("apps.history.urls")),
     path("", include("apps.audit.urls")),
     path("", include("apps.privacy.urls")),

@@ -15,6 +15,7 @@ _STAFF_PERMISSIONS = (
     "consumers.create_order_consumer",
     "consumers.view_own_submissions",
     "consumers.view_vendor_records",
+    "batches.send_batches",
 )
 ROLES: dict[str, tuple[str, ...]] = {
     STAFF: _STAFF_PERMISSIONS,
@@ -24,6 +25,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "consumers.export_submissions",
         "consumers.resolve_submission",
         "consumers.view_figures",
+        "batches.control_all_batches",
         "history.share_views",
         "history.view_past_exports",
     ),

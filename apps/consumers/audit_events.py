@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit.registry import AppEvents, Change, EventGroup, EventOutcome, Key, ValueType, change_of
 from apps.consumers.audit_keys import (
+    BATCH,
+    BATCH_ROW,
     BY_RECONCILIATION,
     CHECK_RESULT,
     COMPARED,
@@ -63,6 +65,8 @@ CONSUMER_CREATE_REQUESTED = EVENTS.define(
         ON_ORDER,
         NORMALISED,
         RESUBMISSION_OF,
+        BATCH,
+        BATCH_ROW,
     ),
 )
 CONSUMER_CREATED = EVENTS.define(

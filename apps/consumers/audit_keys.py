@@ -243,3 +243,5 @@ ON_ORDER = Key("on_order", ValueType.NUMBER, _("Consumers on the order"))
 # "field:how" for each value that was normalised before it was sent.
 NORMALISED = Key("normalised", ValueType.CODES, _("Normalised before sending"))
 RESUBMISSION_OF = Key("resubmission_of", ValueType.WORD, _("Correction of submission"))
+BATCH = Key("batch", ValueType.WORD, _("List"))  # its public id
+BATCH_ROW = Key("row", ValueType.NUMBER, _("Row"))  # the file's own number

@@ -16,7 +16,7 @@ DEFINED = {
     if model.__module__.startswith("apps.")
     for codename, _name in model._meta.permissions
 }
-NAMED_IN = [APPS / app / "permissions.py" for app in ("accounts", "audit", "consumers", "history")]
+NAMED_IN = [APPS / app / "permissions.py" for app in ("accounts", "audit", "batches", "consumers", "history")]
 
 
 def test_models_constants_and_matrix_list_the_same_permissions() -> None:

@@ -159,6 +159,9 @@ class Submission(models.Model):
     late_consumer_ref = models.CharField(max_length=200, blank=True)
     contradicted = models.BooleanField(default=False)
     resubmission_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
+    # The batch and the row of it that it was made for, if it was not entered in the form.
+    batch = models.UUIDField(null=True)
+    batch_row = models.PositiveIntegerField(null=True)
 
     class Meta:
         default_permissions = ()
@@ -221,6 +224,11 @@ class Submission(models.Model):
                 fields=["next_check_at", "id"],
                 condition=Q(next_check_at__isnull=False),
                 name="submission_check_due",
+            ),
+            models.Index(
+                fields=["batch", "submitted_at", "id"],
+                condition=Q(batch__isnull=False),
+                name="submission_of_batch",
             ),
         ]
         constraints = [
@@ -308,6 +316,11 @@ class Submission(models.Model):
             models.CheckConstraint(
                 name="submission_check_due_only_while_unknown",
                 condition=Q(next_check_at__isnull=True) | Q(outcome="unknown"),
+            ),
+            models.CheckConstraint(
+                name="submission_of_a_batch_names_its_row",
+                condition=Q(batch__isnull=True, batch_row__isnull=True)
+                | Q(batch__isnull=False, batch_row__isnull=False),
             ),
             models.CheckConstraint(
                 name="submission_not_created_is_resolved",

@@ -6,7 +6,7 @@ import datetime
 import logging
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -82,13 +82,27 @@ class NotWritten(NotSubmitted):
 
 
 @dataclass(frozen=True, slots=True)
+class BatchPlace:
+    """The row of a batch that a submission is made for.
+
+    ``require_current``: called first in the transaction that stores the submission. It raises a
+    :class:`NotSubmitted` if the row must not be sent any more, and holds what it has read until the commit.
+    """
+
+    batch: uuid.UUID
+    row: int
+    require_current: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
 class _Decision:
-    """What the person has decided about the warnings, which values are not as typed, and the form's draft."""
+    """What the person has decided about the warnings, which values are not as typed, and where it is from."""
 
     accepted: frozenset[str]
     similar_reason: str
     normalised: frozenset[str]
     draft: DraftMark | None
+    place: BatchPlace | None
 
 
 def submit(
@@ -103,6 +117,7 @@ def submit(
     normalised: frozenset[str] = frozenset(),
     resubmission_of: Submission | None = None,
     draft: DraftMark | None = None,
+    place: BatchPlace | None = None,
 ) -> Submission:
     """Create the consumer on the order, once, and return the submission with its outcome.
 
@@ -110,7 +125,7 @@ def submit(
     warnings that the person has confirmed. ``similar_reason``: the ``SimilarReason`` for creating a consumer
     although a similar one is on the order. ``normalised``: the values that differ from what was typed, as
     ``field:how``. ``draft``: that of the form, which is finished with the record before the send, or when the
-    existing submission is returned.
+    existing submission is returned. ``place``: for a row of a batch.
 
     Raises ``TokenUsed``, ``IdenticalOpen``, ``NotConfirmed``, ``ReasonMissing`` or ``Busy`` if nothing is
     sent, and ``NotWritten`` if nothing is sent because the first transaction fails. Every answer of the
@@ -127,6 +142,8 @@ def submit(
         actor_id=actor.id,
         actor_name=actor.name,
         resubmission_of=resubmission_of,
+        batch=place.batch if place else None,
+        batch_row=place.row if place else None,
     )
     with _database_required_before_send():
         submission.consumer = consumer
@@ -141,7 +158,7 @@ def submit(
                 submission.refs_before, submission.refs_before_whole = list(listed.refs), listed.is_whole
             with _database_required_before_send():
                 entry = EntryOnOrder(order_ref, consumer, known_on_order(listed, kept))
-                decision = _Decision(accepted, similar_reason, normalised, draft)
+                decision = _Decision(accepted, similar_reason, normalised, draft, place)
                 earlier = _store_or_find_earlier(submission, entry, actor, decision, order=order)
             if earlier is not None:
                 return earlier
@@ -253,6 +270,8 @@ def _store_submission(
     submission.submitted_at = now
     submission.deadline = now + datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT)
     with transaction.atomic(durable=True):
+        if decision.place is not None:
+            decision.place.require_current()
         key = keys_in_use.lock(DIGEST)
         submission.content_digest = content_digest(submission.order_ref, entry.consumer, key=key)
         submission.save(force_insert=True)
@@ -279,6 +298,8 @@ def _store_submission(
                 on_order=compared.total,
                 normalised=sorted(decision.normalised),
                 resubmission_of=str(earlier.public_id) if earlier else "",
+                batch=str(submission.batch) if submission.batch else "",
+                row=submission.batch_row,
             )
         )
 

@@ -1,0 +1,16 @@
+from django.apps import AppConfig
+
+
+class BatchesConfig(AppConfig):
+    name = "apps.batches"
+    label = "batches"
+
+    def ready(self) -> None:
+        from apps.audit.registry import register as register_events  # noqa: PLC0415  (once the apps are ready)
+        from apps.batches.audit_events import EVENTS  # noqa: PLC0415  (likewise)
+        from apps.batches.personal_data import PERSONAL  # noqa: PLC0415  (likewise)
+        from apps.core.personal_data import register as register_personal_data  # noqa: PLC0415  (likewise)
+
+        register_events(EVENTS)
+        for definition in PERSONAL:
+            register_personal_data(definition)

@@ -1,0 +1,103 @@
+"""The event types of batches. The rows' submissions have the events of every submission."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.audit.registry import AppEvents, EventGroup, EventOutcome, Key, ValueType
+from apps.batches.models import PauseReason, ReleaseReason, SourceKind
+from apps.consumers.audit_keys import BATCH, BATCH_ROW, OVERRIDDEN_WARNINGS, SIMILAR_REASON
+
+EVENTS = AppEvents("batches")
+
+ROWS = Key("rows", ValueType.NUMBER, _("Rows"))
+SOURCE = Key("source", ValueType.CODE, _("Source"), dict(SourceKind.choices))
+REPLACES = Key("replaces", ValueType.WORD, _("Earlier list"))
+PAUSE_REASON = Key("pause_reason", ValueType.CODE, _("Reason"), dict(PauseReason.choices))
+RELEASE_REASON = Key("release_reason", ValueType.CODE, _("Reason"), dict(ReleaseReason.choices))
+
+BATCH_UPLOADED = EVENTS.define(
+    "batch.uploaded",
+    group=EventGroup.CHANGES,
+    label=_("List uploaded"),
+    sentence=_("%(actor)s uploaded a list of %(rows)s rows for order %(order)s"),
+    keys=(BATCH, ROWS, SOURCE, REPLACES),
+)
+# rows: those that are to be sent, of all rows of the list.
+BATCH_CONFIRMED = EVENTS.define(
+    "batch.confirmed",
+    group=EventGroup.CHANGES,
+    label=_("List confirmed"),
+    sentence=_("%(actor)s confirmed that %(rows)s rows of a list are sent to order %(order)s"),
+    keys=(BATCH, ROWS, OVERRIDDEN_WARNINGS, SIMILAR_REASON),
+)
+BATCH_PAUSED = EVENTS.define(
+    "batch.paused",
+    group=EventGroup.CHANGES,
+    label=_("List paused"),
+    sentence=_("Sending of a list to order %(order)s was paused: %(pause_reason)s"),
+    keys=(BATCH, PAUSE_REASON),
+    outcome=EventOutcome.FAILED,
+)
+BATCH_RESUMED = EVENTS.define(
+    "batch.resumed",
+    group=EventGroup.CHANGES,
+    label=_("List resumed"),
+    sentence=_("%(actor)s resumed sending a list to order %(order)s"),
+    keys=(BATCH, ROWS),
+)
+# rows: those that were not sent any more.
+BATCH_STOPPED = EVENTS.define(
+    "batch.stopped",
+    group=EventGroup.CHANGES,
+    label=_("List stopped"),
+    sentence=_("%(actor)s stopped sending a list to order %(order)s; %(rows)s rows were left out"),
+    keys=(BATCH, ROWS),
+)
+BATCH_FINISHED = EVENTS.define(
+    "batch.finished",
+    group=EventGroup.SYSTEM,
+    label=_("List finished"),
+    sentence=_("A list of %(rows)s rows for order %(order)s was finished"),
+    keys=(
+        BATCH,
+        ROWS,
+        Key("created", ValueType.NUMBER, _("Created")),
+        Key("rejected", ValueType.NUMBER, _("Rejected")),
+        Key("not_sent", ValueType.NUMBER, _("Not sent")),
+        Key("unknown", ValueType.NUMBER, _("Unknown")),
+        Key("attention", ValueType.NUMBER, _("Needs attention")),
+    ),
+)
+# A row whose content was already created is sent all the same.
+BATCH_ROW_RELEASED = EVENTS.define(
+    "batch.row_released",
+    group=EventGroup.CHANGES,
+    label=_("Row of a list released"),
+    sentence=_("%(actor)s released row %(row)s of a list for order %(order)s: %(release_reason)s"),
+    keys=(BATCH, BATCH_ROW, RELEASE_REASON),
+)
+# The page of another person's list, or a page of rows that were sent.
+BATCH_VIEWED = EVENTS.define(
+    "batch.viewed",
+    group=EventGroup.VIEWS,
+    label=_("List opened"),
+    sentence=_("%(actor)s opened a list for order %(order)s"),
+    keys=(BATCH, ROWS),
+)
+# The file with every row, its state and its receipt.
+BATCH_DOWNLOADED = EVENTS.define(
+    "batch.downloaded",
+    group=EventGroup.EXPORTS,
+    label=_("Result of a list downloaded"),
+    sentence=_("%(actor)s downloaded the result of a list of %(rows)s rows for order %(order)s"),
+    keys=(BATCH, ROWS),
+)
+# The rows' personal data were deleted because their time had passed.
+BATCH_ERASED = EVENTS.define(
+    "batch.erased",
+    group=EventGroup.SYSTEM,
+    label=_("Personal data of a list deleted"),
+    sentence=_("The personal data of a list of %(rows)s rows for order %(order)s were deleted"),
+    keys=(BATCH, ROWS),
+)

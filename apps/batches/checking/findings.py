@@ -1,0 +1,60 @@
+"""What a check found in a row: errors, which have to be corrected, and warnings, which may be confirmed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RowError:
+    """``field``: a control of the form, such as ``emails-1-value``; ``text``: as the form says it."""
+
+    field: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RowWarning:
+    """A warning that may be confirmed. ``key``: what confirms it, without personal data.
+
+    ``code``: that of ``EntryWarning``, or ``similar_row`` and ``row_sent_before``. ``row``: the row of the
+    list that it is about; its key has the row's number, because the row may have no submission yet.
+    ``submission``: the id of the submission that it is about. ``needs_reason``: whether a ``SimilarReason``
+    is needed.
+    """
+
+    key: str
+    code: str
+    field: str
+    text: str
+    row: int | None = None
+    submission: str = ""
+    needs_reason: bool = False
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Findings:
+    """Everything that was found in one row. The texts may quote its values: they are stored encrypted."""
+
+    errors: tuple[RowError, ...] = ()
+    warnings: tuple[RowWarning, ...] = ()
+
+    def to_json(self) -> str:
+        """As text, to be encrypted; empty without any."""
+        return json.dumps(asdict(self), ensure_ascii=False) if self.errors or self.warnings else ""
+
+    @classmethod
+    def from_json(cls, text: str) -> Findings:
+        """The findings of a text from :meth:`to_json`."""
+        if not text:
+            return cls()
+        stored = json.loads(text)
+        return cls(
+            tuple(RowError(**one) for one in stored["errors"]),
+            tuple(RowWarning(**one) for one in stored["warnings"]),
+        )
+
+    def unconfirmed(self, accepted: frozenset[str]) -> tuple[RowWarning, ...]:
+        """The warnings that none of these keys confirms."""
+        return tuple(warning for warning in self.warnings if warning.key not in accepted)

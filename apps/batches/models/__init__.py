@@ -1,0 +1,16 @@
+"""Batches of people for one order, and their rows."""
+
+from apps.batches.models.batch import FINAL_STATES, Batch, BatchState, PauseReason, SourceKind
+from apps.batches.models.row import BatchRow, OwnState, ReleaseReason, RowState
+
+__all__ = [
+    "FINAL_STATES",
+    "Batch",
+    "BatchRow",
+    "BatchState",
+    "OwnState",
+    "PauseReason",
+    "ReleaseReason",
+    "RowState",
+    "SourceKind",
+]

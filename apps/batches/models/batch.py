@@ -1,0 +1,152 @@
+"""Batches: several people onto one order, from a table or a file."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from apps.core import personal_data
+
+
+class SourceKind(models.TextChoices):
+    """What the rows were read from."""
+
+    PASTED = "pasted", _("Pasted table")
+    CSV = "csv", _("CSV file")
+    XLSX = "xlsx", _("Excel file")
+    ODS = "ods", _("OpenDocument file")
+    ROWS = "rows", _("Rows of an earlier list")
+
+
+class BatchState(models.TextChoices):
+    """What happens to the batch next. Rows have states of their own."""
+
+    MATCHING = "matching", _("Columns to be matched")
+    CHECKED = "checked", _("Checked, not confirmed")
+    SENDING = "sending", _("Being sent")
+    PAUSED = "paused", _("Paused")
+    STOPPED = "stopped", _("Stopped")
+    FINISHED = "finished", _("Finished")
+
+
+FINAL_STATES = (BatchState.STOPPED,)
+"""States that a batch never leaves. A finished batch is sent again once a corrected row is confirmed."""
+
+
+class PauseReason(models.TextChoices):
+    """Why a batch is paused; codes, so that events may carry them."""
+
+    BY_PERSON = "by_person", _("Paused by a person")
+    NOT_PERMITTED = "not_permitted", _("The person who confirmed may no longer create order consumers")
+    CREDENTIALS = "credentials", _("Sitecore CDP refuses the API credentials")
+    SEVERAL_UNKNOWN = "several_unknown", _("Five outcomes in a row are unknown")
+    NOT_REACHED = "not_reached", _("Sitecore CDP could not be reached five times in a row")
+    RATE_LIMITED = "rate_limited", _("Sitecore CDP keeps answering that there are too many requests")
+    FAULT = "fault", _("An error of the portal")
+
+
+class Batch(models.Model):
+    """A list of people for one order. The uploaded file is not kept; its rows are, encrypted.
+
+    ``lease``: the process that is sending a row of this batch; of the batches for one order, one at a time
+    has a lease. ``due_at``: when the next row may be sent.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    author_name = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    order_ref = models.CharField(max_length=200)
+    order_number = models.CharField(max_length=200, blank=True)
+    state = models.CharField(max_length=10, choices=BatchState, default=BatchState.MATCHING)
+    pause_reason = models.CharField(max_length=20, choices=PauseReason, blank=True)
+    source = models.CharField(max_length=10, choices=SourceKind)
+    # Codes and numbers of what the reader has to know about the file (reading.table.Finding).
+    findings = models.JSONField(default=list)
+    encrypted_headers = models.BinaryField(blank=True)  # a JSON list of texts, as the columns are
+    targets = models.JSONField(default=list)  # the field of each column, or ""
+    date_order = models.CharField(max_length=10, blank=True)  # day-month, month-day; empty: not needed
+    # The earlier batch whose corrected file this is, or whose failed rows these are.
+    replaces = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
+    # Consumers on the order at the last check of the whole batch; null if it could not be read.
+    refs_at_check = models.JSONField(null=True)
+    checked_at = models.DateTimeField(null=True)
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    confirmed_by_name = models.CharField(max_length=200, blank=True)
+    confirmed_session = models.CharField(max_length=200, blank=True)
+    confirmed_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)  # finished or stopped, the last time
+    lease = models.UUIDField(null=True)
+    leased_until = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True)
+    # Milliseconds between two rows; grows after "too many requests" and shrinks again.
+    pause_ms = models.PositiveIntegerField(default=0)
+    unknown_in_a_row = models.PositiveSmallIntegerField(default=0)
+    not_sent_in_a_row = models.PositiveSmallIntegerField(default=0)
+    limited_in_a_row = models.PositiveSmallIntegerField(default=0)
+    erased_at = models.DateTimeField(null=True)  # when the rows' personal data were deleted
+
+    class Meta:
+        default_permissions = ()
+        permissions = [
+            ("send_batches", "Add several people to an order"),
+            ("control_all_batches", "See, pause, resume and stop everybody's batches"),
+        ]
+        indexes = [
+            models.Index(fields=["author", "-created_at"], name="batch_of_a_person"),
+            models.Index(fields=["-created_at"], name="batch_newest_first"),
+            models.Index(fields=["due_at"], condition=Q(state="sending"), name="batch_due"),
+        ]
+        constraints = [
+            models.CheckConstraint(name="batch_state_is_known", condition=Q(state__in=BatchState.values)),
+            models.CheckConstraint(
+                name="batch_paused_with_a_reason",
+                condition=(Q(state="paused") & ~Q(pause_reason=""))
+                | (~Q(state="paused") & Q(pause_reason="")),
+            ),
+            models.CheckConstraint(
+                name="batch_sent_only_when_confirmed",
+                condition=~Q(state__in=["sending", "paused", "finished"])
+                | Q(confirmed_by__isnull=False, confirmed_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="batch_due_exactly_while_sending",
+                condition=Q(state="sending", due_at__isnull=False)
+                | (~Q(state="sending") & Q(due_at__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="batch_lease_has_an_end",
+                condition=Q(lease__isnull=True, leased_until__isnull=True)
+                | Q(lease__isnull=False, leased_until__isnull=False),
+            ),
+            models.UniqueConstraint(
+                # Vendor: references are compared without regard to case.
+                Lower("order_ref"),
+                name="batch_of_an_order_sent_one_at_a_time",
+                condition=Q(lease__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.public_id)
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The headers of the columns, empty for a table without; also if they cannot be read."""
+        text = personal_data.readable_text(self, "encrypted_headers")
+        return tuple(json.loads(text)) if text else ()
+
+    @headers.setter
+    def headers(self, headers: tuple[str, ...]) -> None:
+        """Raises ``MissingKeyError``."""
+        text = json.dumps(list(headers), ensure_ascii=False)
+        self.encrypted_headers = personal_data.encrypted(self, "encrypted_headers", text) if headers else b""
