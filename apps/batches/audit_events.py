@@ -23,6 +23,13 @@ BATCH_UPLOADED = EVENTS.define(
     sentence=_("%(actor)s uploaded a list of %(rows)s rows for order %(order)s"),
     keys=(BATCH, ROWS, SOURCE, REPLACES),
 )
+BATCH_COLUMNS_CHOSEN = EVENTS.define(
+    "batch.columns_chosen",
+    group=EventGroup.CHANGES,
+    label=_("Columns of a list chosen"),
+    sentence=_("%(actor)s chose the fields of the columns of a list for order %(order)s"),
+    keys=(BATCH, ROWS),
+)
 # rows: those that are to be sent, of all rows of the list.
 BATCH_CONFIRMED = EVENTS.define(
     "batch.confirmed",

@@ -71,6 +71,8 @@ class Batch(models.Model):
     # Codes and numbers of what the reader has to know about the file (reading.table.Finding).
     findings = models.JSONField(default=list)
     encrypted_headers = models.BinaryField(blank=True)  # a JSON list of texts, as the columns are
+    # The number of the row of headers in the file; null for a table without.
+    header_row = models.PositiveIntegerField(null=True)
     targets = models.JSONField(default=list)  # the field of each column, or ""
     date_order = models.CharField(max_length=10, blank=True)  # day-month, month-day; empty: not needed
     # The earlier batch whose corrected file this is, or whose failed rows these are.

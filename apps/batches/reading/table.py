@@ -23,6 +23,7 @@ class FindingCode(StrEnum):
     LOST_ZEROS = "lost_zeros"  # numbers in columns with texts that begin with a zero
     ENCODING_GUESSED = "encoding_guessed"  # not UTF-8; ``detail`` is its name
     NUL_REMOVED = "nul_removed"
+    ROWS_ABOVE_HEADERS = "rows_above_headers"  # such as the name of the tour; they are no people
     UNEVEN_ROWS = "uneven_rows"  # rows with more cells than the first
 
 

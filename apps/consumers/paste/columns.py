@@ -14,6 +14,7 @@ from apps.consumers import emails, phones, value_lists
 from apps.consumers.demonyms import DEMONYMS
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.paste.cells import gender_of, title_of
+from apps.consumers.paste.header_words import HEADER_WORDS, NEXT_TO_A_FIRST_NAME
 from apps.consumers.paste.rows import Row, header_key
 from apps.core import dates
 from apps.core.references import UUID_SHAPED
@@ -31,26 +32,6 @@ TARGETS = (
 )
 """The fields that a column can go to, in the order of the form."""
 
-# Headers in use beside our labels and the vendor's names, as keys of header_key().
-_HEADERS = {
-    "order_ref": ("order", "orderref", "orderreference", "ordernumber", "orderno"),
-    "title": ("salutation", "honorific", "prefix"),
-    "first_name": ("firstnames", "forename", "forenames", "givenname", "givennames"),
-    "last_name": ("lastnames", "surname", "surnames", "familyname"),
-    "gender": ("sex",),
-    "date_of_birth": ("birthdate", "birthday", "dob", "born"),
-    "emails": ("email", "emailaddress", "emailaddresses", "emails", "mail"),
-    "phone_numbers": (
-        "cell", "cellphone", "mobile", "mobilenumber", "mobilephone", "phone", "phoneno", "phonenumber",
-        "phones", "tel", "telephone", "telephonenumber",
-    ),
-    "nationality": ("citizenship",),
-    "passport_number": ("passport", "passportno"),
-    "country": ("countrycode", "countryofresidence"),
-    IDENTIFIER_PROVIDER: ("provider",),
-    IDENTIFIER_ID: ("identifier", "identifiers"),
-}  # fmt: skip
-
 
 def known_headers(providers: tuple[str, ...]) -> dict[str, str]:
     """The target of each known header, by its key. ``providers``: the identifier providers on offer."""
@@ -60,7 +41,7 @@ def known_headers(providers: tuple[str, ...]) -> dict[str, str]:
 
 @lru_cache(maxsize=8)
 def _known_headers(_language: str | None) -> dict[str, str]:
-    found = {alias: target for target, aliases in _HEADERS.items() for alias in aliases}
+    found = {word: target for target, words in HEADER_WORDS.items() for word in words.split()}
     found |= {header_key(name): name for name in TARGETS}
     labels = {header_key(str(label)): name for name, label in FIELD_LABELS.items() if name in TARGETS}
     vendor = {header_key(vendor): name for vendor, name in NAME_OF_VENDOR_NAME.items() if name in TARGETS}
@@ -70,12 +51,21 @@ def _known_headers(_language: str | None) -> dict[str, str]:
 def targets_of_headers(headers: tuple[str, ...], providers: tuple[str, ...]) -> tuple[str, ...]:
     """The target of each header, empty if the header is not known."""
     known = known_headers(providers)
-    return tuple(known.get(header_key(header), "") for header in headers)
+    keys = [header_key(header) for header in headers]
+    if "first_name" in map(known.get, keys) and "last_name" not in map(known.get, keys):
+        known |= dict.fromkeys(NEXT_TO_A_FIRST_NAME, "last_name")
+    return tuple(known.get(key, "") for key in keys)
 
 
 def is_target(text: str, providers: tuple[str, ...]) -> bool:
     """Whether a column can go to this target."""
     return text in TARGETS or text in {f"{PROVIDER_PREFIX}{name}" for name in providers}
+
+
+def fitting_targets(text: str) -> frozenset[str]:
+    """The fields, apart from names and numbers, that a cell's value may belong to. None for a blank cell."""
+    text = text.strip()
+    return frozenset(target for target, fits in _GUESSES.items() if text and fits(text))
 
 
 def guessed_targets(row: Row) -> tuple[str, ...]:

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from apps.core.text import similar_key
+
 MAX_TEXT = 20_000  # characters
 MAX_COLUMNS = 40
 _DELIMITERS = ("\t", ";", ",")
+# In brackets: "optional", or the letters of day, month and year in several languages.
+_REMARK = re.compile(r"\((?:optional|[dgjtmyae./\- ]+)\)")
 _LINE_BREAK = re.compile("\r\n?")
 
 
@@ -70,8 +74,12 @@ def read_row(text: str, *, known_headers: frozenset[str]) -> Row:
 
 
 def header_key(header: str) -> str:
-    """A header without case, blanks, signs and a number at the end: ``E-mail 2`` and ``email`` are equal."""
-    return re.sub(r"[\W_]+|\d+$", "", header.casefold().replace("(optional)", ""))
+    """A header without case, accents, blanks, signs, the pattern of a date and a number at the end.
+
+    ``E-mail 2`` and ``email`` are equal, ``Prénom`` and ``prenom``, and ``DOB (DD/MM/YYYY)`` and ``dob``.
+    """
+    plain = _REMARK.sub("", similar_key(header))
+    return re.sub(r"[\W_]+|\d+$", "", plain)
 
 
 def _are_headers(cells: tuple[str, ...], known: frozenset[str]) -> bool:

@@ -1,0 +1,95 @@
+"""Day and month of dates that are written as numbers: what a text can mean, and what a column decides.
+
+The portal never guesses the order. A text such as 13/04/1991 has one meaning and decides for its column;
+03/04/1991 has two, and a person has to say which is meant if no text of the column decides.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from apps.core import dates
+from apps.core.text import with_plain_blanks, without_invisible
+
+DAY_MONTH: Final = "day-month"
+MONTH_DAY: Final = "month-day"
+ORDERS: Final = (DAY_MONTH, MONTH_DAY)
+"""The orders of a choice, as the setting ``DATE_ORDER`` names them."""
+
+_JAPANESE = re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日?", re.ASCII)
+_EIGHT_DIGITS = re.compile(r"[0-9\uff10-\uff19]{8}")
+
+
+class Meaning(StrEnum):
+    """What a text says about the order of day and month."""
+
+    NO_DATE = "no_date"  # in neither order
+    EITHER = "either"  # the same day in both, such as 1991-03-07, 7 March 1991 and 03/03/1991
+    DAY_MONTH = DAY_MONTH  # a date in this order only
+    MONTH_DAY = MONTH_DAY
+    AMBIGUOUS = "ambiguous"  # different days
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnOrder:
+    """What the texts of a column say. The numbers are those of the rows.
+
+    ``order``: the order that the texts decide; empty if they do not, or contradict each other.
+    """
+
+    order: str = ""
+    ambiguous: tuple[int, ...] = ()
+    day_month: tuple[int, ...] = ()
+    month_day: tuple[int, ...] = ()
+
+    @property
+    def is_contradictory(self) -> bool:
+        """Whether some texts are dates in one order only, and others in the other order only."""
+        return bool(self.day_month and self.month_day)
+
+    @property
+    def has_to_be_asked(self) -> bool:
+        """Whether a person has to say the order."""
+        return self.is_contradictory or bool(self.ambiguous and not self.order)
+
+
+def read_in_order(text: str, order: str) -> dt.date | None:
+    """The date that a text means in this order; None if it is none, or has a year of two digits."""
+    text = _JAPANESE.sub(r"\1-\2-\3", _visible(text))
+    with suppress(ValueError):
+        return dates.read_date(text, month_first=order == MONTH_DAY)
+    return None
+
+
+def _visible(text: str) -> str:
+    """The text as the form reads it: an invisible character must not hide a date from the portal."""
+    return with_plain_blanks(without_invisible(text)).strip()
+
+
+def meaning_of(text: str) -> Meaning:
+    """What a text says about the order."""
+    day_month, month_day = (read_in_order(text, order) for order in ORDERS)
+    if day_month == month_day:
+        return Meaning.EITHER if day_month else Meaning.NO_DATE
+    # Eight digits may also be year, month and day, so that they decide nothing.
+    if (day_month and month_day) or _EIGHT_DIGITS.fullmatch(_visible(text)):
+        return Meaning.AMBIGUOUS
+    return Meaning.DAY_MONTH if day_month else Meaning.MONTH_DAY
+
+
+def order_of(texts: Iterable[tuple[int, str]]) -> ColumnOrder:
+    """What the texts of a column, each with the number of its row, say about the order."""
+    found: dict[Meaning, list[int]] = {meaning: [] for meaning in Meaning}
+    for number, text in texts:
+        found[meaning_of(text)].append(number)
+    day_month, month_day = found[Meaning.DAY_MONTH], found[Meaning.MONTH_DAY]
+    order = ""
+    if bool(day_month) != bool(month_day):
+        order = DAY_MONTH if day_month else MONTH_DAY
+    return ColumnOrder(order, tuple(found[Meaning.AMBIGUOUS]), tuple(day_month), tuple(month_day))

@@ -1,0 +1,251 @@
+"""Propose the field of each column of a table, and say what a person has to be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from apps.batches.columns.date_orders import ORDERS, ColumnOrder, order_of
+from apps.batches.columns.headers import header_place, may_be_headers, unmistakable_target
+from apps.batches.columns.own_columns import without_own_columns
+from apps.batches.reading.table import Table, TableRow
+from apps.consumers.paste.columns import (
+    IDENTIFIER_ID,
+    IDENTIFIER_PROVIDER,
+    LISTS,
+    PROVIDER_PREFIX,
+    is_target,
+    targets_of_headers,
+)
+
+EXAMPLES: Final = 3
+_DATE: Final = "date_of_birth"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The field of each column as it was chosen, proposed or remembered.
+
+    ``targets``: for each column one of :data:`apps.consumers.paste.columns.TARGETS`, or ``identifier:`` and
+    a provider; empty for a column that is not sent. ``date_order``: ``day-month`` or ``month-day``; empty if
+    no date needs it.
+    """
+
+    has_headers: bool
+    targets: tuple[str, ...]
+    date_order: str = ""
+
+
+class QuestionCode(StrEnum):
+    """What a person is asked."""
+
+    HEADERS = "headers"  # whether the first row has the headers
+    FIELD = "field"  # the field of a column that is not recognised
+    REPEATED = "repeated"  # the field of a column; another column already goes to the one that it names
+    DATE_ORDER = "date_order"  # no date decides
+    DATES_CONTRADICT = "dates_contradict"  # some dates are day-month, others month-day
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Question:
+    """One question. ``column``: the index of the column; None for the headers.
+
+    ``examples``: up to three different values. ``rows``: for dates, the numbers of the rows that show why it
+    is asked: the ambiguous ones, or those of the rarer order.
+    """
+
+    code: QuestionCode
+    column: int | None = None
+    examples: tuple[str, ...] = ()
+    rows: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Proposal:
+    """What the portal proposes for a table without the columns of a result file.
+
+    ``headers``: empty without a row of headers. ``examples``: for each column up to three different values.
+    ``date_order``: what the texts decide, or what the person chose for equal headers, which is asked again
+    as long as the texts decide nothing.
+    """
+
+    has_headers: bool
+    headers: tuple[str, ...]
+    targets: tuple[str, ...]
+    date_order: str
+    questions: tuple[Question, ...]
+    examples: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def choice(self) -> Choice:
+        """The proposal as a choice. It may be stored without asking only if there are no questions."""
+        return Choice(self.has_headers, self.targets, self.date_order)
+
+    def asks_for(self, column: int) -> bool:
+        """Whether the field of this column has to be asked."""
+        codes = (QuestionCode.FIELD, QuestionCode.REPEATED)
+        return any(question.column == column and question.code in codes for question in self.questions)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SplitTable:
+    """A table as headers and people. ``header_row``: the number of the row of headers in the file."""
+
+    headers: tuple[str, ...]
+    header_row: int | None
+    rows: tuple[TableRow, ...]
+    rows_above: int = 0  # between the beginning of the file and the headers; they are no people
+
+
+def split(table: Table, *, has_headers: bool, providers: tuple[str, ...]) -> SplitTable:
+    """The headers and the people of a table that :func:`without_own_columns` returned.
+
+    With headers they are the row that is recognised, otherwise the first one.
+    """
+    if not has_headers or not table.rows:
+        return SplitTable((), None, table.rows)
+    place = header_place(table, providers) or 0
+    headers = tuple(cell.strip() for cell in table.rows[place].cells)
+    return SplitTable(headers, table.rows[place].number, table.rows[place + 1 :], place)
+
+
+def propose(
+    table: Table,
+    *,
+    providers: tuple[str, ...],
+    remembered: Callable[[tuple[str, ...]], Choice | None],
+    has_headers: bool | None = None,
+) -> Proposal:
+    """Propose a choice for the table. The columns of a result file are not part of it.
+
+    ``providers``: the identifier providers on offer. ``remembered``: what the person chose for equal headers.
+    ``has_headers``: as the person has said; otherwise it is recognised, or asked.
+    """
+    table = without_own_columns(table)
+    questions = []
+    if has_headers is None:
+        has_headers = header_place(table, providers) is not None
+        if not has_headers and may_be_headers(table):
+            questions.append(Question(QuestionCode.HEADERS, examples=_different(table.rows[0].cells)))
+    parts = split(table, has_headers=has_headers, providers=providers)
+    columns = [tuple(row.cells[at] for row in parts.rows) for at in range(table.width)]
+    earlier = remembered(parts.headers) if parts.headers else None
+    if earlier is not None and not _is_usable(earlier, table.width, providers):
+        earlier = None
+    if earlier is not None:
+        targets = earlier.targets
+    else:
+        targets, asked = _proposed_targets(parts.headers, columns, providers)
+        questions += asked
+    date_order, about_dates = _date_order(parts.rows, targets, columns, earlier)
+    return Proposal(
+        has_headers=has_headers,
+        headers=parts.headers,
+        targets=targets,
+        date_order=date_order,
+        questions=(*questions, *about_dates),
+        examples=tuple(map(_different, columns)),
+    )
+
+
+def open_questions(table: Table, choice: Choice, *, providers: tuple[str, ...]) -> tuple[Question, ...]:
+    """What a choice of a person leaves open: fields that two columns go to, and the order of dates.
+
+    Empty if the choice can be stored. Raises ``ValueError`` for a choice that does not fit the table.
+    """
+    table = without_own_columns(table)
+    if not _is_usable(choice, table.width, providers):
+        raise ValueError("a choice for another table")
+    parts = split(table, has_headers=choice.has_headers, providers=providers)
+    columns = [tuple(row.cells[at] for row in parts.rows) for at in range(table.width)]
+    seen: set[str] = set()
+    questions = []
+    for at, target in enumerate(choice.targets):
+        if target in seen and not _may_repeat(target):
+            questions.append(Question(QuestionCode.REPEATED, at, _different(columns[at])))
+        seen.add(target)
+    if choice.date_order not in ORDERS:
+        questions += _date_order(parts.rows, choice.targets, columns, None)[1]
+    return tuple(questions)
+
+
+def _is_usable(choice: Choice, width: int, providers: tuple[str, ...]) -> bool:
+    known = all(not target or is_target(target, providers) for target in choice.targets)
+    return known and len(choice.targets) == width and choice.date_order in ("", *ORDERS)
+
+
+def _may_repeat(target: str) -> bool:
+    """Whether several columns may go to this target."""
+    several = target in LISTS or target in (IDENTIFIER_PROVIDER, IDENTIFIER_ID)
+    return not target or several or target.startswith(PROVIDER_PREFIX)
+
+
+def _proposed_targets(
+    headers: tuple[str, ...], columns: Sequence[tuple[str, ...]], providers: tuple[str, ...]
+) -> tuple[tuple[str, ...], list[Question]]:
+    """The target of each column by its header, then by its content, and the questions about the others."""
+    targets = list(targets_of_headers(headers, providers) if headers else ("",) * len(columns))
+    questions = []
+    for at, cells in enumerate(columns):
+        examples = _different(cells)
+        if targets[at] and targets[at] in targets[:at] and not _may_repeat(targets[at]):
+            targets[at] = ""
+            if examples:
+                questions.append(Question(QuestionCode.REPEATED, at, examples))
+        elif not targets[at] and examples:
+            targets[at] = _by_content(cells, targets, columns)
+            if not targets[at]:
+                questions.append(Question(QuestionCode.FIELD, at, examples))
+    return tuple(targets), questions
+
+
+def _by_content(cells: tuple[str, ...], targets: Sequence[str], columns: Sequence[tuple[str, ...]]) -> str:
+    """The field that the cells belong to unmistakably, unless another column goes to it or fits it as well.
+
+    Two columns of dates may be the birth and the end of the passport.
+    """
+    target = unmistakable_target(cells)
+    if not target or (target in targets and not _may_repeat(target)):
+        return ""
+    rivals = [unmistakable_target(other) for other, taken in zip(columns, targets, strict=True) if not taken]
+    return target if _may_repeat(target) or rivals.count(target) == 1 else ""
+
+
+def _date_order(
+    rows: tuple[TableRow, ...],
+    targets: tuple[str, ...],
+    columns: Sequence[tuple[str, ...]],
+    earlier: Choice | None,
+) -> tuple[str, list[Question]]:
+    """The order that the dates decide, and the question if they do not."""
+    order, questions = "", []
+    for at, target in enumerate(targets):
+        if target != _DATE:
+            continue
+        found = order_of((row.number, row.cells[at]) for row in rows)
+        order = found.order
+        if found.has_to_be_asked:
+            order = earlier.date_order if earlier else ""
+            questions.append(_date_question(found, at, rows))
+    return order, questions
+
+
+def _date_question(found: ColumnOrder, at: int, rows: tuple[TableRow, ...]) -> Question:
+    if found.is_contradictory:
+        code, numbers = (
+            QuestionCode.DATES_CONTRADICT,
+            min(found.day_month, found.month_day, key=len),
+        )
+    else:
+        code, numbers = QuestionCode.DATE_ORDER, found.ambiguous
+    shown = frozenset(numbers)
+    return Question(code, at, _different(row.cells[at] for row in rows if row.number in shown), numbers)
+
+
+def _different(cells: Iterable[str]) -> tuple[str, ...]:
+    """Up to three different values that are not blank, in the order of the table."""
+    filled = dict.fromkeys(cell.strip() for cell in cells)
+    filled.pop("", None)
+    return tuple(filled)[:EXAMPLES]

@@ -1,0 +1,26 @@
+"""The choice that a person made for the last list with the same headers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apps.batches.columns.matching import Choice
+from apps.batches.models import Batch, BatchState, SourceKind
+
+_LATEST: Final = 50
+"""How many of the person's latest lists are compared. Headers are encrypted, so each is decrypted."""
+
+
+def remembered_choice(person_id: int, headers: tuple[str, ...]) -> Choice | None:
+    """The fields and the date order of this person's latest list with equal headers; None without one.
+
+    Nothing is remembered for a table without headers: its columns may be in another order.
+    """
+    if not any(headers):
+        return None
+    earlier = Batch.objects.filter(author_id=person_id).exclude(state=BatchState.MATCHING)
+    earlier = earlier.exclude(encrypted_headers=b"").exclude(source=SourceKind.ROWS)
+    for batch in earlier.order_by("-created_at", "-id")[:_LATEST]:
+        if batch.headers == headers:
+            return Choice(True, tuple(map(str, batch.targets)), batch.date_order)
+    return None

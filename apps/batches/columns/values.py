@@ -1,0 +1,109 @@
+"""The cells of a row as the values of the form, under the flat names that a browser posts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+from apps.batches.columns.date_orders import DAY_MONTH, MONTH_DAY, ORDERS, Meaning, meaning_of, read_in_order
+from apps.consumers.forms.flat_values import with_rows
+from apps.consumers.paste.cells import country_of, gender_of, title_of
+from apps.consumers.paste.columns import IDENTIFIER_ID, IDENTIFIER_PROVIDER, LISTS, PROVIDER_PREFIX
+from apps.core.references import NoReference, RecordKind, is_link, reference_in_link, same_reference
+from apps.core.text import same
+
+_ORDER: Final = "order_ref"
+_DATE: Final = "date_of_birth"
+# Appended to a date that the form would read in another order than the chosen one, so that it reads none.
+_CHOSEN: Final = {DAY_MONTH: " (DD/MM/YYYY)", MONTH_DAY: " (MM/DD/YYYY)", "": " (DD/MM or MM/DD)"}
+_READERS: Final = {"title": title_of, "gender": gender_of, "country": country_of}
+
+
+def row_values(
+    cells: Sequence[str],
+    targets: Sequence[str],
+    *,
+    date_order: str,
+    order_ref: str,
+    order_number: str = "",
+) -> dict[str, str]:
+    """The values of the form for one row. Columns without a target are not among them.
+
+    Titles, genders and countries are those that the form offers, also from M and F and from a country's
+    name. Dates are ISO dates, read in ``date_order``. What cannot be read is passed on as typed, for the form
+    to say what is wrong; a date that the form would read in the other order gets a remark that it cannot
+    read. A cell of the column Order that names the batch's order becomes its reference, by its number or
+    reference; any other text is passed on, and :func:`apps.batches.columns.problems.problems_of` refuses it.
+    """
+    by_target: dict[str, list[str]] = defaultdict(list)
+    identifiers: list[dict[str, str]] = []
+    for cell, target in zip(cells, targets, strict=False):
+        if target.startswith(PROVIDER_PREFIX):
+            if cell.strip():
+                identifiers.append({"provider": target.removeprefix(PROVIDER_PREFIX), "id": cell})
+        elif target:
+            by_target[target].append(cell)
+    identifiers = (
+        _pairs(by_target.pop(IDENTIFIER_PROVIDER, []), by_target.pop(IDENTIFIER_ID, [])) + identifiers
+    )
+    values = {_ORDER: _order_value("".join(by_target.pop(_ORDER, [])), order_ref, order_number)}
+    for target, found in by_target.items():
+        if target not in LISTS:
+            values[target] = _value(found[0], target, date_order)
+    for name in sorted(LISTS):
+        values = with_rows(values, name, [{"value": cell} for cell in by_target[name] if cell.strip()])
+    return with_rows(values, "identifiers", identifiers)
+
+
+def _pairs(providers: list[str], ids: list[str]) -> list[dict[str, str]]:
+    """Each provider column with the ID column of its number. A half that is missing stays empty.
+
+    Blank columns count, so that a missing half never moves another one to its place.
+    """
+    count = max(len(providers), len(ids))
+    padded = zip(providers + [""] * (count - len(providers)), ids + [""] * (count - len(ids)), strict=True)
+    return [{"provider": one, "id": other} for one, other in padded if one.strip() or other.strip()]
+
+
+def _value(cell: str, target: str, date_order: str) -> str:
+    text = cell.strip()
+    if not text:
+        return ""
+    if target == _DATE:
+        return date_value(text, date_order)
+    if target in _READERS:
+        return _READERS[target](text) or text
+    return cell
+
+
+def date_value(text: str, date_order: str) -> str:
+    """The ISO date of a text, read in this order; otherwise a text that the form reads as no date.
+
+    Without an order only texts with one meaning are read.
+    """
+    found = {order: read_in_order(text, order) for order in ORDERS}
+    if date_order in found and (date := found[date_order]):
+        return date.isoformat()
+    if date_order not in found and meaning_of(text) is not Meaning.AMBIGUOUS:
+        date = next(filter(None, found.values()), None)
+        if date:
+            return date.isoformat()
+    return f"{text}{_CHOSEN[date_order]}" if any(found.values()) else text
+
+
+def _order_value(text: str, order_ref: str, order_number: str) -> str:
+    """The batch's reference for a blank cell or one that names its order; otherwise the text."""
+    text = text.strip()
+    if not text or same_reference(_reference_in(text), order_ref):
+        return order_ref
+    return order_ref if order_number and same(text, order_number) else text
+
+
+def _reference_in(text: str) -> str:
+    if not is_link(text):
+        return text
+    try:
+        return reference_in_link(text, RecordKind.ORDER)
+    except NoReference:
+        return ""

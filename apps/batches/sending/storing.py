@@ -1,0 +1,160 @@
+"""Store a table as a batch: its rows encrypted, in one transaction with the event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+
+from apps.audit.recording import record
+from apps.batches.audit_events import BATCH_COLUMNS_CHOSEN, BATCH_UPLOADED
+from apps.batches.columns.headers import header_place
+from apps.batches.columns.matching import Choice, Question, SplitTable, open_questions, split
+from apps.batches.columns.own_columns import without_own_columns
+from apps.batches.columns.values import row_values
+from apps.batches.models import Batch, BatchRow, BatchState, SourceKind
+from apps.batches.reading.table import Finding, FindingCode, Table, TableRow
+from apps.batches.recording import event_of
+from apps.consumers.selectors import providers as offered_providers
+from apps.core import clock
+from apps.core.actor import Actor
+
+
+class ColumnsNotStored(Exception):
+    """The choice of columns was not stored.
+
+    ``questions``: what it leaves open. None if the columns of the batch were chosen meanwhile.
+    """
+
+    def __init__(self, questions: tuple[Question, ...] = ()) -> None:
+        super().__init__("the columns were not stored")
+        self.questions = questions
+
+
+def create_batch(
+    table: Table,
+    choice: Choice | None,
+    *,
+    order_ref: str,
+    order_number: str,
+    actor: Actor,
+    replaces: Batch | None = None,
+) -> Batch:
+    """Store the table as a batch of this order, without the columns of a result file.
+
+    With a ``choice`` the row of headers is not among the rows, and each row has its values; the rows are to
+    be checked next. Without one, all rows of the table are stored, and :func:`choose_columns` is next.
+
+    Raises :class:`ColumnsNotStored` for a choice that leaves questions open, ``ValueError`` for a choice of
+    another table or a table without people, and ``MissingKeyError``. Nothing is stored then.
+    """
+    table = without_own_columns(table)
+    providers = offered_providers()
+    if choice is None:
+        expected = split(table, has_headers=header_place(table, providers) is not None, providers=providers)
+        parts = SplitTable((), None, table.rows)
+        people = len(expected.rows)
+    else:
+        parts = _chosen_parts(table, choice, providers)
+        people = len(parts.rows)
+    batch = Batch(
+        author_id=int(actor.id),
+        author_name=actor.name,
+        created_at=clock.now(),
+        order_ref=order_ref,
+        order_number=order_number,
+        source=table.source,
+        replaces=replaces,
+        findings=_stored_findings([*table.findings, *_finding_above(parts)]),
+    )
+    if choice is not None:
+        _set_columns(batch, parts, choice)
+    rows = [_row(batch, row, choice) for row in parts.rows]
+    with transaction.atomic():
+        batch.save(force_insert=True)
+        BatchRow.objects.bulk_create(rows)
+        replaced = str(replaces.public_id) if replaces else ""
+        facts: dict[str, Any] = {"rows": people, "source": batch.source, "replaces": replaced}
+        record(event_of(BATCH_UPLOADED, batch, actor, **facts))
+    return batch
+
+
+def choose_columns(batch: Batch, choice: Choice, *, actor: Actor) -> Batch:
+    """Store the fields of the columns of a batch that has none, and the values of its rows.
+
+    Raises :class:`ColumnsNotStored` and ``ValueError`` as :func:`create_batch` does, and ``MissingKeyError``.
+    """
+    providers = offered_providers()
+    with transaction.atomic():
+        batch = Batch.objects.select_for_update().get(pk=batch.pk)
+        if batch.state != BatchState.MATCHING:
+            raise ColumnsNotStored
+        table = table_of(batch)
+        parts = _chosen_parts(table, choice, providers)
+        _set_columns(batch, parts, choice)
+        batch.findings = [*batch.findings, *_stored_findings(_finding_above(parts))]
+        numbers = {row.number: row for row in parts.rows}
+        batch.rows.exclude(number__in=numbers).delete()
+        rows = list(batch.rows.all())
+        for row in rows:
+            row.values = _values(batch, numbers[row.number].cells, choice)
+        BatchRow.objects.bulk_update(rows, ["encrypted_values"])
+        batch.save()
+        record(event_of(BATCH_COLUMNS_CHOSEN, batch, actor, rows=len(rows)))
+    return batch
+
+
+def table_of(batch: Batch) -> Table:
+    """The stored rows of a batch as a table, for the page that asks for its columns.
+
+    A row that cannot be decrypted has blank cells.
+    """
+    stored = [(row.number, row.cells or ()) for row in batch.rows.order_by("number")]
+    width = max((len(cells) for _number, cells in stored), default=0)
+    rows = (TableRow(number, cells + ("",) * (width - len(cells))) for number, cells in stored)
+    return Table(SourceKind(batch.source), tuple(rows))
+
+
+def _chosen_parts(table: Table, choice: Choice, providers: tuple[str, ...]) -> SplitTable:
+    questions = open_questions(table, choice, providers=providers)
+    if questions:
+        raise ColumnsNotStored(questions)
+    parts = split(table, has_headers=choice.has_headers, providers=providers)
+    if not parts.rows:
+        raise ValueError("a table without people")
+    return parts
+
+
+def _set_columns(batch: Batch, parts: SplitTable, choice: Choice) -> None:
+    batch.headers = parts.headers
+    batch.header_row = parts.header_row
+    batch.targets = list(choice.targets)
+    batch.date_order = choice.date_order
+    batch.state = BatchState.CHECKED
+
+
+def _row(batch: Batch, row: TableRow, choice: Choice | None) -> BatchRow:
+    stored = BatchRow(batch=batch, number=row.number)
+    stored.cells = row.cells
+    if choice is not None:
+        stored.values = _values(batch, row.cells, choice)
+    return stored
+
+
+def _values(batch: Batch, cells: tuple[str, ...], choice: Choice) -> dict[str, str]:
+    return row_values(
+        cells,
+        choice.targets,
+        date_order=choice.date_order,
+        order_ref=batch.order_ref,
+        order_number=batch.order_number,
+    )
+
+
+def _finding_above(parts: SplitTable) -> list[Finding]:
+    return [Finding(FindingCode.ROWS_ABOVE_HEADERS, parts.rows_above)] if parts.rows_above else []
+
+
+def _stored_findings(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    return [{"code": one.code.value, "count": one.count, "detail": one.detail} for one in findings]
