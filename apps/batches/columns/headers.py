@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
+from apps.batches.columns.own_columns import HEADERS_WITHIN
 from apps.batches.reading.table import Table
 from apps.consumers.paste.columns import fitting_targets, targets_of_headers
-
-LAST_PLACE: Final = 10
-"""Headers are looked for in this many rows: manifests have the name of the tour above them."""
 
 
 def header_place(table: Table, providers: tuple[str, ...]) -> int | None:
@@ -19,7 +16,7 @@ def header_place(table: Table, providers: tuple[str, ...]) -> int | None:
     single word such as "Guest" may be the title of the list. A first row is also headers if all filled cells
     below one of its cells belong to a field that it does not, such as an address below "Erreichbar".
     """
-    for place, row in enumerate(table.rows[:LAST_PLACE]):
+    for place, row in enumerate(table.rows[:HEADERS_WITHIN]):
         filled = [cell for cell in row.cells if cell.strip()]
         known = sum(bool(target) for target in targets_of_headers(row.cells, providers))
         if 2 * known >= len(filled) and known >= (1 if place == 0 else 2):

@@ -1,4 +1,4 @@
-"""Values of a row that the form would accept although they are not what the person meant."""
+"""Numbers that a spreadsheet has changed. The form would accept them: it cannot know what they were."""
 
 from __future__ import annotations
 
@@ -8,21 +8,33 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from apps.core.references import same_reference
+from django.utils.translation import gettext_lazy as _
 
-_SHORTENED: Final = re.compile(r"\d+(?:[.,]\d+)?E\+\d+|\d[.,]\d+E\d+", re.IGNORECASE)
-_WITH_DECIMALS: Final = re.compile(r"\d{4,}[.,]0+")
-_NUMBERS: Final = re.compile(
+# As spreadsheets show a number that does not fit its cell. "12E5" may be a booking's own number.
+_SHORTENED: Final = re.compile(r"\d+(?:[.,]\d+)?E\+\d+|\d+[.,]\d+E\d+", re.ASCII | re.IGNORECASE)
+# At least four digits: "1.0" may be a version or a part of a text.
+_WITH_DECIMALS: Final = re.compile(r"\+?\d{4,}[.,]0+", re.ASCII)
+_PARTS: Final = re.compile(r"[;\t\r\n\u2028\u2029]|,(?!\d)|,(?=\s*\+?\d{6,})")
+_NAMES: Final = re.compile(
     r"passport_number|phone_numbers-\d+-value|identifiers-\d+-id|first_name|last_name", re.ASCII
 )
 
 
 class ProblemCode(StrEnum):
-    """What is wrong with a value."""
+    """How a number was changed."""
 
-    OTHER_ORDER = "other_order"  # the column Order names another order than the batch's
-    SHORTENED_NUMBER = "shortened_number"  # 1.23E+11: the spreadsheet has dropped digits
+    SHORTENED_NUMBER = "shortened_number"  # 1.23E+11: digits are lost
     DECIMAL_NUMBER = "decimal_number"  # 353861234567.0
+
+
+TEXTS: Final = {
+    ProblemCode.SHORTENED_NUMBER: _(
+        "The spreadsheet has shortened this number, and digits are lost. Enter the whole number"
+    ),
+    ProblemCode.DECIMAL_NUMBER: _(
+        "The spreadsheet has added decimals to this number. Remove the dot and the digits after it"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +44,24 @@ class ValueProblem:
     field: str
     code: ProblemCode
 
+    @property
+    def text(self) -> str:
+        """What to do, as the form says its errors."""
+        return str(TEXTS[self.code])
 
-def problems_of(values: Mapping[str, str], *, order_ref: str) -> tuple[ValueProblem, ...]:
-    """The problems of a row's values, uploaded or corrected. A row with one must not be sent.
 
-    ``order_ref``: the batch's order. Values as :func:`apps.batches.columns.values.row_values` returns them.
+def problems_of(values: Mapping[str, str]) -> tuple[ValueProblem, ...]:
+    """The changed numbers among the values of a row, uploaded or corrected. A row with one must not be sent.
+
+    The names are those of :func:`apps.batches.columns.values.row_values`.
     """
     found = []
-    if not same_reference(values.get("order_ref", ""), order_ref):
-        found.append(ValueProblem("order_ref", ProblemCode.OTHER_ORDER))
     for name, value in values.items():
-        if not _NUMBERS.fullmatch(name):
+        if not _NAMES.fullmatch(name):
             continue
-        parts = [part.strip() for part in re.split("[;,](?!\\d)|[\t\r\n]", value)]
-        if any(_SHORTENED.fullmatch(part) for part in parts):
+        parts = [part.strip() for part in _PARTS.split(value)]
+        if any(map(_SHORTENED.fullmatch, parts)):
             found.append(ValueProblem(name, ProblemCode.SHORTENED_NUMBER))
-        elif any(_WITH_DECIMALS.fullmatch(part) for part in parts):
+        elif any(map(_WITH_DECIMALS.fullmatch, parts)):
             found.append(ValueProblem(name, ProblemCode.DECIMAL_NUMBER))
     return tuple(found)

@@ -10,8 +10,6 @@ from apps.batches.columns.date_orders import DAY_MONTH, MONTH_DAY, ORDERS, Meani
 from apps.consumers.forms.flat_values import with_rows
 from apps.consumers.paste.cells import country_of, gender_of, title_of
 from apps.consumers.paste.columns import IDENTIFIER_ID, IDENTIFIER_PROVIDER, LISTS, PROVIDER_PREFIX
-from apps.core.references import NoReference, RecordKind, is_link, reference_in_link, same_reference
-from apps.core.text import same
 
 _ORDER: Final = "order_ref"
 _DATE: Final = "date_of_birth"
@@ -26,15 +24,14 @@ def row_values(
     *,
     date_order: str,
     order_ref: str,
-    order_number: str = "",
 ) -> dict[str, str]:
     """The values of the form for one row. Columns without a target are not among them.
 
     Titles, genders and countries are those that the form offers, also from M and F and from a country's
     name. Dates are ISO dates, read in ``date_order``. What cannot be read is passed on as typed, for the form
     to say what is wrong; a date that the form would read in the other order gets a remark that it cannot
-    read. A cell of the column Order that names the batch's order becomes its reference, by its number or
-    reference; any other text is passed on, and :func:`apps.batches.columns.problems.problems_of` refuses it.
+    read. A cell of the column Order is passed on, so that the check compares it with the batch's order, and a
+    blank one is the batch's order.
     """
     by_target: dict[str, list[str]] = defaultdict(list)
     identifiers: list[dict[str, str]] = []
@@ -47,7 +44,7 @@ def row_values(
     identifiers = (
         _pairs(by_target.pop(IDENTIFIER_PROVIDER, []), by_target.pop(IDENTIFIER_ID, [])) + identifiers
     )
-    values = {_ORDER: _order_value("".join(by_target.pop(_ORDER, [])), order_ref, order_number)}
+    values = {_ORDER: "".join(by_target.pop(_ORDER, [])).strip() or order_ref}
     for target, found in by_target.items():
         if target not in LISTS:
             values[target] = _value(found[0], target, date_order)
@@ -90,20 +87,3 @@ def date_value(text: str, date_order: str) -> str:
         if date:
             return date.isoformat()
     return f"{text}{_CHOSEN[date_order]}" if any(found.values()) else text
-
-
-def _order_value(text: str, order_ref: str, order_number: str) -> str:
-    """The batch's reference for a blank cell or one that names its order; otherwise the text."""
-    text = text.strip()
-    if not text or same_reference(_reference_in(text), order_ref):
-        return order_ref
-    return order_ref if order_number and same(text, order_number) else text
-
-
-def _reference_in(text: str) -> str:
-    if not is_link(text):
-        return text
-    try:
-        return reference_in_link(text, RecordKind.ORDER)
-    except NoReference:
-        return ""

@@ -148,7 +148,6 @@ def _values(batch: Batch, cells: tuple[str, ...], choice: Choice) -> dict[str, s
         choice.targets,
         date_order=choice.date_order,
         order_ref=batch.order_ref,
-        order_number=batch.order_number,
     )
 
 

@@ -149,23 +149,29 @@ def begin_package(archive: ZipStream) -> None:
     archive.add("xl/styles.xml", _STYLE_SHEET.encode())
 
 
-def sheet_head(headings: Iterable[str], columns: Iterable[tuple[int, Style]], *, is_first: bool) -> str:
-    """The XML of a sheet as far as its first row, which has the headings and stays in sight.
+def sheet_head(
+    headings: Iterable[str], columns: Iterable[tuple[int, Style]], *, is_first: bool, row: int | None = 1
+) -> str:
+    """The XML of a sheet as far as the row that has the headings and stays in sight.
 
     ``columns``: the width in characters and the style of each. ``is_first``: whether the file opens with it.
+    ``row``: the number of the row of headings; None for a sheet without.
     """
     cols = "".join(
         f'<col min="{at}" max="{at}" width="{width}" style="{style}" customWidth="1"/>'
         for at, (width, style) in enumerate(columns, 1)
     )
-    cells = "".join(
-        text_cell(f"{letters(at)}1", heading, Style.HEADING) for at, heading in enumerate(headings)
-    )
+    pane = top = ""
+    if row is not None:
+        cells = "".join(
+            text_cell(f"{letters(at)}{row}", heading, Style.HEADING) for at, heading in enumerate(headings)
+        )
+        pane = f'<pane ySplit="{row}" topLeftCell="A{row + 1}" activePane="bottomLeft" state="frozen"/>'
+        top = f'<row r="{row}">{cells}</row>'
     selected = ' tabSelected="1"' if is_first else ""
     return (
-        f'{XML}<worksheet xmlns="{MAIN}"><sheetViews><sheetView{selected} workbookViewId="0">'
-        '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'
-        f'</sheetView></sheetViews><cols>{cols}</cols><sheetData><row r="1">{cells}</row>'
+        f'{XML}<worksheet xmlns="{MAIN}"><sheetViews><sheetView{selected} workbookViewId="0">{pane}'
+        f"</sheetView></sheetViews><cols>{cols}</cols><sheetData>{top}"
     )
 
 

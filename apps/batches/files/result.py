@@ -1,0 +1,206 @@
+"""The result file of a batch: the uploaded columns, and what became of each row.
+
+Row N of the file is row N of the upload, so that a corrected file has the numbers that people know. Before
+rows are sent, the column Reason has their errors and warnings.
+"""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import transaction
+from django.utils.translation import gettext
+
+from apps.audit.recording import record
+from apps.batches.audit_events import BATCH_DOWNLOADED
+from apps.batches.checking.findings import Findings, RowError, RowWarning
+from apps.batches.columns.own_columns import OWN_HEADERS
+from apps.batches.columns.values import row_values
+from apps.batches.models import Batch, BatchRow, RowState
+from apps.batches.recording import event_of
+from apps.batches.selectors import rows_of, submissions_of
+from apps.consumers import labels
+from apps.consumers.fields import FIELD_LABELS
+from apps.consumers.models import Submission
+from apps.core import personal_data
+from apps.core.actor import Actor
+from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
+from apps.core.export.excel import (
+    Sheet,
+    Style,
+    begin_package,
+    end_package,
+    letters,
+    sheet_head,
+    text_cell,
+)
+from apps.core.export.formats import Format
+from apps.core.export.zip_stream import ZipStream
+
+FORMATS: Final = (Format.XLSX, Format.CSV)
+_JOINT: Final = "; "
+_UPLOADED_WIDTH, _OWN_WIDTHS = 20, (18, 40, 60, 60)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ResultRow:
+    """One row of the result: ``cells`` as uploaded, then state, reference, reason and receipt."""
+
+    number: int
+    cells: tuple[str, ...]
+    own: tuple[str, str, str, str]
+
+
+def result_file(
+    batch: Batch, format_: Format, *, receipt_url: Callable[[uuid.UUID], str], separator: str = ","
+) -> Iterator[bytes]:
+    """The result file in parts, in the language of the reader.
+
+    ``format_``: one of :data:`FORMATS`. ``receipt_url``: the whole address of a submission's receipt.
+    ``separator``: of a CSV file. Raises ``ValueError`` for another format.
+    """
+    if format_ not in FORMATS:
+        raise ValueError("not a format of the result")
+    rows = result_rows(batch, receipt_url=receipt_url)
+    width = max((len(row.cells) for row in rows), default=len(batch.headers))
+    headings = (*_padded(batch.headers, width), *map(str, OWN_HEADERS)) if batch.header_row else ()
+    if format_ is Format.XLSX:
+        return _excel(rows, headings, batch.header_row, width)
+    return _csv(rows, headings, batch.header_row or 0, width, separator)
+
+
+@transaction.atomic
+def record_downloaded(batch: Batch, *, actor: Actor) -> None:
+    """Record that the result was downloaded. Call it before the first part is sent."""
+    record(event_of(BATCH_DOWNLOADED, batch, actor, rows=batch.rows.count()))
+
+
+def result_rows(batch: Batch, *, receipt_url: Callable[[uuid.UUID], str]) -> list[ResultRow]:
+    """The rows in the order of the file, read in three statements."""
+    rows = list(rows_of(batch))
+    by_token = {submission.token: submission for submission in submissions_of(batch)}
+    earlier_ids = {row.earlier for row in rows if row.earlier}
+    earlier = {
+        submission.public_id: submission
+        for submission in Submission.objects.filter(public_id__in=earlier_ids).defer("refs_before")
+    }
+    return [_result_row(batch, row, by_token, earlier, receipt_url) for row in rows]
+
+
+def _result_row(
+    batch: Batch,
+    row: Any,
+    by_token: Mapping[uuid.UUID, Submission],
+    earlier: Mapping[uuid.UUID, Submission],
+    receipt_url: Callable[[uuid.UUID], str],
+) -> ResultRow:
+    state = RowState(row.current)
+    submission = by_token.get(row.token)
+    if state is RowState.ALREADY_SENT:
+        submission = earlier.get(row.earlier)
+        reason = _already_sent_reason(submission)
+    elif submission is not None:
+        reason = _outcome_reason(submission)
+    else:
+        reason = _findings_reason(row)
+    cells = row.cells
+    if cells is not None and _is_corrected(batch, row, cells):
+        note = gettext("Corrected in the portal: the columns have what was uploaded")
+        reason = _JOINT.join(filter(None, (reason, note)))
+    if cells is None and row.encrypted_cells:
+        cells, reason = (), gettext("The uploaded row cannot be read")
+    reference = submission.consumer_ref if submission else ""
+    receipt = receipt_url(submission.public_id) if submission else ""
+    return ResultRow(row.number, cells or (), (str(state.label), reference, reason, receipt))
+
+
+def _is_corrected(batch: Batch, row: BatchRow, cells: tuple[str, ...]) -> bool:
+    """Whether the values of the form differ from those of the uploaded cells."""
+    values = row.values
+    if values is None or not batch.targets:
+        return False
+    uploaded = row_values(cells, batch.targets, date_order=batch.date_order, order_ref=batch.order_ref)
+    return any(values.get(name, "") != value for name, value in uploaded.items())
+
+
+def _outcome_reason(submission: Submission) -> str:
+    """Why the outcome is what it is, with the vendor's message; empty for a plain "created"."""
+    parts = (labels.reason(submission), submission.vendor_message, labels.doubt(submission))
+    return _JOINT.join(part for part in parts if part)
+
+
+def _already_sent_reason(submission: Submission | None) -> str:
+    if submission is None:
+        return ""
+    return gettext("%(person)s has sent the same consumer already: %(outcome)s") % {
+        "person": submission.actor_name,
+        "outcome": submission.get_outcome_display(),
+    }
+
+
+def _findings_reason(row: BatchRow) -> str:
+    """All errors and the warnings that nobody has confirmed, in the order of the form."""
+    findings = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
+    unconfirmed = findings.unconfirmed(frozenset(map(str, row.accepted)))
+    found: tuple[RowError | RowWarning, ...] = (*findings.errors, *unconfirmed)
+    return _JOINT.join(dict.fromkeys(map(_named, found)))
+
+
+def _named(found: RowError | RowWarning) -> str:
+    """The text with the label of its field, and the number of the value in a list."""
+    name, _dash, rest = found.field.partition("-")
+    if name not in FIELD_LABELS:
+        return found.text
+    index = rest.partition("-")[0]
+    number = f" {int(index) + 1}" if index.isdecimal() else ""
+    return f"{FIELD_LABELS[name]}{number}: {found.text}"
+
+
+def _padded(cells: tuple[str, ...], width: int) -> tuple[str, ...]:
+    return (*cells, *[""] * (width - len(cells)))
+
+
+def _csv(
+    rows: Iterable[ResultRow], headings: tuple[str, ...], header_row: int, width: int, separator: str
+) -> Iterator[bytes]:
+    """The file for spreadsheets. A row that was blank in the upload is blank here."""
+
+    def line(cells: Iterable[str]) -> str:
+        return separator.join(quote(protect(cell), separator) for cell in cells) + "\r\n"
+
+    blank = line([""] * (width + len(OWN_HEADERS)))
+    yield BYTE_ORDER_MARK.encode()
+    written = header_row
+    if headings:
+        yield (blank * (header_row - 1) + line(headings)).encode()
+    for row in rows:
+        yield (blank * (row.number - written - 1) + line((*_padded(row.cells, width), *row.own))).encode()
+        written = row.number
+
+
+def _excel(
+    rows: Iterable[ResultRow], headings: tuple[str, ...], header_row: int | None, width: int
+) -> Iterator[bytes]:
+    """A workbook with one sheet; texts are texts, so that no number loses a zero and nothing is a formula."""
+    sink = io.BytesIO()
+    archive = ZipStream(sink.write)
+    begin_package(archive)
+    archive.begin("xl/worksheets/sheet1.xml")
+    widths = [_UPLOADED_WIDTH] * width + list(_OWN_WIDTHS)
+    columns = [(one, Style.TEXT) for one in widths]
+    archive.write(sheet_head(headings, columns, is_first=True, row=header_row).encode())
+    for row in rows:
+        cells = "".join(
+            text_cell(f"{letters(at)}{row.number}", cell)
+            for at, cell in enumerate((*_padded(row.cells, width), *row.own))
+            if cell
+        )
+        archive.write(f'<row r="{row.number}">{cells}</row>'.encode())
+    archive.write(b"</sheetData></worksheet>")
+    archive.end()
+    end_package(archive, [Sheet(gettext("Result"), "sheet1.xml")])
+    yield sink.getvalue()

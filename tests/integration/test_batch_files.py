@@ -1,0 +1,160 @@
+"""The result file has the uploaded rows at their places, with their state, reference, reason and receipt."""
+
+from __future__ import annotations
+
+import csv
+import io
+import uuid
+from collections.abc import Sequence
+
+import openpyxl
+import pytest
+
+from apps.accounts.models import User
+from apps.batches.checking.findings import Findings, RowError, RowWarning
+from apps.batches.columns.matching import Choice, propose
+from apps.batches.files.result import record_downloaded, result_file
+from apps.batches.models import Batch, BatchRow, OwnState, RowState, SourceKind
+from apps.batches.reading.table import Table, TableRow
+from apps.batches.sending.storing import create_batch
+from apps.consumers.models import Outcome, Submission
+from apps.core import personal_data
+from apps.core.export.formats import Format
+from tests.support.history_rows import add_submission
+from tests.support.people import acting, events
+
+ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
+HEADERS = ("First name", "Last name", "Phone")
+TARGETS = ("first_name", "last_name", "phone_numbers")
+OWN = ("State", "Reference", "Reason", "Receipt")
+pytestmark = pytest.mark.django_db
+
+
+def _url(public_id: uuid.UUID) -> str:
+    return f"https://portal.example/submissions/{public_id}/"
+
+
+def _table(*rows: tuple[int, tuple[str, ...]], source: SourceKind = SourceKind.CSV) -> Table:
+    return Table(source, tuple(TableRow(number, cells) for number, cells in rows))
+
+
+def _batch(person: User, table: Table, choice: Choice) -> Batch:
+    return create_batch(table, choice, order_ref=ORDER, order_number="ORD-7", actor=acting(person))
+
+
+def _people(person: User) -> Batch:
+    # Row 1 is blank, the headers are in row 2, and row 4 is blank.
+    table = _table(
+        (2, HEADERS),
+        (3, ("Ada", "=1+2", "+44 20 7946 0018")),
+        (5, ("Wim", "'t Hooft", "007")),
+        (6, ("Émilie", "du\nChâtelet", "1; 2")),
+    )
+    return _batch(person, table, Choice(True, TARGETS))
+
+
+def _content(batch: Batch, format_: Format, separator: str = ",") -> bytes:
+    return b"".join(result_file(batch, format_, receipt_url=_url, separator=separator))
+
+
+def _csv(batch: Batch, separator: str = ",") -> list[list[str]]:
+    text = _content(batch, Format.CSV, separator).decode("utf-8-sig")
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+
+
+def _excel(batch: Batch) -> list[list[str]]:
+    book = openpyxl.load_workbook(io.BytesIO(_content(batch, Format.XLSX)))
+    [sheet] = book.worksheets
+    return [["" if one is None else str(one) for one in row] for row in sheet.iter_rows(values_only=True)]
+
+
+def _as_table(lines: Sequence[Sequence[str]]) -> Table:
+    width = max(map(len, lines))
+    filled = [
+        (number, (*line, *[""] * (width - len(line))))
+        for number, line in enumerate(lines, 1)
+        if any(cell.strip() for cell in line)
+    ]
+    return _table(*filled)
+
+
+def _set(batch: Batch, number: int, **columns: object) -> BatchRow:
+    row = batch.rows.get(number=number)
+    for name, value in columns.items():
+        setattr(row, name, value)
+    row.save()
+    return row
+
+
+def _found(row: BatchRow, findings: Findings) -> bytes:
+    return personal_data.encrypted(row, "encrypted_findings", findings.to_json())
+
+
+def test_each_row_is_at_the_place_of_its_upload(staff: User) -> None:
+    batch = _people(staff)
+    for lines in (_excel(batch), _csv(batch), _csv(batch, ";")):
+        assert [any(line) for line in lines] == [False, True, True, False, True, True]
+        assert tuple(lines[1]) == (*HEADERS, *OWN)
+        assert tuple(lines[4][3:]) == ("Unchecked", "", "", "")
+        assert {len(line) for line in lines} == {7}
+    assert _excel(batch)[2][:3] == ["Ada", "=1+2", "+44 20 7946 0018"]
+    assert _csv(batch)[2][:3] == ["Ada", "'=1+2", "'+44 20 7946 0018"]
+    assert _csv(batch)[4][:3] == ["Wim", "''t Hooft", "007"]
+
+
+def test_texts_in_excel_are_never_formulas_or_numbers(staff: User) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(_content(_people(staff), Format.XLSX)))
+    sheet = book.worksheets[0]
+    assert {cell.data_type for row in sheet.iter_rows() for cell in row if cell.value is not None} <= {
+        "s",
+        "inlineStr",
+    }
+    assert sheet["C5"].value == "007"
+    assert sheet.freeze_panes == "A3"
+
+
+@pytest.mark.parametrize("kind", ["excel", "csv"])
+def test_a_corrected_result_has_the_columns_and_row_numbers_of_the_upload(staff: User, kind: str) -> None:
+    batch = _people(staff)
+    lines = _excel(batch) if kind == "excel" else _csv(batch)
+    lines[4][2] = "0791 112 3456"
+    table = _as_table(lines)
+    proposal = propose(table, providers=(), remembered=lambda _headers: None)
+    assert (proposal.headers, proposal.targets, proposal.questions) == (HEADERS, TARGETS, ())
+    again = create_batch(
+        table, proposal.choice, order_ref=ORDER, order_number="", actor=acting(staff), replaces=batch
+    )
+    cells = {row.number: row.cells for row in again.rows.order_by("number")}
+    expected = {row.number: row.cells for row in batch.rows.all()} | {5: ("Wim", "'t Hooft", "0791 112 3456")}
+    assert cells == expected
+    assert again.header_row == 2
+    uploaded = events("batch.uploaded")[-1]
+    assert uploaded.details["replaces"] == str(batch.public_id)
+
+
+def test_a_result_without_headers_is_recognised_by_its_states_and_receipts(staff: User) -> None:
+    table = _table((1, ("Ada", "Lovelace")), (3, ("Alan", "Turing")))
+    batch = _batch(staff, table, Choice(False, ("first_name", "last_name")))
+    _send(staff, batch, 3, Outcome.CREATED, consumer_ref="c-3")
+    for lines in (_excel(batch), _csv(batch)):
+        assert lines[0][:3] == ["Ada", "Lovelace", "Unchecked"]
+        proposal = propose(_as_table(lines), providers=(), remembered=lambda _headers: None)
+        assert len(proposal.targets) == 2
+        again = create_batch(
+            _as_table(lines),
+            Choice(False, ("first_name", "last_name")),
+            order_ref=ORDER,
+            order_number="",
+            actor=acting(staff),
+        )
+        assert {row.number: row.cells for row in again.rows.all()} == {1: ("Ada", "Lovelace"), 3: ("Alan", "Turing")}
+
+
+def _send(person: User, batch: Batch, number: int, outcome: Outcome, **columns: object) -> Submission:
+    submission = add_submission(person, outcome=outcome, order_ref=ORDER, **columns)
+    row = batch.rows.get(number=number)
+    Submission.objects.filter(pk=submission.pk).update(
+        token=row.token, batch=batch.public_id, batch_row=number
+    )
+    submission.refresh_from_db()
+    return submission
