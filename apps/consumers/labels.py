@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.cdp.errors import ErrorCode
 from apps.consumers import value_lists
 from apps.consumers.audit_keys import PROCESS_LOST
-from apps.consumers.duplicates.compare import Likeness, Verdict
+from apps.consumers.duplicates.compare import Comparison, Likeness, Verdict
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import (
     CheckResult,
@@ -377,8 +377,12 @@ def warning_text(warning: EntryWarning) -> str:
         return phone_reading(warning.value, warning.reading)
     if warning.similar is None:
         return str(WARNINGS[warning.code]) % {"letters": " ".join(warning.part), "status": warning.part}
-    comparison = warning.similar.comparison
-    texts = [_similar_text(warning.similar)]
+    return comparison_text(_similar_text(warning.similar), warning.similar.comparison)
+
+
+def comparison_text(where: str, comparison: Comparison) -> str:
+    """The text about a similar consumer: a sentence about where it is, and the fields that agree."""
+    texts = [where]
     if same := comparison.names_of(Likeness.SAME):
         texts.append(gettext("Same fields: %(fields)s.") % {"fields": _field_list(same)})
     if similar := comparison.names_of(Likeness.SIMILAR):

@@ -54,6 +54,41 @@ def replace_values(model: type[models.Model], names: Sequence[str], rows: Sequen
         return bool(cursor.rowcount == len(rows))
 
 
+def update_rows(
+    model: type[models.Model], names: Sequence[str], rows: Sequence[tuple[int, tuple[Any, ...]]]
+) -> None:
+    """Store the values of these columns in the rows with these primary keys. No JSON columns."""
+    if not rows:
+        return
+    fields = [_field(model, name) for name in names]
+    columns = [_column(model, name) for name in names]
+    table, key = connection.ops.quote_name(model._meta.db_table), _column(model, "pk")
+    given = [
+        (pk, *(_prepared(field, value) for field, value in zip(fields, values, strict=True)))
+        for pk, values in rows
+    ]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            new = [f"new_{at}" for at in range(len(names))]
+            cursor.execute(
+                f"UPDATE {table} AS stored SET "  # noqa: S608  # names only
+                + ", ".join(f"{column} = given.{one}" for column, one in zip(columns, new, strict=True))
+                + f" FROM unnest({_arrays(model, ['pk', *names])}) AS given (pk, {', '.join(new)})"
+                + f" WHERE stored.{key} = given.pk",
+                [list(values) for values in zip(*given, strict=True)],
+            )
+        else:
+            cursor.executemany(
+                f"UPDATE {table} SET {', '.join(f'{column} = %s' for column in columns)} WHERE {key} = %s",  # noqa: S608  # likewise
+                [(*values, pk) for pk, *values in given],
+            )
+
+
+def _prepared(field: Any, value: Any) -> Any:
+    """The value as the database takes it: SQLite has no type for a UUID."""
+    return value if isinstance(value, bytes) else field.get_db_prep_value(value, connection)
+
+
 def insert_rows(model: type[models.Model], names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert rows with these columns, in half the time of ``bulk_create``."""
     if not rows:

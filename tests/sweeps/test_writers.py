@@ -17,11 +17,13 @@ RECORD = {"record", "record_shown"}
 # deliveries change without an actor. A person's preferences are a convenience, their drafts unsent text. What
 # the registry of personal data changes, its callers record. Totals are computed from rows, and can be
 # computed again.
+# What the check of a list finds is computed from rows and submissions, and can be computed again.
 MAY_WRITE = {
     "apps/accounts/groups.py",
     "apps/accounts/sign_in/session_store.py",
     "apps/accounts/sign_in/sessions.py",
     "apps/audit/models.py",
+    "apps/batches/checking/check.py",
     "apps/consumers/connection_health.py",
     "apps/consumers/drafts.py",
     "apps/consumers/preferences.py",
@@ -35,6 +37,15 @@ MAY_WRITE = {
     "apps/notices/watching.py",
     "apps/history/totals/keeping.py",
     "apps/history/totals/triggers.py",
+}
+# Rows of a list that were not sent are their author's own unsent text. What was overridden is recorded when
+# the list is confirmed.
+WITHOUT_EVENT = {
+    "apps/batches/sending/changing.py: correct_row",
+    "apps/batches/sending/changing.py: leave_out",
+    "apps/batches/sending/changing.py: take_back_in",
+    "apps/batches/sending/changing.py: accept_warnings",
+    "apps/batches/sending/changing.py: send_again",
 }
 WRITING = re.compile(
     r"\.(objects|_default_manager)\b.*\.(create|bulk_create|get_or_create|update_or_create|update|bulk_update|delete)$"
@@ -105,7 +116,7 @@ def test_every_transaction_of_a_service_records_an_event() -> None:
         for path, function in _transactions()
         if not _records(function.name, _functions(path))
     ]
-    assert wrong == []
+    assert {*wrong} == WITHOUT_EVENT
 
 
 def test_only_services_write() -> None:

@@ -201,27 +201,29 @@ class Entry:
 
     def errors(self) -> Iterator[FieldError]:
         """Every error in the order of the page, for the error summary."""
-        for error in self._errors():
+        for _name, error in self.named_errors():
             yield FieldError(error.href, self._summaries.get(error.message, error.message))
 
-    def _errors(self) -> Iterator[FieldError]:
+    def named_errors(self) -> Iterator[tuple[str, FieldError]]:
+        """Every error with the name of its control or list, empty for one of the form, in that order."""
         for message in self.form.non_field_errors():
-            yield FieldError("#main", str(message))
+            yield "", FieldError("#main", str(message))
         for name in self.form.fields:
             for error in field_errors(self.form[name]):
                 href = self._order_href if name == "order_ref" else ""
-                yield FieldError(href or error.href, error.message)
+                yield name, FieldError(href or error.href, error.message)
             if name == "date_of_birth":
                 yield from self._list_errors("emails", "phone_numbers")
         yield from self._list_errors("identifiers")
 
-    def _list_errors(self, *prefixes: str) -> Iterator[FieldError]:
+    def _list_errors(self, *prefixes: str) -> Iterator[tuple[str, FieldError]]:
         for prefix in prefixes:
             for message in self.lists[prefix].non_form_errors():
-                yield FieldError(f"#{prefix}", str(message))
+                yield prefix, FieldError(f"#{prefix}", str(message))
             for row in self.lists[prefix].forms:
                 for name in LISTS[prefix].row_fields:
-                    yield from field_errors(row[name])
+                    for error in field_errors(row[name]):
+                        yield row.add_prefix(name), error
 
 
 def _bound_field(form: BaseForm, name: str) -> PortalBoundField:

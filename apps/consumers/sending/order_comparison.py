@@ -1,13 +1,14 @@
-"""Compare an entry with the consumers on its order: the portal's submissions and the vendor's own."""
+"""Compare entries with the consumers on their order: the portal's submissions and the vendor's own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from apps.cdp.client import ListedConsumers
 from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.consumers import selectors
+from apps.consumers.duplicates.candidates import Candidates
 from apps.consumers.duplicates.compare import Comparison, compare
 from apps.consumers.duplicates.facts import Facts
 from apps.consumers.duplicates.known import NOT_READ
@@ -59,68 +60,146 @@ class EntryOnOrder:
     """
 
     def __init__(self, order_ref: str, consumer: NewConsumer, known: ListedConsumers = NOT_READ) -> None:
-        self.consumer, self._order_ref, self._known = consumer, order_ref, known
+        self.consumer = consumer
         self._facts = Facts(consumer)
-        self._vendors = {reference_key(one.ref): (one, self._compared(one)) for one in known.consumers}
-        self._submissions: dict[int, tuple[NewConsumer, Comparison] | None] = {}
-        self._read(pk for pk, *_refs in self._existing())
+        self._on_order = _OnOrder(order_ref, known)
+        self._similar = self._on_order.similar_to(self._facts)
 
     def compare(self, *, besides: Submission | None = None) -> OrderComparison:
         """Compare with everything that is on the order now. ``besides``: the entry's own submission."""
-        existing = [row for row in self._existing() if besides is None or row[0] != besides.pk]
-        newest = [pk for pk, *_refs in existing[:COMPARED_LIMIT]]
-        self._read(pk for pk in newest if pk not in self._submissions)
-        readable = {pk for pk in newest if self._submissions.get(pk)}
+        self._on_order.read_later(besides)
+        self._similar |= self._on_order.similar_to(self._facts, known=self._similar)
+        counted = self._on_order.count()
+        submissions = self._on_order.submissions(counted.readable.intersection(self._similar))
+        return self._on_order.comparison(self.consumer, self._similar, counted, submissions)
+
+
+def compare_many(
+    order_ref: str, consumers: Sequence[NewConsumer], known: ListedConsumers = NOT_READ
+) -> list[OrderComparison]:
+    """Compare each of these entries with the consumers on the order, which are read once."""
+    on_order = _OnOrder(order_ref, known)
+    counted = on_order.count()
+    similar = [on_order.similar_to(Facts(consumer)) for consumer in consumers]
+    found = {pk for one in similar for pk in counted.readable.intersection(one)}
+    submissions = on_order.submissions(found)
+    return [
+        on_order.comparison(consumer, one, counted, submissions)
+        for consumer, one in zip(consumers, similar, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """What stands on the order, each consumer once.
+
+    ``readable`` and ``unreadable``: the submissions that can be compared, and those that cannot, without the
+    erased ones. ``vendors``: the keys of the references of consumers that only the vendor has.
+    """
+
+    readable: frozenset[int]
+    unreadable: frozenset[int]
+    vendors: frozenset[str]
+    total: int | None
+
+
+class _OnOrder:
+    """The consumers on an order: of submissions by primary key, of the vendor by the reference's key."""
+
+    def __init__(self, order_ref: str, known: ListedConsumers) -> None:
+        self._order_ref, self._known = order_ref, known
+        self._vendors = {reference_key(one.ref): one for one in known.consumers}
+        self._entries: dict[int, NewConsumer] = {}
+        self._unreadable: set[int] = set()
+        self._erased: set[int] = set()
+        self._facts: dict[int | str, Facts] = {}
+        self._candidates: Candidates[int | str] = Candidates()
+        for key, one in self._vendors.items():
+            self._add(key, one)
+        self._existing: list[tuple[int, str, str]] = []
+        self.read_later()
+
+    def read_later(self, besides: Submission | None = None) -> None:
+        """Read what is on the order now, and the consumers of submissions that were not read before."""
+        found = selectors.existing_on_order(self._order_ref)
+        rows = found.values_list("pk", *selectors.REFERENCE_COLUMNS)
+        self._existing = [row for row in rows if besides is None or row[0] != besides.pk]
+        read = self._entries.keys() | self._unreadable | self._erased
+        new = [pk for pk, *_refs in self._existing[:COMPARED_LIMIT] if pk not in read]
+        if not new:
+            return
+        columns = ("public_id", "encrypted_consumer", "content_digest")
+        for submission in Submission.objects.filter(pk__in=new).only(*columns):
+            if (earlier := submission.consumer) is not None:
+                self._entries[submission.pk] = earlier
+                self._add(submission.pk, earlier)
+            else:
+                (self._erased if submission.is_erased else self._unreadable).add(submission.pk)
+
+    def _add(self, key: int | str, person: NewConsumer | OrderConsumer) -> None:
+        self._facts[key] = facts = Facts(person)
+        self._candidates.add(key, facts)
+
+    def similar_to(
+        self, facts: Facts, *, known: Mapping[int | str, Comparison] | None = None
+    ) -> dict[int | str, Comparison]:
+        """The similar consumers by their keys. ``known``: those that need not be compared again."""
+        keys = self._candidates.of(facts).difference(known or ())
+        compared = {key: compare(facts, self._facts[key]) for key in keys}
+        return {key: comparison for key, comparison in compared.items() if comparison.is_similar}
+
+    def count(self) -> _Counted:
+        """What stands on the order, as it was read last."""
+        newest = {pk for pk, *_refs in self._existing[:COMPARED_LIMIT]}
+        readable = newest & self._entries.keys()
         # A consumer of a submission that was compared is not compared again as the vendor's.
         compared_refs = {
-            reference_key(ref) for pk, *refs in existing if pk in readable for ref in refs if ref
+            reference_key(ref) for pk, *refs in self._existing if pk in readable for ref in refs if ref
         }
-        own_refs = {reference_key(ref) for _pk, *refs in existing for ref in refs if ref}
-        only_vendors = [pair for key, pair in self._vendors.items() if key not in compared_refs]
+        own_refs = {reference_key(ref) for _pk, *refs in self._existing for ref in refs if ref}
         not_own = {reference_key(ref) for ref in self._known.refs} - own_refs
+        return _Counted(
+            readable=frozenset(readable),
+            unreadable=frozenset(newest & self._unreadable),
+            vendors=frozenset(self._vendors.keys() - compared_refs),
+            total=len(self._existing) + len(not_own) if self._known.is_whole else None,
+        )
+
+    def submissions(self, pks: Iterable[int | str]) -> list[Submission]:
+        """The submissions with these primary keys, newest first."""
+        wanted = list(pks)
+        return list(selectors.existing_on_order(self._order_ref).filter(pk__in=wanted)) if wanted else []
+
+    def comparison(
+        self,
+        consumer: NewConsumer,
+        similar: Mapping[int | str, Comparison],
+        counted: _Counted,
+        submissions: Iterable[Submission],
+    ) -> OrderComparison:
+        """The result for an entry. ``submissions``: at least those of the similar consumers."""
         return OrderComparison(
-            similar=(*self._similar_submissions(readable), *self._similar_vendors(only_vendors)),
-            unreadable=self._unreadable(set(newest) - readable),
-            compared=len(readable) + len(only_vendors),
-            total=len(existing) + len(not_own) if self._known.is_whole else None,
+            similar=(
+                *(
+                    Similar(consumer, self._entries[row.pk], similar[row.pk], row)
+                    for row in submissions
+                    if row.pk in similar
+                ),
+                *(
+                    Similar(consumer, other, similar[key])
+                    for key, other in self._vendors.items()
+                    if key in similar and key in counted.vendors
+                ),
+            ),
+            unreadable=tuple(self._possibly_similar(consumer, counted.unreadable)),
+            compared=len(counted.readable) + len(counted.vendors),
+            total=counted.total,
         )
 
-    def _existing(self) -> list[tuple[int, str, str]]:
-        return list(
-            selectors.existing_on_order(self._order_ref).values_list("pk", *selectors.REFERENCE_COLUMNS)
-        )
-
-    def _read(self, pks: Iterable[int]) -> None:
-        wanted = list(pks)[:COMPARED_LIMIT]
-        if not wanted:
-            return
-        columns = ("public_id", "encrypted_consumer")
-        for submission in Submission.objects.filter(pk__in=wanted).only(*columns):
-            earlier = submission.consumer
-            self._submissions[submission.pk] = (earlier, self._compared(earlier)) if earlier else None
-
-    def _compared(self, other: NewConsumer | OrderConsumer) -> Comparison:
-        return compare(self._facts, Facts(other))
-
-    def _similar_submissions(self, readable: set[int]) -> Iterator[Similar]:
-        pairs = {pk: self._submissions[pk] for pk in readable}
-        found = {pk: pair for pk, pair in pairs.items() if pair and pair[1].is_similar}
-        if not found:
-            return
-        for submission in selectors.existing_on_order(self._order_ref).filter(pk__in=found):
-            earlier, comparison = found[submission.pk]
-            yield Similar(self.consumer, earlier, comparison, submission)
-
-    def _similar_vendors(self, pairs: Iterable[tuple[OrderConsumer, Comparison]]) -> Iterator[Similar]:
-        for other, comparison in pairs:
-            if comparison.is_similar:
-                yield Similar(self.consumer, other, comparison)
-
-    def _unreadable(self, pks: set[int]) -> tuple[Submission, ...]:
-        """The unreadable submissions that may be similar; an erased one has nothing to compare."""
+    def _possibly_similar(self, consumer: NewConsumer, pks: frozenset[int]) -> Iterator[Submission]:
+        """The unreadable submissions that may be similar."""
         if not pks:
-            return ()
-        digests = search_digests_under_every_key(self.consumer)
+            return
+        digests = search_digests_under_every_key(consumer)
         distinctive = [pair for pair in digests if pair[0] in DISTINCTIVE_KINDS]
-        sharing = selectors.possibly_similar_on_order(self._order_ref, distinctive).filter(pk__in=pks)
-        return tuple(submission for submission in sharing if not submission.is_erased)
+        yield from selectors.possibly_similar_on_order(self._order_ref, distinctive).filter(pk__in=pks)

@@ -72,13 +72,21 @@ class EntryWarning:
 
     def _keys(self) -> list[str]:
         if self.similar is not None:
-            return [f"{self.code}:{_similar_id(self.similar)}:{self.similar.comparison.rule}"]
+            return [similar_key(_similar_id(self.similar), self.similar.comparison.rule)]
         if self.submission is not None:
             return [f"{self.code}:{self.submission.public_id}"]
         if not self.value:
             return [self.code]
         digests = keyed_digests(self.code, self.field, self.value, self.part)
         return [f"{self.code}:{digest.hex()[:16]}" for digest in digests]
+
+
+def similar_key(consumer: str, rule: str) -> str:
+    """The key of the warning about a similar consumer.
+
+    ``consumer``: the id of its submission, or the key of its reference. ``rule``: that of the comparison.
+    """
+    return f"{SIMILAR}:{consumer}:{rule}"
 
 
 def _similar_id(similar: Similar) -> str:
@@ -93,15 +101,17 @@ def find_warnings(
     *,
     compared: OrderComparison | None = None,
     order: Order | None = None,
+    providers: tuple[str, ...] | None = None,
 ) -> tuple[EntryWarning, ...]:
     """All warnings about sending this consumer to this order.
 
     ``compared``: the comparison with the consumers on the order; by default with the portal's submissions.
-    ``order``: the order, if the portal has just read it.
+    ``order``: the order, if the portal has just read it. ``providers``: those of the identity rules, if they
+    were read already.
     """
     if compared is None:
         compared = EntryOnOrder(order_ref, consumer).compare()
-    warnings = _warnings(consumer, compared)
+    warnings = _warnings(consumer, compared, selectors.providers() if providers is None else providers)
     if not is_cancelled(order):
         return tuple(warnings)
     cancelled = EntryWarning(CANCELLED, "order_ref", value=reference_key(order_ref), part=order.status)
@@ -113,13 +123,15 @@ def is_cancelled(order: Order | None) -> TypeGuard[Order]:
     return order is not None and order.status.casefold() in map(str.casefold, settings.CANCELLED_STATUSES)
 
 
-def _warnings(consumer: NewConsumer, compared: OrderComparison) -> Iterator[EntryWarning]:
+def _warnings(
+    consumer: NewConsumer, compared: OrderComparison, providers: tuple[str, ...]
+) -> Iterator[EntryWarning]:
     for similar in compared.similar:
         alike = similar.comparison.names_of(Likeness.SAME, Likeness.SIMILAR)
         yield EntryWarning(SIMILAR, alike[0], similar.submission, similar=similar)
     for submission in compared.unreadable:
         yield EntryWarning(NOT_COMPARED, "order_ref", submission)
-    if not has_enough_identity(consumer, selectors.providers()):
+    if not has_enough_identity(consumer, providers):
         yield EntryWarning(NO_IDENTITY, "identifiers")
     if consumer.date_of_birth and _years_since(consumer.date_of_birth) > OLDEST_YEARS:
         yield EntryWarning(VERY_OLD, "date_of_birth")

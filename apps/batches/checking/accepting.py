@@ -1,0 +1,42 @@
+"""The keys by which warnings about rows of a list are confirmed, and what they confirm at the send."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+
+from apps.batches.checking.earlier import of_rows
+from apps.batches.models import BatchRow
+from apps.consumers.sending.warnings import similar_key
+
+_ROW = "row"
+
+
+def row_key(number: int, rule: str) -> str:
+    """The key of the warning that a row is like the earlier row of this number."""
+    return f"{_ROW}:{number}:{rule}"
+
+
+def row_of_key(key: str) -> int | None:
+    """The number of the row that a key from :func:`row_key` is about; None for any other key."""
+    kind, _colon, rest = key.partition(":")
+    number = rest.partition(":")[0]
+    return int(number) if kind == _ROW and number.isdecimal() else None
+
+
+def accepted_keys(row: BatchRow) -> frozenset[str]:
+    """What was confirmed at a row, as the keys that ``submit`` compares.
+
+    A warning about an earlier row confirms the same warning about the submission that was made for it.
+    """
+    return translated(row.accepted, of_rows(row.batch))
+
+
+def translated(accepted: Iterable[str], submissions: Mapping[int, tuple[uuid.UUID, ...]]) -> frozenset[str]:
+    """The keys, and those about the submissions of the rows that they name. ``submissions``: by row."""
+    keys = set(accepted)
+    for key in tuple(keys):
+        number = row_of_key(key)
+        for public_id in submissions.get(number, ()) if number is not None else ():
+            keys.add(similar_key(str(public_id), key.rpartition(":")[2]))
+    return frozenset(keys)

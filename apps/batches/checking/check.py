@@ -1,0 +1,113 @@
+"""Check the rows of a list: errors, warnings, and rows that were already sent. Nothing is sent.
+
+Every row is validated by the form and compared as an entry of the form is, and with the other rows. What is
+stored is computed from rows and submissions, and can be computed again: no event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from django.db import transaction
+
+from apps.batches import selectors
+from apps.batches.checking.evaluation import Evaluation, evaluate
+from apps.batches.checking.evidence import OrderEvidence, known_evidence, read_evidence
+from apps.batches.checking.findings import Findings
+from apps.batches.checking.row_warnings import of_the_form
+from apps.batches.models import FINAL_STATES, Batch, BatchRow, BatchState, OwnState
+from apps.cdp.client import CdpClient
+from apps.consumers.sending.warnings import EntryWarning
+from apps.core import personal_data
+from apps.core.bulk_writing import update_rows
+
+_TRIES: Final = 3
+"""How often a check is computed without a lock before it locks the batch, if rows change meanwhile."""
+
+
+def check_batch(batch: Batch, *, client: CdpClient) -> None:
+    """Check every row that has no submission, with a new reading of the order.
+
+    Stores the states, and when and with which consumers on the order they were found; a batch whose columns
+    were being matched is then checked. Raises ``MissingKeyError``.
+    """
+    evidence = read_evidence(batch.order_ref, client)
+    refs = None if evidence.refs is None else list(evidence.refs)
+    stored = {"checked_at": evidence.read_at, "refs_at_check": refs}
+    _check(batch, evidence, stored=stored)
+
+
+def recheck(batch: Batch) -> None:
+    """Check every row again without a call: what one row says also decides about rows that are like it."""
+    _check(batch, known_evidence(batch.order_ref))
+
+
+def check_rows(batch: Batch, rows: Iterable[BatchRow]) -> None:
+    """Check these rows again without a call. They are compared with all rows of the batch."""
+    _check(batch, known_evidence(batch.order_ref), only={row.pk for row in rows})
+
+
+def set_attention(row: BatchRow, warnings: tuple[EntryWarning, ...]) -> None:
+    """Store the warnings that stopped the send of a row: it needs attention until they are confirmed."""
+    text = Findings(warnings=of_the_form(warnings)).to_json()
+    row.state = OwnState.NEEDS_ATTENTION
+    row.encrypted_findings = personal_data.encrypted(row, "encrypted_findings", text)
+    unchanged = BatchRow.objects.filter(pk=row.pk, version=row.version)
+    unchanged.update(state=row.state, encrypted_findings=row.encrypted_findings)
+
+
+def _check(
+    batch: Batch,
+    evidence: OrderEvidence,
+    *,
+    only: set[int] | None = None,
+    stored: dict[str, Any] | None = None,
+) -> None:
+    """Compute outside a transaction, so that nobody waits, and store it if no row has changed meanwhile."""
+    for tries_left in reversed(range(_TRIES)):
+        rows = list(selectors.rows_of(batch).defer("encrypted_cells"))
+        found = evaluate(batch, rows, evidence)
+        with transaction.atomic():
+            locked = _locked(batch)
+            if locked is None:
+                return
+            if _decisions(batch) != {(row.pk, row.version, row.current) for row in rows}:
+                if tries_left:
+                    continue
+                rows = list(selectors.rows_of(batch).defer("encrypted_cells"))
+                found = evaluate(batch, rows, evidence)
+            _store([row for row in rows if row.pk in found and (only is None or row.pk in only)], found)
+            if stored and locked.state == BatchState.MATCHING:
+                stored = {**stored, "state": BatchState.CHECKED}
+            if stored:
+                Batch.objects.filter(pk=batch.pk).update(**stored)
+            break
+    for name, value in (stored or {}).items():
+        setattr(batch, name, value)
+
+
+def _locked(batch: Batch) -> Batch | None:
+    """The batch, held until the commit; None if its rows are not checked any more."""
+    kept = Batch.objects.select_for_update().filter(pk=batch.pk, erased_at__isnull=True)
+    return kept.exclude(state__in=FINAL_STATES).first()
+
+
+def _decisions(batch: Batch) -> set[tuple[int, int, str]]:
+    return set(selectors.rows_of(batch).order_by().values_list("pk", "version", "current"))
+
+
+def _store(rows: Iterable[BatchRow], found: Mapping[int, Evaluation]) -> None:
+    """Store what has changed: states and findings in one statement, and the few other lists of keys."""
+    changed: list[tuple[int, tuple[Any, ...]]] = []
+    for row in rows:
+        one = found[row.pk]
+        text = one.findings.to_json()
+        if list(one.accepted) != row.accepted:
+            BatchRow.objects.filter(pk=row.pk).update(accepted=list(one.accepted))
+        is_stored = text == personal_data.readable_text(row, "encrypted_findings")
+        if (one.state, one.earlier) == (row.state, row.earlier) and is_stored:
+            continue
+        encrypted = personal_data.encrypted(row, "encrypted_findings", text)
+        changed.append((row.pk, (str(one.state), encrypted, one.earlier)))
+    update_rows(BatchRow, ["state", "encrypted_findings", "earlier"], changed)

@@ -1,0 +1,89 @@
+"""Submissions because of which a row is not sent: they already have its content, or are open.
+
+Compared as long as a submission's data are kept: an erased one has no digest of its content.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from apps.batches.models import Batch
+from apps.cdp.consumers import NewConsumer
+from apps.consumers.models import OPEN_OUTCOMES, Outcome, Submission
+from apps.consumers.sending.digests import content_digests
+
+EXISTING = (Outcome.CREATED, *OPEN_OUTCOMES)
+"""The outcomes of a submission whose consumer exists or may exist."""
+_COLUMNS = ("public_id", "token", "content_digest", "outcome", "batch", "batch_row")
+
+
+def same_content(order_ref: str, consumers: Sequence[NewConsumer]) -> list[tuple[Submission, ...]]:
+    """For each consumer, the submissions of exactly this consumer to the order whose consumer may exist.
+
+    Open ones first, then the newest. One query, whatever the number of consumers.
+    """
+    digests = [content_digests(order_ref, consumer) for consumer in consumers]
+    by_digest: dict[bytes, list[Submission]] = {}
+    wanted = {digest for under_each_key in digests for digest in under_each_key}
+    if wanted:
+        on_order = Submission.objects.alias(order_key=Lower("order_ref")).filter(order_key=order_ref.lower())
+        found = on_order.filter(content_digest__in=wanted, outcome__in=EXISTING)
+        for submission in found.only(*_COLUMNS).order_by("-submitted_at", "-id"):
+            by_digest.setdefault(bytes(submission.content_digest), []).append(submission)
+    return [
+        tuple(
+            sorted(
+                (one for digest in under_each_key for one in by_digest.get(digest, ())),
+                key=lambda one: not is_open(one),
+            )
+        )
+        for under_each_key in digests
+    ]
+
+
+def sent_before(batch: Batch, numbers: Iterable[int]) -> dict[int, Submission]:
+    """The submissions of the rows with these numbers from the lists that this one replaces.
+
+    Only those whose consumer exists or may exist; of several with one number, an open one, else the newest.
+    """
+    replaced = _replaced(batch)
+    found: dict[int, Submission] = {}
+    if not replaced:
+        return found
+    submissions = Submission.objects.filter(
+        Q(batch__in=replaced), batch_row__in=list(numbers), outcome__in=EXISTING
+    )
+    for submission in submissions.only(*_COLUMNS).order_by("submitted_at", "id"):
+        number = submission.batch_row
+        if number is not None and not (number in found and is_open(found[number])):
+            found[number] = submission
+    return found
+
+
+def of_rows(batch: Batch) -> Mapping[int, tuple[uuid.UUID, ...]]:
+    """The ids of the submissions that were made for the rows of the batch, by the number of the row."""
+    found: dict[int, tuple[uuid.UUID, ...]] = {}
+    made = Submission.objects.filter(batch=batch.public_id).order_by("submitted_at", "id")
+    for number, public_id in made.values_list("batch_row", "public_id"):
+        if number is not None:
+            found[number] = (*found.get(number, ()), public_id)
+    return found
+
+
+def is_open(submission: Submission) -> bool:
+    """Whether the consumer of the submission may exist, and nobody knows yet."""
+    return submission.outcome in OPEN_OUTCOMES
+
+
+def _replaced(batch: Batch) -> list[uuid.UUID]:
+    """The lists that this one replaces, the latest first."""
+    found: list[uuid.UUID] = []
+    earlier = batch.replaces
+    while earlier is not None:
+        found.append(earlier.public_id)
+        earlier = earlier.replaces
+    return found

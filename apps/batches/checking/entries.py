@@ -1,0 +1,75 @@
+"""Rows as entries of the form: validated by it, with its texts."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from django.core.exceptions import TooManyFieldsSent, ValidationError
+from django.utils.translation import gettext
+
+from apps.batches.checking.findings import RowError
+from apps.batches.models import Batch, BatchRow
+from apps.consumers import selectors
+from apps.consumers.forms.entry import Entry
+from apps.consumers.forms.fields import OrderReferenceField
+from apps.consumers.forms.flat_values import counts_every_row, rows_of, with_rows
+from apps.consumers.forms.lists import LISTS
+from apps.core.references import same_reference
+
+
+def entry_of(values: Mapping[str, str], *, providers: tuple[str, ...] | None = None) -> Entry:
+    """The values of a row as a bound entry, for its validation, consumer and normalisations.
+
+    ``providers``: those of the identity rules, if they were read already. A list without a count, such as one
+    that the file has no column for, has the rows that are there. Raises ``TooManyFieldsSent`` for a list with
+    more rows than the form reads.
+    """
+    named = {"token": str(uuid.uuid4()), **values}
+    for prefix in LISTS:
+        if f"{prefix}-TOTAL_FORMS" not in named:
+            named = with_rows(named, prefix, rows_of(named, prefix))
+    if not counts_every_row(named):
+        raise TooManyFieldsSent
+    return Entry.bound(named, selectors.providers() if providers is None else providers)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RowEntry:
+    """A row that was validated. ``entry``: can be sent; None exactly if there are ``errors``."""
+
+    entry: Entry | None
+    errors: tuple[RowError, ...] = ()
+
+
+def validated(batch: Batch, row: BatchRow, *, providers: tuple[str, ...] | None = None) -> RowEntry:
+    """The row as an entry for the order of its batch, with its own token, or everything to be corrected."""
+    values = row.values
+    if values is None:  # erased, or a key is missing
+        return RowEntry(None, (RowError("", gettext("This row cannot be read. Upload it again")),))
+    errors: list[RowError] = []
+    if not names_order(batch, values.get("order_ref", "")):
+        errors.append(RowError("order_ref", gettext("This row names another order than the list")))
+    named = {**values, "order_ref": batch.order_ref, "token": str(row.token)}
+    try:
+        entry = entry_of(named, providers=providers)
+    except TooManyFieldsSent:
+        text = gettext("Enter fewer email addresses, phone numbers or identifiers")
+        return RowEntry(None, (*errors, RowError("", text)))
+    if not entry.is_valid():
+        errors += [RowError(name, error.message) for name, error in entry.named_errors()]
+    return RowEntry(None, tuple(errors)) if errors else RowEntry(entry)
+
+
+def names_order(batch: Batch, text: str) -> bool:
+    """Whether what a row says about its order is nothing, or the order of the batch: number or reference."""
+    typed = text.strip()
+    if not typed or typed == batch.order_ref:  # nearly always
+        return True
+    if batch.order_number and typed.casefold() == batch.order_number.casefold():
+        return True
+    with suppress(ValidationError):
+        return same_reference(str(OrderReferenceField().clean(typed)), batch.order_ref)
+    return False

@@ -1,0 +1,156 @@
+"""What a check finds in every row of a list, from the rows, submissions and what is known of the order."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from apps.batches.checking.accepting import row_of_key, translated
+from apps.batches.checking.earlier import is_open, of_rows, same_content, sent_before
+from apps.batches.checking.entries import validated
+from apps.batches.checking.evidence import OrderEvidence
+from apps.batches.checking.findings import Findings, RowWarning
+from apps.batches.checking.row_warnings import of_earlier_list, of_similar_row, of_the_form
+from apps.batches.checking.similar_rows import SimilarRow, similar_rows
+from apps.batches.models import Batch, BatchRow, OwnState
+from apps.cdp.consumers import NewConsumer
+from apps.consumers import selectors
+from apps.consumers.models import Submission
+from apps.consumers.sending.order_comparison import compare_many
+from apps.consumers.sending.warnings import EntryWarning, find_warnings
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Evaluation:
+    """What was found in a row. ``accepted``: what was confirmed, in the order of the row and with the keys
+    that its warnings have now. ``earlier``: the submission because of which it is not sent, or was released.
+    """
+
+    state: OwnState
+    findings: Findings
+    accepted: tuple[str, ...]
+    earlier: uuid.UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Valid:
+    """A row that the form accepts. ``same``: the submissions that have its content and were not confirmed."""
+
+    row: BatchRow
+    consumer: NewConsumer
+    accepted: frozenset[str]
+    same: tuple[Submission, ...]
+
+    @property
+    def is_released(self) -> bool:
+        """Whether a person has released the row although its consumer was created."""
+        row = self.row
+        return bool(self.same and row.release_reason) and row.earlier == self.same[0].public_id
+
+    @property
+    def already_sent(self) -> Submission | None:
+        """The submission because of which the row is not sent: an open one, or a created one."""
+        if not self.same or (self.is_released and not is_open(self.same[0])):
+            return None
+        return self.same[0]
+
+
+def is_to_check(row: Any) -> bool:
+    """Whether a row of ``rows_of`` has no submission, and nobody has left it out."""
+    return row.current in OwnState.values and row.current != OwnState.LEFT_OUT
+
+
+def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict[int, Evaluation]:
+    """What is found in each row that is to be checked, by primary key.
+
+    ``rows``: all of ``rows_of``. Reads submissions and identity rules a fixed number of times.
+    """
+    checked = [row for row in rows if is_to_check(row)]
+    providers = selectors.providers()
+    found: dict[int, Evaluation] = {}
+    entries: list[tuple[BatchRow, NewConsumer]] = []
+    for row in checked:
+        one = validated(batch, row, providers=providers)
+        if one.entry is None:
+            kept = tuple(row.accepted)
+            found[row.pk] = Evaluation(OwnState.NEEDS_ATTENTION, Findings(one.errors), kept, row.earlier)
+        else:
+            entries.append((row, one.entry.to_new_consumer()))
+    submissions = of_rows(batch)
+    valid = _with_same_content(batch, entries, submissions)
+    before = _sent_before(batch, valid)
+    sendable = []
+    for one in valid:
+        earlier = one.already_sent or before.get(one.row.number)
+        if earlier is not None and (one.already_sent or is_open(earlier)):
+            kept = tuple(one.row.accepted)
+            found[one.row.pk] = Evaluation(OwnState.ALREADY_SENT, Findings(), kept, earlier.public_id)
+        else:
+            sendable.append(one)
+    similar = similar_rows([(one.row.number, one.consumer) for one in valid if one.already_sent is None])
+    compared = compare_many(batch.order_ref, [one.consumer for one in sendable], evidence.known)
+    for one, comparison in zip(sendable, compared, strict=True):
+        warnings = find_warnings(
+            batch.order_ref, one.consumer, compared=comparison, order=evidence.order, providers=providers
+        )
+        number = one.row.number
+        found[one.row.pk] = _evaluation(one, warnings, similar.get(number, ()), before.get(number))
+    return found
+
+
+def _with_same_content(
+    batch: Batch,
+    entries: Sequence[tuple[BatchRow, NewConsumer]],
+    submissions: Mapping[int, tuple[uuid.UUID, ...]],
+) -> list[_Valid]:
+    found = same_content(batch.order_ref, [consumer for _row, consumer in entries])
+    valid = []
+    for (row, consumer), same in zip(entries, found, strict=True):
+        # Of an identical row of this list that was confirmed, the submission is no reason to leave this out.
+        numbers = {number for key in row.accepted if (number := row_of_key(key)) is not None}
+        left = tuple(one for one in same if not (one.batch == batch.public_id and one.batch_row in numbers))
+        valid.append(_Valid(row, consumer, translated(row.accepted, submissions), left))
+    return valid
+
+
+def _sent_before(batch: Batch, valid: Collection[_Valid]) -> dict[int, Submission]:
+    """The submission of the row with the same number in the list that this one replaces.
+
+    Not if a row of this list has its content: then the rows were moved.
+    """
+    if batch.replaces_id is None:
+        return {}
+    of_content = {submission.pk for one in valid for submission in one.same}
+    found = sent_before(batch, [one.row.number for one in valid])
+    return {number: one for number, one in found.items() if one.pk not in of_content}
+
+
+def _evaluation(
+    one: _Valid,
+    warnings: tuple[EntryWarning, ...],
+    similar: Iterable[SimilarRow],
+    before: Submission | None,
+) -> Evaluation:
+    of_form = of_the_form(warnings)
+    released = {str(submission.public_id) for submission in one.same}
+    confirmed = {
+        shown.key
+        for shown, warning in zip(of_form, warnings, strict=True)
+        if warning.is_confirmed(one.accepted) or (shown.submission and shown.submission in released)
+    }
+    of_rows: list[RowWarning] = [of_similar_row(pair) for pair in similar]
+    if before is not None:
+        of_rows.append(of_earlier_list(before))
+    findings = Findings(warnings=(*of_form, *of_rows))
+    accepted = tuple(dict.fromkeys(chain(one.row.accepted, sorted(confirmed))))
+    lacks_reason = any(each.needs_reason for each in findings.warnings) and not one.row.similar_reason
+    is_open_question = lacks_reason or findings.unconfirmed(frozenset(accepted))
+    return Evaluation(
+        OwnState.NEEDS_ATTENTION if is_open_question else OwnState.READY,
+        findings,
+        accepted,
+        one.row.earlier if one.is_released else None,
+    )

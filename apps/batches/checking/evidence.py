@@ -1,0 +1,78 @@
+"""What is known about the order of a list when it is checked. Read once, for all rows."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from django.conf import settings
+
+from apps.cdp.client import CdpClient, ListedConsumers
+from apps.cdp.errors import CdpError
+from apps.cdp.records import Order
+from apps.consumers.duplicates.known import NOT_READ, known_on_order
+from apps.consumers.order_lookup.readings import find_reading, is_current
+from apps.core import clock
+from apps.core.connections import release_database_connections
+
+CHECK_SECONDS: Final = 2.0
+"""Limit for reading the order. A check that cannot read it compares with what the portal knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEvidence:
+    """``known``: the vendor's consumers. ``order``: None if it was not read. ``read_at``: when it began.
+
+    ``refs``: the references of all consumers that the vendor listed; None if the list was not read to its
+    end.
+    """
+
+    read_at: datetime.datetime
+    known: ListedConsumers = NOT_READ
+    order: Order | None = None
+    refs: tuple[str, ...] | None = None
+
+
+def known_evidence(order_ref: str) -> OrderEvidence:
+    """What the portal has read of the order within the last ten minutes. Makes no call."""
+    reading, now = find_reading(order_ref), clock.now()
+    if reading is None:
+        return OrderEvidence(now)
+    return OrderEvidence(now, known_on_order(None, reading.listed), reading.order)
+
+
+def read_evidence(order_ref: str, client: CdpClient) -> OrderEvidence:
+    """Read the order and its consumers within ``CHECK_SECONDS``, as a send does before it compares.
+
+    A current reading of the order's page stands for it. A failure, or a list that is not whole, weakens the
+    comparison. It never stops the check. No database connection is held meanwhile.
+    """
+    read_at, end = clock.now(), time.monotonic() + CHECK_SECONDS
+    reading = find_reading(order_ref)
+    order, kept = (reading.order, reading.listed) if reading else (None, None)
+    if reading is not None and kept is not None and is_current(reading):
+        return _evidence(read_at, kept, kept, order)
+    if not settings.CDP_RECONCILIATION:
+        return _evidence(read_at, None, kept, order)
+    release_database_connections()
+    listed: ListedConsumers | None = None
+    try:
+        with client.lookup_slot():
+            if order is None and settings.CDP_ORDER_PAGES:
+                order = client.retrieve_order(order_ref, within=end - time.monotonic())
+            listed = client.read_order_consumers(order_ref, within=max(end - time.monotonic(), 0))
+    except CdpError:
+        pass
+    return _evidence(read_at, listed, kept, order)
+
+
+def _evidence(
+    read_at: datetime.datetime,
+    listed: ListedConsumers | None,
+    kept: ListedConsumers | None,
+    order: Order | None,
+) -> OrderEvidence:
+    refs = listed.refs if listed is not None and listed.has_ended else None
+    return OrderEvidence(read_at, known_on_order(listed, kept), order, refs)

@@ -1,0 +1,65 @@
+"""Warnings about the rows of a list: those of the form, and those about other rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.utils.translation import gettext
+
+from apps.batches.checking.accepting import row_key
+from apps.batches.checking.findings import RowWarning
+from apps.batches.checking.similar_rows import SimilarRow
+from apps.consumers import labels
+from apps.consumers.duplicates.compare import Likeness, Verdict
+from apps.consumers.models import Submission
+from apps.consumers.sending.warnings import SIMILAR, EntryWarning
+
+SIMILAR_ROW = "similar_row"
+SENT_BEFORE = "row_sent_before"
+ROW_CODES = (SIMILAR_ROW, SENT_BEFORE)
+"""The codes of the warnings that only rows of lists have."""
+
+
+def of_the_form(warnings: Iterable[EntryWarning]) -> tuple[RowWarning, ...]:
+    """Warnings of ``find_warnings``, or of a send that was not confirmed, with the texts of the form."""
+    return tuple(
+        RowWarning(
+            key=warning.key,
+            code=warning.code,
+            field=warning.field,
+            text=labels.warning_text(warning),
+            submission=str(warning.submission.public_id) if warning.submission else "",
+            needs_reason=warning.code == SIMILAR,
+        )
+        for warning in warnings
+    )
+
+
+def of_similar_row(similar: SimilarRow) -> RowWarning:
+    """The warning at the later of two similar rows."""
+    comparison = similar.comparison
+    if comparison.verdict is Verdict.EQUAL:
+        where = gettext("The same consumer is in row %(row)s of this list.")
+    else:
+        where = gettext("A similar consumer is in row %(row)s of this list.")
+    alike = comparison.names_of(Likeness.SAME, Likeness.SIMILAR)
+    return RowWarning(
+        key=row_key(similar.number, comparison.rule),
+        code=SIMILAR_ROW,
+        field=alike[0],
+        text=labels.comparison_text(where % {"row": similar.number}, comparison),
+        row=similar.number,
+        needs_reason=True,
+    )
+
+
+def of_earlier_list(submission: Submission) -> RowWarning:
+    """The warning at a corrected row whose number was sent with other content from the list it replaces."""
+    return RowWarning(
+        key=f"{SENT_BEFORE}:{submission.public_id}",
+        code=SENT_BEFORE,
+        field="",
+        text=gettext("This row of the earlier list was already created, with other details."),
+        row=submission.batch_row,
+        submission=str(submission.public_id),
+    )

@@ -1,0 +1,336 @@
+"""The dry run of a list: every error and warning of every row, before anything is sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from apps.accounts.models import User
+from apps.batches.checking import check
+from apps.batches.checking.accepting import accepted_keys
+from apps.batches.checking.check import check_batch, check_rows, recheck, set_attention
+from apps.batches.models import BatchState, OwnState
+from apps.cdp.factory import get_client
+from apps.consumers.labels import warning_text
+from apps.consumers.models import IdentityRule, Outcome
+from apps.consumers.sending.submit import NotConfirmed, submit
+from apps.core import personal_data
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.batch_rows import batch_of, findings, row_of, sent_row, states, warning_codes
+from tests.support.entries import FULL, clean, posted, store
+from tests.support.people import acting
+from tests.support.resolving import add_elsewhere
+
+pytestmark = pytest.mark.django_db
+
+IDA = clean()
+OLA = clean(first_name="Ola", last_name="Tidy", emails=("ola@example.com",))
+KAI = clean(first_name="Kai", last_name="Neat", emails=("kai@example.com",))
+
+
+def test_row_without_findings_is_ready(staff: User) -> None:
+    batch = batch_of(staff, [IDA, OLA], state=BatchState.MATCHING)
+    check_batch(batch, client=get_client())
+    assert states(batch) == ["ready", "ready"]
+    assert not row_of(batch, 2).encrypted_findings
+    batch.refresh_from_db()
+    assert batch.state == BatchState.CHECKED
+    assert batch.checked_at is not None
+
+
+def test_all_errors_of_a_row_are_named_at_once_with_their_fields_and_the_texts_of_the_form(
+    staff: User,
+) -> None:
+    values = posted(IDA, order="", first_name="", date_of_birth="31 2 1990", gender="x")
+    values["emails-0-value"] = "nobody"
+    batch = batch_of(staff, [values])
+    check_batch(batch, client=get_client())
+    assert states(batch) == ["attention"]
+    assert [(one.field, one.text) for one in findings(batch, 2).errors] == [
+        ("gender", "Choose a gender from the list"),
+        ("first_name", "Enter the first name"),
+        ("date_of_birth", "Date of birth must be a real date, such as 7 March 1991"),
+        ("emails-0-value", "Enter the email address in full, such as name@example.com"),
+    ]
+
+
+@pytest.mark.parametrize("typed", ["", SAMPLE_ORDER.upper(), " ord-77 "])
+def test_row_may_name_the_order_of_the_list(typed: str, staff: User) -> None:
+    batch = batch_of(staff, [{**posted(IDA), "order_ref": typed}], order_number="ORD-77")
+    check_batch(batch, client=get_client())
+    assert states(batch) == ["ready"]
+
+
+@pytest.mark.parametrize("typed", ["ORD-78", "11111111-2222-4333-8444-555555555555", "x" * 3000])
+def test_row_of_another_order_is_an_error(typed: str, staff: User) -> None:
+    batch = batch_of(staff, [{**posted(IDA), "order_ref": typed}], order_number="ORD-77")
+    check_batch(batch, client=get_client())
+    [error] = findings(batch, 2).errors
+    assert (error.field, error.text) == ("order_ref", "This row names another order than the list")
+
+
+def test_row_with_more_numbers_than_the_form_reads_loses_none(staff: User) -> None:
+    values = {**posted(IDA), "phone_numbers-TOTAL_FORMS": "900"}
+    values |= {f"phone_numbers-{index}-value": f"+3538512345{index:02}" for index in range(90)}
+    batch = batch_of(staff, [values])
+    check_batch(batch, client=get_client())
+    [error] = findings(batch, 2).errors
+    assert error.text == "Enter fewer email addresses, phone numbers or identifiers"
+
+
+def test_row_that_cannot_be_read_needs_attention(staff: User) -> None:
+    batch = batch_of(staff, [IDA])
+    row = row_of(batch, 2)
+    row.encrypted_values = b""
+    row.save()
+    check_batch(batch, client=get_client())
+    assert [error.text for error in findings(batch, 2).errors] == ["This row cannot be read. Upload it again"]
+
+
+def test_warnings_are_those_of_a_send(staff: User, sandbox: SandboxServer, settings: Settings) -> None:
+    settings.CDP_RECONCILIATION = True
+    IdentityRule.objects.create(name="Profile", provider="ProfileSystem", priority=1)
+    settings.EMAIL_IDENTIFIES = False
+    add_elsewhere(IDA)
+    store(staff, Outcome.CREATED, replace(OLA, phone_numbers=("+353851234567",)))
+    odd = replace(
+        IDA,
+        first_name="Ida and Bo",
+        date_of_birth=date(1850, 1, 1),
+        phone_numbers=("12",),
+        passport_number="АB123456",
+    )
+    people = [IDA, replace(OLA, title="Dr"), odd, KAI]
+    batch = batch_of(staff, people)
+    check_batch(batch, client=get_client())
+    for number, consumer in enumerate(people, start=2):
+        with pytest.raises(NotConfirmed) as stopped:
+            submit(
+                order_ref=SAMPLE_ORDER,
+                consumer=consumer,
+                token=row_of(batch, number).token,
+                actor=acting(staff),
+                client=get_client(),
+            )
+        shown = [one for one in findings(batch, number).warnings if one.code != "similar_row"]
+        assert [(one.key, one.field, one.text) for one in shown] == [
+            (one.key, one.field, warning_text(one)) for one in stopped.value.warnings
+        ]
+    assert warning_codes(batch, 2) == ["similar_consumer", "no_matching_identity"]
+    assert (
+        findings(batch, 2).warnings[0].text.startswith("The same consumer is on this order in Sitecore CDP.")
+    )
+    assert findings(batch, 2).warnings[0].needs_reason
+
+
+def test_order_is_read_once_and_its_consumers_are_stored(
+    staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    elsewhere = add_elsewhere(KAI)
+    batch = batch_of(staff, [IDA, OLA])
+    asked = len(sandbox.sandbox.requests())
+    check_batch(batch, client=get_client())
+    assert len(sandbox.sandbox.requests()) - asked == 3  # the order, and its list to its end
+    batch.refresh_from_db()
+    assert elsewhere.ref in batch.refs_at_check
+
+
+def test_order_that_cannot_be_read_costs_the_evidence_and_not_the_check(
+    staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    sandbox.stop()
+    batch = batch_of(staff, [IDA])
+    check_batch(batch, client=get_client())
+    assert states(batch) == ["ready"]
+    batch.refresh_from_db()
+    assert (batch.refs_at_check, batch.checked_at is not None) == (None, True)
+
+
+def test_later_of_two_similar_rows_has_a_warning_with_the_row(staff: User) -> None:
+    near = replace(FULL, first_name="Aoife Zaphodinna")
+    batch = batch_of(staff, [FULL, KAI, near, FULL])
+    check_batch(batch, client=get_client())
+    assert states(batch) == ["ready", "ready", "attention", "attention"]
+    [warning] = findings(batch, 4).warnings
+    assert (warning.key, warning.code, warning.row) == ("row:2:same_identifier", "similar_row", 2)
+    assert warning.text.startswith("A similar consumer is in row 2 of this list. Same fields:")
+    assert warning.needs_reason
+    same, near_one = findings(batch, 5).warnings
+    assert (same.key, near_one.key) == ("row:2:same_identifier", "row:4:same_identifier")
+    assert same.text.startswith("The same consumer is in row 2 of this list.")
+
+
+def test_confirmed_row_confirms_the_warning_about_its_submission(staff: User, sandbox: SandboxServer) -> None:
+    batch = batch_of(staff, [FULL, replace(FULL, title="Sir")])
+    check_batch(batch, client=get_client())
+    row = row_of(batch, 3)
+    row.accepted, row.similar_reason = ["row:2:same_identifier"], "same_name"
+    row.save()
+    recheck(batch)
+    assert states(batch) == ["ready", "ready"]
+    first = sent_row(batch, 2, Outcome.CREATED, FULL)
+    assert accepted_keys(row_of(batch, 3)) == {
+        "row:2:same_identifier",
+        f"similar_consumer:{first.public_id}:same_identifier",
+    }
+    sent = submit(
+        order_ref=batch.order_ref,
+        consumer=replace(FULL, title="Sir"),
+        token=row.token,
+        actor=acting(staff),
+        client=get_client(),
+        accepted=accepted_keys(row_of(batch, 3)),
+        similar_reason="same_name",
+    )
+    assert sent.outcome == Outcome.CREATED
+    recheck(batch)
+    assert states(batch) == ["created", "created"]
+
+
+def test_check_after_the_earlier_row_was_sent_keeps_what_was_confirmed(staff: User) -> None:
+    batch = batch_of(staff, [FULL, FULL])
+    row = row_of(batch, 3)
+    row.accepted, row.similar_reason = ["row:2:same_identifier"], "same_name"
+    row.save()
+    first = sent_row(batch, 2, Outcome.SENDING, FULL)
+    recheck(batch)
+    assert states(batch) == ["sending", "ready"]
+    first.outcome, first.consumer_ref = Outcome.CREATED, "r-1"
+    first.finished_at = first.submitted_at
+    first.save()
+    recheck(batch)
+    assert states(batch) == ["created", "ready"]
+    assert warning_codes(batch, 3) == ["similar_consumer"]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.CREATED, Outcome.SENDING, Outcome.UNKNOWN])
+def test_row_whose_content_was_sent_is_left_out_and_names_the_submission(
+    outcome: Outcome, staff: User
+) -> None:
+    earlier = store(staff, outcome, FULL)
+    batch = batch_of(staff, [FULL, replace(FULL, title="Sir")])
+    check_batch(batch, client=get_client())
+    assert states(batch) == ["already_sent", "attention"]
+    assert row_of(batch, 2).earlier == earlier.public_id
+    assert warning_codes(batch, 3) == ["similar_consumer"]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.NOT_SENT, Outcome.NOT_CREATED])
+def test_row_whose_content_was_not_created_is_ready(outcome: Outcome, staff: User) -> None:
+    store(staff, outcome, FULL)
+    batch = batch_of(staff, [FULL])
+    check_batch(batch, client=get_client())
+    assert states(batch) == ["ready"]
+
+
+def test_erased_submission_is_not_compared(staff: User) -> None:
+    personal_data.erase(store(staff, Outcome.CREATED, FULL))
+    batch = batch_of(staff, [FULL])
+    check_batch(batch, client=get_client())
+    assert states(batch) == ["ready"]
+
+
+def test_corrected_row_of_a_list_is_compared_with_the_row_it_replaces(staff: User) -> None:
+    old = batch_of(staff, [IDA, OLA, KAI])
+    created = sent_row(old, 2, Outcome.CREATED, IDA)
+    open_ = sent_row(old, 3, Outcome.UNKNOWN, OLA)
+    sent_row(old, 4, Outcome.REJECTED, KAI)
+    someone = clean(first_name="Mira", last_name="Other", emails=("mira@example.com",))
+    another = clean(first_name="Noor", last_name="Else", emails=("noor@example.com",))
+    batch = batch_of(staff, [someone, another, KAI], replaces=old)
+    check_batch(batch, client=get_client())
+    assert states(batch) == ["attention", "already_sent", "ready"]
+    [warning] = findings(batch, 2).warnings
+    assert (warning.code, warning.key) == ("row_sent_before", f"row_sent_before:{created.public_id}")
+    assert row_of(batch, 3).earlier == open_.public_id
+
+
+def test_rows_that_only_moved_are_not_compared_with_what_replaced_them(staff: User) -> None:
+    old = batch_of(staff, [IDA, OLA])
+    sent_row(old, 2, Outcome.CREATED, IDA)
+    sent_row(old, 3, Outcome.CREATED, OLA)
+    batch = batch_of(staff, [KAI, IDA, OLA], replaces=old)
+    check_batch(batch, client=get_client())
+    assert states(batch) == ["ready", "already_sent", "already_sent"]
+
+
+def test_correction_of_a_correction_is_compared_with_the_first_list_too(staff: User) -> None:
+    first = batch_of(staff, [IDA])
+    sent_row(first, 2, Outcome.CREATED, IDA)
+    second = batch_of(staff, [IDA], replaces=first)
+    batch = batch_of(staff, [KAI], replaces=second)
+    check_batch(batch, client=get_client())
+    assert warning_codes(batch, 2) == ["row_sent_before"]
+
+
+def test_rows_left_out_or_sent_are_not_checked(staff: User) -> None:
+    batch = batch_of(staff, [IDA, IDA, IDA])
+    batch.rows.filter(number=2).update(state=OwnState.LEFT_OUT)
+    sent_row(batch, 3, Outcome.REJECTED, IDA)
+    check_batch(batch, client=get_client())
+    assert states(batch) == ["left_out", "rejected", "ready"]
+
+
+def test_checking_some_rows_stores_only_these(staff: User) -> None:
+    batch = batch_of(staff, [FULL, FULL, KAI])
+    check_rows(batch, [row_of(batch, 3)])
+    assert states(batch) == ["unchecked", "attention", "unchecked"]
+
+
+def test_statements_do_not_grow_with_the_rows(
+    staff: User, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    people = [
+        clean(first_name="Ann", last_name=f"Surname{letter * 4}", emails=(f"{letter}@example.com",))
+        for letter in "abcdefghijklmnopqrstuvwxyz"
+    ]
+    store(staff, Outcome.CREATED, people[0])
+    batch = batch_of(staff, [replace(one, title="Dr") for one in people])
+    with django_assert_max_num_queries(20):
+        check_batch(batch, client=get_client())
+    assert states(batch).count("ready") == 25
+
+
+def test_row_that_changes_during_a_check_is_checked_as_it_is_then(
+    staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = batch_of(staff, [FULL, KAI])
+    evaluate, calls = check.evaluate, []
+
+    def evaluate_slowly(*given: object) -> object:
+        found = evaluate(*given)  # type: ignore[arg-type]
+        calls.append(found)
+        if len(calls) == 1:
+            row = row_of(batch, 3)
+            row.values = {name: value for name, value in posted(FULL, order="").items() if name != "token"}
+            row.version += 1
+            row.save()
+        return found
+
+    monkeypatch.setattr(check, "evaluate", evaluate_slowly)
+    check_batch(batch, client=get_client())
+    assert len(calls) == 2
+    assert states(batch) == ["ready", "attention"]
+
+
+def test_warnings_of_a_stopped_send_need_attention(staff: User) -> None:
+    batch = batch_of(staff, [IDA])
+    check_batch(batch, client=get_client())
+    store(staff, Outcome.CREATED, replace(IDA, title="Dr"))
+    with pytest.raises(NotConfirmed) as stopped:
+        submit(
+            order_ref=SAMPLE_ORDER,
+            consumer=IDA,
+            token=row_of(batch, 2).token,
+            actor=acting(staff),
+            client=get_client(),
+        )
+    set_attention(row_of(batch, 2), stopped.value.warnings)
+    assert states(batch) == ["attention"]
+    assert warning_codes(batch, 2) == ["similar_consumer"]

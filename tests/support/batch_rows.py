@@ -1,0 +1,81 @@
+"""Lists of people as stored rows, as they are after their columns were matched."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from apps.accounts.models import User
+from apps.batches import selectors
+from apps.batches.checking.findings import Findings
+from apps.batches.models import Batch, BatchRow, BatchState, SourceKind
+from apps.cdp.consumers import NewConsumer
+from apps.consumers.models import Outcome, Submission
+from apps.core import clock, personal_data
+from sandbox.data.seed import SAMPLE_ORDER
+from tests.support.entries import posted, store
+
+FIRST_ROW = 2  # the first one is the header
+
+
+def batch_of(
+    author: User,
+    rows: Iterable[NewConsumer | Mapping[str, str]],
+    *,
+    order: str = SAMPLE_ORDER,
+    **columns: Any,
+) -> Batch:
+    """A batch with these rows, as consumers or as values of the form, numbered from ``FIRST_ROW``."""
+    values = {
+        "author": author,
+        "author_name": author.name,
+        "created_at": clock.now(),
+        "order_ref": order,
+        "state": BatchState.CHECKED,
+        "source": SourceKind.PASTED,
+    }
+    batch = Batch.objects.create(**{**values, **columns})
+    stored = []
+    for number, row in enumerate(rows, start=FIRST_ROW):
+        one = BatchRow(batch=batch, number=number)
+        one.cells = (f"row {number}",)
+        given = posted(row, order="") if isinstance(row, NewConsumer) else dict(row)
+        one.values = {name: value for name, value in given.items() if name != "token"}
+        stored.append(one)
+    BatchRow.objects.bulk_create(stored)
+    return batch
+
+
+def row_of(batch: Batch, number: int) -> Any:
+    """The row with this number, with its state as ``current``."""
+    return selectors.rows_of(batch).get(number=number)
+
+
+def states(batch: Batch) -> list[str]:
+    """The states of the rows, in their order."""
+    return [row.current for row in selectors.rows_of(batch)]
+
+
+def findings(batch: Batch, number: int) -> Findings:
+    """What was found in the row with this number."""
+    return Findings.from_json(personal_data.text(row_of(batch, number), "encrypted_findings"))
+
+
+def warning_codes(batch: Batch, number: int) -> list[str]:
+    """The codes of the warnings of a row."""
+    return [warning.code for warning in findings(batch, number).warnings]
+
+
+def sent_row(
+    batch: Batch, number: int, outcome: Outcome, consumer: NewConsumer, **columns: Any
+) -> Submission:
+    """A submission of the row with this number, with this outcome."""
+    row = row_of(batch, number)
+    place = {"token": row.token, "batch": batch.public_id, "batch_row": number}
+    return store(batch.author, outcome, consumer, order=batch.order_ref, **{**place, **columns})
+
+
+def before(submission: Submission, seconds: float) -> datetime.datetime:
+    """A time so many seconds before the submission."""
+    return submission.submitted_at - datetime.timedelta(seconds=seconds)
