@@ -158,6 +158,7 @@ _FILTER_NAMES: dict[str, str | Promise] = {
     "order_ref": _("order reference"),
     "consumer_ref": _("consumer reference"),
     "guest_ref": _("guest reference"),
+    "batch": _("list of people"),
     "reason": _("reason"),
     "answered_from": _("shortest time to answer"),
     "answered_under": _("longest time to answer"),

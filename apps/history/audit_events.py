@@ -164,6 +164,7 @@ PARAMETER_LABELS = {
     "order": _("order reference"),
     "consumer": _("consumer reference"),
     "guest": _("guest reference"),
+    "batch": _("list of people"),
     "reason": _("reason"),
     "answered_from": _("shortest time to answer"),
     "answered_under": _("longest time to answer"),

@@ -55,6 +55,8 @@ _SUBMISSION_COLUMNS: Final = {
     "guest_href": labels.LINK_LABELS["guest"],
     "submission": _("Submission"),
     "corrects": _("Corrected submission"),
+    "batch": _("List of people"),  # its public id
+    "batch_row": _("Row of the list"),
 }
 
 COLUMNS: Final[dict[str, Column]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -96,6 +97,7 @@ class SubmissionFilter:
     order_ref: str = ""
     consumer_ref: str = ""
     guest_ref: str = ""
+    batch: uuid.UUID | None = None  # the list of people that it was made for
     reason: str = ""  # the error code of a failure
     answered_from: int | None = None  # milliseconds, included
     answered_under: int | None = None  # milliseconds, not included
@@ -110,8 +112,8 @@ class SubmissionFilter:
         """The filters in effect as events record them, such as ``outcomes:created``.
 
         Of a search for personal data, the kinds only: the event has its id. ``found``: whether a submission
-        matches. Otherwise a reference may be any text that somebody typed, so it is recorded without it, like
-        a value that an event cannot have.
+        matches. Otherwise a reference or the id of a list may be anything that somebody typed: it is recorded
+        without it, like a value that an event cannot have.
         """
         texts = []
         for field in dataclasses.fields(self):
@@ -120,7 +122,7 @@ class SubmissionFilter:
                 continue
             for one in value if isinstance(value, tuple) else (value,):
                 named = f"{field.name}:{_recorded(one)}"
-                is_hidden = not found and field.name in REFERENCES
+                is_hidden = not found and field.name in (*REFERENCES, "batch")
                 texts.append(field.name if is_hidden or not WORD.fullmatch(named) else named)
         return texts + [kind.value for kind, _digests in self.digests]
 
@@ -150,7 +152,11 @@ class Selection:
         """The rows that match the filters whose result nothing changes after a submission is stored."""
         asked = self.asked
         lasting = SubmissionFilter(
-            since=asked.since, until=asked.until, person=asked.person, order_ref=asked.order_ref
+            since=asked.since,
+            until=asked.until,
+            person=asked.person,
+            order_ref=asked.order_ref,
+            batch=asked.batch,
         )
         return replace(self, asked=lasting)._without_searches()
 
@@ -234,6 +240,7 @@ class Selection:
             "submitted_at__lt": asked.until,
             "actor_id": asked.person,
             "error_code": asked.reason,
+            "batch": asked.batch,
             "duration_ms__gte": asked.answered_from,
             "duration_ms__lt": asked.answered_under,
         }

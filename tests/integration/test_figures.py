@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import uuid
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
@@ -31,6 +32,7 @@ from tests.support.searches import recorded
 pytestmark = pytest.mark.django_db
 
 PAGE = "/submissions/figures/"
+LIST = uuid.UUID(int=7)  # of people
 NOW = dt.datetime.now(dt.UTC)
 SINCE = f"since={NOW - dt.timedelta(days=5):%Y-%m-%d}"
 SVG = re.compile(r"<svg.*?</svg>", re.DOTALL)
@@ -54,6 +56,8 @@ def history(staff: User, supervisor: User) -> None:
         if outcome == Outcome.REJECTED and number % 20 > 10:
             columns |= {"error_code": "not_found"}
         who = supervisor if number % 7 == 0 else staff
+        if number % 3 == 0:
+            columns |= {"batch": LIST, "batch_row": number + 1}
         rows.append(bare(who, outcome, NOW - dt.timedelta(hours=2.7 * number, minutes=1), **columns))
     rows.append(bare(staff, Outcome.SENDING, NOW))
     stored(rows)
@@ -109,7 +113,7 @@ def rows_behind(url: str, reader: User) -> int:
      ("period=all", "Asia/Kathmandu"), ("period=all", "America/St_Johns"),
      ("outcome=rejected", "UTC"), ("answered_from=700&answered_under=9000", "Asia/Kathmandu"),
      ("reason=not_found&period=all", "Pacific/Kiritimati"), ("until=7 March 1999", "America/St_Johns"),
-     ("person={staff}", "Asia/Kathmandu")],
+     ("person={staff}", "Asia/Kathmandu"), (f"batch={LIST}", "Asia/Kathmandu")],
 )  # fmt: skip
 def test_every_number_links_to_that_many_rows(
     as_supervisor: Client, supervisor: User, staff: User, history: None, query: str, zone: str

@@ -34,6 +34,7 @@ NOW = dt.datetime.now(dt.UTC)
 OLD = dt.datetime(2020, 3, 7, 12, tzinfo=dt.UTC)
 ORDER, OTHER = "11111111-45a2-45ea-872c-30e45139007d", "22222222-45a2-45ea-872c-30e45139007d"
 GUEST, CONSUMER = "33333333-aaaa-45ea-872c-30e45139007d", "44444444-bbbb-45ea-872c-30e45139007d"
+LIST = uuid.UUID("55555555-cccc-45ea-872c-30e45139007d")  # of people
 GONE = "This search is not yours or no longer exists. Search again."
 # Search texts; no part of them could occur elsewhere by chance.
 TYPED = {
@@ -67,13 +68,14 @@ def story(staff: User, sid: User) -> dict[str, Submission]:
             duration_ms=120, submitted_at=NOW - hour,
         ),
         "rejected": store(staff, Outcome.REJECTED, clean(last_name="Two"), order=OTHER, duration_ms=900,
-                          submitted_at=NOW - 2 * hour),
+                          submitted_at=NOW - 2 * hour, batch=LIST, batch_row=7),
         "not_sent": store(sid, Outcome.NOT_SENT, clean(last_name="Three"), order=ORDER.upper(),
-                          submitted_at=NOW - 3 * hour),
+                          submitted_at=NOW - 3 * hour, batch=LIST, batch_row=8),
         "not_created": store(sid, Outcome.NOT_CREATED, clean(last_name="Quixwold"), order=OTHER,
                              duration_ms=15_000, submitted_at=NOW - 4 * hour),
         "old": store(staff, Outcome.CREATED, clean(last_name="Five"), order=OTHER,
-                     consumer_ref=str(uuid.uuid4()), duration_ms=200, submitted_at=OLD),
+                     consumer_ref=str(uuid.uuid4()), duration_ms=200, submitted_at=OLD,
+                     order_number="ORD-7", batch=LIST, batch_row=2),
     }  # fmt: skip
 
 
@@ -151,6 +153,10 @@ FILTERS = {
     "last_name=?&since=2020-01-01&until=2020-12-31": [],
     "person={sid}&outcome=not_sent": ["not_sent"],
     "person={sid}&outcome=created": [],
+    f"batch={LIST}": ["rejected", "not_sent", "old"],
+    f"batch={LIST.hex.upper()}&outcome=rejected&person={{sam}}": ["rejected"],
+    f"batch={LIST}&sort=slowest": ["rejected", "old", "not_sent"],
+    "batch=66666666-cccc-45ea-872c-30e45139007d": [],
     f"order={OTHER}&until=2020-12-31": ["old"],
     f"order={OTHER}&person={{sid}}&outcome=not_created&reason=read_timeout": ["not_created"],
 }
@@ -217,6 +223,22 @@ def test_last_thirty_days_are_a_removable_chip(as_staff: Client, story: dict[str
 
 
 @pytest.mark.once
+def test_list_of_people_is_named_by_its_first_submission_that_the_reader_may_see(
+    as_supervisor: Client, staff: User, sid: User, story: dict[str, Submission]
+) -> None:
+    address = f"{PAGE}?batch={LIST}&outcome=rejected"
+    removed = f"{PAGE}?outcome=rejected"
+    assert chips(text(as_supervisor.get(address)))["List: 7 March 2020, order ORD-7"] == removed
+    as_sid = Client()
+    as_sid.force_login(sid)
+    own = story["not_sent"].submitted_at
+    day = f"{own.day} {own:%B %Y}"
+    assert f"List: {day}, order {ORDER.upper()}" in chips(text(as_sid.get(address)))
+    unknown = uuid.uuid4()
+    assert f"List: {str(unknown)[:8]}" in chips(text(as_sid.get(f"{PAGE}?batch={unknown}")))
+
+
+@pytest.mark.once
 def test_export_and_figures_are_linked_with_the_same_filters_for_readers_with_permission(
     as_supervisor: Client, supervisor: User, as_staff: Client, story: dict[str, Submission]
 ) -> None:
@@ -250,7 +272,7 @@ def test_unreadable_filter_is_an_error_at_its_field_and_the_others_stay(
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("query", ["email=abc", "view=1", "answered_from=x", "search=%00"])
+@pytest.mark.parametrize("query", ["email=abc", "view=1", "answered_from=x", "search=%00", "batch=1"])
 def test_malformed_address_is_reported(as_staff: Client, query: str) -> None:
     response = as_staff.get(f"{PAGE}?{query}")
     assert response.status_code == 400
@@ -372,6 +394,17 @@ def test_events_contain_filters_and_the_search_without_its_values(
             "scope": "everybody", "count": 1,
         }  # fmt: skip
         assert digest not in str(vars(event))
+
+
+def test_list_of_people_is_in_the_event_if_it_has_a_submission(
+    as_supervisor: Client, story: dict[str, Submission]
+) -> None:
+    for query in (f"batch={LIST}", "batch=66666666-cccc-45ea-872c-30e45139007d"):
+        as_supervisor.get(f"{PAGE}?{query}")
+    assert [event.details["filters"] for event in events("submissions.listed")] == [
+        [f"batch:{LIST}"],
+        ["batch"],
+    ]
 
 
 @pytest.mark.once

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from dataclasses import replace
 
 import pytest
 from django.test import Client
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import escape
 from pytest_django import Settings
 
@@ -49,6 +51,22 @@ def row(page: str, label: str) -> str:
     """One row of the table of what was sent."""
     [found] = [part for part in page.split("<tr ")[1:] if f">{label}</th>" in part]
     return found
+
+
+def test_receipt_of_a_row_of_a_list_names_the_row_and_leads_to_the_list(
+    as_staff: Client, staff: User
+) -> None:
+    made = store(staff, Outcome.CREATED, answer=ANSWER, batch=uuid.uuid4(), batch_row=7)
+    page = text(as_staff.get(address(made)))
+    assert "Row 7 of a list" in page
+    try:
+        assert f'<a href="{reverse("batches:batch", args=[made.batch])}">Row 7 of a list</a>' in page
+    except NoReverseMatch:
+        assert "/batches/" not in page
+    own = text(as_staff.get(f"{reverse('history:submissions')}?batch={made.batch}"))
+    assert f'href="{reverse("history:submissions")}?batch={made.batch}"' in page
+    assert address(made) in own
+    assert "List of people" not in text(as_staff.get(address(store(staff, Outcome.REJECTED))))
 
 
 # --- Sent and returned values ---------------------------------------------------------------------

@@ -101,6 +101,17 @@ def test_default_view_opens_first_and_all_submissions_are_one_click_away(
     assert replaced.items() <= events("view.changed")[-1].details.items()
 
 
+def test_view_of_a_list_of_people_opens_its_submissions(as_staff: Client, staff: User) -> None:
+    rows = {"batch": uuid.UUID(int=7), "batch_row": 3}
+    shown, hidden = (store(staff, Outcome.REJECTED, submitted_at=OLD, **some) for some in (rows, {}))
+    view = save(as_staff, f"batch={rows['batch']}", name="Rooming list")
+    assert view.query == {"batch": [str(rows["batch"])]}
+    page = text(as_staff.get(PAGE, {"view": str(view.public_id), **view.query}))
+    assert str(shown.public_id) in page
+    assert str(hidden.public_id) not in page
+    assert events("view.saved")[-1].details["parameters"] == ["batch"]
+
+
 def test_search_for_a_consumer_is_not_saved_and_the_page_says_why(as_staff: Client, staff: User) -> None:
     named = token(staff, last_name="Zed")
     for address in (NEW, f"{PAGE}views/{save(as_staff, '').public_id}/"):

@@ -46,6 +46,7 @@ class ReceiptPage:
     stored value cannot be read. ``compared``: with how many consumers of the order it was compared;
     ``similar_reason``: why it was created although one of them was similar. ``is_answered``: ``rows``
     include what the vendor returned. ``is_contradicted``: a late answer disagrees with the resolution.
+    ``batch``, ``batch_row``: the list of people and its row that it was made for; empty and None without.
     ``is_repeated``: another submission has the same consumer reference.
     """
 
@@ -68,6 +69,8 @@ class ReceiptPage:
     consumer_ref: str
     late_consumer_ref: str
     guest_ref: str
+    batch: str
+    batch_row: int | None
     compared: str
     similar_reason: str
     order_url: str
@@ -124,6 +127,8 @@ def receipt_page(
         consumer_ref=submission.consumer_ref,
         late_consumer_ref=submission.late_consumer_ref,
         guest_ref=submission.guest_ref,
+        batch=str(submission.batch or ""),
+        batch_row=submission.batch_row,
         compared=compared_with,
         similar_reason=similar_reason,
         order_url=record_url("orders:order", submission.order_ref),

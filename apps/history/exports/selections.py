@@ -24,6 +24,8 @@ def to_json(selection: Selection) -> dict[str, Any]:
         given[name] = given[name].astimezone(dt.UTC).isoformat()
     if asked.search:
         given["search"] = str(asked.search.public_id)
+    if asked.batch:
+        given["batch"] = str(asked.batch)
     return {
         "asked": given,
         "sort": selection.sort.value,
@@ -40,6 +42,8 @@ def from_json(stored: dict[str, Any]) -> Selection:
     given = {**stored["asked"], **period_of(stored)}
     if "outcomes" in given:
         given["outcomes"] = tuple(map(Outcome, given["outcomes"]))
+    if "batch" in given:
+        given["batch"] = uuid.UUID(given["batch"])
     if "search" in given:
         given["search"] = searches.find(uuid.UUID(given["search"]))
     return Selection(

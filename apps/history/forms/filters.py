@@ -67,7 +67,9 @@ class SubmissionFilterForm(PortalForm):
         label=_("Period"),
         required=False,
         choices=[("", _("Not chosen")), *Period.choices],
-        help_text=_("Without a period: the last 30 days, or all time with a reference or a search."),
+        help_text=_(
+            "Without a period: the last 30 days, or all time with a reference, a list of people or a search."
+        ),
         error_messages={"invalid_choice": _("Choose a period from the list")},
     )
     sort = forms.ChoiceField(
@@ -106,11 +108,12 @@ class SubmissionFilterForm(PortalForm):
     answered_from = _milliseconds()
     answered_under = _milliseconds()
     search = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)  # a token
+    batch = forms.UUIDField(required=False, label=_("List"), widget=forms.HiddenInput)  # of people
     view = forms.UUIDField(required=False, widget=forms.HiddenInput)  # the saved view that was opened
 
     def __init__(self, values: QueryDict, *, viewer: Viewer) -> None:
         super().__init__(values)
-        self._person_id = viewer.person_id
+        self.viewer = viewer
         if viewer.sees_all:
             people = [("", _("Anyone")), *accounts_known.people()]
             cast("forms.ChoiceField", self.fields["person"]).choices = people
@@ -135,7 +138,7 @@ class SubmissionFilterForm(PortalForm):
         if not token:
             return None
         try:
-            return searches.unseal(token, self._person_id)
+            return searches.unseal(token, self.viewer.person_id)
         except searches.SearchGone:
             message = _SEARCH_GONE
         except searches.SearchUnreadable:
@@ -158,7 +161,7 @@ class SubmissionFilterForm(PortalForm):
     @property
     def has_default_period(self) -> bool:
         """Whether the last :data:`PERIOD_DAYS` days apply, as no filter sets a period. Needs a valid form."""
-        names = ("period", "since", "until", "attention", "order", "consumer", "guest", "search")
+        names = ("period", "since", "until", "attention", "order", "consumer", "guest", "batch", "search")
         return not any(self.cleaned_data[name] for name in names)
 
     def query(self) -> dict[str, Any]:
@@ -208,6 +211,7 @@ class SubmissionFilterForm(PortalForm):
             order_ref=data["order"],
             consumer_ref=data["consumer"],
             guest_ref=data["guest"],
+            batch=data["batch"],
             reason=data["reason"],
             answered_from=data["answered_from"],
             answered_under=data["answered_under"],

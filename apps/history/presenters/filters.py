@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -11,9 +12,10 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 
-from apps.consumers import labels
+from apps.consumers import labels, selectors
 from apps.consumers.models import Outcome
 from apps.consumers.searches import Search
+from apps.consumers.viewer import Viewer
 from apps.core.web.filters import Chip, with_query
 from apps.history.selection import ATTENTION_LABELS, Attention, Period, SubmissionFilter
 
@@ -26,6 +28,7 @@ class Filters(Protocol):
 
     cleaned_data: dict[str, Any]
     fields: dict[str, forms.Field]
+    viewer: Viewer
 
     @property
     def has_default_period(self) -> bool:
@@ -104,6 +107,7 @@ def _chips(path: str, values: Mapping[str, Any], form: Filters) -> Iterator[Chip
         "order": str,
         "consumer": str,
         "guest": str,
+        "batch": lambda batch: name_of_batch(batch, form.viewer),
     }
     for name, format_value in formats.items():
         if value := given.get(name):
@@ -119,6 +123,22 @@ def _chips(path: str, values: Mapping[str, Any], form: Filters) -> Iterator[Chip
         yield Chip(
             _kinds(given["search"]), gettext("matches your search"), filtered_url(path, values, search="")
         )
+
+
+def name_of_batch(batch: uuid.UUID, viewer: Viewer) -> str:
+    """The name of a list of people: the day and the order of its first submission that the viewer may see.
+
+    Without one, the first characters of its id.
+    """
+    made = selectors.visible_submissions(viewer).filter(batch=batch)
+    first = made.order_by("submitted_at", "id").values("submitted_at", "order_number", "order_ref").first()
+    if first is None:
+        return str(batch)[:8]
+    day = date_format(timezone.localtime(first["submitted_at"]), DAY)
+    return gettext("%(day)s, order %(order)s") % {
+        "day": day,
+        "order": first["order_number"] or first["order_ref"],
+    }
 
 
 def _between(least: int | None, under: int | None) -> str:

@@ -84,6 +84,8 @@ SOURCES: Final = {
     "guest_href": Source("guest_href"),
     "submission": Source("public_id", Kind.UUID),
     "corrects": Source("public_id", Kind.UUID, refers_by="resubmission_of_id", model=Submission),
+    "batch": Source("batch", Kind.UUID),
+    "batch_row": Source("batch_row", Kind.NUMBER),
 }
 """The columns without personal data. people.py makes the personal ones from one encrypted text."""
 

@@ -22,6 +22,8 @@ from apps.audit.labels import action_label, detail_label, key_label, roles_label
 from apps.audit.person_limits import Act
 from apps.audit.registry import Change, Key, ValueType, event_types
 from apps.audit.selectors import LogFilter
+from apps.batches import audit_events as batch_events
+from apps.batches.models import PauseReason, ReleaseReason, SourceKind
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.errors import CdpError
 from apps.consumers import altered_values, audit_keys
@@ -143,6 +145,9 @@ CODES: dict[Key, Iterable[str]] = {
     VENDOR_RECORDS_SEARCHED.keys["by"]: ["order_number", "guest_ref", "email", "identifier"],
     EXPORTS_LISTED.keys["filters"]: [field.name for field in dataclasses.fields(PastExportFilter)],
     EXPORT_VIEWED.keys["note"]: ["yes", "no"],
+    batch_events.PAUSE_REASON: PauseReason.values,
+    batch_events.RELEASE_REASON: ReleaseReason.values,
+    batch_events.SOURCE: SourceKind.values,
     history_events.EXPORT_REASON: ExportReason.values,
     history_events.FAILURE_CODE: FailureCode,
     history_events.FORMAT: [*Format],
@@ -151,9 +156,11 @@ CODES: dict[Key, Iterable[str]] = {
     history_events.VIEW_SAVED.keys["audience"]: ["own", *ROLES_WITH_A_LIST],
     history_events.VIEW_SAVED.keys["parameters"]: {*SubmissionFilterForm.base_fields} - {"search", "view"},
 }
-# They name a page, an event, a submission, a record, a row, a day, a key, an account, a session, a report or
-# a version. The columns of an export are shown as in the file; normalisations as "field:how".
+# They name a page, a list of people, an event, a submission, a record, a row, a day, a key, an account, a
+# session, a report or a version. The columns of an export are shown as in the file; normalisations as
+# "field:how".
 NO_LABELS = {
+    *("batch", "replaces"),
     *("columns", "events", "export", "file", "former", "hash", "key", "keys", "normalised", "previous_ref"),
     *("corrected_ref", "default_view_before", "default_view_after"),
     *("people", "sessions"),

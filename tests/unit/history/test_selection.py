@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import uuid
 
 import pytest
 from django.db import connection
@@ -62,6 +63,30 @@ def test_every_order_comes_from_an_index_without_a_sort() -> None:
     plans = _plans(Selection(both, UNRESTRICTED))
     assert len(plans) == 2  # a list for each
     assert all("submission_by_outcome" in plan for plan in plans), plans
+
+
+@pytest.mark.django_db(transaction=True)
+def test_list_of_people_comes_from_its_index_without_a_sort() -> None:
+    """Also with a period and an outcome: a list has few rows, and the table many."""
+    fill(connection, ROWS)
+    known = [uuid.UUID(int=number) for number in range(1, 21)]
+    for number, pk in enumerate(Submission.objects.values_list("pk", flat=True)[:600]):
+        Submission.objects.filter(pk=pk).update(batch=known[number % 20], batch_row=number + 1)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"ANALYZE {Submission._meta.db_table}")
+    year = clock.now() - dt.timedelta(days=3650)
+    for sort in (Sort.NEWEST, Sort.OLDEST):
+        for asked in (
+            SubmissionFilter(batch=known[7]),
+            SubmissionFilter(batch=known[7], since=year),
+            SubmissionFilter(batch=known[7], outcomes=(Outcome.CREATED, Outcome.REJECTED)),
+        ):
+            selection = Selection(asked, UNRESTRICTED, sort)
+            [plan] = _plans(selection)
+            assert "submission_of_batch" in plan, (sort, plan)
+            assert "TEMP B-TREE" not in plan, plan
+            assert selection.submissions().count() <= 30
 
 
 @pytest.mark.parametrize(

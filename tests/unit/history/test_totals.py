@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
@@ -37,6 +38,7 @@ pytestmark = pytest.mark.django_db
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
 ALL = SubmissionFilter()
+LIST = uuid.UUID(int=7)  # of people
 # Clocks that change in these months, also at midnight (Beirut), and offsets of 30 and 45 minutes.
 ZONES = ("UTC", "Europe/Dublin", "America/New_York", "Asia/Beirut", "Asia/Kolkata", "Pacific/Chatham")
 
@@ -129,6 +131,8 @@ def _act(people: list[User], act: tuple[Any, ...]) -> None:
             {"reason": "read_timeout"},
             {"answered_from": 1_000},
             {"order_ref": "none"},
+            {"batch": LIST},
+            {"batch": LIST, "outcomes": (Outcome.REJECTED,)},
         ]
     ),
     restricted=st.booleans(),
@@ -146,7 +150,15 @@ def test_figures_equal_those_of_rows_after_any_changes(
 ) -> None:
     Submission.objects.all().delete()
     Submission.objects.bulk_create(
-        bare(people[who], what, at, duration_ms=took) for who, what, at, took in rows
+        bare(
+            people[who],
+            what,
+            at,
+            duration_ms=took,
+            batch=LIST if number % 2 else None,
+            batch_row=number if number % 2 else None,
+        )
+        for number, (who, what, at, took) in enumerate(rows)
     )
     viewer = Viewer(str(people[1].pk)) if restricted else UNRESTRICTED
     with (
@@ -187,6 +199,15 @@ def test_totals_take_the_place_of_rows(year: list[Submission]) -> None:
     assert len(after) <= len(before) + 2
     PeriodTotals.objects.update(by_person='{"people":[],"kinds":[]}')
     assert figures(asked).total == 1  # today's row is counted, every other one comes from totals
+
+
+def test_figures_of_a_list_of_people_are_counted_although_there_are_totals(year: list[Submission]) -> None:
+    for number in range(0, 400, 7):
+        Submission.objects.filter(pk=year[number].pk).update(batch=LIST, batch_row=number + 1)
+    asked = SubmissionFilter(batch=LIST)
+    keep_totals(now=NOW)
+    assert figures(asked) == of_rows(asked)
+    assert figures(asked).total == len(range(0, 400, 7))
 
 
 def test_days_weeks_and_months_that_are_over_are_kept_in_the_zones_of_the_people(

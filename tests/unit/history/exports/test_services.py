@@ -1,5 +1,6 @@
 import datetime
 import threading
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -34,6 +35,7 @@ def test_selection_round_trips_through_the_database(supervisor: User) -> None:
         order_ref="Ord-1",
         consumer_ref="con-1",
         guest_ref="gue-1",
+        batch=uuid.UUID(int=7),
         reason="timeout",
         answered_from=0,
         answered_under=500,

@@ -73,7 +73,8 @@ def test_days_beside_a_period_apply_as_well(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    "query", ["period=all", "order=ord-1", "consumer=c-1", "guest=g-1", "until=2026-03-07"]
+    "query",
+    ["period=all", "order=ord-1", "consumer=c-1", "guest=g-1", "until=2026-03-07", f"batch={DIGEST[:32]}"],
 )
 def test_time_reference_or_search_removes_the_default_range(query: str) -> None:
     assert asked(query).since is None
@@ -156,8 +157,9 @@ def test_unreadable_input_is_an_error_at_its_field(query: str, name: str, words:
 
 @pytest.mark.parametrize(
     "query",
-    [*(f"{kind}={DIGEST}" for kind in DigestKind), "email=", "view=1", "reason=A+b", "answered_from=-1",
-     "answered_under=1e3", f"answered_from={2**31}", "search=a&search=b", "search=a%00", "reason=a%0A"],
+    [*(f"{kind}={DIGEST}" for kind in DigestKind), "email=", "view=1", "batch=1", "reason=A+b",
+     "answered_from=-1", "answered_under=1e3", f"answered_from={2**31}", "search=a&search=b",
+     "search=a%00", "reason=a%0A"],
 )  # fmt: skip
 def test_unreadable_link_parameter_makes_the_address_unreadable(query: str) -> None:
     with pytest.raises(UnreadableAddress):

@@ -7,6 +7,7 @@ import datetime as dt
 import io
 import json
 import re
+import uuid
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -199,7 +200,7 @@ def test_openpyxl_and_pandas_read_excel_files_alike(supervisor: User) -> None:
     assert {cell.number_format for line in rows for cell in line[:2]} == {"@"}
     found = [[decoded(cell.value or "") for cell in line] for line in rows]
     assert found == expected(wanted)
-    frame = pd.read_excel(io.BytesIO(data), dtype=str, na_filter=False)
+    frame = pd.read_excel(io.BytesIO(data), dtype=str, na_filter=False, engine="openpyxl")
     assert [[decoded(cell) for cell in line] for line in frame.to_numpy().tolist()] == expected(wanted)
 
 
@@ -303,6 +304,27 @@ def test_correction_names_the_submission_that_it_corrects(supervisor: User) -> N
             [str(later.public_id), str(earlier.public_id)],
             [str(earlier.public_id), ""],
         ]
+
+
+def test_list_of_people_and_its_row_are_columns(supervisor: User) -> None:
+    stored(supervisor, [{}])
+    made_for = uuid.uuid4()
+    row(supervisor, batch=made_for, batch_row=12).save()
+    for format_ in CSV:
+        wanted = layout(format_, ("batch", "batch_row"))
+        assert from_csv(written(wanted)[0], wanted) == [[str(made_for), "12"], ["", ""]]
+    lines = written(layout(Format.JSONL, ("batch", "batch_row")))[0].decode().splitlines()
+    assert [json.loads(line) for line in lines[1:3]] == [
+        {"batch": str(made_for), "batch_row": 12},
+        {"batch": None, "batch_row": None},
+    ]
+    [sheet, _about] = openpyxl.load_workbook(
+        io.BytesIO(written(layout(Format.XLSX, ("batch", "batch_row")))[0])
+    ).worksheets
+    assert [[cell.value for cell in cells] for cells in sheet.rows] == [
+        ["List of people", "Row of the list"],
+        [str(made_for), 12],
+    ]
 
 
 def test_erased_consumers_are_empty_and_unreadable_ones_are_marked(
