@@ -234,6 +234,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "apps.core.web.middleware.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "apps.core.web.middleware.PageCompressionMiddleware",
     "apps.core.web.middleware.PermissionsPolicyMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

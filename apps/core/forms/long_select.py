@@ -52,15 +52,18 @@ class LongSelect(forms.Select):
 
 @lru_cache(maxsize=32)
 def _options(choices: tuple[tuple[str, str], ...]) -> tuple[SafeString, ...]:
-    """The options, none selected. Only offered choices are cached, never a typed value."""
-    return tuple(format_html('<option value="{}">{}</option>', key, label) for key, label in choices)
+    """The options, none selected. Only offered choices are cached, never a typed value.
+
+    HTML needs no end tags here, and without them a compressed form is 290 bytes shorter.
+    """
+    return tuple(format_html('<option value="{}">{}', key, label) for key, label in choices)
 
 
 def _selected(key: str, label: str) -> SafeString:
-    return format_html('<option value="{}" selected>{}</option>', key, label)
+    return format_html('<option value="{}" selected>{}', key, label)
 
 
 @lru_cache(maxsize=8)
 def suggestions(words: tuple[str, ...]) -> SafeString:
     """The options of a ``datalist`` with these words."""
-    return format_html_join("", '<option value="{}"></option>', ((word,) for word in words))
+    return format_html_join("", '<option value="{}">', ((word,) for word in words))
