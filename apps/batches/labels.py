@@ -1,3 +1,168 @@
 """The texts for codes of batches. States and reasons have theirs in the models."""
 
 from __future__ import annotations
+
+from django.utils.formats import number_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from apps.batches.reading.limits import COUNTED_ROWS, MAX_CELL, MAX_COLUMNS
+from apps.batches.reading.table import Finding, FindingCode, NotReadable, TableFault
+
+# --- What was read of a text or file ---------------------------------------------------------------
+
+_FAULTS: dict[TableFault, Promise] = {
+    TableFault.EMPTY: _("There are no rows. Put the people in the first sheet, one in each row."),
+    TableFault.NOT_A_TABLE: _(
+        "This is not a table that the portal reads. Save it as an Excel workbook (.xlsx), as an OpenDocument"
+        " spreadsheet (.ods) or as CSV, and upload that file."
+    ),
+    TableFault.OLD_EXCEL: _(
+        "This is a workbook of an Excel before 2007 (.xls). Save it as an Excel workbook (.xlsx) and upload"
+        " that file."
+    ),
+    TableFault.HTML: _(
+        "This is a web page, whatever its name says. Open it in a spreadsheet program, save it as an Excel"
+        " workbook (.xlsx) and upload that file."
+    ),
+    TableFault.HAS_PASSWORD: _("The file has a password. Save it without a password and upload it again."),
+    TableFault.DAMAGED: _(
+        "The file is damaged. Open it in a spreadsheet program, save it again as an Excel workbook (.xlsx)"
+        " and upload that file."
+    ),
+    TableFault.TOO_COMPLEX: _(
+        "The file needs more memory or time than the portal uses for one. Copy the rows into a new workbook"
+        " as values and upload that, or paste them."
+    ),
+    TableFault.ENCODING_UNKNOWN: _(
+        "The portal cannot tell which letters the file contains. Save it as “CSV UTF-8” or as an Excel"
+        " workbook (.xlsx) and upload that file."
+    ),
+    TableFault.SEVERAL_FORMATS: _(
+        "The rows are separated into columns in different ways. Use the same separator in all rows, or save"
+        " the table as an Excel workbook (.xlsx), and upload it again."
+    ),
+    TableFault.BUSY: _("The portal is reading other files. Upload it again in a minute."),
+}
+
+
+def fault_text(error: NotReadable) -> str:
+    """Why a text or file was not read, and what to do. Nothing of the file is in it."""
+    count = error.count
+    match error.fault:
+        case TableFault.TOO_LARGE:
+            limit = number_format(count / 1_000_000, 1, force_grouping=True)
+            return gettext(
+                "The table is larger than %(limit)s MB. Delete what is not needed, such as pictures and"
+                " further sheets, or divide it into several."
+            ) % {"limit": limit.removesuffix(".0")}
+        case TableFault.TOO_MANY_ROWS:
+            shown = number_format(count, force_grouping=True)
+            if count >= COUNTED_ROWS:
+                shown = gettext("at least %(count)s") % {"count": shown}
+            return gettext("The table has %(count)s rows, too many for one list. Divide it into several.") % {
+                "count": shown
+            }
+        case TableFault.TOO_MANY_COLUMNS:
+            return gettext(
+                "The table has %(count)s columns, or something stands far to the right of it. The portal"
+                " reads %(limit)s. Delete the others and upload it again."
+            ) % {"count": number_format(count, force_grouping=True), "limit": MAX_COLUMNS}
+        case TableFault.CELL_TOO_LONG:
+            return gettext(
+                "Row %(row)s has a cell with more than %(limit)s characters. Shorten it and upload the table"
+                " again."
+            ) % {"row": count, "limit": number_format(MAX_CELL, force_grouping=True)}
+        case fault:
+            return str(_FAULTS[fault])
+
+
+_DELIMITERS: dict[str, Promise] = {
+    "tab": _("tabs"),
+    "semicolon": _("semicolons"),
+    "comma": _("commas"),
+    "bar": _("vertical bars"),
+}
+_FINDINGS: dict[FindingCode, Promise] = {
+    FindingCode.MACROS: _("The file has macros. They were not run."),
+    FindingCode.NUL_REMOVED: _("Characters without meaning (NUL) were removed from the file."),
+}
+
+
+def finding_text(finding: Finding) -> str:
+    """What a person has to know about a file that was read."""
+    if finding.code is FindingCode.ENCODING_GUESSED:
+        return gettext(
+            "The file does not say how its letters are encoded. They were read as %(name)s: check names with"
+            " accents and other special letters."
+        ) % {"name": finding.detail}
+    if finding.code is FindingCode.DELIMITER:
+        return gettext("The columns are separated by %(name)s.") % {"name": _DELIMITERS[finding.detail]}
+    if finding.code in _FINDINGS:
+        return str(_FINDINGS[finding.code])
+    return _counted(finding.code, finding.count) % {
+        "count": number_format(finding.count, force_grouping=True)
+    }
+
+
+def _counted(code: FindingCode, count: int) -> str:
+    texts = {
+        FindingCode.HIDDEN_ROWS: ngettext(
+            "%(count)s hidden row was read as well.", "%(count)s hidden rows were read as well.", count
+        ),
+        FindingCode.HIDDEN_COLUMNS: ngettext(
+            "%(count)s hidden column was read as well.", "%(count)s hidden columns were read as well.", count
+        ),
+        FindingCode.OTHER_SHEETS: ngettext(
+            "The first visible sheet was read. %(count)s further sheet was not.",
+            "The first visible sheet was read. %(count)s further sheets were not.",
+            count,
+        ),
+        FindingCode.MERGED_CELLS: ngettext(
+            "%(count)s cell is merged over several rows. Its value was taken for each of them.",
+            "%(count)s cells are merged over several rows. Their values were taken for each of them.",
+            count,
+        ),
+        FindingCode.FORMULAS: ngettext(
+            "%(count)s cell is a formula. Its stored result was read.",
+            "%(count)s cells are formulas. Their stored results were read.",
+            count,
+        ),
+        FindingCode.FORMULAS_WITHOUT_RESULT: ngettext(
+            "%(count)s formula has no stored result, so its cell was read as empty. Save the file in a"
+            " spreadsheet program and upload it again.",
+            "%(count)s formulas have no stored result, so their cells were read as empty. Save the file in a"
+            " spreadsheet program and upload it again.",
+            count,
+        ),
+        FindingCode.ERROR_VALUES: ngettext(
+            "%(count)s cell shows an error such as #REF! and was read as empty.",
+            "%(count)s cells show an error such as #REF! and were read as empty.",
+            count,
+        ),
+        FindingCode.SHORTENED_NUMBERS: ngettext(
+            "%(count)s number was shortened by a spreadsheet program, for example to 1.23E+11. Its last"
+            " digits are lost. Enter it again as text.",
+            "%(count)s numbers were shortened by a spreadsheet program, for example to 1.23E+11. Their last"
+            " digits are lost. Enter them again as text.",
+            count,
+        ),
+        FindingCode.LOST_ZEROS: ngettext(
+            "%(count)s number may have lost zeros at its beginning: others of its column begin with zeros.",
+            "%(count)s numbers may have lost zeros at their beginning: others of their column begin with"
+            " zeros.",
+            count,
+        ),
+        FindingCode.UNEVEN_ROWS: ngettext(
+            "%(count)s row has more cells than the first one. Check that its columns are not shifted.",
+            "%(count)s rows have more cells than the first one. Check that their columns are not shifted.",
+            count,
+        ),
+        FindingCode.EXAMPLE_ROWS: ngettext(
+            "%(count)s example row of the template was left out.",
+            "%(count)s example rows of the template were left out.",
+            count,
+        ),
+    }
+    return texts[code]

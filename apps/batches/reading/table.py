@@ -1,11 +1,16 @@
-"""A table of texts with the row numbers of its file, whatever it was read from."""
+"""A table of texts with the row numbers of its file, whatever it was read from.
+
+Without Django at run time: the child process that reads spreadsheets imports this module.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from apps.batches.models import SourceKind
+if TYPE_CHECKING:
+    from apps.batches.models import SourceKind
 
 
 class FindingCode(StrEnum):
@@ -25,6 +30,12 @@ class FindingCode(StrEnum):
     NUL_REMOVED = "nul_removed"
     ROWS_ABOVE_HEADERS = "rows_above_headers"  # such as the name of the tour; they are no people
     UNEVEN_ROWS = "uneven_rows"  # rows with more cells than the first
+    EXAMPLE_ROWS = "example_rows"  # of the portal's template; were not read
+    DELIMITER = "delimiter"  # the columns are separated by ``detail``, a key of DELIMITER_NAMES
+
+
+DELIMITER_NAMES = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "bar"}
+"""The details of :attr:`FindingCode.DELIMITER`, by the delimiter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +77,16 @@ class TableFault(StrEnum):
 
     EMPTY = "empty"
     TOO_LARGE = "too_large"  # ``count``: the limit in bytes
-    TOO_MANY_ROWS = "too_many_rows"  # ``count``: of the file
-    TOO_MANY_COLUMNS = "too_many_columns"  # likewise
+    TOO_MANY_ROWS = "too_many_rows"  # ``count``: of the file, counted up to COUNTED_ROWS
+    TOO_MANY_COLUMNS = "too_many_columns"  # ``count``: of the file
     CELL_TOO_LONG = "cell_too_long"  # ``count``: the row
     NOT_A_TABLE = "not_a_table"  # a format that the portal does not read
     OLD_EXCEL = "old_excel"  # .xls
     HTML = "html"  # a web page named as a spreadsheet
     HAS_PASSWORD = "has_password"  # noqa: S105  # no secret
     DAMAGED = "damaged"
+    ENCODING_UNKNOWN = "encoding_unknown"  # a text whose letters cannot be told
+    BUSY = "busy"  # too many files are being read
     TOO_COMPLEX = "too_complex"  # needs more memory or time than a reader may use
     SEVERAL_FORMATS = "several_formats"  # mixed delimiters: the columns cannot be told
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from apps.core.delimited import first_delimiter, read_lines, with_line_feeds
 from apps.core.text import similar_key
 
 MAX_TEXT = 20_000  # characters
 MAX_COLUMNS = 40
-_DELIMITERS = ("\t", ";", ",")
+_DELIMITERS = "	;,"
 # In brackets: "optional", or the letters of day, month and year in several languages.
 _REMARK = re.compile(r"\((?:optional|[dgjtmyae./\- ]+)\)")
-_LINE_BREAK = re.compile("\r\n?")
 
 
 class RowFault(StrEnum):
@@ -54,9 +53,9 @@ def read_row(text: str, *, known_headers: frozenset[str]) -> Row:
     """
     if len(text) > MAX_TEXT:
         raise NotOneRow(RowFault.TOO_LONG, len(text))
-    text = _LINE_BREAK.sub("\n", text)
-    delimiter = next((one for one in _DELIMITERS if one in _without_quoted(text)), "\t")
-    lines = [cells for cells in _lines(text, delimiter) if any(cell.strip() for cell in cells)]
+    text = with_line_feeds(text)
+    delimiter = first_delimiter(text, _DELIMITERS)
+    lines = [cells for cells in read_lines(text, delimiter) if any(cell.strip() for cell in cells)]
     headers: tuple[str, ...] | None = None
     if lines and _are_headers(lines[0], known_headers):
         headers, *lines = lines
@@ -86,37 +85,3 @@ def _are_headers(cells: tuple[str, ...], known: frozenset[str]) -> bool:
     filled = [cell for cell in cells if cell.strip()]
     count = sum(header_key(cell) in known for cell in filled)
     return count > 0 and 2 * count >= len(filled)
-
-
-def _quoted_cell(delimiter: str) -> re.Pattern[str]:
-    """A cell in quotation marks, up to the delimiter or the end of the line.
-
-    A cell that only begins with a quotation mark is copied by spreadsheets as it is, and is kept as it is.
-    """
-    return re.compile(rf'"((?:[^"]|"")*)"(?=[{re.escape(delimiter)}\n]|\Z)')
-
-
-def _without_quoted(text: str) -> str:
-    """The text without its quoted cells, whose contents may be any of the delimiters."""
-    return re.sub(r'(?:(?<=[\t;,\n])|\A)"(?:[^"]|"")*"(?=[\t;,\n]|\Z)', '""', text)
-
-
-def _lines(text: str, delimiter: str) -> Iterator[tuple[str, ...]]:
-    """The cells of each line, as RFC 4180 describes them."""
-    quoted, next_end = _quoted_cell(delimiter), re.compile(rf"[{re.escape(delimiter)}\n]")
-    cells: list[str] = []
-    at = 0
-    while True:
-        if match := quoted.match(text, at):
-            cells.append(match[1].replace('""', '"'))
-            at = match.end()
-        else:
-            end = next_end.search(text, at)
-            cells.append(text[at : end.start() if end else len(text)])
-            at += len(cells[-1])
-        if text[at : at + 1] != delimiter:
-            yield tuple(cells)
-            cells = []
-        if at >= len(text):
-            return
-        at += 1

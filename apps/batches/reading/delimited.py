@@ -1,0 +1,128 @@
+"""Read pasted texts and CSV files, with the delimiter told by the whole text."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from apps.batches.reading.limits import Limits
+from apps.batches.reading.sheet import Sheet, finished_rows, has_content
+from apps.batches.reading.table import (
+    DELIMITER_NAMES,
+    Finding,
+    FindingCode,
+    NotReadable,
+    TableFault,
+    TableRow,
+)
+from apps.core.delimited import first_delimiter, read_lines, with_line_feeds
+from apps.core.export.csv_cells import GUARD, restore
+
+# The first one counts where two are equally likely.
+_DELIMITERS = "\t;|,"
+_PASTED_DELIMITERS = "\t;,"
+# The first line that tells Excel the delimiter. Excel does not count it as a row.
+_TOLD = re.compile(r"""["']?sep=(.)["']?\n""", re.IGNORECASE)
+_CLEAR_SHARE = 0.8
+"""A delimiter is clearly the right one if it separates this share of the lines into as many cells."""
+
+Rows = tuple[tuple[TableRow, ...], tuple[Finding, ...]]
+
+
+def pasted_rows(text: str, limits: Limits) -> Rows:
+    """The rows of a text as spreadsheets copy it: the first delimiter of tab, semicolon and comma in it.
+
+    Raises :class:`NotReadable`.
+    """
+    text, findings = _cleaned(text)
+    return _rows(text, first_delimiter(text, _PASTED_DELIMITERS), limits, findings)
+
+
+def csv_rows(text: str, limits: Limits, *, has_tabs: bool = False) -> Rows:
+    """The rows of a CSV file. The delimiter is the one told by ``sep=``, else what fits the whole file best.
+
+    ``has_tabs``: the file's name says that its delimiter is a tab.
+
+    Raises :class:`NotReadable`.
+    """
+    text, findings = _cleaned(text)
+    if told := _TOLD.match(text):
+        return _rows(text[told.end() :], told[1], limits, findings)
+    delimiter = "\t" if has_tabs else detected_delimiter(text)
+    if delimiter:
+        findings.append(Finding(FindingCode.DELIMITER, detail=DELIMITER_NAMES[delimiter]))
+    return _rows(text, delimiter or _DELIMITERS[0], limits, findings)
+
+
+def _cleaned(text: str) -> tuple[str, list[Finding]]:
+    text = with_line_feeds(text.removeprefix("\ufeff"))
+    nul = text.count("\0")
+    return text.replace("\0", ""), [Finding(FindingCode.NUL_REMOVED, nul)] if nul else []
+
+
+def _rows(text: str, delimiter: str, limits: Limits, findings: list[Finding]) -> Rows:
+    sheet = Sheet()
+    first_width = 0
+    for number, cells in enumerate(read_lines(text, delimiter), 1):
+        if not has_content(cells):
+            continue
+        if len(sheet.rows) >= limits.lines:  # the rest is counted, not kept
+            count = sum(map(has_content, read_lines(text, delimiter)))
+            if count > limits.lines + 1:  # one may be the example of the template
+                raise NotReadable(TableFault.TOO_MANY_ROWS, count)
+        filled = _without_blank_end(cells)
+        first_width = first_width or len(filled)
+        sheet.found[FindingCode.UNEVEN_ROWS] += len(filled) > first_width
+        sheet.rows[number] = [restore(cell) if cell.startswith(GUARD) else cell for cell in filled]
+    rows, found = finished_rows(sheet, limits)
+    return rows, (*findings, *found)
+
+
+def _without_blank_end(cells: tuple[str, ...]) -> tuple[str, ...]:
+    end = len(cells)
+    while end and not cells[end - 1].strip():
+        end -= 1
+    return cells[:end]
+
+
+class _Fit(NamedTuple):
+    """How well a delimiter fits a text. Compared in this order."""
+
+    is_clear: bool
+    width: int  # the number of cells of most lines that it separates
+    priority: int
+    separated: float  # the share of the lines that it separates
+    delimiter: str
+
+
+def detected_delimiter(text: str) -> str:
+    """The delimiter of a text with line feeds only; empty if each line is one cell.
+
+    Raises :class:`NotReadable` with ``SEVERAL_FORMATS`` if parts of the text have different ones.
+    """
+    fits = list(_fits(text))
+    if clear := max((fit for fit in fits if fit.is_clear), default=None):
+        return clear.delimiter
+    fits.sort(key=lambda fit: (fit.separated, fit.width, fit.priority), reverse=True)
+    if not fits:
+        return ""
+    if len(fits) > 1 and fits[0].separated < _CLEAR_SHARE and fits[1].separated > fits[0].separated / 3:
+        raise NotReadable(TableFault.SEVERAL_FORMATS)
+    return fits[0].delimiter
+
+
+def _fits(text: str) -> Iterator[_Fit]:
+    """The fit of each delimiter that separates cells of the text."""
+    for priority, delimiter in enumerate(reversed(_DELIMITERS)):
+        if delimiter not in text:
+            continue
+        widths = [len(cells) for cells in read_lines(text, delimiter) if has_content(cells)]
+        separated = [width for width in widths if width > 1]
+        if not separated:
+            continue
+        [(width, count)] = Counter(separated).most_common(1)
+        # A line of headers has each column: a delimiter that it lacks is a part of values.
+        is_clear = count / len(widths) >= _CLEAR_SHARE and widths[0] > 1
+        yield _Fit(is_clear, width, priority, len(separated) / len(widths), delimiter)

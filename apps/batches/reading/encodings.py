@@ -1,0 +1,200 @@
+"""The encoding of a text file: told by its first bytes, else found by its letters.
+
+charset-normalizer alone takes short lists of names for other languages: a German one in Windows-1252 for
+Central European, a French one for Czech (tried). So the likely encodings are compared by the letters of the
+languages that are written in them, and it is asked only about the others.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable
+from typing import Final
+
+from charset_normalizer import from_bytes
+
+from apps.batches.reading.table import Finding, FindingCode, NotReadable, TableFault
+
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is its beginning
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_WESTERN: Final = (
+    "äöüß",  # German
+    "éèêëàâçîïôûùœæ",  # French
+    "áéíóúñü",  # Spanish
+    "áàâãçéêíóôõú",  # Portuguese
+    "àèéìòù",  # Italian
+    "æøåäöé",  # Danish, Norwegian, Swedish, Finnish
+)
+_TURKISH: Final = ("çğıöşüâîİ",)
+_CENTRAL: Final = (
+    "ąćęłńóśźż",  # Polish
+    "áčďéěíňóřšťúůýž",  # Czech
+    "áäčďéíľĺňóôŕšťúýž",  # Slovak
+    "áéíóöőúüű",  # Hungarian
+    "čćđšž",  # Croatian
+)
+_CYRILLIC: Final = ("абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґ",)
+_GREEK: Final = ("αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋ",)
+# The first one counts where several are equally likely.
+_SINGLE_BYTE: Final = (
+    ("cp1252", _WESTERN),
+    ("cp1254", _TURKISH),
+    ("cp1250", _CENTRAL),
+    ("cp1251", _CYRILLIC),
+    ("cp1253", _GREEK),
+    ("cp850", _WESTERN),
+    ("mac_roman", _WESTERN),
+    ("cp857", _TURKISH),
+    ("cp852", _CENTRAL),
+    ("cp866", _CYRILLIC),
+)
+_PUNCTUATION: Final = frozenset("’‘“”„«»–—…·•€£§°ºª\xa0´№")
+_KANA_OR_WIDE: Final = re.compile("[\u3000-\u30ff\uff01-\uff5e]")
+_HALF_WIDTH_KANA: Final = re.compile("[\uff61-\uff9f]")
+
+# The usual characters of each encoding by the first of their bytes; the rest of its table is rare.
+_MULTI_BYTE: Final[tuple[tuple[str, Callable[[str, bytes], bool]], ...]] = (
+    ("cp932", lambda text, coded: bool(_KANA_OR_WIDE.match(text)) or 0x88 <= coded[0] <= 0x98),
+    ("cp949", lambda text, _coded: "가" <= text <= "힣"),
+    ("euc_jp", lambda text, coded: bool(_KANA_OR_WIDE.match(text)) or 0xB0 <= coded[0] <= 0xCF),
+    ("gb18030", lambda _text, coded: len(coded) == 2 and 0xB0 <= coded[0] <= 0xD7 and coded[1] >= 0xA1),
+    ("big5", lambda _text, coded: len(coded) == 2 and 0xA4 <= coded[0] <= 0xC6),
+)
+_SURE: Final = 0.7
+"""The share of usual letters from which an encoding is taken for the right one."""
+_SAMPLE: Final = 20_000
+"""Bytes of the lines that are compared; no encoding here has a line feed inside a character."""
+
+
+def decoded(content: bytes) -> tuple[str, Finding | None]:
+    """The text of a file, and a finding if its encoding was found by its letters.
+
+    Raises :class:`NotReadable` with ``ENCODING_UNKNOWN`` if no encoding fits.
+    """
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return _strictly(content.removeprefix(mark) if encoding == "utf-8" else content, encoding), None
+    if encoding := _utf_16_without_mark(content):
+        return _strictly(content, encoding), Finding(FindingCode.ENCODING_GUESSED, detail=encoding)
+    try:
+        return content.decode(), None
+    except UnicodeDecodeError:
+        encoding = _likely_encoding(content)
+        return _strictly(content, encoding), Finding(FindingCode.ENCODING_GUESSED, detail=encoding)
+
+
+def _strictly(content: bytes, encoding: str) -> str:
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError:
+        raise NotReadable(TableFault.ENCODING_UNKNOWN) from None
+
+
+def _utf_16_without_mark(content: bytes) -> str:
+    """UTF-16 if nearly every other byte is NUL, as in a text of mostly Latin letters; otherwise empty."""
+    sample = content[:4_000]
+    half = len(sample) // 2
+    if half < 4 or len(content) % 2:
+        return ""
+    for encoding, start in (("utf-16-le", 1), ("utf-16-be", 0)):
+        if sample[start::2].count(0) > 0.7 * half and sample[1 - start :: 2].count(0) == 0:
+            return encoding
+    return ""
+
+
+def _likely_encoding(content: bytes) -> str:
+    if _is_mixed_utf_8(content):
+        raise NotReadable(TableFault.ENCODING_UNKNOWN)
+    sample = _sample(content)
+    shares = [
+        (_single_byte_share(sample, name, languages), name)
+        for name, languages in _SINGLE_BYTE
+        if _is_decodable(content, name)
+    ]
+    shares += [
+        (_multi_byte_share(sample, name, is_usual), name)
+        for name, is_usual in _MULTI_BYTE
+        if _is_decodable(content, name)
+    ]
+    best, encoding = max(shares, key=lambda share: share[0], default=(0.0, ""))  # the first of equal ones
+    if best >= _SURE:
+        return encoding
+    guess = from_bytes(content[:200_000], threshold=0.1).best()
+    if guess is None or guess.chaos > 0:
+        raise NotReadable(TableFault.ENCODING_UNKNOWN)
+    return guess.encoding
+
+
+def _sample(content: bytes) -> bytes:
+    """The first lines with bytes beyond ASCII, about ``_SAMPLE`` bytes of them."""
+    lines, length = [], 0
+    for found in re.finditer(rb"[^\n]*[\x80-\xff][^\n]*", content):
+        lines.append(found[0])
+        length += len(found[0])
+        if length >= _SAMPLE:
+            break
+    return b"\n".join(lines)[: 2 * _SAMPLE]
+
+
+def _is_decodable(content: bytes, encoding: str) -> bool:
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_mixed_utf_8(content: bytes) -> bool:
+    """Whether most of what is not ASCII is UTF-8, but not all: another encoding would garble that."""
+    text = content.decode("utf-8", errors="replace")
+    read = sum(ord(character) > 127 for character in text)
+    broken = text.count("\ufffd")
+    return read > 2 * broken
+
+
+def _single_byte_share(sample: bytes, encoding: str, languages: tuple[str, ...]) -> float:
+    """The share of the characters beyond ASCII that the languages use; more if one of them has them all."""
+    text = sample.decode(encoding, errors="replace")
+    special = re.findall(r"[^\x00-\x7f]", text)
+    if not special:
+        return 0.0
+    known = [
+        character.lower() if len(character.lower()) == 1 else character
+        for character in special
+        if character not in _PUNCTUATION
+    ]
+    plain = len(special) - len(known)
+    shares = [sum(character in language for character in known) for language in languages]
+    any_language = frozenset("".join(languages))
+    together = sum(character in any_language for character in known)
+    share = (plain + 0.6 * together + 0.4 * max(shares)) / len(special)
+    return share * (1 - min(1.0, _misplaced(text) / len(special)))
+
+
+def _misplaced(text: str) -> int:
+    """How many capitals follow small letters, signs are inside words, and letters of two scripts meet."""
+    capitals = sum(
+        found[0].isupper() and text[found.start() - 1].islower()
+        for found in re.finditer(r"(?<=[^\W\d_])(?![\x00-\x7f])[^\W\d_]", text)
+    )
+    signs = len(re.findall(r"(?<=[A-Za-z])(?![’´])[^\w\x00-\x7f](?=[A-Za-z])", text))
+    mixed = len(re.findall(r"(?<=[A-Za-z])[\u0370-\u04ff]|[\u0370-\u04ff](?=[A-Za-z])", text))
+    return capitals + signs + mixed
+
+
+def _multi_byte_share(sample: bytes, encoding: str, is_usual: Callable[[str, bytes], bool]) -> float:
+    """The share of the characters beyond ASCII that are usual and not inside a word of Latin letters."""
+    text = sample.decode(encoding, errors="ignore")
+    usual = 0.0
+    for character in re.findall(r"(?<![A-Za-z])[^\x00-\x7f]", text):
+        if _HALF_WIDTH_KANA.match(character):
+            usual += 0.5 if encoding == "cp932" else 0
+        else:
+            usual += is_usual(character, character.encode(encoding))
+    return usual / max(1, len(re.findall(r"[^\x00-\x7f]", text)))

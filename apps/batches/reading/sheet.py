@@ -1,0 +1,157 @@
+"""What is read of a sheet or a text, before it is a table: merged cells, findings and limits.
+
+Without Django: the child process imports this module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from apps.batches.reading.limits import Limits
+from apps.batches.reading.table import Finding, FindingCode, NotReadable, TableFault, TableRow
+
+EXAMPLE_MARK: Final = "#example"
+"""The first cell of a row of the template that is an example."""
+MAX_MERGES: Final = 10_000
+
+# 1.23E+11 and 1,23E+11: as spreadsheets write long numbers into CSV files and copied texts.
+_SHORTENED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+?\d{1,3}")
+# A number with this many digits has lost some: spreadsheets keep 15.
+_TOO_MANY_DIGITS = 10**15
+_LEADING_ZERO = re.compile(r"0\d+")
+
+
+class Merge(NamedTuple):
+    """A merged range of several rows. ``column``: of its first column, from 0."""
+
+    first_row: int
+    last_row: int
+    column: int
+
+
+@dataclass(slots=True)
+class Sheet:
+    """The cells of a sheet by row number. Rows may be of different lengths, blank ones may be missing.
+
+    ``numbers``: row number and column of the cells that are numbers; None for texts, where this is not known.
+    """
+
+    rows: dict[int, list[str]] = field(default_factory=dict)
+    numbers: set[tuple[int, int]] | None = None
+    merges: list[Merge] = field(default_factory=list)
+    found: Counter[FindingCode] = field(default_factory=Counter)
+
+    def is_blank(self) -> bool:
+        """Whether no cell has content."""
+        return not any(map(has_content, self.rows.values()))
+
+
+def has_content(cells: Collection[str]) -> bool:
+    """Whether a cell is more than blanks."""
+    return any(cell and not cell.isspace() for cell in cells)
+
+
+def number_text(value: float) -> str:
+    """A number without an exponent, and without a decimal point if it is whole."""
+    if isinstance(value, int) or value.is_integer():
+        return str(int(value))
+    text = f"{value:.15g}"
+    return text if "e" not in text else f"{value:.20f}".rstrip("0")
+
+
+def is_shortened(value: float) -> bool:
+    """Whether a spreadsheet has lost digits of this number."""
+    return abs(value) >= _TOO_MANY_DIGITS
+
+
+def finished_rows(sheet: Sheet, limits: Limits) -> tuple[tuple[TableRow, ...], tuple[Finding, ...]]:
+    """The rows with content, all of one width, and what was found.
+
+    Blank columns at the right edge are left out. Raises :class:`NotReadable` for a limit, and ``EMPTY``.
+    """
+    rows = {number: cells for number, cells in sorted(sheet.rows.items()) if has_content(cells)}
+    examples = [number for number, cells in rows.items() if _is_example(cells)]
+    for number in examples:
+        del rows[number]
+    if not rows:
+        raise NotReadable(TableFault.EMPTY)
+    if len(rows) > limits.lines:
+        raise NotReadable(TableFault.TOO_MANY_ROWS, len(rows))
+    _fill_merged(rows, sheet.merges)
+    width = max(map(_filled_width, rows.values()))
+    if width > limits.columns:
+        raise NotReadable(TableFault.TOO_MANY_COLUMNS, width)
+    whole = {number: [*cells[:width], *[""] * (width - len(cells))] for number, cells in rows.items()}
+    _check_lengths(whole, limits)
+    found = Counter(sheet.found)
+    found[FindingCode.EXAMPLE_ROWS] += len(examples)
+    found[FindingCode.SHORTENED_NUMBERS] += sum(
+        _SHORTENED.fullmatch(cell.strip()) is not None for cells in whole.values() for cell in cells
+    )
+    found[FindingCode.LOST_ZEROS] += _lost_zeros(whole, sheet.numbers)
+    findings = tuple(Finding(code, found[code]) for code in FindingCode if found[code] > 0)
+    return tuple(TableRow(number, tuple(cells)) for number, cells in whole.items()), findings
+
+
+def _is_example(cells: list[str]) -> bool:
+    first = next(cell for cell in cells if cell and not cell.isspace())
+    return first.strip().casefold() == EXAMPLE_MARK
+
+
+def _filled_width(cells: list[str]) -> int:
+    """The number of cells up to the last one with content."""
+    return max(at for at, cell in enumerate(cells, 1) if cell and not cell.isspace())
+
+
+def _fill_merged(rows: dict[int, list[str]], merges: list[Merge]) -> None:
+    """Write the value of a merged cell into each of its rows that has content of its own."""
+    if len(merges) > MAX_MERGES:
+        raise NotReadable(TableFault.TOO_COMPLEX)
+    for first, last, column in merges:
+        top = rows.get(first, [])
+        value = top[column] if column < len(top) else ""
+        if not value:
+            continue
+        for number in [number for number in rows if first < number <= last]:
+            cells = rows[number]
+            cells.extend([""] * (column + 1 - len(cells)))
+            cells[column] = value
+
+
+def _check_lengths(rows: dict[int, list[str]], limits: Limits) -> None:
+    characters = 0
+    for number, cells in rows.items():
+        lengths = list(map(len, cells))
+        characters += sum(lengths)
+        if max(lengths) > limits.cell:
+            raise NotReadable(TableFault.CELL_TOO_LONG, number)
+    if characters > limits.characters:
+        raise NotReadable(TableFault.TOO_COMPLEX)
+
+
+def _lost_zeros(rows: dict[int, list[str]], numbers: set[tuple[int, int]] | None) -> int:
+    """The number of cells that seem to have lost zeros: other cells of their column begin with one.
+
+    In a text, where numbers are texts as well, a cell counts if it is shorter than those.
+    """
+    lost = 0
+    width = len(next(iter(rows.values())))
+    for column in range(width):
+        texts = {number: cells[column].strip() for number, cells in rows.items()}
+        kept = {number for number, text in texts.items() if _LEADING_ZERO.fullmatch(text)}
+        if numbers is not None:
+            kept -= {number for number in kept if (number, column) in numbers}
+        if not kept:
+            continue
+        if numbers is not None:
+            lost += sum((number, column) in numbers for number in texts)
+            continue
+        shortest = min(len(texts[number]) for number in kept)
+        lost += sum(
+            text.isdecimal() and not text.startswith("0") and len(text) < shortest for text in texts.values()
+        )
+    return lost

@@ -1,0 +1,118 @@
+"""Read the first visible sheet of an Excel file that has content.
+
+Without Django: the child process imports this module.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import re
+import warnings
+import zipfile
+from typing import Any, Final
+
+import openpyxl
+
+from apps.batches.reading.limits import Limits
+from apps.batches.reading.sheet import Sheet, is_shortened, number_text
+from apps.batches.reading.table import FindingCode, NotReadable, TableFault
+from apps.batches.reading.xlsx_facts import Facts, facts_of
+
+TEMPLATE_NOTES: Final = "About"
+"""The name of the sheet with notes in the portal's own files. It is not told as a further sheet."""
+_MACROS: Final = "vbaproject.bin"
+_ZEROS: Final = re.compile("0{2,}")  # the number format of codes that begin with zeros
+_CARRIAGE_RETURN: Final = re.compile("_x000D_\n?")
+
+
+def read_xlsx(content: bytes, package: zipfile.ZipFile, limits: Limits) -> Sheet:
+    """The cells of the sheet, and what was found. Raises :class:`NotReadable`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of parts that are not read, such as drop-down lists
+        try:
+            book = openpyxl.load_workbook(
+                io.BytesIO(content), read_only=True, data_only=True, keep_links=False
+            )
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001  # openpyxl raises whatever a broken part causes
+            raise NotReadable(TableFault.DAMAGED) from None
+        if not book.worksheets:
+            raise NotReadable(TableFault.NOT_A_TABLE)  # charts only, or "Strict Open XML"
+        chosen, facts, others = _chosen(book, package)
+        facts.check(limits)
+        sheet = _cells(chosen, facts)
+    sheet.found[FindingCode.OTHER_SHEETS] = others
+    sheet.found[FindingCode.MACROS] = sum(name.lower().endswith(_MACROS) for name in package.namelist())
+    return sheet
+
+
+def _chosen(book: Any, package: zipfile.ZipFile) -> tuple[Any, Facts, int]:
+    """The first visible sheet with content, its facts, and the number of the other sheets with content."""
+    blank_texts = frozenset(
+        str(number) for number, text in enumerate(book.worksheets[0]._shared_strings) if not text.strip()
+    )
+    by_sheet: list[tuple[Any, Facts]] = []
+    for sheet in book.worksheets:
+        try:
+            facts = facts_of(package, sheet._worksheet_path, blank_texts)
+        except NotReadable as error:
+            if error.fault is not TableFault.TOO_MANY_ROWS or not by_sheet:
+                raise
+            facts = Facts(content_rows=error.count)  # a further sheet, however long
+        if facts.content_rows:
+            by_sheet.append((sheet, facts))
+    visible = [(sheet, facts) for sheet, facts in by_sheet if sheet.sheet_state == "visible"]
+    if not visible:
+        raise NotReadable(TableFault.EMPTY)
+    chosen, facts = visible[0]
+    others = [sheet for sheet, _facts in by_sheet if sheet is not chosen and sheet.title != TEMPLATE_NOTES]
+    return chosen, facts, len(others)
+
+
+def _cells(worksheet: Any, facts: Facts) -> Sheet:
+    sheet = Sheet(numbers=set(), merges=facts.merges, found=facts.found)
+    width = max(facts.columns) + 1
+    try:
+        for number, cells in enumerate(
+            worksheet.iter_rows(min_row=1, max_row=facts.last_row, max_col=width), 1
+        ):
+            texts = [_text(sheet, cell, number, column) for column, cell in enumerate(cells)]
+            if any(texts):
+                sheet.rows[number] = texts
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001  # as above
+        raise NotReadable(TableFault.DAMAGED) from None
+    return sheet
+
+
+def _text(sheet: Sheet, cell: Any, number: int, column: int) -> str:
+    value = cell.value
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        if cell.data_type == "e":
+            sheet.found[FindingCode.ERROR_VALUES] += 1
+            return ""
+        return _CARRIAGE_RETURN.sub("\n", value)
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, (dt.datetime, dt.date, dt.time, dt.timedelta)):
+        return moment_text(value)
+    sheet.found[FindingCode.SHORTENED_NUMBERS] += is_shortened(value)
+    text = number_text(value)
+    pattern = cell.number_format or ""
+    if _ZEROS.fullmatch(pattern) and text.isdecimal():
+        return text.zfill(len(pattern))  # a code: it is shown with its zeros
+    if sheet.numbers is not None:
+        sheet.numbers.add((number, column))
+    return text
+
+
+def moment_text(value: dt.datetime | dt.date | dt.time | dt.timedelta) -> str:
+    """A date as in ISO 8601. The time of day follows after a blank unless it is midnight."""
+    if isinstance(value, dt.datetime):
+        return f"{value.date()}" if value.time() == dt.time() else value.isoformat(" ", "seconds")
+    return str(value)
