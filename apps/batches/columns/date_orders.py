@@ -26,8 +26,8 @@ MONTH_DAY: Final = "month-day"
 ORDERS: Final = (DAY_MONTH, MONTH_DAY)
 """The orders of a choice, as the setting ``DATE_ORDER`` names them."""
 
-# Languages whose names of months never mean different months; "listopad" is October in Croatian.
-_LANGUAGES: Final = ("en", "cs", "da", "de", "es", "fi", "fr", "it", "nb", "nl", "pl", "pt", "sv", "tr")
+# No name means different months in two of them. "Mar" is November in Finnish, "listopad" October in Croatian.
+_LANGUAGES: Final = ("en", "cs", "da", "de", "es", "fr", "it", "nb", "nl", "pl", "pt", "sv", "tr")
 _WORD = re.compile(r"[^\W\d_]+")
 _FILLERS = re.compile(r"(?<=\d)(?:er|re|e)\b|\bden?\b|\bdel\b", re.IGNORECASE)
 _JAPANESE = re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日?", re.ASCII)
