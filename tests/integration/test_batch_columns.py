@@ -53,7 +53,7 @@ def test_a_table_with_known_headers_is_stored_with_the_values_of_the_form(staff:
     assert rows[1].values["date_of_birth"] == "1991-04-03"
     assert rows[1].values["order_ref"] == ORDER
     [event] = events("batch.uploaded")
-    assert event.data == {"batch": str(batch.public_id), "rows": 2, "source": "csv"}
+    assert event.details == {"batch": str(batch.public_id), "rows": 2, "source": "csv"}
     assert batch.findings == [{"code": "encoding_guessed", "count": 0, "detail": "cp1252"}]
 
 
@@ -73,7 +73,7 @@ def test_without_a_choice_all_rows_are_stored_until_the_columns_are_chosen(staff
     assert [row.number for row in batch.rows.order_by("number")] == [2, 3]
     values = [(row.values or {})["first_name"] for row in batch.rows.order_by("number")]
     assert values == ["Ada", "Alan"]
-    assert [event.data["rows"] for event in events("batch.columns_chosen")] == [2]
+    assert [event.details["rows"] for event in events("batch.columns_chosen")] == [2]
     with pytest.raises(ColumnsNotStored):
         choose_columns(batch, Choice(True, ("last_name", "first_name")), actor=acting(staff))
 

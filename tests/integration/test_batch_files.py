@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import openpyxl
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from apps.accounts.models import User
 from apps.batches.checking.findings import Findings, RowError, RowWarning
@@ -17,10 +18,11 @@ from apps.batches.files.result import record_downloaded, result_file
 from apps.batches.models import Batch, BatchRow, OwnState, RowState, SourceKind
 from apps.batches.reading.table import Table, TableRow
 from apps.batches.sending.storing import create_batch
+from apps.consumers import labels
 from apps.consumers.models import Outcome, Submission
-from apps.core import personal_data
+from apps.core import clock, personal_data
 from apps.core.export.formats import Format
-from tests.support.history_rows import add_submission
+from tests.support.history_rows import bare
 from tests.support.people import acting, events
 
 ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
@@ -147,14 +149,129 @@ def test_a_result_without_headers_is_recognised_by_its_states_and_receipts(staff
             order_number="",
             actor=acting(staff),
         )
-        assert {row.number: row.cells for row in again.rows.all()} == {1: ("Ada", "Lovelace"), 3: ("Alan", "Turing")}
+        assert {row.number: row.cells for row in again.rows.all()} == {
+            1: ("Ada", "Lovelace"),
+            3: ("Alan", "Turing"),
+        }
 
 
 def _send(person: User, batch: Batch, number: int, outcome: Outcome, **columns: object) -> Submission:
-    submission = add_submission(person, outcome=outcome, order_ref=ORDER, **columns)
     row = batch.rows.get(number=number)
-    Submission.objects.filter(pk=submission.pk).update(
-        token=row.token, batch=batch.public_id, batch_row=number
-    )
-    submission.refresh_from_db()
+    place = {"token": row.token, "batch": batch.public_id, "batch_row": number}
+    submission = bare(person, outcome, clock.now(), order_ref=ORDER, **place, **columns)
+    submission.save(force_insert=True)
     return submission
+
+
+def test_sent_rows_have_their_outcome_reference_reason_and_receipt(staff: User) -> None:
+    batch = _people(staff)
+    created = _send(staff, batch, 3, Outcome.CREATED, consumer_ref="c-3")
+    rejected = _send(staff, batch, 5, Outcome.REJECTED, error_code="invalid")
+    unknown = _send(staff, batch, 6, Outcome.UNKNOWN)
+    for lines in (_excel(batch), _csv(batch)):
+        assert lines[2][3:] == ["Created", "c-3", "", _url(created.public_id)]
+        assert (lines[4][3], lines[4][4], lines[4][6]) == ("Rejected", "", _url(rejected.public_id))
+        assert lines[4][5] == labels.error_text("invalid")
+        assert (lines[5][3], lines[5][6]) == ("Unknown", _url(unknown.public_id))
+        assert lines[5][5] == labels.error_text("read_timeout")
+
+
+def test_a_message_of_the_vendor_is_in_the_reason(staff: User) -> None:
+    batch = _people(staff)
+    submission = _send(staff, batch, 3, Outcome.REJECTED)
+    message = personal_data.encrypted(submission, "encrypted_vendor_message", "phoneNumbers: not +a phone")
+    Submission.objects.filter(pk=submission.pk).update(encrypted_vendor_message=message)
+    assert _excel(batch)[2][5].endswith("; phoneNumbers: not +a phone")
+
+
+def test_a_row_that_is_sent_again_shows_its_new_submission(staff: User) -> None:
+    batch = _people(staff)
+    _send(staff, batch, 3, Outcome.NOT_SENT)
+    _set(batch, 3, token=uuid.uuid4(), state=OwnState.READY)
+    assert _csv(batch)[2][3:] == ["Ready", "", "", ""]
+    created = _send(staff, batch, 3, Outcome.CREATED, consumer_ref="c-9")
+    assert _csv(batch)[2][3:] == ["Created", "c-9", "", _url(created.public_id)]
+
+
+def test_a_row_that_was_already_sent_names_the_earlier_submission(staff: User, supervisor: User) -> None:
+    batch = _people(staff)
+    earlier = bare(supervisor, Outcome.CREATED, clock.now(), order_ref=ORDER, consumer_ref="c-1")
+    earlier.save(force_insert=True)
+    _set(batch, 3, state=OwnState.ALREADY_SENT, earlier=earlier.public_id)
+    state, reference, reason, receipt = _excel(batch)[2][3:]
+    assert (state, reference, receipt) == ("Already sent", "c-1", _url(earlier.public_id))
+    assert reason == f"{supervisor.name} has sent the same consumer already: Created"
+
+
+def test_before_rows_are_sent_the_reason_has_errors_and_unconfirmed_warnings(staff: User) -> None:
+    batch = _people(staff)
+    row = batch.rows.get(number=5)
+    findings = Findings(
+        errors=(RowError("last_name", "Enter the last name"), RowError("", "This row cannot be read")),
+        warnings=(
+            RowWarning("phone:0", "phone", "phone_numbers-1-value", "007 is no phone number"),
+            RowWarning("similar", "similar", "", "A similar consumer is on this order"),
+        ),
+    )
+    _set(
+        batch,
+        5,
+        state=OwnState.NEEDS_ATTENTION,
+        encrypted_findings=_found(row, findings),
+        accepted=["similar"],
+    )
+    for lines in (_excel(batch), _csv(batch)):
+        assert lines[4][3:] == [
+            "Needs attention",
+            "",
+            "Last name: Enter the last name; This row cannot be read;"
+            " Phone numbers 2: 007 is no phone number",
+            "",
+        ]
+
+
+def test_a_row_that_was_corrected_in_the_portal_says_so(staff: User) -> None:
+    batch = _people(staff)
+    row = batch.rows.get(number=5)
+    assert row.values is not None
+    _set(batch, 5, values={**row.values, "last_name": "Hooft"})
+    assert _csv(batch)[4][5] == "Corrected in the portal: the columns have what was uploaded"
+    assert _csv(batch)[2][5] == ""
+
+
+def test_a_row_without_readable_cells_says_so_and_loses_no_other_row(staff: User) -> None:
+    batch = _people(staff)
+    _set(batch, 3, encrypted_cells=b"no ciphertext")
+    erased = batch.rows.get(number=5)
+    personal_data.erase(erased)
+    lines = _excel(batch)
+    assert lines[2] == ["", "", "", "Unchecked", "", "The uploaded row cannot be read", ""]
+    assert lines[4] == ["", "", "", "Unchecked", "", "", ""]
+    assert lines[5][0] == "Émilie"
+
+
+def test_only_files_for_spreadsheets_are_made(staff: User) -> None:
+    with pytest.raises(ValueError, match="format"):
+        _content(_people(staff), Format.JSONL)
+
+
+def test_every_state_has_its_label(staff: User) -> None:
+    assert set(RowState.values) >= set(OwnState.values) | set(Outcome.values)
+
+
+def test_a_download_is_recorded_without_anything_of_the_rows(staff: User) -> None:
+    batch = _people(staff)
+    record_downloaded(batch, actor=acting(staff))
+    [event] = events("batch.downloaded")
+    assert event.details == {"batch": str(batch.public_id), "rows": 3}
+    assert event.order_ref == ORDER
+
+
+def test_the_number_of_statements_does_not_grow_with_the_rows(
+    staff: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    rows = tuple((number, ("Ada", f"Lovelace {number}", "")) for number in range(2, 200))
+    batch = _batch(staff, _table((1, HEADERS), *rows), Choice(True, TARGETS))
+    _send(staff, batch, 2, Outcome.CREATED)
+    with django_assert_num_queries(2):  # no row names an earlier submission
+        assert len(_csv(batch)) == 199

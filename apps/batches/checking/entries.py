@@ -11,6 +11,7 @@ from django.core.exceptions import TooManyFieldsSent, ValidationError
 from django.utils.translation import gettext
 
 from apps.batches.checking.findings import RowError
+from apps.batches.columns.problems import problems_of
 from apps.batches.models import Batch, BatchRow
 from apps.consumers import selectors
 from apps.consumers.forms.entry import Entry
@@ -52,6 +53,7 @@ def validated(batch: Batch, row: BatchRow, *, providers: tuple[str, ...] | None 
     errors: list[RowError] = []
     if not names_order(batch, values.get("order_ref", "")):
         errors.append(RowError("order_ref", gettext("This row names another order than the list")))
+    errors += [RowError(problem.field, problem.text) for problem in problems_of(values)]
     named = {**values, "order_ref": batch.order_ref, "token": str(row.token)}
     try:
         entry = entry_of(named, providers=providers)

@@ -12,16 +12,24 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
+from django.utils.dates import MONTHS, MONTHS_3, MONTHS_ALT
+from django.utils.translation import override
+
 from apps.core import dates
-from apps.core.text import with_plain_blanks, without_invisible
+from apps.core.text import similar_key, with_plain_blanks, without_invisible
 
 DAY_MONTH: Final = "day-month"
 MONTH_DAY: Final = "month-day"
 ORDERS: Final = (DAY_MONTH, MONTH_DAY)
 """The orders of a choice, as the setting ``DATE_ORDER`` names them."""
 
+# No name means different months in two of them. "Mar" is November in Finnish, "listopad" October in Croatian.
+_LANGUAGES: Final = ("en", "cs", "da", "de", "es", "fr", "it", "nb", "nl", "pl", "pt", "sv", "tr")
+_WORD = re.compile(r"[^\W\d_]+")
+_FILLERS = re.compile(r"(?<=\d)(?:er|re|e)\b|\bden?\b|\bdel\b", re.IGNORECASE)
 _JAPANESE = re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日?", re.ASCII)
 _EIGHT_DIGITS = re.compile(r"[0-9\uff10-\uff19]{8}")
 
@@ -61,10 +69,36 @@ class ColumnOrder:
 
 def read_in_order(text: str, order: str) -> dt.date | None:
     """The date that a text means in this order; None if it is none, or has a year of two digits."""
-    text = _JAPANESE.sub(r"\1-\2-\3", _visible(text))
+    text = _with_english_month(_JAPANESE.sub(r"\1-\2-\3", _visible(text)))
     with suppress(ValueError):
         return dates.read_date(text, month_first=order == MONTH_DAY)
     return None
+
+
+@lru_cache(maxsize=1)
+def _english_months() -> dict[str, str]:
+    """The English name of each month by its names and short names in :data:`_LANGUAGES`."""
+    english, found = {}, {}
+    for language in _LANGUAGES:
+        with override(language):
+            for names in (MONTHS, MONTHS_ALT, MONTHS_3):
+                for number, name in names.items():
+                    if language == "en":
+                        english.setdefault(number, str(name))
+                    found.setdefault(similar_key(str(name)).rstrip("."), english[number])
+    return found
+
+
+def _with_english_month(text: str) -> str:
+    """A date such as ``7. März 1991`` with the English name of its month."""
+    words = _WORD.findall(text)
+    if not words:
+        return text
+    months = _english_months()
+    named = [word for word in words if similar_key(word) in months]
+    if len(named) != 1:
+        return text
+    return _FILLERS.sub("", text.replace(named[0], f" {months[similar_key(named[0])]} "))
 
 
 def _visible(text: str) -> str:

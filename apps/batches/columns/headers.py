@@ -1,58 +1,61 @@
-"""Find the row of headers of a table, or say that it cannot be told."""
+"""Find the row of headers of a table, and the field that the values of a column belong to."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
+from apps.batches.columns.date_orders import Meaning, meaning_of
 from apps.batches.columns.own_columns import HEADERS_WITHIN
 from apps.batches.reading.table import Table
-from apps.consumers.paste.columns import fitting_targets, targets_of_headers
+from apps.consumers.paste.columns import RECOGNISED, fits, targets_of_headers
+
+_DATE = "date_of_birth"
+_MANY_DIGITS = 5  # a header such as "Phone 2" has fewer
 
 
 def header_place(table: Table, providers: tuple[str, ...]) -> int | None:
     """The index of the row of headers among the table's rows; None if no row is one for certain.
 
-    In the first row half of the filled cells have to be known headers. Below it, two at least as well: a
-    single word such as "Guest" may be the title of the list. A first row is also headers if all filled cells
-    below one of its cells belong to a field that it does not, such as an address below "Erreichbar".
+    Half of its filled cells have to be known headers, and two at least unless it has only one. A row of fewer
+    is a question: "Ad" is a Turkish header and a Dutch name. Rows above it have at most half as many filled
+    cells, as the name of a tour has: nobody may be taken for a title.
     """
+    widest_above = 0
     for place, row in enumerate(table.rows[:HEADERS_WITHIN]):
-        filled = [cell for cell in row.cells if cell.strip()]
+        filled = sum(bool(cell.strip()) for cell in row.cells)
         known = sum(bool(target) for target in targets_of_headers(row.cells, providers))
-        if 2 * known >= len(filled) and known >= (1 if place == 0 else 2):
+        is_known = 2 * known >= filled and (known >= 2 or (place == 0 and known == filled))
+        if is_known and 2 * widest_above <= filled:
             return place
-    return 0 if table.rows and _differs_from_the_rest(table) else None
+        widest_above = max(widest_above, filled)
+    return None
 
 
 def may_be_headers(table: Table) -> bool:
-    """Whether the first row may be one of headers: it has no digit and no value of a field but names."""
+    """Whether the first row may be one of headers: no cell is the value of a field or has many digits."""
     if len(table.rows) < 2:
         return False
-    filled = [cell for cell in table.rows[0].cells if cell.strip()]
-    return not any(any(map(str.isdigit, cell)) or fitting_targets(cell) for cell in filled)
+    return not any(_is_value(cell) for cell in table.rows[0].cells if cell.strip())
 
 
-def _differs_from_the_rest(table: Table) -> bool:
-    first, *rest = table.rows
-    if not may_be_headers(table):
-        return False
-    columns = [[row.cells[at] for row in rest] for at, cell in enumerate(first.cells) if cell.strip()]
-    return any(_fits_one_field(cells) for cells in columns)
+def _is_value(cell: str) -> bool:
+    many_digits = sum(map(str.isdigit, cell)) >= _MANY_DIGITS
+    return many_digits or cell.strip().isdecimal() or any(_fits(cell, target) for target in RECOGNISED)
 
 
-def _fits_one_field(cells: Sequence[str]) -> bool:
-    return unmistakable_target(cells) != ""
-
-
-def unmistakable_target(cells: Sequence[str]) -> str:
-    """The field that all filled cells of a column fit if it is the only one; otherwise empty."""
-    filled = {cell.strip() for cell in cells} - {""}
-    if not filled:
-        return ""
-    first, *others = filled
-    fitting = set(fitting_targets(first))
-    for cell in others:
+def unmistakable_target(cells: Iterable[str]) -> str:
+    """The field that all filled cells of a column fit, if it is the only one; otherwise empty."""
+    filled = dict.fromkeys(cell.strip() for cell in cells)
+    filled.pop("", None)
+    fitting = [*RECOGNISED] if filled else []
+    for cell in filled:
+        fitting = [target for target in fitting if _fits(cell, target)]
         if not fitting:
             break
-        fitting &= fitting_targets(cell)
-    return fitting.pop() if len(fitting) == 1 else ""
+    return fitting[0] if len(fitting) == 1 else ""
+
+
+def _fits(cell: str, target: str) -> bool:
+    if target == _DATE:  # in either order
+        return not cell.strip().isdecimal() and meaning_of(cell) is not Meaning.NO_DATE
+    return fits(cell, target)

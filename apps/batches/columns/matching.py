@@ -124,16 +124,18 @@ def propose(
     ``has_headers``: as the person has said; otherwise it is recognised, or asked.
     """
     table = without_own_columns(table)
-    questions = []
+    questions: list[Question] = []
+    earlier = None
     if has_headers is None:
         has_headers = header_place(table, providers) is not None
         if not has_headers and may_be_headers(table):
-            questions.append(Question(QuestionCode.HEADERS, examples=_different(table.rows[0].cells)))
+            earlier = _earlier(split(table, has_headers=True, providers=providers), remembered, providers)
+            has_headers = earlier is not None
+            if not has_headers:
+                questions.append(Question(QuestionCode.HEADERS, examples=_different(table.rows[0].cells)))
     parts = split(table, has_headers=has_headers, providers=providers)
     columns = [tuple(row.cells[at] for row in parts.rows) for at in range(table.width)]
-    earlier = remembered(parts.headers) if parts.headers else None
-    if earlier is not None and not _is_usable(earlier, table.width, providers):
-        earlier = None
+    earlier = earlier or _earlier(parts, remembered, providers)
     if earlier is not None:
         targets = earlier.targets
     else:
@@ -148,6 +150,17 @@ def propose(
         questions=(*questions, *about_dates),
         examples=tuple(map(_different, columns)),
     )
+
+
+def _earlier(
+    parts: SplitTable,
+    remembered: Callable[[tuple[str, ...]], Choice | None],
+    providers: tuple[str, ...],
+) -> Choice | None:
+    """What the person chose for equal headers, if it can be used: a provider may have been removed since."""
+    earlier = remembered(parts.headers) if parts.headers else None
+    usable = earlier is not None and _is_usable(earlier, len(parts.headers), providers)
+    return earlier if usable else None
 
 
 def open_questions(table: Table, choice: Choice, *, providers: tuple[str, ...]) -> tuple[Question, ...]:

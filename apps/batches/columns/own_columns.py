@@ -14,7 +14,7 @@ from django.utils.translation import override
 
 from apps.batches.models import RowState
 from apps.batches.reading.table import Table, TableRow
-from apps.core.export.csv_cells import protect, restore
+from apps.core.export.csv_cells import restored
 from apps.core.references import NoReference, RecordKind, is_link, reference_in_link
 
 STATE, REFERENCE, REASON, RECEIPT = _("State"), _("Reference"), _("Reason"), _("Receipt")
@@ -34,7 +34,7 @@ def without_own_columns(table: Table) -> Table:
     if first is None:
         return table
     rows = (
-        TableRow(row.number, tuple(map(_restored, row.cells[:first] + row.cells[first + _COUNT :])))
+        TableRow(row.number, tuple(map(restored, row.cells[:first] + row.cells[first + _COUNT :])))
         for row in table.rows
     )
     # A row whose own cells were all deleted is no person any more.
@@ -89,12 +89,3 @@ def _is_receipt(text: str) -> bool:
         return is_link(text) and bool(reference_in_link(text, RecordKind.SUBMISSION))
     except NoReference:
         return False
-
-
-def _restored(cell: str) -> str:
-    """The cell without the apostrophes of :func:`apps.core.export.csv_cells.protect`.
-
-    A cell that begins with an apostrophe of its own, such as ``'t Hooft`` in an Excel file, keeps it.
-    """
-    plain = restore(cell)
-    return plain if protect(plain) == cell else cell

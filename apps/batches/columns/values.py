@@ -10,12 +10,12 @@ from apps.batches.columns.date_orders import DAY_MONTH, MONTH_DAY, ORDERS, Meani
 from apps.consumers.forms.flat_values import with_rows
 from apps.consumers.paste.cells import country_of, gender_of, title_of
 from apps.consumers.paste.columns import IDENTIFIER_ID, IDENTIFIER_PROVIDER, LISTS, PROVIDER_PREFIX
+from apps.consumers.paste.nationalities import demonyms_of_code
 
 _ORDER: Final = "order_ref"
 _DATE: Final = "date_of_birth"
 # Appended to a date that the form would read in another order than the chosen one, so that it reads none.
 _CHOSEN: Final = {DAY_MONTH: " (DD/MM/YYYY)", MONTH_DAY: " (MM/DD/YYYY)", "": " (DD/MM or MM/DD)"}
-_READERS: Final = {"title": title_of, "gender": gender_of, "country": country_of}
 
 
 def row_values(
@@ -27,11 +27,11 @@ def row_values(
 ) -> dict[str, str]:
     """The values of the form for one row. Columns without a target are not among them.
 
-    Titles, genders and countries are those that the form offers, also from M and F and from a country's
-    name. Dates are ISO dates, read in ``date_order``. What cannot be read is passed on as typed, for the form
-    to say what is wrong; a date that the form would read in the other order gets a remark that it cannot
-    read. A cell of the column Order is passed on, so that the check compares it with the batch's order, and a
-    blank one is the batch's order.
+    Titles, genders and countries are those that the form offers, also from M and F and from a country's name;
+    a nationality is a word, also from a code that has only one. Dates are ISO dates, read in ``date_order``.
+    What cannot be read is passed on as typed, for the form to say what is wrong; a date that the form would
+    read in the other order gets a remark that it cannot read. A cell of the column Order is passed on, so
+    that the check compares it with the batch's order, and a blank one is the batch's order.
     """
     by_target: dict[str, list[str]] = defaultdict(list)
     identifiers: list[dict[str, str]] = []
@@ -51,6 +51,20 @@ def row_values(
     for name in sorted(LISTS):
         values = with_rows(values, name, [{"value": cell} for cell in by_target[name] if cell.strip()])
     return with_rows(values, "identifiers", identifiers)
+
+
+def _nationality_of(text: str) -> str:
+    """The nationality of a code such as IRL; empty for another text, and for a code with several."""
+    found = demonyms_of_code(text) if text.isupper() else ()
+    return found[0] if len(found) == 1 else ""
+
+
+_READERS: Final = {
+    "title": title_of,
+    "gender": gender_of,
+    "country": country_of,
+    "nationality": _nationality_of,
+}
 
 
 def _pairs(providers: list[str], ids: list[str]) -> list[dict[str, str]]:

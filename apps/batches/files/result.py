@@ -98,8 +98,9 @@ def _result_row(
     earlier: Mapping[uuid.UUID, Submission],
     receipt_url: Callable[[uuid.UUID], str],
 ) -> ResultRow:
-    state = RowState(row.current)
     submission = by_token.get(row.token)
+    # The submission was read after the row, and may have got its outcome meanwhile.
+    state = RowState(submission.outcome if submission else row.current)
     if state is RowState.ALREADY_SENT:
         submission = earlier.get(row.earlier)
         reason = _already_sent_reason(submission)

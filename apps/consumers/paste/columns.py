@@ -62,10 +62,9 @@ def is_target(text: str, providers: tuple[str, ...]) -> bool:
     return text in TARGETS or text in {f"{PROVIDER_PREFIX}{name}" for name in providers}
 
 
-def fitting_targets(text: str) -> frozenset[str]:
-    """The fields, apart from names and numbers, that a cell's value may belong to. None for a blank cell."""
-    text = text.strip()
-    return frozenset(target for target, fits in _GUESSES.items() if text and fits(text))
+def fits(text: str, target: str) -> bool:
+    """Whether a cell's value, which is not blank, may belong to this one of :data:`RECOGNISED`."""
+    return bool(_GUESSES[target](text.strip()))
 
 
 def guessed_targets(row: Row) -> tuple[str, ...]:
@@ -121,3 +120,5 @@ _GUESSES: dict[str, Callable[[str], object]] = {
     "date_of_birth": _is_date,
     "phone_numbers": _is_phone_number,
 }
+RECOGNISED = tuple(_GUESSES)
+"""The fields whose values can be told from those of other fields. Never a name or a number."""

@@ -76,6 +76,15 @@ def restore(cell: str) -> str:
     return _GUARDS.sub("", cell)
 
 
+def restored(cell: str) -> str:
+    """The text of a cell from a file of unknown origin: :func:`restore`, only if :func:`protect` made it.
+
+    A name such as ``'t Hooft`` in a file that the portal did not write keeps its apostrophe.
+    """
+    text = restore(cell)
+    return text if text != cell and protect(text) == cell else cell
+
+
 def quote(cell: str, separator: str) -> str:
     """The cell in quotes, with quotes doubled, if RFC 4180 demands them."""
     if separator in cell or '"' in cell or "\n" in cell or "\r" in cell:

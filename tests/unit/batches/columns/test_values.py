@@ -1,0 +1,161 @@
+"""The cells of a row as the values of the form."""
+
+from __future__ import annotations
+
+import uuid
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.batches.columns.problems import ProblemCode, problems_of
+from apps.batches.columns.values import row_values
+from apps.consumers import phones
+from apps.consumers.forms.entry import Entry
+from apps.consumers.forms.flat_values import rows_of
+
+ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
+
+
+def _values(*cells_and_targets: tuple[str, str], date_order: str = "") -> dict[str, str]:
+    cells, targets = zip(*cells_and_targets, strict=True)
+    return row_values(cells, targets, date_order=date_order, order_ref=ORDER)
+
+
+def _entry(values: dict[str, str]) -> Entry:
+    entry = Entry.bound({**values, "token": str(uuid.uuid4())}, ())
+    entry.is_valid()
+    return entry
+
+
+def test_a_whole_row_becomes_an_entry() -> None:
+    values = _values(
+        ("Frau", ""),
+        ("mr.", "title"),
+        ("Ada", "first_name"),
+        ("Lovelace", "last_name"),
+        ("F", "gender"),
+        ("10.12.1915", "date_of_birth"),
+        ("ada@example.com, a@example.org", "emails"),
+        ("+44 20 7946 0018", "phone_numbers"),
+        ("", "phone_numbers"),
+        ("+353 85 123 4567; +44 20 7946 0019", "phone_numbers"),
+        ("IRL", "nationality"),
+        ("p123", "passport_number"),
+        ("Ireland", "country"),
+        date_order="day-month",
+    )
+    entry = _entry(values)
+    assert entry.is_valid(), list(entry.errors())
+    consumer = entry.to_new_consumer()
+    assert (consumer.title, consumer.gender, consumer.country) == ("Mr", "female", "IE")
+    assert (consumer.nationality, f"{consumer.date_of_birth}") == ("Irish", "1915-12-10")
+    assert consumer.emails == ("ada@example.com", "a@example.org")
+    assert consumer.phone_numbers == ("+442079460018", "+353851234567", "+442079460019")
+    assert entry.order_ref == ORDER
+
+
+def test_columns_without_a_field_are_not_among_the_values() -> None:
+    values = _values(("secret", ""), ("Ada", "first_name"))
+    assert "secret" not in values.values()
+
+
+def test_halves_of_identifiers_are_paired_by_the_number_of_their_column() -> None:
+    values = _values(
+        ("", "identifier_provider"),
+        ("no provider", "identifier_id"),
+        ("LOYALTY", "identifier_provider"),
+        ("L-2", "identifier_id"),
+        ("CRM", "identifier_provider"),
+        ("9", "identifier:BOOKING"),
+        ("", "identifier:CRM"),
+    )
+    assert rows_of(values, "identifiers") == [
+        {"provider": "", "id": "no provider"},
+        {"provider": "LOYALTY", "id": "L-2"},
+        {"provider": "CRM", "id": ""},
+        {"provider": "BOOKING", "id": "9"},
+    ]
+    assert [error.href for error in _entry(values).errors() if "identifiers" in error.href] == [
+        "#id_identifiers-0-provider",
+        "#id_identifiers-2-id",
+    ]
+
+
+def test_the_order_column_is_passed_on_and_a_blank_one_is_the_order_of_the_list() -> None:
+    assert _values(("ORD-8", "order_ref"))["order_ref"] == "ORD-8"
+    assert _values((" ", "order_ref"))["order_ref"] == ORDER
+    assert _values(("Ada", "first_name"))["order_ref"] == ORDER
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [("title", "Duke"), ("gender", "x"), ("country", "Atlantis"), ("date_of_birth", "31/02/1991")],
+)
+def test_what_cannot_be_read_is_an_error_of_the_form(target: str, text: str) -> None:
+    values = _values((text, target), ("Ada", "first_name"), ("Lovelace", "last_name"))
+    assert values[target] == text
+    assert [error.href for error in _entry(values).errors()] == [f"#id_{target}"] or target == "gender"
+    assert not _entry(values).is_valid()
+
+
+@pytest.mark.parametrize("code", ["GBR", "USA", "Irish", "irl", "XXA", "UNO"])
+def test_a_nationality_is_changed_only_from_a_code_that_has_one_word(code: str) -> None:
+    assert _values((code, "nationality"))["nationality"] in (code, "American", "British")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("3.53871E+11", ProblemCode.SHORTENED_NUMBER),
+        ("3,53871E+11", ProblemCode.SHORTENED_NUMBER),
+        ("1E+12", ProblemCode.SHORTENED_NUMBER),
+        ("1.2e+12", ProblemCode.SHORTENED_NUMBER),
+        ("1.5E11", ProblemCode.SHORTENED_NUMBER),
+        (" 3.53871E+11 ", ProblemCode.SHORTENED_NUMBER),
+        ("+442079460018; 3.53871E+11", ProblemCode.SHORTENED_NUMBER),
+        ("+442079460018\n3.53871E+11", ProblemCode.SHORTENED_NUMBER),
+        ("353871234567.0", ProblemCode.DECIMAL_NUMBER),
+        ("353871234567,0", ProblemCode.DECIMAL_NUMBER),
+        ("353871234567.00", ProblemCode.DECIMAL_NUMBER),
+    ],
+)
+@pytest.mark.parametrize("target", ["phone_numbers", "passport_number", "identifier:CRM"])
+def test_a_number_that_a_spreadsheet_changed_is_a_problem(target: str, text: str, code: ProblemCode) -> None:
+    [problem] = problems_of(_values((text, target)))
+    assert problem.code is code
+    assert problem.field in ("phone_numbers-0-value", "passport_number", "identifiers-0-id")
+    assert problem.text
+
+
+@pytest.mark.parametrize(
+    "text", ["12E5", "E12345", "PA.123456", "1.0", "353871234567", "0012", "+44 20 7946.0018", "12,34", ""]
+)
+@pytest.mark.parametrize("target", ["phone_numbers", "passport_number", "identifier:CRM"])
+def test_other_numbers_are_no_problem(target: str, text: str) -> None:
+    assert problems_of(_values((text, target))) == ()
+
+
+@given(digits=st.integers(10**8, 10**15), places=st.integers(1, 6), sign=st.sampled_from(["E+", "e+"]))
+def test_no_shortened_number_is_sent_silently(digits: int, places: int, sign: str) -> None:
+    text = f"{digits:.{places}e}".replace("e+", sign)
+    for target in ("phone_numbers", "passport_number", "identifier:CRM"):
+        assert problems_of(_values((text, target)))
+
+
+NUMBERS = ["+44 20 7946 0018", "+353 85 123 4567", "+49 (0)30 901820", "12", "abc"]
+
+
+@given(
+    numbers=st.permutations(NUMBERS),
+    ends=st.lists(st.integers(0, len(NUMBERS)), max_size=3).map(sorted),
+    joint=st.sampled_from([", ", ";", "\n"]),
+)
+def test_phone_numbers_of_all_columns_are_those_that_the_form_reads(
+    numbers: list[str], ends: list[int], joint: str
+) -> None:
+    columns = [numbers[first:end] for first, end in pairwise([0, *ends, len(numbers)])]
+    values = _values(*((joint.join(column), "phone_numbers") for column in columns))
+    read = _entry(values).phone_numbers.values()
+    assert list(read) == [phones.e164(number) or number for number in numbers]
