@@ -14,8 +14,7 @@ Key = TypeVar("Key", bound=Hashable)
 class Candidates(Generic[Key]):
     """Records by what two similar ones have in common: each rule of ``compare`` needs one of these.
 
-    Two records without any of them are different, whatever else they say. ``tests`` compare this with the
-    comparison of each pair.
+    Two records without any of them are different, whatever else they say.
     """
 
     def __init__(self) -> None:
@@ -35,7 +34,8 @@ def _shared(facts: Facts) -> Iterator[Hashable]:
     """What a similar record has at least one of.
 
     Same identifier, same passport; same name; exchanged names. Every other rule needs the same date of birth,
-    or an e-mail address or phone number in common.
+    or an e-mail address or phone number in common. Without the same date of birth, the first names then are
+    the same, or of both names one is a part of the other.
     """
     for identifier in facts.identifiers:
         yield "identifier", identifier
@@ -48,9 +48,18 @@ def _shared(facts: Facts) -> Iterator[Hashable]:
     if facts.person.date_of_birth is not None:
         yield "born", facts.person.date_of_birth
     for contact in facts.contacts:
-        yield "contact", contact
+        for first in _spellings(facts.first):
+            yield "contact", contact, first
+        for one in _initials(facts.first):
+            for other in _initials(facts.last):
+                yield "initials", contact, one, other
 
 
 def _spellings(name: Name) -> frozenset[str]:
     """Two names that are alike up to their spelling share one of these."""
     return name.letters | {name.same, name.similar}
+
+
+def _initials(name: Name) -> frozenset[str]:
+    """Two names that are alike up to their spelling, or of which one is a part of the other, share one."""
+    return frozenset(text[:1] for text in (name.similar, *name.letters, *name.words))

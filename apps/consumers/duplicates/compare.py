@@ -129,7 +129,7 @@ def _decide(one: Facts, other: Facts) -> tuple[Verdict, Rule]:
     elif have_same_words((one.first, one.last), (other.first, other.last)):
         rule = _against_same_name(one, other, born, document) or Rule.EXCHANGED_NAMES
     else:
-        rule = _rule_for_other_names(one, other, born, document)
+        rule = _rule_for_other_names(one, other, (first, last), born, document)
     if rule not in SIMILAR_RULES:
         return Verdict.DIFFERENT, rule
     if first is last is Alike.SAME and _agrees(one, other, born, document):
@@ -148,15 +148,17 @@ def _against_same_name(one: Facts, other: Facts, born: Evidence, document: Evide
     return Rule.WRONG_BIRTH_DATE if born is Evidence.CLOSE else None
 
 
-def _rule_for_other_names(one: Facts, other: Facts, born: Evidence, document: Evidence) -> Rule:
-    """The rule that decides on two people whose names are not the same."""
+def _rule_for_other_names(
+    one: Facts, other: Facts, names: tuple[Alike, Alike], born: Evidence, document: Evidence
+) -> Rule:
+    """The rule that decides on two people whose names are not the same. ``names``: first and last."""
     is_same_day = born is Evidence.SAME
     in_contact = bool(one.contacts & other.contacts)
     if born is Evidence.CLOSE:
         return Rule.OTHER_BIRTH_DATE
     if document is Evidence.DIFFERENT or have_conflict(one.identifiers, other.identifiers):
         return Rule.OTHER_DOCUMENT
-    first, last = alike(one.first, other.first), alike(one.last, other.last)
+    first, last = names
     if max(first, last) is Alike.DIFFERENT:
         crosswise = alike(one.first, other.last), alike(one.last, other.first)
         if is_same_day and max(crosswise) <= Alike.CLOSE:

@@ -84,8 +84,12 @@ def births(one: dt.date | None, other: dt.date | None) -> Evidence:
     if one == other:
         return Evidence.SAME
     exchanged = (one.year, one.month, one.day) == (other.year, other.day, other.month)
-    one_digit = OSA.distance(f"{one:%Y%m%d}", f"{other:%Y%m%d}", score_cutoff=1) <= 1
+    one_digit = OSA.distance(_digits(one), _digits(other), score_cutoff=1) <= 1
     return Evidence.CLOSE if exchanged or one_digit else Evidence.DIFFERENT
+
+
+def _digits(date: dt.date) -> str:
+    return date.isoformat().replace("-", "")
 
 
 def codes(one: str, other: str) -> Evidence:

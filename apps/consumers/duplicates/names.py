@@ -70,6 +70,8 @@ class Name:
     words: tuple[str, ...]
     generation: str
     """The generation that the name states, such as Jr; ``letters`` and ``words`` leave it out."""
+    sound: str
+    """The words with one spelling for the transliterations of a sound."""
 
     def __repr__(self) -> str:
         return "Name(<personal data>)"
@@ -83,7 +85,7 @@ def name_of(text: str) -> Name:
     letters = "".join(words)
     expanded = same.translate(_EXPANDED)
     other = "".join(_words(expanded)[0]) if expanded != same else letters
-    return Name(same, similar, frozenset({letters, other}) - {""}, words, generation)
+    return Name(same, similar, frozenset({letters, other}) - {""}, words, generation, _sound(letters))
 
 
 def _words(text: str) -> tuple[tuple[str, ...], str]:
@@ -123,12 +125,11 @@ def _is_close(one: Name, other: Name) -> bool:
                 and OSA.distance(mine, theirs, score_cutoff=1) <= 1
             ):
                 return True
-    mine, theirs = _sound("".join(one.words)), _sound("".join(other.words))
-    shorter = min(len(mine), len(theirs))
+    shorter = min(len(one.sound), len(other.sound))
     if shorter < SHORTEST_CLOSE:
         return False
     limit = 2 if shorter >= LONG else 1
-    return OSA.distance(mine, theirs, score_cutoff=limit) <= limit
+    return OSA.distance(one.sound, other.sound, score_cutoff=limit) <= limit
 
 
 def _is_part(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
