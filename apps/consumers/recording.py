@@ -28,6 +28,8 @@ from apps.core.references import RecordKind, reference_key
 
 SEARCH: Final = "search"
 """The kind of the keys of recorded searches."""
+BATCH: Final = "batch"
+"""The kind of the keys of lists of people."""
 
 
 def event_of(event_type: EventType, submission: Submission, actor: Actor, **data: Any) -> Event:

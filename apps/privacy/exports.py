@@ -59,6 +59,8 @@ class Doubt(StrEnum):
     COMPARED = "compared"
     COUNTED = "counted"
     SEVERAL_VALUES = "several_values"
+    PART_OF_LIST = "part_of_list"
+    ROW_CORRECTED = "row_corrected"
 
 
 def find_search(public_id: str) -> searches.Search | None:

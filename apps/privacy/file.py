@@ -16,7 +16,7 @@ from apps.audit.integrity.proof.bundle import VERIFIER as LOG_VERIFIER
 from apps.audit.integrity.proof.bundle import event_line
 from apps.audit.models import AuditEvent
 from apps.audit.presenters.events import actor_label
-from apps.consumers.recording import SEARCH
+from apps.consumers.recording import BATCH, SEARCH
 from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
@@ -128,6 +128,7 @@ class AccessFile:
                 f"{RecordKind.CONSUMER}s": sorted(subject.consumers.values()),
                 f"{RecordKind.GUEST}s": sorted(subject.guests.values()),
                 f"{SEARCH}es": sorted(subject.searches),
+                f"{BATCH}es": subject.batches,
             }
         )
 

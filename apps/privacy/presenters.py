@@ -38,6 +38,8 @@ DOUBT_LABELS: Final = {
     Doubt.COMPARED: gettext_lazy("it said which fields agree with an entry, without the person's values"),
     Doubt.COUNTED: gettext_lazy("it counted submissions by the person's value or reference"),
     Doubt.SEVERAL_VALUES: gettext_lazy("it searched for several values, of which not all are the person's"),
+    Doubt.PART_OF_LIST: gettext_lazy("the event does not say which rows of the list were on the page"),
+    Doubt.ROW_CORRECTED: gettext_lazy("its row of the list may have had other values at the time"),
 }
 # The icon and the colour of each verdict.
 _SHAPES: Final = {Verdict.SHOWED: "created", Verdict.POSSIBLE: "unknown", Verdict.SEARCHED: "not_sent"}

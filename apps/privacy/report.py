@@ -35,6 +35,7 @@ from apps.core.references import reference_key
 from apps.core.web import keyset
 from apps.history.audit_events import EXPORT_STARTED, FIGURES_EXPORTED, FIGURES_VIEWED
 from apps.history.exports.services import EXPORT_KEY, OUT_OF_ORDER
+from apps.privacy import batches
 from apps.privacy.audit_events import ACCESS_REPORT_SEARCHED
 from apps.privacy.exports import Different, Doubt, History, PastExport, find_search
 from apps.privacy.subjects import Subject
@@ -227,10 +228,9 @@ class Report:
 
     def _entry(self, event: AuditEvent, ends: Mapping[int, AuditEvent]) -> Entry | None:
         """The entry of a candidate; None if it did not show the subject after all."""
-        if not event.is_readable:
-            return Entry(event, Verdict.POSSIBLE, Doubt.UNREADABLE)
-        if not self._genuine(event):
-            return Entry(event, Verdict.POSSIBLE, Doubt.ALTERED)
+        if not event.is_readable or not self._genuine(event):
+            is_altered = event.is_readable
+            return Entry(event, Verdict.POSSIBLE, Doubt.ALTERED if is_altered else Doubt.UNREADABLE)
         if (always := _ALWAYS.get(event.action)) is not None:
             return Entry(event, *always)
         match event.action:
@@ -242,6 +242,8 @@ class Report:
                 return self._records(event)
             case FIGURES_VIEWED.name | FIGURES_EXPORTED.name if event.details.get("count"):
                 return Entry(event, Verdict.POSSIBLE, Doubt.COUNTED)
+            case action if action in batches.SHOWING:
+                return self._list_of_people(event)
         return None
 
     def _records(self, event: AuditEvent) -> Entry | None:
@@ -275,6 +277,15 @@ class Report:
         if any(first <= own <= last for own in self.subject.submissions for first, last in runs):
             return Entry(event, Verdict.SHOWED)
         return None
+
+    def _list_of_people(self, event: AuditEvent) -> Entry | None:
+        try:
+            doubt = batches.doubt_about(event, self._histories)
+        except Different:
+            return None
+        except ValueError:  # altered
+            doubt = Doubt.UNREADABLE
+        return Entry(event, Verdict.POSSIBLE if doubt else Verdict.SHOWED, doubt)
 
     def _exported(self, event: AuditEvent, end: AuditEvent | None) -> Entry | None:
         if end is not None and not self._genuine(end):

@@ -21,7 +21,7 @@ from apps.consumers.models import (
     Submission,
     SubmissionDigest,
 )
-from apps.consumers.recording import SEARCH, key_of
+from apps.consumers.recording import BATCH, SEARCH, key_of
 from apps.consumers.searches import Search
 from apps.core.references import RecordKind, reference_key, spellings
 
@@ -65,7 +65,13 @@ class Subject:
             *(key_of(RecordKind.CONSUMER, key) for key in self.consumers),
             *(key_of(RecordKind.GUEST, key) for key in self.guests),
             *(key_of(SEARCH, one) for one in self.searches),
+            *(key_of(BATCH, one) for one in self.batches),
         ]
+
+    @cached_property
+    def batches(self) -> list[str]:
+        """The public ids of the lists of people that the submissions were made for."""
+        return sorted({str(one.batch) for one in self.submissions.values() if one.batch})
 
     def names_consumer(self, refs: Iterable[str | None]) -> bool:
         """Whether one of the references is a consumer of the subject."""

@@ -13,8 +13,9 @@ With --proof, the archive "Download proof" of the portal's page Integrity, made 
 checks that the proof is unchanged (as verify_audit_log.py does, with --key for the public key that you
 received through another channel), that each event of the report is in the log exactly so, and that no event
 of the log is left out which shows or names the person: opened submissions, lists with their row numbers,
-records of Sitecore CDP and searches. Whether an export contained a person depends on its filters, which it
-does not read; exports that are not in the report are counted. Nor does it look for figures left out.
+records of Sitecore CDP, searches, and lists of people that one of the submissions was made for. Whether an
+export contained a person depends on its filters, which it does not read; exports that are not in the report
+are counted. Nor does it look for figures left out.
 
 Exit code: 0 verified, 1 no signature covers the log, 2 different, 3 unreadable.
 """
@@ -55,6 +56,7 @@ class Person:
         self.consumers = {*map(key, about["consumers"])}
         self.guests = {*map(key, about["guests"])}
         self.searches = {*map(key, about["searches"])}
+        self.batches = {*map(key, about["batches"])}
 
     def is_shown_by(self, event: Event) -> bool:
         """Whether an event shows the person or searches for them, as far as its fields say it."""
@@ -70,6 +72,8 @@ class Person:
             named = named or any(one and key(one) in self.guests for one in guests)
             is_found = action == "consumer.compared" or data.get("result") == "found"
             return (named and is_found) or self._is_search(data)
+        if action in ("batch.viewed", "batch.downloaded"):
+            return key(data.get("batch") or "") in self.batches
         return action in ("submissions.searched", "access_report.searched") and self._is_search(data)
 
     def _is_search(self, data: dict[str, Any]) -> bool:

@@ -25,6 +25,8 @@ from apps.audit.integrity.signing import sign_checkpoint
 from apps.audit.models import AuditEvent
 from apps.audit.person_limits import Act
 from apps.audit.recording import record
+from apps.audit.registry import EventType
+from apps.batches.audit_events import BATCH_DOWNLOADED, BATCH_VIEWED
 from apps.cdp.factory import get_client
 from apps.consumers import recording, searches
 from apps.consumers.audit_events import (
@@ -622,14 +624,70 @@ def test_guest_of_a_consumer_that_is_shown_is_named(
     assert [entry.verdict for entry in report.entries()] == [Verdict.SHOWED] * 4
 
 
+# --- Lists of people ------------------------------------------------------------------------------------
+def made_for(made: Submission, batch: uuid.UUID, row: int) -> None:
+    Submission.objects.filter(pk=made.pk).update(batch=batch, batch_row=row)
+
+
+def of_list(event_type: EventType, batch: uuid.UUID | str, by: User) -> int:
+    """Record an event of a list of people as the pages of lists do, with its key in the index."""
+    event = Event(event_type, acting(by), order_ref=SAMPLE_ORDER, data={"batch": str(batch), "rows": 2})
+    with transaction.atomic():
+        seq = record(event)
+        recording.index_keys(seq, [recording.key_of(recording.BATCH, batch)])
+    return seq
+
+
+def test_file_of_a_list_showed_its_rows_and_a_page_could_have(one: Submission, supervisor: User) -> None:
+    batch = uuid.uuid4()
+    other = of_list(BATCH_DOWNLOADED, batch, supervisor)
+    assert verdicts(one) == []  # the submission is of no list
+    made_for(one, batch, 7)
+    page = of_list(BATCH_VIEWED, batch, supervisor)
+    file = of_list(BATCH_DOWNLOADED, batch, supervisor)
+    of_list(BATCH_DOWNLOADED, uuid.uuid4(), supervisor)
+    found = {entry.event.seq: (entry.verdict, entry.doubt) for entry in of(one).entries()}
+    assert found.pop(page) == (Verdict.POSSIBLE, Doubt.PART_OF_LIST)
+    assert found.pop(file) == (Verdict.SHOWED, None)
+    assert {*found} == {other}
+
+
+def test_row_that_was_not_sent_yet_or_was_sent_again_could_have_been_another(
+    staff: User, supervisor: User
+) -> None:
+    batch = uuid.uuid4()
+    early = of_list(BATCH_DOWNLOADED, batch, supervisor)
+    made = [store(staff, Outcome.NOT_SENT, batch=batch, batch_row=7) for _ in range(2)]
+    files = []
+    for one in made:
+        with transaction.atomic():
+            record(recording.event_of(CONSUMER_CREATE_REQUESTED, one, acting(staff)))
+        files.append(of_list(BATCH_DOWNLOADED, batch, supervisor))
+    corrected, certain = (Verdict.POSSIBLE, Doubt.ROW_CORRECTED), (Verdict.SHOWED, None)
+    for one, expected in zip(made, ([certain, corrected], [corrected, certain]), strict=True):
+        found = {entry.event.seq: (entry.verdict, entry.doubt) for entry in of(one).entries()}
+        assert found == {early: corrected, **dict(zip(files, expected, strict=True))}
+
+
+def test_event_of_a_list_that_was_altered_is_a_doubt(one: Submission, supervisor: User) -> None:
+    batch = uuid.uuid4()
+    made_for(one, batch, 7)
+    of_list(BATCH_DOWNLOADED, batch, supervisor)
+    altered("""data = '{"batch":"7"}'""", "batch.downloaded")
+    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.ALTERED)]
+
+
 # --- The file -------------------------------------------------------------------------------------------
 @pytest.fixture
 def files(
-    as_auditor: Client, as_administrator: Client, as_supervisor: Client, one: Submission, tmp_path: Path
-) -> Path:
+    as_auditor: Client, as_administrator: Client, as_supervisor: Client, supervisor: User, one: Submission,
+    tmp_path: Path,
+) -> Path:  # fmt: skip
     """A folder with a report, a later proof of the log, and the programs from the report."""
     as_supervisor.get(reverse("history:submissions"), {"period": "all"})
     as_supervisor.get(reverse("consumers:receipt", args=[one.public_id]))
+    made_for(one, uuid.UUID(int=7), 1)
+    of_list(BATCH_DOWNLOADED, uuid.UUID(int=7), supervisor)
     answer: Any = as_auditor.post(PAGE, PASSPORT)
     (tmp_path / "report.zip").write_bytes(downloaded(as_auditor, answer["Location"].replace(PAGE, FILE)))
     sign_checkpoint(TESTS)
@@ -649,12 +707,12 @@ def verified(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_outsider_verifies_the_file(files: Path) -> None:
     alone = verified(files, "report.zip")
     assert (alone.returncode, alone.stderr) == (0, "")
-    assert "The report has 3 events." in alone.stdout
+    assert "The report has 4 events." in alone.stdout
     with_log = verified(files, "report.zip", "--proof", "proof.zip")
     assert with_log.returncode in (0, 1), with_log.stdout + with_log.stderr
     assert "none that names the person is left out" in with_log.stdout
     about = json.loads((files / "report" / "report.json").read_text())
-    assert about["counts"] == {"showed": 2, "possible": 0, "searched": 1}
+    assert about["counts"] == {"showed": 3, "possible": 0, "searched": 1}
 
 
 def _left_out(folder: Path) -> None:
@@ -662,6 +720,12 @@ def _left_out(folder: Path) -> None:
     (folder / "events.jsonl").write_bytes(b"".join(lines[1:]))
     rows = (folder / "report.csv").read_bytes().splitlines(keepends=True)
     (folder / "report.csv").write_bytes(b"".join([rows[0], *rows[2:]]))
+
+
+def _list_left_out(folder: Path) -> None:
+    for name in ("events.jsonl", "report.csv"):
+        lines = (folder / name).read_bytes().splitlines(keepends=True)
+        (folder / name).write_bytes(b"".join(line for line in lines if b"batch.downloaded" not in line))
 
 
 def _other_person(folder: Path) -> None:
@@ -674,7 +738,7 @@ def _other_address(folder: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"127.0.0.1", b"127.0.0.2", 1))
 
 
-@pytest.mark.parametrize("alter", [_left_out, _other_person, _other_address])
+@pytest.mark.parametrize("alter", [_left_out, _list_left_out, _other_person, _other_address])
 def test_altered_file_is_not_verified(files: Path, alter: Callable[[Path], None]) -> None:
 
     alter(files / "report")
@@ -688,7 +752,7 @@ def test_altered_file_is_not_verified(files: Path, alter: Callable[[Path], None]
 
 def test_export_of_a_report_is_an_event(files: Path, auditor: User) -> None:
     [event] = events("access_report.exported")
-    assert (event.actor_id, event.details["about"], event.details["count"]) == (str(auditor.pk), "search", 3)
+    assert (event.actor_id, event.details["about"], event.details["count"]) == (str(auditor.pk), "search", 4)
 
 
 def test_verdicts_have_labels() -> None:
