@@ -32,7 +32,8 @@ def acquire(now: dt.datetime) -> Batch | None:
     """The batch that has been due longest, with a new lease; None if none is due.
 
     A batch waits while a row of any batch for the same order is being sent, also after its process died:
-    until the worker has marked that submission as unknown. Raises database errors.
+    until the worker has marked that submission as unknown. Does not lock SQLite for writing if none is due.
+    Raises database errors.
     """
     _release_left()
     for pk, order_ref in _due(now).values_list("pk", "order_ref"):
@@ -47,11 +48,6 @@ def acquire(now: dt.datetime) -> Batch | None:
         if taken:
             return Batch.objects.get(pk=pk)
     return None
-
-
-def has_due(now: dt.datetime) -> bool:
-    """Whether :func:`acquire` would find a batch. Does not lock SQLite for writing."""
-    return _due(now).exists()
 
 
 def leave(lease: uuid.UUID) -> None:

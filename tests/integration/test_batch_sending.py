@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import threading
 import uuid
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connections
+from django.db import OperationalError
 from pytest_django import Settings
 
 from apps.accounts import services
 from apps.accounts.models import User
-from apps.audit.models import AuditEvent
 from apps.batches import leases, selectors
 from apps.batches.checking.findings import Findings
-from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason, RowState
-from apps.batches.sending import choosing, control, pace, run, turns
+from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason
+from apps.batches.sending import control, pace, run
 from apps.batches.sending.run import send_next_due
 from apps.cdp.factory import get_client
 from apps.consumers.models import CircuitBreaker, Outcome, Submission
@@ -39,7 +36,8 @@ from tests.support.batch_rows import (
     states,
     take_turn,
 )
-from tests.support.entries import CREATE, clean, store
+from tests.support.cdp_clients import far_deadline
+from tests.support.entries import clean, creates, store
 from tests.support.people import TESTS, acting, events, make_person
 from tests.support.submitting import submit_anyway
 
@@ -48,17 +46,12 @@ pytestmark = pytest.mark.django_db
 NEVER: Callable[[], bool] = lambda: False  # noqa: E731
 
 
-def creates(sandbox: SandboxServer) -> list[Any]:
-    """The requests to create a consumer, in the order of arrival."""
-    return [one for one in sandbox.sandbox.requests() if one.operation == CREATE]
-
-
 def last_names(sandbox: SandboxServer) -> list[str]:
-    return [json.loads(one.body)["lastName"] for one in creates(sandbox)]
+    return [json.loads(one.body)["lastName"] for one in sandbox.sandbox.consumers(SAMPLE_ORDER)]
 
 
 def data_of(action: str) -> list[dict[str, Any]]:
-    return [one.readable_data for one in events(action)]
+    return [one.details for one in events(action)]
 
 
 # --- Sending ----------------------------------------------------------------------------------------
@@ -82,13 +75,13 @@ def test_events_name_the_rows_and_nobody(sandbox: SandboxServer, staff: User) ->
     named = {"batch": str(batch.public_id)}
     [confirmed] = events("batch.confirmed")
     assert (confirmed.actor_id, confirmed.order_ref) == (str(staff.pk), SAMPLE_ORDER)
-    assert confirmed.readable_data == {**named, "rows": 2}
+    assert confirmed.details == {**named, "rows": 2}
     requested = data_of("consumer.create_requested")
     assert [(one["batch"], one["row"]) for one in requested] == [(str(batch.public_id), n) for n in (2, 3)]
     [finished] = events("batch.finished")
     assert finished.actor_name == "system:worker"
     counts = {"created": 2, "rejected": 0, "not_sent": 0, "unknown": 0, "attention": 0}
-    assert finished.readable_data == {**named, "rows": 2, **counts}
+    assert finished.details == {**named, "rows": 2, **counts}
 
 
 def test_events_of_a_row_have_the_session_of_the_confirmation_and_no_address(
@@ -100,7 +93,7 @@ def test_events_of_a_row_have_the_session_of_the_confirmation_and_no_address(
     control.confirm(batch, expected_rows=1, actor=actor, client=get_client())
     send_all(batch)
     [requested] = events("consumer.create_requested")
-    assert (requested.session, requested.client_address, requested.actor_id) == (session, "", str(staff.pk))
+    assert (requested.session, requested.client_address, requested.actor_id) == (session, None, str(staff.pk))
 
 
 def test_nothing_is_sent_before_the_confirmation(sandbox: SandboxServer, staff: User) -> None:
@@ -144,9 +137,7 @@ def test_row_that_changed_after_the_confirmation_is_not_sent(sandbox: SandboxSer
 
 # --- Confirming ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("shown", [0, 2, 4])
-def test_other_number_of_rows_than_shown_is_refused(
-    sandbox: SandboxServer, staff: User, shown: int
-) -> None:
+def test_other_number_of_rows_than_shown_is_refused(sandbox: SandboxServer, staff: User, shown: int) -> None:
     batch = checked_batch(staff, people(3))
     with pytest.raises(control.RowsChanged) as refused:
         control.confirm(batch, expected_rows=shown, actor=acting(staff), client=get_client())
@@ -197,8 +188,8 @@ def test_order_that_changed_since_the_check_stops_the_confirmation(
     if changed_by == "portal":
         submit_anyway(SAMPLE_ORDER, clean(last_name="Meanwhile"), staff, get_client())
     else:
-        batch.refs_at_check = []
-        batch.save()
+        elsewhere = clean(last_name="Elsewhere")
+        get_client().create_order_consumer(SAMPLE_ORDER, elsewhere, deadline=far_deadline())
     checked = []
 
     def check_again(again: Batch, *, client: object) -> None:
@@ -292,9 +283,7 @@ def _resolve_not_created(submission: Submission) -> None:
     )
 
 
-def test_row_whose_content_was_created_meanwhile_is_already_sent(
-    sandbox: SandboxServer, staff: User
-) -> None:
+def test_row_whose_content_was_created_meanwhile_is_already_sent(sandbox: SandboxServer, staff: User) -> None:
     first, second = people(2)
     batch = confirmed_batch(staff, [first, second])
     created = store(staff, Outcome.CREATED, first)
@@ -352,20 +341,16 @@ def test_waits_grow_while_the_vendor_is_not_reached(
     assert waits == [1, 2, 4]
 
 
-def test_refused_credentials_pause_the_batch(
-    sandbox: SandboxServer, staff: User, settings: Settings
-) -> None:
+def test_refused_credentials_pause_the_batch(sandbox: SandboxServer, staff: User, settings: Settings) -> None:
     batch = confirmed_batch(staff, people(3))
-    settings.CDP_API_TOKEN = "not the token"  # noqa: S105  # of this test
+    settings.CDP_API_TOKEN = "not the token"  # of this test
     send_all(batch)
     assert (batch.state, batch.pause_reason) == (BatchState.PAUSED, PauseReason.CREDENTIALS)
     assert states(batch) == ["rejected", "ready", "ready"]
 
 
-def test_too_many_requests_slow_down_and_the_row_is_sent_again(
-    sandbox: SandboxServer, staff: User
-) -> None:
-    sandbox.sandbox.faults.arm(Armed("rate_limited"))
+def test_too_many_requests_slow_down_and_the_row_is_sent_again(sandbox: SandboxServer, staff: User) -> None:
+    sandbox.sandbox.faults.arm(Armed("429"))
     batch = confirmed_batch(staff, people(3))
     token = batch.rows.get(number=2).token
     began = clock.now()
@@ -387,7 +372,7 @@ def test_too_many_requests_slow_down_and_the_row_is_sent_again(
 def test_row_that_was_too_much_is_ready_again_also_if_its_process_died(
     sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sandbox.sandbox.faults.arm(Armed("rate_limited"))
+    sandbox.sandbox.faults.arm(Armed("429"))
     batch = confirmed_batch(staff, people(2))
     with monkeypatch.context() as patch:
         patch.setattr(run, "end_turn", _killed)
@@ -407,7 +392,7 @@ def _killed(*_: object, **__: object) -> None:
 
 def test_too_many_requests_five_times_pause_the_batch(sandbox: SandboxServer, staff: User) -> None:
     for _ in range(5):
-        sandbox.sandbox.faults.arm(Armed("rate_limited"))
+        sandbox.sandbox.faults.arm(Armed("429"))
     batch = confirmed_batch(staff, people(2))
     send_all(batch)
     assert (batch.state, batch.pause_reason) == (BatchState.PAUSED, PauseReason.RATE_LIMITED)
@@ -420,7 +405,7 @@ def test_too_many_requests_five_times_pause_the_batch(sandbox: SandboxServer, st
 def test_row_that_the_vendor_refuses_is_rejected_and_the_others_go_on(
     sandbox: SandboxServer, staff: User
 ) -> None:
-    sandbox.sandbox.faults.arm(Armed("status", status=400))
+    sandbox.sandbox.faults.arm(Armed("422"))
     batch = confirmed_batch(staff, people(2))
     send_all(batch)
     assert states(batch)[1] == "created"
@@ -445,9 +430,7 @@ def test_unexpected_error_pauses_the_batch_and_its_text_is_not_logged(
     assert states(batch) == ["created", "created"]
 
 
-def test_open_circuit_breaker_is_waited_for(
-    sandbox: SandboxServer, staff: User, settings: Settings
-) -> None:
+def test_open_circuit_breaker_is_waited_for(sandbox: SandboxServer, staff: User, settings: Settings) -> None:
     settings.CDP_RECONCILIATION = True
     batch = confirmed_batch(staff, people(1))
     until = clock.now() + dt.timedelta(minutes=5)
@@ -483,9 +466,9 @@ def test_person_who_may_no_longer_send_pauses_the_batch(
     batch = confirmed_batch(staff, people(2))
     take_turn(batch)
     if change == "deactivated":
-        services.deactivate(person_id=staff.pk, actor=TESTS)
+        services.deactivate_person(person_id=staff.pk, actor=TESTS)
     else:
-        services.set_roles(person_id=staff.pk, roles=("auditor",), actor=TESTS)
+        services.revoke_role(person_id=staff.pk, role="staff", actor=TESTS)
     take_turn(batch)
     assert (batch.state, batch.pause_reason) == (BatchState.PAUSED, PauseReason.NOT_PERMITTED)
     assert states(batch) == ["created", "ready"]
@@ -506,7 +489,7 @@ def test_paused_batch_sends_nothing_until_it_is_resumed(
     assert states(batch) == ["created", "ready", "ready"]
     control.resume(batch, actor=acting(supervisor))
     [resumed] = events("batch.resumed")
-    assert (resumed.actor_id, resumed.readable_data["rows"]) == (str(supervisor.pk), 2)
+    assert (resumed.actor_id, resumed.details["rows"]) == (str(supervisor.pk), 2)
     send_all(batch)
     assert {one.actor_id for one in selectors.submissions_of(batch)} == {staff.pk}
 

@@ -5,19 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from django.db.models import F, QuerySet
-
 from apps.batches import selectors
+from apps.batches.checking.check import check_rows
 from apps.batches.checking.earlier import is_open, same_content
-from apps.batches.checking.entries import entry_of_row, errors_of
-from apps.batches.checking.findings import Findings, RowWarning
+from apps.batches.checking.entries import validated
 from apps.batches.models import Batch, BatchRow, OwnState
 from apps.cdp.consumers import NewConsumer
-from apps.consumers import labels
 from apps.consumers.forms.entry import Entry
 from apps.consumers.models import Submission
-from apps.consumers.sending.warnings import EntryWarning
-from apps.core import personal_data
 
 
 class Nothing(Enum):
@@ -45,10 +40,9 @@ def next_row(batch: Batch) -> Chosen | Nothing:
     waits = False
     for pk in [*selectors.rows_to_send(batch).values_list("pk", flat=True)]:
         row = BatchRow.objects.get(pk=pk)
-        entry = entry_of_row(batch, row)
-        errors = errors_of(batch, row, entry)
-        if entry is None or errors:
-            needs_attention(row, Findings(errors=errors))
+        entry = validated(batch, row).entry
+        if entry is None:
+            check_rows(batch, [row])
             continue
         consumer = entry.to_new_consumer()
         same = _same_content(batch, row, consumer)
@@ -59,33 +53,6 @@ def next_row(batch: Batch) -> Chosen | Nothing:
         else:
             _is_already_sent(row, same)
     return Nothing.WAITS if waits else Nothing.LEFT
-
-
-def needs_attention(row: BatchRow, findings: Findings) -> None:
-    """Set a row aside, with what was found, unless it has changed meanwhile. The other rows go on."""
-    text = findings.to_json()
-    _as_it_was(row).update(
-        state=OwnState.NEEDS_ATTENTION,
-        encrypted_findings=personal_data.encrypted(row, "encrypted_findings", text) if text else b"",
-        version=F("version") + 1,
-    )
-
-
-def findings_of(warnings: tuple[EntryWarning, ...]) -> Findings:
-    """The warnings that stopped a send, as findings of its row."""
-    return Findings(
-        warnings=tuple(
-            RowWarning(
-                key=warning.key,
-                code=warning.code,
-                field=warning.field,
-                text=str(labels.warning_text(warning)),
-                submission=str(warning.submission.public_id) if warning.submission else "",
-                needs_reason=warning.similar is not None,
-            )
-            for warning in warnings
-        )
-    )
 
 
 def _same_content(batch: Batch, row: BatchRow, consumer: NewConsumer) -> Submission | None:
@@ -102,8 +69,6 @@ def _same_content(batch: Batch, row: BatchRow, consumer: NewConsumer) -> Submiss
 
 
 def _is_already_sent(row: BatchRow, same: Submission) -> None:
-    _as_it_was(row).update(state=OwnState.ALREADY_SENT, earlier=same.public_id, version=F("version") + 1)
-
-
-def _as_it_was(row: BatchRow) -> QuerySet[BatchRow]:
-    return BatchRow.objects.filter(pk=row.pk, token=row.token, version=row.version, state=OwnState.READY)
+    """Store it, unless the row has changed meanwhile."""
+    as_it_was = BatchRow.objects.filter(pk=row.pk, token=row.token, version=row.version, state=OwnState.READY)
+    as_it_was.update(state=OwnState.ALREADY_SENT, earlier=same.public_id)

@@ -18,10 +18,11 @@ from apps.accounts.models import User
 from apps.accounts.selectors import actor_for, find_account
 from apps.batches import leases, selectors
 from apps.batches.checking.accepting import accepted_keys
+from apps.batches.checking.check import set_attention
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason
 from apps.batches.permissions import SEND_BATCHES
 from apps.batches.sending import pace
-from apps.batches.sending.choosing import Chosen, Nothing, findings_of, needs_attention, next_row
+from apps.batches.sending.choosing import Chosen, Nothing, next_row
 from apps.batches.sending.pace import Turn
 from apps.batches.sending.turns import end_turn
 from apps.cdp.client import CdpClient
@@ -59,9 +60,7 @@ def send_next_due(*, client: CdpClient, stop: Callable[[], bool]) -> bool:
     ready, or its submission is completed by the spool or by reconciliation.
     """
     now = clock.now()
-    if stop() or not leases.has_due(now):
-        return False
-    batch = leases.acquire(now)
+    batch = None if stop() else leases.acquire(now)
     if batch is None or batch.lease is None:
         return False
     try:
@@ -124,7 +123,7 @@ def _send(batch: Batch, chosen: Chosen, actor: Actor, client: CdpClient) -> Turn
             place=BatchPlace(batch.public_id, row.number, partial(require_current, batch, row)),
         )
     except NotConfirmed as stopped:
-        needs_attention(row, findings_of(stopped.warnings))
+        set_attention(row, stopped.warnings)
         return pace.unchanged(batch)
     except (IdenticalOpen, RowNotCurrent, TokenUsed, Busy, NotWritten) as not_sent:
         # The row stays ready, or has changed. TokenUsed: another process has just sent it.
