@@ -14,25 +14,25 @@ from functools import partial
 from typing import Final
 
 from django.conf import settings
-from django.db import close_old_connections, connections
+from django.db import close_old_connections
 
 from apps.core import heartbeats
 from apps.core.connections import is_database_unavailable
 from apps.notices import watching
 from apps.notices.channels import Sender, senders
 from apps.notices.delivering import Deliverer
+from consumerportal import repeating_threads
+from consumerportal.repeating_threads import RunDuty, repeat, start
 
 logger = logging.getLogger(__name__)
 
 WATCH_INTERVAL: Final = 10.0  # seconds
 SEND_INTERVAL: Final = 2.0
-READY_INTERVAL: Final = 0.5
 WEB_INTERVAL: Final = 15.0
 STOP_SECONDS: Final = 40.0
 """How long a stopping worker waits for attempts that have begun: longer than their limits. A name that is not
 resolved may take longer; nothing has been sent then."""
 
-RunDuty = Callable[[str, Callable[[], object]], object]
 Duty = tuple[str, Callable[[], object], float]
 """The name, what to run, and the seconds between two runs."""
 
@@ -42,24 +42,21 @@ def start_in_worker(
 ) -> list[threading.Thread]:
     """Start the threads; none if no channel is on. They end when ``stop`` is set.
 
-    ``ready``: set after the worker's first heartbeat, without which it would count as silent. ``run_duty``:
-    runs one duty, and logs and reports its failure.
+    ``ready``: set after the worker's first heartbeat, without which it would count as silent.
     """
     on = senders()
     if not on:
         run_duty("watch_notices", watching.stop_watching)
         return []
     return [
-        _start(name, _repeat, partial(run_duty, name, duty), interval, stop, ready)
+        start(name, repeat, partial(run_duty, name, duty), interval, stop, ready)
         for name, duty, interval in duties(stop.is_set)
     ]
 
 
 def join(threads: list[threading.Thread]) -> None:
     """Wait until attempts that have begun are completed: cut short, they would be repeated."""
-    end = time.monotonic() + STOP_SECONDS
-    for thread in threads:
-        thread.join(max(end - time.monotonic(), 0.0))
+    repeating_threads.join(threads, STOP_SECONDS)
 
 
 def duties(must_end: Callable[[], bool]) -> Iterator[Duty]:
@@ -80,31 +77,12 @@ def _send_all(sender: Sender, must_end: Callable[[], bool]) -> Callable[[], None
     return send_all
 
 
-def _start(name: str, target: Callable[..., None], *args: object) -> threading.Thread:
-    thread = threading.Thread(target=target, args=args, name=name, daemon=True)
-    thread.start()
-    return thread
-
-
-def _repeat(
-    run: Callable[[], object], interval: float, stop: threading.Event, ready: threading.Event
-) -> None:
-    try:
-        while not stop.is_set() and not ready.wait(READY_INTERVAL):
-            pass
-        while not stop.is_set():
-            run()
-            stop.wait(interval)
-    finally:
-        connections.close_all()
-
-
 def start_in_web(is_alive: Callable[[], bool]) -> list[threading.Thread]:
     """Start the same threads in a web process, if a channel is on. They do nothing while a worker runs."""
     if not senders():
         return []
     return [
-        _start(f"web_{name}", _stand_in_while, is_alive, name, duty)
+        start(f"web_{name}", _stand_in_while, is_alive, name, duty)
         for name, duty, _interval in duties(lambda: not is_alive() or _worker_runs())
     ]
 

@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from django.db.models import CharField, Count, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Lower
 
-from apps.batches.models import Batch, RowState
-from apps.consumers.models import Submission
+from apps.batches.models import Batch, BatchState, OwnState, RowState
+from apps.cdp.errors import ErrorCode
+from apps.consumers.models import OPEN_OUTCOMES, Outcome, Submission
 
 NO_ROWS: Final = dict.fromkeys(RowState, 0)
+# Without a version that was confirmed, a row is not confirmed.
+_CONFIRMED: Final = Q(confirmed_version__isnull=False, confirmed_version=F("version"))
 
 
 def rows_of(batch: Batch) -> QuerySet[Any]:
@@ -25,6 +28,42 @@ def rows_of(batch: Batch) -> QuerySet[Any]:
 def rows_in(batch: Batch, states: Iterable[RowState]) -> QuerySet[Any]:
     """Those of :func:`rows_of` in one of these states."""
     return rows_of(batch).filter(current__in=list(states))
+
+
+def rows_to_confirm(batch: Batch) -> QuerySet[Any]:
+    """The rows that the next confirmation is about: ready, and while the batch is sent, not confirmed yet."""
+    ready = rows_in(batch, [RowState.READY])
+    return ready.filter(~_CONFIRMED) if batch.state == BatchState.SENDING else ready
+
+
+def rows_to_send(batch: Batch) -> QuerySet[Any]:
+    """The rows that are ready and confirmed as they are, in the order in which they are sent."""
+    return rows_in(batch, [RowState.READY]).filter(_CONFIRMED)
+
+
+def has_open_submission(batch: Batch) -> bool:
+    """Whether a row of the batch is being sent or unknown."""
+    return Submission.objects.filter(batch=batch.public_id, outcome__in=OPEN_OUTCOMES).exists()
+
+
+def in_flight_on_order(order_ref: str) -> QuerySet[Submission]:
+    """The submissions that are being sent to the order for any batch: at most one, unless a process died."""
+    sending = Submission.objects.filter(batch__isnull=False, outcome=Outcome.SENDING)
+    return sending.alias(order_key=Lower("order_ref")).filter(order_key=order_ref.lower())
+
+
+def last_attempt(batch: Batch, number: int) -> Submission | None:
+    """The latest submission that was made for a row; None before the first."""
+    return submissions_of(batch).filter(batch_row=number).last()
+
+
+def row_to_repeat(batch: Batch) -> uuid.UUID | None:
+    """The token of a row that was answered "too many requests" by a process that died before it went on."""
+    limited = Submission.objects.filter(
+        batch=batch.public_id, outcome=Outcome.REJECTED, error_code=ErrorCode.RATE_LIMITED
+    )
+    confirmed = batch.rows.filter(_CONFIRMED, state=OwnState.READY)
+    return limited.filter(token__in=confirmed.values("token")).values_list("token", flat=True).first()
 
 
 def count_by_state(batch: Batch) -> dict[RowState, int]:

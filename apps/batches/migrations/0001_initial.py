@@ -64,6 +64,7 @@ class Migration(migrations.Migration):
                 ('number', models.PositiveIntegerField()),
                 ('token', models.UUIDField(default=uuid.uuid4, unique=True)),
                 ('version', models.PositiveIntegerField(default=1)),
+                ('confirmed_version', models.PositiveIntegerField(null=True)),
                 ('state', models.CharField(choices=[('unchecked', 'Unchecked'), ('attention', 'Needs attention'), ('ready', 'Ready'), ('already_sent', 'Already sent'), ('left_out', 'Left out')], default='unchecked', max_length=12)),
                 ('encrypted_cells', models.BinaryField(blank=True)),
                 ('encrypted_values', models.BinaryField(blank=True)),
@@ -125,6 +126,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='batchrow',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'already_sent'), _negated=True), ('earlier__isnull', False), _connector='OR'), name='batch_row_already_sent_names_a_submission'),
+        ),
+        migrations.AddConstraint(
+            model_name='batchrow',
+            constraint=models.CheckConstraint(condition=models.Q(('confirmed_version__isnull', True), ('confirmed_version__lte', models.F('version')), _connector='OR'), name='batch_row_confirmed_as_it_was'),
         ),
         migrations.AddConstraint(
             model_name='batchrow',

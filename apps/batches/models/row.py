@@ -55,6 +55,7 @@ class BatchRow(models.Model):
     ``token``: of the submission; it is replaced only when the row is sent again after an outcome that proves
     that no consumer was created. ``accepted``: the keys of the warnings that were confirmed. ``version``:
     grows with every change of values or decisions, so that nothing is sent that has changed meanwhile.
+    ``confirmed_version``: the version that a person confirmed to be sent; only that one is sent.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -63,6 +64,7 @@ class BatchRow(models.Model):
     number = models.PositiveIntegerField()  # the file's own, from 1; the header has one, too
     token = models.UUIDField(unique=True, default=uuid.uuid4)
     version = models.PositiveIntegerField(default=1)
+    confirmed_version = models.PositiveIntegerField(null=True)
     state = models.CharField(max_length=12, choices=OwnState, default=OwnState.UNCHECKED)
     encrypted_cells = models.BinaryField(blank=True)  # a JSON list of texts, as uploaded
     encrypted_values = models.BinaryField(blank=True)  # the flat values of the form, as JSON
@@ -80,6 +82,10 @@ class BatchRow(models.Model):
             models.CheckConstraint(
                 name="batch_row_already_sent_names_a_submission",
                 condition=~Q(state="already_sent") | Q(earlier__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="batch_row_confirmed_as_it_was",
+                condition=Q(confirmed_version__isnull=True) | Q(confirmed_version__lte=models.F("version")),
             ),
             models.CheckConstraint(
                 name="batch_row_ready_with_values",

@@ -15,6 +15,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from apps.accounts.sign_in.sessions import close_expired_sessions
 from apps.audit.integrity.monitor import IntegrityMonitor
+from apps.batches.sending.expiry import delete_expired
 from apps.cdp.factory import get_client
 from apps.consumers import drafts
 from apps.consumers.order_lookup.readings import delete_expired_readings
@@ -28,7 +29,7 @@ from apps.core.connections import is_database_unavailable
 from apps.history.exports.services import close_shown_ranges
 from apps.history.exports.services import sweep as sweep_exports
 from apps.history.totals.keeping import TotalsKeeper
-from consumerportal import notice_threads
+from consumerportal import batch_threads, notice_threads
 from consumerportal.key_rewriting import rewrite_due
 from consumerportal.keys import REWRITE_AFTER, KeysNotAcceptedError, accept_keys
 
@@ -41,8 +42,8 @@ ACTOR = Actor.system("worker")
 
 class Command(BaseCommand):
     help = (
-        "Reconciles unknown outcomes, keeps totals for the figures and deletes expired data until it is"
-        " stopped. Any number may run."
+        "Sends the rows of confirmed lists, reconciles unknown outcomes, keeps totals for the figures and"
+        " deletes expired data until it is stopped. Any number may run."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -93,18 +94,21 @@ class Worker:
             "keep_totals": TotalsKeeper(self.stop).run_due,
             "delete_expired_readings": delete_expired_readings,
             "delete_expired_drafts": drafts.delete_expired,
+            "delete_expired_lists": lambda: delete_expired(ACTOR),
             "audit_integrity": IntegrityMonitor(ACTOR).run_due,
         }
 
     def work(self) -> None:
-        """Run all duties once per round, and the threads of the notices, until the worker is stopped."""
-        threads = notice_threads.start_in_worker(self.stop, self.has_recorded, self.run_reported)
+        """Run all duties once per round, and the threads of lists and notices, until it is stopped."""
+        lists = batch_threads.start_in_worker(self.stop, self.has_recorded, self.run_reported)
+        notices = notice_threads.start_in_worker(self.stop, self.has_recorded, self.run_reported)
         while not self.stop.is_set():
             for name, duty in self.duties.items():
                 self.run_reported(name, duty)
             self.record_heartbeat_if_due()
             self.stop.wait(ROUND_INTERVAL)
-        notice_threads.join(threads)
+        batch_threads.wait_for(lists)
+        notice_threads.join(notices)
 
     def run_reported(self, name: str, duty: Callable[[], object]) -> None:
         """Run a duty; the next heartbeat reports its failure."""
@@ -125,7 +129,7 @@ class Worker:
         """Record a heartbeat with the number of spooled files and the duties that failed since."""
         if time.monotonic() - self.recorded_at < HEARTBEAT_INTERVAL:
             return
-        reported = self.failing.copy()  # the threads of the notices may add to it meanwhile
+        reported = self.failing.copy()  # the threads may add to it meanwhile
         waiting = len(spool.paths())
         sign = partial(
             heartbeats.record_heartbeat,

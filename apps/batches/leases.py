@@ -1,0 +1,91 @@
+"""The lease of the process that sends a row of a batch: one per batch, and one per order.
+
+A constraint refuses a second lease for an order, so that the evidence for a row's submission is not disturbed
+by another row. A lease whose process died ends by itself.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import uuid
+from typing import Final
+
+from django.conf import settings
+from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Lower
+
+from apps.batches.models import Batch, BatchState
+from apps.consumers.models import Outcome, Submission
+
+logger = logging.getLogger(__name__)
+
+MARGIN: Final = 30.0
+"""Seconds beyond the limits of a call, for writes that wait for a lock."""
+
+_left: list[uuid.UUID] = []
+"""Leases of this process that the database could not release. Appending and popping are atomic."""
+
+
+def acquire(now: dt.datetime) -> Batch | None:
+    """The batch that has been due longest, with a new lease; None if none is due.
+
+    A batch waits while a row of any batch for the same order is being sent, also after its process died:
+    until the worker has marked that submission as unknown. Does not lock SQLite for writing if none is due.
+    Raises database errors.
+    """
+    _release_left()
+    for pk, order_ref in _due(now).values_list("pk", "order_ref"):
+        lease = uuid.uuid4()
+        until = now + _longest_turn()
+        _end_expired(order_ref, now)
+        try:
+            with transaction.atomic():
+                taken = _due(now).filter(pk=pk).update(lease=lease, leased_until=until)
+        except IntegrityError:  # another process has just taken a batch for the same order
+            continue
+        if taken:
+            return Batch.objects.get(pk=pk)
+    return None
+
+
+def leave(lease: uuid.UUID) -> None:
+    """Release a lease later, because the database does not answer. Raises nothing."""
+    _left.append(lease)
+
+
+def _longest_turn() -> dt.timedelta:
+    """How long a turn may take: reading the order, the call, and the writes."""
+    return dt.timedelta(seconds=2 * settings.CDP_TOTAL_TIMEOUT + MARGIN)
+
+
+def _due(now: dt.datetime) -> QuerySet[Batch]:
+    free = Q(lease__isnull=True) | Q(leased_until__lte=now)
+    due = Batch.objects.filter(free, state=BatchState.SENDING, due_at__lte=now)
+    others = Batch.objects.filter(lease__isnull=False, leased_until__gt=now)
+    in_flight = Submission.objects.filter(batch__isnull=False, outcome=Outcome.SENDING)
+    key = Lower(OuterRef("order_ref"))
+    return due.exclude(
+        Exists(others.alias(order_key=Lower("order_ref")).filter(order_key=key))
+        | Exists(in_flight.alias(order_key=Lower("order_ref")).filter(order_key=key))
+    ).order_by("due_at", "id")
+
+
+def _end_expired(order_ref: str, now: dt.datetime) -> None:
+    """End the leases for the order whose processes died or stood still for too long."""
+    expired = Batch.objects.alias(order_key=Lower("order_ref")).filter(
+        order_key=order_ref.lower(), lease__isnull=False, leased_until__lte=now
+    )
+    if expired.exists():  # an UPDATE locks SQLite for writing
+        expired.update(lease=None, leased_until=None)
+
+
+def _release_left() -> None:
+    while _left:
+        lease = _left.pop()
+        try:
+            Batch.objects.filter(lease=lease).update(lease=None, leased_until=None)
+        except (DatabaseError, InterfaceError):
+            leave(lease)
+            raise

@@ -1,0 +1,74 @@
+"""Choose the row of a batch that is sent next, and put aside those that cannot be sent as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from apps.batches import selectors
+from apps.batches.checking.check import check_rows
+from apps.batches.checking.earlier import is_open, same_content
+from apps.batches.checking.entries import validated
+from apps.batches.models import Batch, BatchRow, OwnState
+from apps.cdp.consumers import NewConsumer
+from apps.consumers.forms.entry import Entry
+from apps.consumers.models import Submission
+
+
+class Nothing(Enum):
+    """Why no row is sent now."""
+
+    LEFT = auto()  # no row is ready
+    WAITS = auto()  # every row that is ready is identical to a submission that is being sent or unknown
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Chosen:
+    """The row that is sent next, and what is sent of it."""
+
+    row: BatchRow
+    entry: Entry
+    consumer: NewConsumer
+
+
+def next_row(batch: Batch) -> Chosen | Nothing:
+    """The first row, in the order of the file, that can be sent now.
+
+    Rows before it may change: a row that is not valid any more needs attention; one whose content was
+    created meanwhile is already sent. A row that is identical to an open submission waits.
+    """
+    waits = False
+    for pk in [*selectors.rows_to_send(batch).values_list("pk", flat=True)]:
+        row = BatchRow.objects.get(pk=pk)
+        entry = validated(batch, row).entry
+        if entry is None:
+            check_rows(batch, [row])
+            continue
+        consumer = entry.to_new_consumer()
+        same = _same_content(batch, row, consumer)
+        if same is None:
+            return Chosen(row, entry, consumer)
+        if is_open(same):
+            waits = True
+        else:
+            _is_already_sent(row, same)
+    return Nothing.WAITS if waits else Nothing.LEFT
+
+
+def _same_content(batch: Batch, row: BatchRow, consumer: NewConsumer) -> Submission | None:
+    """A submission because of which the row is not sent now: open, or created outside of this batch.
+
+    A created one of another row is a warning that the person has confirmed, and one of before may have been
+    released with a reason.
+    """
+    [same] = same_content(batch.order_ref, [consumer])
+    for one in same:
+        if is_open(one) or (one.batch != batch.public_id and not row.release_reason):
+            return one
+    return None
+
+
+def _is_already_sent(row: BatchRow, same: Submission) -> None:
+    """Store it, unless the row has changed meanwhile."""
+    as_it_was = BatchRow.objects.filter(pk=row.pk, token=row.token, version=row.version, state=OwnState.READY)
+    as_it_was.update(state=OwnState.ALREADY_SENT, earlier=same.public_id)

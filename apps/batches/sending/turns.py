@@ -1,0 +1,71 @@
+"""The end of a turn: the lease is released, and the batch goes on, is paused or is finished."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+
+from django.db import transaction
+
+from apps.audit.recording import record
+from apps.batches import selectors
+from apps.batches.audit_events import BATCH_FINISHED, BATCH_PAUSED
+from apps.batches.models import Batch, BatchRow, BatchState, OwnState, RowState
+from apps.batches.recording import event_of
+from apps.batches.sending.pace import Turn
+from apps.core import clock
+from apps.core.actor import Actor
+
+
+def end_turn(batch: Batch, turn: Turn, *, began: dt.datetime, actor: Actor) -> None:
+    """Store how a turn ended. Nothing if the lease has ended meanwhile. Raises database errors.
+
+    A batch that was paused or stopped during the turn stays so. ``began``: when the turn began.
+    """
+    with transaction.atomic(durable=True):
+        current = Batch.objects.select_for_update().filter(pk=batch.pk, lease=batch.lease).first()
+        if current is None:
+            return
+        current.lease = current.leased_until = None
+        event = None
+        if current.state == BatchState.SENDING:
+            if turn.again is not None:
+                _make_ready_again(current, turn.again)
+            current.due_at = began + dt.timedelta(seconds=turn.wait)
+            current.pause_ms = turn.pause_ms
+            current.unknown_in_a_row = turn.unknown_in_a_row
+            current.not_sent_in_a_row = turn.not_sent_in_a_row
+            current.limited_in_a_row = turn.limited_in_a_row
+            if turn.pause is None and _is_done(current):
+                current.state, current.due_at, current.ended_at = BatchState.FINISHED, None, clock.now()
+                event = event_of(BATCH_FINISHED, current, actor, **_facts_at_the_end(current))
+            elif turn.pause is not None:
+                current.state, current.due_at = BatchState.PAUSED, None
+                current.pause_reason = turn.pause
+                event = event_of(BATCH_PAUSED, current, actor, pause_reason=turn.pause.value)
+        current.save()
+        if event is not None:
+            record(event)
+
+
+def _make_ready_again(batch: Batch, token: uuid.UUID) -> None:
+    """Give a row a new token. Its submission was answered "too many requests": nothing was created."""
+    BatchRow.objects.filter(batch=batch, token=token, state=OwnState.READY).update(token=uuid.uuid4())
+
+
+def _is_done(batch: Batch) -> bool:
+    """Whether nothing is left to be sent, or is being sent."""
+    waiting = selectors.rows_to_send(batch).exists() or selectors.row_to_repeat(batch) is not None
+    return not waiting and not selectors.rows_in(batch, [RowState.SENDING]).exists()
+
+
+def _facts_at_the_end(batch: Batch) -> dict[str, int]:
+    counts = selectors.count_by_state(batch)
+    states = (
+        RowState.CREATED,
+        RowState.REJECTED,
+        RowState.NOT_SENT,
+        RowState.UNKNOWN,
+        RowState.NEEDS_ATTENTION,
+    )
+    return {"rows": sum(counts.values()), **{state.value: counts[state] for state in states}}

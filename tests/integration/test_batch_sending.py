@@ -1,0 +1,668 @@
+"""A confirmed list is sent row by row: once, as the person who confirmed it, and never after a stop."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from pytest_django import Settings
+
+from apps.accounts import services
+from apps.accounts.models import User
+from apps.batches import leases, selectors
+from apps.batches.checking.findings import Findings
+from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason
+from apps.batches.sending import control, pace, run
+from apps.batches.sending.run import send_next_due
+from apps.cdp.factory import get_client
+from apps.consumers.models import CircuitBreaker, Outcome, Submission
+from apps.consumers.sending import storing, submit
+from apps.core import clock, personal_data
+from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.batch_rows import states
+from tests.support.batch_sending import (
+    PAST,
+    checked_batch,
+    confirmed_batch,
+    people,
+    send_all,
+    take_turn,
+)
+from tests.support.cdp_clients import far_deadline
+from tests.support.entries import clean, creates, store
+from tests.support.people import TESTS, acting, events, make_person
+from tests.support.submitting import submit_anyway
+
+pytestmark = pytest.mark.django_db
+
+NEVER: Callable[[], bool] = lambda: False  # noqa: E731
+
+
+def last_names(sandbox: SandboxServer) -> list[str]:
+    return [json.loads(one.body)["lastName"] for one in sandbox.sandbox.consumers(SAMPLE_ORDER)]
+
+
+def data_of(action: str) -> list[dict[str, Any]]:
+    return [one.details for one in events(action)]
+
+
+# --- Sending ----------------------------------------------------------------------------------------
+def test_confirmed_rows_are_created_one_after_the_other(sandbox: SandboxServer, staff: User) -> None:
+    consumers = people(4)
+    batch = confirmed_batch(staff, consumers)
+    assert states(batch) == ["ready"] * 4
+    send_all(batch)
+    assert last_names(sandbox) == [one.last_name for one in consumers]
+    assert states(batch) == ["created"] * 4
+    assert batch.state == BatchState.FINISHED
+    assert batch.lease is None
+    made = [*selectors.submissions_of(batch)]
+    assert [(one.batch_row, one.actor_id) for one in made] == [(n, staff.pk) for n in (2, 3, 4, 5)]
+    assert {one.token for one in made} == {row.token for row in batch.rows.all()}
+
+
+def test_events_name_the_rows_and_nobody(sandbox: SandboxServer, staff: User) -> None:
+    batch = confirmed_batch(staff, people(2))
+    send_all(batch)
+    named = {"batch": str(batch.public_id)}
+    [confirmed] = events("batch.confirmed")
+    assert (confirmed.actor_id, confirmed.order_ref) == (str(staff.pk), SAMPLE_ORDER)
+    assert confirmed.details == {**named, "rows": 2}
+    requested = data_of("consumer.create_requested")
+    assert [(one["batch"], one["row"]) for one in requested] == [(str(batch.public_id), n) for n in (2, 3)]
+    [finished] = events("batch.finished")
+    assert finished.actor_name == "system:worker"
+    counts = {"created": 2, "rejected": 0, "not_sent": 0, "unknown": 0, "attention": 0}
+    assert finished.details == {**named, "rows": 2, **counts}
+
+
+def test_events_of_a_row_have_the_session_of_the_confirmation_and_no_address(
+    sandbox: SandboxServer, staff: User
+) -> None:
+    batch = checked_batch(staff, people(1))
+    session = str(uuid.uuid4())
+    actor = replace(acting(staff), session=session)
+    control.confirm(batch, expected_rows=1, actor=actor, client=get_client())
+    send_all(batch)
+    [requested] = events("consumer.create_requested")
+    assert (requested.session, requested.client_address, requested.actor_id) == (session, None, str(staff.pk))
+
+
+def test_nothing_is_sent_before_the_confirmation(sandbox: SandboxServer, staff: User) -> None:
+    batch = checked_batch(staff, people(2))
+    assert not take_turn(batch)
+    assert creates(sandbox) == []
+
+
+def test_rows_are_sent_at_the_pace_of_the_setting(
+    sandbox: SandboxServer, staff: User, settings: Settings
+) -> None:
+    settings.BATCH_ROWS_PER_SECOND = 2
+    batch = confirmed_batch(staff, people(3))
+    began = clock.now()
+    take_turn(batch)
+    assert batch.due_at is not None
+    assert batch.due_at >= began + dt.timedelta(seconds=0.5)
+    assert not send_next_due(client=get_client(), stop=NEVER)
+    assert len(creates(sandbox)) == 1
+
+
+def test_stopping_worker_begins_no_row(sandbox: SandboxServer, staff: User) -> None:
+    confirmed_batch(staff, people(1))
+    assert not send_next_due(client=get_client(), stop=lambda: True)
+    assert creates(sandbox) == []
+
+
+def test_row_that_changed_after_the_confirmation_is_not_sent(sandbox: SandboxServer, staff: User) -> None:
+    batch = confirmed_batch(staff, people(2))
+    first = batch.rows.get(number=2)
+    BatchRow.objects.filter(pk=first.pk).update(version=first.version + 1)
+    send_all(batch)
+    assert states(batch) == ["ready", "created"]
+    assert batch.state == BatchState.FINISHED
+    control.confirm(batch, expected_rows=1, actor=acting(staff), client=get_client())
+    assert batch.state == BatchState.SENDING
+    send_all(batch)
+    assert states(batch) == ["created", "created"]
+    assert len(events("batch.finished")) == 2
+
+
+# --- Confirming ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize("shown", [0, 2, 4])
+def test_other_number_of_rows_than_shown_is_refused(sandbox: SandboxServer, staff: User, shown: int) -> None:
+    batch = checked_batch(staff, people(3))
+    with pytest.raises(control.RowsChanged) as refused:
+        control.confirm(batch, expected_rows=shown, actor=acting(staff), client=get_client())
+    assert refused.value.rows == 3
+    batch.refresh_from_db()
+    assert batch.state == BatchState.CHECKED
+    assert events("batch.confirmed") == []
+
+
+def test_second_confirmation_of_the_same_rows_is_refused(sandbox: SandboxServer, staff: User) -> None:
+    batch = confirmed_batch(staff, people(2))
+    with pytest.raises(control.RowsChanged):
+        control.confirm(batch, expected_rows=2, actor=acting(staff), client=get_client())
+
+
+@pytest.mark.parametrize("state", [BatchState.MATCHING, BatchState.STOPPED])
+def test_batch_that_cannot_be_confirmed(sandbox: SandboxServer, staff: User, state: BatchState) -> None:
+    batch = checked_batch(staff, people(1), state=state)
+    with pytest.raises(control.NotInThisState) as refused:
+        control.confirm(batch, expected_rows=1, actor=acting(staff), client=get_client())
+    assert refused.value.state == state
+
+
+def test_only_its_own_person_confirms_more_rows_while_it_is_being_sent(
+    sandbox: SandboxServer, staff: User, supervisor: User
+) -> None:
+    batch = confirmed_batch(staff, people(2))
+    first = batch.rows.get(number=2)
+    BatchRow.objects.filter(pk=first.pk).update(version=first.version + 1)
+    with pytest.raises(control.NotInThisState):
+        control.confirm(batch, expected_rows=1, actor=acting(supervisor), client=get_client())
+    control.confirm(batch, expected_rows=1, actor=acting(staff), client=get_client())
+    assert selectors.rows_to_send(batch).count() == 2
+
+
+@pytest.mark.parametrize("changed_by", ["portal", "vendor"])
+def test_order_that_changed_since_the_check_stops_the_confirmation(
+    sandbox: SandboxServer,
+    staff: User,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    changed_by: str,
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    listed = get_client().read_order_consumers(SAMPLE_ORDER, within=2, details=False)
+    consumers = people(3)
+    batch = checked_batch(staff, consumers, refs_at_check=list(listed.refs))
+    if changed_by == "portal":
+        submit_anyway(SAMPLE_ORDER, clean(last_name="Meanwhile"), staff, get_client())
+    else:
+        elsewhere = clean(last_name="Elsewhere")
+        get_client().create_order_consumer(SAMPLE_ORDER, elsewhere, deadline=far_deadline())
+    checked = []
+
+    def check_again(again: Batch, *, client: object) -> None:
+        checked.append(again.pk)
+        again.rows.filter(number=3).update(state=OwnState.NEEDS_ATTENTION)
+
+    monkeypatch.setattr(control, "check_batch", check_again)
+    result = control.confirm(batch, expected_rows=3, actor=acting(staff), client=get_client())
+    assert result == control.ConfirmResult(0, (3,))
+    assert checked == [batch.pk]
+    assert batch.state == BatchState.CHECKED
+    assert events("batch.confirmed") == []
+
+
+def test_order_that_did_not_change_is_not_checked_again(
+    sandbox: SandboxServer, staff: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    listed = get_client().read_order_consumers(SAMPLE_ORDER, within=2, details=False)
+    batch = checked_batch(staff, people(2), refs_at_check=list(listed.refs))
+    monkeypatch.setattr(control, "check_batch", lambda *_, **__: pytest.fail("checked again"))
+    result = control.confirm(batch, expected_rows=2, actor=acting(staff), client=get_client())
+    assert result == control.ConfirmResult(2)
+
+
+# --- Rows that are not sent ---------------------------------------------------------------------------
+def test_warning_that_nobody_confirmed_sets_its_row_aside_and_the_rest_goes_on(
+    sandbox: SandboxServer, staff: User
+) -> None:
+    first, second, third = people(3)
+    batch = confirmed_batch(staff, [first, replace(second, emails=()), third])
+    send_all(batch)
+    assert states(batch) == ["created", "attention", "created"]
+    assert batch.state == BatchState.FINISHED
+    row = batch.rows.get(number=3)
+    found = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
+    assert [one.code for one in found.warnings] == ["no_matching_identity"]
+    assert len(creates(sandbox)) == 2
+
+
+def test_warning_that_was_confirmed_is_overridden(sandbox: SandboxServer, staff: User) -> None:
+    [one] = people(1)
+    batch = checked_batch(staff, [replace(one, emails=())])
+    batch.rows.update(accepted=["no_matching_identity"])
+    control.confirm(batch, expected_rows=1, actor=acting(staff), client=get_client())
+    send_all(batch)
+    assert states(batch) == ["created"]
+    [requested] = data_of("consumer.create_requested")
+    assert requested["overridden"] == ["no_matching_identity"]
+
+
+def test_row_that_is_not_valid_any_more_needs_attention(sandbox: SandboxServer, staff: User) -> None:
+    batch = confirmed_batch(staff, people(2))
+    row = batch.rows.get(number=2)
+    row.values = {**(row.values or {}), "emails-0-value": "not an address"}
+    row.save()
+    send_all(batch)
+    assert states(batch) == ["attention", "created"]
+    row.refresh_from_db()
+    found = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
+    assert [one.field for one in found.errors] == ["emails-0-value"]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.UNKNOWN])
+def test_row_that_is_identical_to_an_open_submission_waits(
+    sandbox: SandboxServer, staff: User, outcome: Outcome
+) -> None:
+    first, second = people(2)
+    batch = confirmed_batch(staff, [first, second])
+    open_ = store(staff, outcome, first)
+    before = len(events("submission.repeat_blocked"))
+    for _ in range(3):
+        take_turn(batch)
+    assert states(batch) == ["ready", "created"]
+    assert batch.state == BatchState.SENDING
+    assert batch.due_at is not None
+    assert batch.due_at > clock.now() + dt.timedelta(seconds=pace.LATER - 3)
+    assert len(events("submission.repeat_blocked")) == before
+    _resolve_not_created(open_)
+    send_all(batch)
+    assert states(batch) == ["created", "created"]
+
+
+def _resolve_not_created(submission: Submission) -> None:
+    Submission.objects.filter(pk=submission.pk).update(
+        outcome=Outcome.REJECTED,
+        error_code="invalid",
+        http_status=400,
+        finished_at=clock.now(),
+        next_check_at=None,
+    )
+
+
+def test_row_whose_content_was_created_meanwhile_is_already_sent(sandbox: SandboxServer, staff: User) -> None:
+    first, second = people(2)
+    batch = confirmed_batch(staff, [first, second])
+    created = store(staff, Outcome.CREATED, first)
+    send_all(batch)
+    assert states(batch) == ["already_sent", "created"]
+    assert batch.rows.get(number=2).earlier == created.public_id
+    assert len(creates(sandbox)) == 1
+
+
+# --- Outcomes -----------------------------------------------------------------------------------------
+def test_unknown_row_does_not_stop_the_others(sandbox: SandboxServer, staff: User) -> None:
+    sandbox.sandbox.faults.arm(Armed("reset_after"))
+    batch = confirmed_batch(staff, people(3))
+    send_all(batch)
+    assert states(batch) == ["unknown", "created", "created"]
+    assert batch.state == BatchState.FINISHED
+    assert batch.unknown_in_a_row == 0
+
+
+def test_five_unknown_in_a_row_pause_the_batch(sandbox: SandboxServer, staff: User) -> None:
+    for _ in range(6):
+        sandbox.sandbox.faults.arm(Armed("reset_after"))
+    batch = confirmed_batch(staff, people(7))
+    send_all(batch)
+    assert (batch.state, batch.pause_reason) == (BatchState.PAUSED, PauseReason.SEVERAL_UNKNOWN)
+    assert states(batch) == ["unknown"] * 5 + ["ready"] * 2
+    [paused] = data_of("batch.paused")
+    assert paused["pause_reason"] == "several_unknown"
+    control.resume(batch, actor=acting(staff))
+    send_all(batch)
+    assert states(batch) == ["unknown"] * 6 + ["created"]
+
+
+def test_five_rows_that_did_not_reach_the_vendor_pause_the_batch(
+    sandbox: SandboxServer, staff: User, settings: Settings
+) -> None:
+    batch = confirmed_batch(staff, people(7))
+    settings.CDP_BASE_URL = "http://127.0.0.1:9"
+    send_all(batch)
+    assert (batch.state, batch.pause_reason) == (BatchState.PAUSED, PauseReason.NOT_REACHED)
+    assert states(batch) == ["not_sent"] * 5 + ["ready"] * 2
+
+
+def test_waits_grow_while_the_vendor_is_not_reached(
+    sandbox: SandboxServer, staff: User, settings: Settings
+) -> None:
+    batch = confirmed_batch(staff, people(4))
+    settings.CDP_BASE_URL = "http://127.0.0.1:9"
+    waits = []
+    for _ in range(3):
+        began = clock.now()
+        take_turn(batch)
+        assert batch.due_at is not None
+        waits.append(round((batch.due_at - began).total_seconds()))
+    assert waits == [1, 2, 4]
+
+
+def test_refused_credentials_pause_the_batch(sandbox: SandboxServer, staff: User, settings: Settings) -> None:
+    batch = confirmed_batch(staff, people(3))
+    settings.CDP_API_TOKEN = "not the token"  # of this test
+    send_all(batch)
+    assert (batch.state, batch.pause_reason) == (BatchState.PAUSED, PauseReason.CREDENTIALS)
+    assert states(batch) == ["rejected", "ready", "ready"]
+
+
+def test_too_many_requests_slow_down_and_the_row_is_sent_again(sandbox: SandboxServer, staff: User) -> None:
+    sandbox.sandbox.faults.arm(Armed("429"))
+    batch = confirmed_batch(staff, people(3))
+    token = batch.rows.get(number=2).token
+    began = clock.now()
+    take_turn(batch)
+    assert states(batch) == ["ready"] * 3
+    assert batch.rows.get(number=2).token != token
+    assert batch.due_at is not None
+    assert batch.due_at >= began + dt.timedelta(seconds=pace.FIRST_WAIT)
+    assert (batch.pause_ms, batch.limited_in_a_row) == (pace.FIRST_SLOWER, 1)
+    take_turn(batch)
+    assert (batch.pause_ms, batch.limited_in_a_row) == (400, 0)
+    send_all(batch)
+    assert states(batch) == ["created"] * 3
+    limited, *others = selectors.submissions_of(batch)
+    assert (limited.outcome, limited.error_code) == ("rejected", "rate_limited")
+    assert [one.resubmission_of_id for one in others] == [limited.pk, None, None]
+
+
+def test_row_that_was_too_much_is_ready_again_also_if_its_process_died(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.sandbox.faults.arm(Armed("429"))
+    batch = confirmed_batch(staff, people(2))
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "end_turn", _killed)
+        with pytest.raises(SystemExit):
+            take_turn(batch)
+    assert states(batch) == ["rejected", "ready"]
+    take_turn(batch)
+    assert states(batch) == ["ready", "ready"]
+    assert batch.limited_in_a_row == 1
+    send_all(batch)
+    assert states(batch) == ["created", "created"]
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise SystemExit
+
+
+def test_too_many_requests_five_times_pause_the_batch(sandbox: SandboxServer, staff: User) -> None:
+    for _ in range(5):
+        sandbox.sandbox.faults.arm(Armed("429"))
+    batch = confirmed_batch(staff, people(2))
+    send_all(batch)
+    assert (batch.state, batch.pause_reason) == (BatchState.PAUSED, PauseReason.RATE_LIMITED)
+    assert states(batch) == ["ready", "ready"]
+    control.resume(batch, actor=acting(staff))
+    send_all(batch)
+    assert states(batch) == ["created", "created"]
+
+
+def test_row_that_the_vendor_refuses_is_rejected_and_the_others_go_on(
+    sandbox: SandboxServer, staff: User
+) -> None:
+    sandbox.sandbox.faults.arm(Armed("422"))
+    batch = confirmed_batch(staff, people(2))
+    send_all(batch)
+    assert states(batch)[1] == "created"
+    assert batch.state == BatchState.FINISHED
+
+
+def test_unexpected_error_pauses_the_batch_and_its_text_is_not_logged(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    batch = confirmed_batch(staff, people(2))
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("fault")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "next_row", fail)
+        send_all(batch)
+    assert (batch.state, batch.pause_reason) == (BatchState.PAUSED, PauseReason.FAULT)
+    assert f"batch_row_fault {batch.public_id}" in caplog.text
+    control.resume(batch, actor=acting(staff))
+    send_all(batch)
+    assert states(batch) == ["created", "created"]
+
+
+def test_open_circuit_breaker_is_waited_for(sandbox: SandboxServer, staff: User, settings: Settings) -> None:
+    settings.CDP_RECONCILIATION = True
+    batch = confirmed_batch(staff, people(1))
+    until = clock.now() + dt.timedelta(minutes=5)
+    CircuitBreaker.objects.update_or_create(pk=1, defaults={"paused_until": until})
+    take_turn(batch)
+    assert creates(sandbox) == []
+    assert batch.due_at is not None
+    assert abs((batch.due_at - until).total_seconds()) < 1
+
+
+def test_busy_process_tries_again(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = confirmed_batch(staff, people(1))
+
+    def busy(**_: object) -> None:
+        raise submit.Busy("busy")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "submit", busy)
+        take_turn(batch)
+    assert states(batch) == ["ready"]
+    send_all(batch)
+    assert states(batch) == ["created"]
+
+
+# --- The person ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize("change", ["deactivated", "another role"])
+def test_person_who_may_no_longer_send_pauses_the_batch(
+    sandbox: SandboxServer, staff: User, supervisor: User, change: str
+) -> None:
+    make_person("ada", "administrator")
+    batch = confirmed_batch(staff, people(2))
+    take_turn(batch)
+    if change == "deactivated":
+        services.deactivate_person(person_id=staff.pk, actor=TESTS)
+    else:
+        services.revoke_role(person_id=staff.pk, role="staff", actor=TESTS)
+    take_turn(batch)
+    assert (batch.state, batch.pause_reason) == (BatchState.PAUSED, PauseReason.NOT_PERMITTED)
+    assert states(batch) == ["created", "ready"]
+    with pytest.raises(control.ConfirmerNotPermitted):
+        control.resume(batch, actor=acting(supervisor))
+    batch.refresh_from_db()
+    assert batch.state == BatchState.PAUSED
+
+
+# --- Pause, resume and stop -----------------------------------------------------------------------------
+def test_paused_batch_sends_nothing_until_it_is_resumed(
+    sandbox: SandboxServer, staff: User, supervisor: User
+) -> None:
+    batch = confirmed_batch(staff, people(3))
+    take_turn(batch)
+    control.pause(batch, actor=acting(supervisor))
+    assert not take_turn(batch)
+    assert states(batch) == ["created", "ready", "ready"]
+    control.resume(batch, actor=acting(supervisor))
+    [resumed] = events("batch.resumed")
+    assert (resumed.actor_id, resumed.details["rows"]) == (str(supervisor.pk), 2)
+    send_all(batch)
+    assert {one.actor_id for one in selectors.submissions_of(batch)} == {staff.pk}
+
+
+def test_stopped_batch_sends_nothing_any_more(sandbox: SandboxServer, staff: User) -> None:
+    batch = confirmed_batch(staff, people(3))
+    take_turn(batch)
+    control.stop(batch, actor=acting(staff))
+    assert states(batch) == ["created", "left_out", "left_out"]
+    [stopped] = data_of("batch.stopped")
+    assert stopped["rows"] == 2
+    assert not take_turn(batch)
+    for change in (control.pause, control.resume, control.stop):
+        with pytest.raises(control.NotInThisState):
+            change(batch, actor=acting(staff))
+    with pytest.raises(control.NotInThisState):
+        control.confirm(batch, expected_rows=0, actor=acting(staff), client=get_client())
+
+
+@pytest.mark.parametrize("change", [control.pause, control.stop])
+def test_change_just_before_the_record_prevents_the_send(
+    sandbox: SandboxServer,
+    staff: User,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[..., None],
+) -> None:
+    batch = confirmed_batch(staff, people(2))
+    _before_the_record(monkeypatch, lambda: change(batch, actor=acting(staff)))
+    take_turn(batch)
+    assert creates(sandbox) == []
+    assert Submission.objects.count() == 0
+    assert set(states(batch)) == {"left_out" if change is control.stop else "ready"}
+    assert batch.lease is None
+
+
+def test_row_that_is_corrected_just_before_the_record_is_not_sent(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = confirmed_batch(staff, people(1))
+    row = batch.rows.get()
+    _before_the_record(
+        monkeypatch, lambda: BatchRow.objects.filter(pk=row.pk).update(version=row.version + 1)
+    )
+    take_turn(batch)
+    assert creates(sandbox) == []
+
+
+def test_lease_that_another_process_has_taken_prevents_the_send(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = confirmed_batch(staff, people(1))
+    taken = uuid.uuid4()
+    _before_the_record(monkeypatch, lambda: Batch.objects.filter(pk=batch.pk).update(lease=taken))
+    take_turn(batch)
+    assert creates(sandbox) == []
+    assert batch.lease == taken
+
+
+def test_lease_that_has_ended_prevents_the_send(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = confirmed_batch(staff, people(1))
+    _before_the_record(monkeypatch, lambda: Batch.objects.filter(pk=batch.pk).update(leased_until=PAST))
+    take_turn(batch)
+    assert creates(sandbox) == []
+
+
+def test_another_row_in_flight_prevents_the_send(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = confirmed_batch(staff, people(1))
+    other = clean(last_name="Other")
+    _before_the_record(
+        monkeypatch, lambda: store(staff, Outcome.SENDING, other, batch=uuid.uuid4(), batch_row=2)
+    )
+    take_turn(batch)
+    assert creates(sandbox) == []
+
+
+def _before_the_record(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> None:
+    """Make a change when everything is read and the transaction of the record has not begun."""
+    store_submission = submit._store_submission
+
+    def changed(*given: Any, **named: Any) -> None:
+        monkeypatch.setattr(submit, "_store_submission", store_submission)
+        change()
+        store_submission(*given, **named)
+
+    monkeypatch.setattr(submit, "_store_submission", changed)
+
+
+# --- One row in flight per order -----------------------------------------------------------------------
+def test_batches_for_one_order_are_sent_one_at_a_time(sandbox: SandboxServer, staff: User) -> None:
+    first = confirmed_batch(staff, people(1))
+    second = confirmed_batch(staff, people(1, first=10), order=SAMPLE_ORDER.upper())
+    third = confirmed_batch(staff, people(1, first=20), order=FAMILY_ORDER)
+    now = clock.now()
+    held = leases.acquire(now)
+    assert held is not None
+    assert held.pk == first.pk
+    other = leases.acquire(now)
+    assert other is not None
+    assert other.pk == third.pk
+    assert leases.acquire(now) is None
+    second.refresh_from_db()
+    assert second.lease is None
+
+
+def test_expired_lease_of_another_batch_is_ended(sandbox: SandboxServer, staff: User) -> None:
+    first = confirmed_batch(staff, people(1))
+    second = confirmed_batch(staff, people(1, first=10))
+    Batch.objects.filter(pk=first.pk).update(lease=uuid.uuid4(), leased_until=PAST)
+    control.pause(first, actor=acting(staff))
+    held = leases.acquire(clock.now())
+    assert held is not None
+    assert held.pk == second.pk
+    first.refresh_from_db()
+    assert first.lease is None
+
+
+def test_order_waits_for_a_row_whose_process_died(sandbox: SandboxServer, staff: User) -> None:
+    batch = confirmed_batch(staff, people(1))
+    lost = store(staff, Outcome.SENDING, clean(last_name="Lost"), batch=uuid.uuid4(), batch_row=7)
+    assert not take_turn(batch)
+    Submission.objects.filter(pk=lost.pk).update(
+        outcome=Outcome.UNKNOWN, finished_at=clock.now(), error_code="process_lost"
+    )
+    send_all(batch)
+    assert states(batch) == ["created"]
+
+
+# --- The database ----------------------------------------------------------------------------------------
+def test_lost_database_before_the_record_leaves_the_row_ready(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = confirmed_batch(staff, people(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(submit, "_store_submission", _lost)
+        take_turn(batch)
+    assert states(batch) == ["ready"]
+    assert batch.lease is None
+    send_all(batch)
+    assert len(creates(sandbox)) == 1
+
+
+def test_lost_database_at_the_end_of_a_turn_releases_the_lease_later(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = confirmed_batch(staff, people(2))
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "end_turn", _lost)
+        with pytest.raises(OperationalError):
+            take_turn(batch)
+    assert states(batch) == ["created", "ready"]
+    send_all(batch)
+    assert states(batch) == ["created", "created"]
+    assert len(creates(sandbox)) == 2
+
+
+def test_outcome_that_is_not_stored_goes_through_the_spool(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = confirmed_batch(staff, people(2))
+    with monkeypatch.context() as patch:
+        patch.setattr(storing, "store_outcome", _lost)
+        take_turn(batch)
+    assert states(batch) == ["sending", "ready"]
+    assert not take_turn(batch)
+    assert storing.drain_spool(TESTS) == 1
+    send_all(batch)
+    assert states(batch) == ["created", "created"]
+    assert len(creates(sandbox)) == 2
+
+
+def _lost(*_: object, **__: object) -> None:
+    raise OperationalError("server closed the connection unexpectedly")
