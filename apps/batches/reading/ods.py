@@ -85,7 +85,7 @@ class _Reading:
         self._table: _Table | None = None
         self._row = 0  # the last row before the current one
         self._row_repeat = 1
-        self._row_is_hidden = False
+        self._row_is_hidden = self._row_has_content = False
         self._cells: list[tuple[int, str, bool]] = []  # column, text, whether it is a number
         self._column = 0
         self._style_columns = 0
@@ -132,7 +132,7 @@ class _Reading:
         elif name == f"{_TABLE}table-row":
             self._row_repeat = _repeats(attributes, "number-rows-repeated")
             self._row_is_hidden = attributes.get(f"{_TABLE}visibility") in {"collapse", "filter"}
-            self._cells, self._column = [], 0
+            self._cells, self._column, self._row_has_content = [], 0, False
         elif name == f"{_TABLE}table-column":
             self._start_column(attributes)
         elif name == f"{_TABLE}table":
@@ -195,6 +195,7 @@ class _Reading:
         if is_number and is_shortened(float(attributes.get(f"{_OFFICE}value", "0"))):
             found[FindingCode.SHORTENED_NUMBERS] += count
         self._table.widest = max(self._table.widest, self._column)
+        self._row_has_content = True
         kept = min(repeat, max(0, self._limits.columns - first))
         self._cells += [(column, text, is_number) for column in range(first, first + kept)]
         rows = _repeats(attributes, "number-rows-spanned")
@@ -209,13 +210,13 @@ class _Reading:
             return
         first, repeat = self._row + 1, self._row_repeat
         self._row += repeat
-        if not self._cells:
+        if not self._row_has_content:
             return
         table.content_rows += repeat
         table.sheet.found[FindingCode.HIDDEN_ROWS] += repeat if self._row_is_hidden else 0
         table.columns.update(column for column, _text, _is_number in self._cells)
         room = self._limits.lines + 1 - len(table.sheet.rows)
-        width = self._cells[-1][0] + 1
+        width = self._cells[-1][0] + 1 if self._cells else 0
         for number in range(first, first + max(0, min(repeat, room))):
             texts = [""] * width
             for column, text, is_number in self._cells:
@@ -239,7 +240,7 @@ def _value(kind: str, attributes: dict[str, str], shown: str) -> tuple[str, bool
     """The text of a cell, and whether it is a number."""
     if kind in {"float", "percentage", "currency"}:
         number = float(attributes[f"{_OFFICE}value"])
-        text = number_text(int(number) if number.is_integer() else number)
+        text = number_text(number)
         if shown.isdecimal() and shown.startswith("0") and shown.lstrip("0") == text.lstrip("0"):
             return shown, False  # a code: it is shown with its zeros
         return text, True

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final, NamedTuple
 
 from apps.batches.reading.limits import Limits
@@ -57,10 +58,7 @@ def has_content(cells: Collection[str]) -> bool:
 
 def number_text(value: float) -> str:
     """A number without an exponent, and without a decimal point if it is whole."""
-    if isinstance(value, int) or value.is_integer():
-        return str(int(value))
-    text = f"{value:.15g}"
-    return text if "e" not in text else f"{value:.20f}".rstrip("0")
+    return str(value) if isinstance(value, int) else f"{Decimal(f'{value:.15g}'):f}"
 
 
 def is_shortened(value: float) -> bool:
