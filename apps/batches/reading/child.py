@@ -27,7 +27,7 @@ except ImportError:  # Windows: only the parent's limit of time, and the checks 
 
 MAX_MEMORY: Final = 400_000_000
 """Bytes of address space. Python with openpyxl takes 160 million of them before it reads anything."""
-MAX_SECONDS: Final = 10
+MAX_SECONDS: Final = 6
 """Of processor time, also if the parent is gone."""
 
 _CONTENT_TYPES: Final = "[Content_Types].xml"

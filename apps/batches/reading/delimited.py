@@ -53,7 +53,7 @@ def csv_rows(text: str, limits: Limits, *, has_tabs: bool = False) -> Rows:
     delimiter = "\t" if has_tabs else detected_delimiter(text)
     if delimiter:
         findings.append(Finding(FindingCode.DELIMITER, detail=DELIMITER_NAMES[delimiter]))
-    return _rows(text, delimiter or _DELIMITERS[0], limits, findings)
+    return _rows(text, delimiter or first_delimiter(text, _DELIMITERS), limits, findings)
 
 
 def _cleaned(text: str) -> tuple[str, list[Finding]]:

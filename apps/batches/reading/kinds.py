@@ -35,7 +35,9 @@ _PAGE: Final = re.compile(
 )
 _COMMENTS: Final = re.compile(rb"\A(?:\s+|<!--.*?-->|<\?xml.*?\?>)*", re.DOTALL)
 # Characters that no text has, apart from NUL, which is removed and told.
-_NO_TEXT: Final = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_NO_TEXT: Final = "[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]"
+_NO_TEXT_BYTES: Final = re.compile(_NO_TEXT.encode())
+_NO_TEXT_CHARACTERS: Final = re.compile(_NO_TEXT)
 
 
 def kind_of(content: bytes) -> Kind:
@@ -60,9 +62,15 @@ def kind_of(content: bytes) -> Kind:
         raise NotReadable(TableFault.HTML)
     if start.startswith((*_OTHER, b"<")):
         raise NotReadable(TableFault.NOT_A_TABLE)
-    if not is_wide and _NO_TEXT.search(content):
+    if not is_wide and _NO_TEXT_BYTES.search(content):
         raise NotReadable(TableFault.NOT_A_TABLE)
     return Kind.TEXT
+
+
+def check_text(text: str) -> None:
+    """Raise :class:`NotReadable` if a decoded text has characters that only programs and pictures have."""
+    if _NO_TEXT_CHARACTERS.search(text):
+        raise NotReadable(TableFault.NOT_A_TABLE)
 
 
 def _fault_of_ole(content: bytes) -> TableFault:

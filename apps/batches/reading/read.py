@@ -8,7 +8,7 @@ from apps.batches.models import SourceKind
 from apps.batches.reading.delimited import csv_rows, pasted_rows
 from apps.batches.reading.encodings import decoded
 from apps.batches.reading.in_child import read_spreadsheet
-from apps.batches.reading.kinds import Kind, kind_of
+from apps.batches.reading.kinds import Kind, check_text, kind_of
 from apps.batches.reading.limits import Limits
 from apps.batches.reading.table import NotReadable, Table, TableFault
 
@@ -38,6 +38,7 @@ def read_file(name: str, content: bytes) -> Table:
     if kind_of(content) is Kind.PACKAGE:
         return read_spreadsheet(content, _limits())
     text, guessed = decoded(content)
+    check_text(text)
     rows, findings = csv_rows(text, _limits(), has_tabs=name.lower().endswith((".tsv", ".tab")))
     return Table(SourceKind.CSV, rows, (*([guessed] if guessed else []), *findings))
 
