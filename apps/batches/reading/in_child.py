@@ -61,6 +61,9 @@ def _answer(content: bytes, limits: Limits) -> dict[str, Any]:
             timeout=SECONDS,
             check=True,
         )
-        return dict(json.loads(child.stdout))
+        found = json.loads(child.stdout)
     except (subprocess.SubprocessError, ValueError):
         raise NotReadable(TableFault.TOO_COMPLEX) from None
+    if not isinstance(found, dict):
+        raise NotReadable(TableFault.TOO_COMPLEX)
+    return found

@@ -23,7 +23,7 @@ MAX_MERGES: Final = 10_000
 _SHORTENED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+?\d{1,3}")
 # A number with this many digits has lost some: spreadsheets keep 15.
 _TOO_MANY_DIGITS = 10**15
-_LEADING_ZERO = re.compile(r"0\d+")
+_LEADING_ZERO = re.compile(r"0\d[\d ]*")
 
 
 class Merge(NamedTuple):

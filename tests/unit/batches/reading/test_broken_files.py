@@ -59,10 +59,12 @@ def test_broken_file_has_a_clear_message(make: Callable[[], bytes], fault: Table
 
 
 def test_bombs_cost_neither_the_portal_nor_the_child_much_memory(tmp_path: Path) -> None:
+    folder = tmp_path / "bombs"
+    folder.mkdir()
     for number, (make, _fault) in enumerate(BOMBS.values()):
-        (tmp_path / f"{number:02}").write_bytes(make())
+        (folder / f"{number:02}").write_bytes(make())
     done = subprocess.run(
-        [sys.executable, "-c", _MEASURE, str(tmp_path)],
+        [sys.executable, "-c", _MEASURE, str(folder)],
         cwd=settings.BASE_DIR,
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "consumerportal.settings"},
         capture_output=True,

@@ -119,7 +119,7 @@ def test_formulas_have_their_stored_results() -> None:
 
 def test_long_numbers_and_lost_zeros_are_told() -> None:
     def fill(_book: Any, sheet: Any) -> None:
-        for row in (["Phone", "Code"], ["0170 1", "007"], [1701234567, 8], [1234567890123456, "1.23E+11"]):
+        for row in (["Phone", "Code"], ["+49 170", "007"], [1701234567, 8], [1234567890123456, "1.23E+11"]):
             sheet.append(row)
         sheet["B3"].number_format = "000"
         sheet["C2"], sheet["C3"] = "0815", 815
