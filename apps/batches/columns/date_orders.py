@@ -80,7 +80,8 @@ def read_in_order(text: str, order: str) -> dt.date | None:
 @lru_cache(maxsize=1)
 def _english_months() -> dict[str, str]:
     """The English name of each month by its names and short names in :data:`_LANGUAGES`."""
-    english, found = {}, {}
+    english: dict[int, str] = {}
+    found: dict[str, str] = {}
     for language in _LANGUAGES:
         with override(language):
             for names in (MONTHS, MONTHS_ALT, MONTHS_3):
@@ -134,8 +135,8 @@ def order_of(texts: Iterable[tuple[int, str]]) -> ColumnOrder:
 def count_exchanged(texts: Iterable[str]) -> int:
     """How many dates of a spreadsheet's column may have day and month exchanged, because others are texts.
 
-    A program that expects month and day reads 03/04/1991 as 4 March, and leaves 13/04/1991 as a text. So it is
-    suspicious if all dates have a day up to 12, and all texts are dates in one order only.
+    A program that expects month and day reads 03/04/1991 as 4 March, and leaves 13/04/1991 as a text. So it
+    is suspicious if all dates have a day up to 12, and all texts are dates in one order only.
     """
     days, orders = [], set()
     for text in texts:
