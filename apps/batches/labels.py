@@ -124,6 +124,13 @@ def _counted(code: FindingCode, count: int) -> str:
             "%(count)s cells are merged over several rows. Their values were taken for each of them.",
             count,
         ),
+        FindingCode.DATES_MAY_BE_EXCHANGED: ngettext(
+            "%(count)s date of birth is stored as a date, but others of its column are text. The spreadsheet"
+            " program may have exchanged its day and month: compare it with the original list.",
+            "%(count)s dates of birth are stored as dates, but others of their column are text. The spreadsheet"
+            " program may have exchanged their day and month: compare them with the original list.",
+            count,
+        ),
         FindingCode.FORMULAS: ngettext(
             "%(count)s cell is a formula. Its stored result was read.",
             "%(count)s cells are formulas. Their stored results were read.",
@@ -157,6 +164,11 @@ def _counted(code: FindingCode, count: int) -> str:
         FindingCode.UNEVEN_ROWS: ngettext(
             "%(count)s row has more cells than the first one. Check that its columns are not shifted.",
             "%(count)s rows have more cells than the first one. Check that their columns are not shifted.",
+            count,
+        ),
+        FindingCode.ROWS_ABOVE_HEADERS: ngettext(
+            "%(count)s row above the headers was left out.",
+            "%(count)s rows above the headers were left out.",
             count,
         ),
         FindingCode.EXAMPLE_ROWS: ngettext(

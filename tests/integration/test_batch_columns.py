@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import NoReturn
+
 import pytest
+from django.db import OperationalError
+from pytest_django import Settings
 
 from apps.accounts.models import User
+from apps.audit.events import Event
+from apps.batches.checking.check import check_rows
+from apps.batches.checking.findings import Findings
 from apps.batches.columns.matching import Choice, QuestionCode, propose
 from apps.batches.columns.remembering import remembered_choice
-from apps.batches.models import Batch, BatchRow, BatchState, SourceKind
+from apps.batches.models import Batch, BatchRow, BatchState, OwnState, SourceKind
 from apps.batches.reading.table import Finding, FindingCode, Table, TableRow
+from apps.batches.sending import storing
 from apps.batches.sending.storing import ColumnsNotStored, choose_columns, create_batch, table_of
+from apps.core import personal_data
 from tests.support.people import acting, events
 
 ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
@@ -96,3 +106,106 @@ def test_the_choice_is_remembered_for_equal_headers_of_the_same_person(staff: Us
     assert remembered_choice(supervisor.pk, ("Who", "Whose")) is None
     _stored(staff, table, Choice(True, ("last_name", "first_name")))
     assert remembered_choice(staff.pk, ("Who", "Whose")) == Choice(True, ("last_name", "first_name"))
+
+
+def test_numbers_that_a_spreadsheet_changed_other_orders_and_unread_dates_are_errors_of_their_rows(
+    staff: User, settings: Settings
+) -> None:
+    settings.DATE_ORDER = "month-day"  # of the form; the list has the other one
+    table = _table(
+        ("First name", "Last name", "Phone", "Passport", "Order", "DOB"),
+        ("Ada", "Lovelace", "+44 20 7946 0018", "P1", "ORD-7", "13/04/1991"),
+        ("Alan", "Turing", "4.42079E+11", "123456789.0", ORDER.upper(), "03/04/1991"),
+        ("Grace", "Hopper", "", "", "ORD-8", "04/13/1991"),
+        ("Wim", "Kan", "", "", "", ""),
+    )
+    headers = ("first_name", "last_name", "phone_numbers", "passport_number", "order_ref", "date_of_birth")
+    batch = _stored(staff, table, Choice(True, headers, "day-month"))
+    check_rows(batch, list(batch.rows.all()))
+    found = {
+        row.number: [
+            (error.field, error.text)
+            for error in Findings.from_json(personal_data.text(row, "encrypted_findings")).errors
+        ]
+        for row in batch.rows.all()
+    }
+    assert [field for field, _text in found[3]] == ["passport_number", "phone_numbers-0-value"]
+    assert "digits are lost" in found[3][1][1]
+    assert [field for field, _text in found[4]] == ["order_ref", "date_of_birth"]
+    assert found[2] == found[5] == []
+    states = {row.number: row.state for row in batch.rows.all()}
+    assert states[3] == states[4] == OwnState.NEEDS_ATTENTION
+
+
+def test_nothing_is_stored_if_the_database_fails_at_the_event(
+    staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(_event: Event) -> NoReturn:
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr(storing, "record", lost)
+    with pytest.raises(OperationalError):
+        _stored(staff, _list(), Choice(True, TARGETS))
+    assert not Batch.objects.exists()
+    assert not BatchRow.objects.exists()
+
+
+def test_a_choice_is_stored_as_a_whole_or_not_at_all(staff: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = _stored(staff, _list(), None)
+
+    def lost(_event: Event) -> NoReturn:
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr(storing, "record", lost)
+    with pytest.raises(OperationalError):
+        choose_columns(batch, Choice(True, TARGETS), actor=acting(staff))
+    batch.refresh_from_db()
+    assert (batch.state, batch.rows.count(), batch.targets) == (BatchState.MATCHING, 3, [])
+
+
+def test_a_table_of_headers_alone_is_refused(staff: User) -> None:
+    with pytest.raises(ValueError, match="without people"):
+        _stored(staff, _table(("First name", "Last name")), Choice(True, ("first_name", "last_name")))
+
+
+def test_rows_above_the_headers_are_told_and_not_stored(staff: User) -> None:
+    table = _table(
+        ("Tour to Cork", "", ""), ("First name", "Last name", "DOB"), ("Ada", "Lovelace", ""), first=3
+    )
+    for choice in (Choice(True, TARGETS), None):
+        batch = _stored(staff, table, choice)
+        if choice is None:
+            batch = choose_columns(batch, Choice(True, TARGETS), actor=acting(staff))
+        batch.refresh_from_db()
+        assert (batch.header_row, [row.number for row in batch.rows.all()]) == (4, [5])
+        assert batch.findings[-1] == {"code": "rows_above_headers", "count": 1, "detail": ""}
+
+
+def test_dates_that_excel_may_have_exchanged_are_told(staff: User) -> None:
+    rows = (("First name", "Last name", "DOB"), ("Ada", "L", "1991-03-04"), ("Alan", "T", "13/04/1991"))
+    numbered = tuple(TableRow(number, cells) for number, cells in enumerate(rows, 1))
+    found = {}
+    for source in (SourceKind.XLSX, SourceKind.CSV):
+        batch = _stored(staff, Table(source, numbered), Choice(True, TARGETS))
+        found[source] = [(one["code"], one["count"]) for one in batch.findings]
+    assert found == {SourceKind.XLSX: [("dates_may_be_exchanged", 1)], SourceKind.CSV: []}
+
+
+def test_nothing_of_a_list_is_stored_in_the_clear(staff: User) -> None:
+    batch = _stored(staff, _list(), Choice(True, TARGETS))
+    for row in batch.rows.all():
+        assert b"Turing" not in bytes(row.encrypted_cells) + bytes(row.encrypted_values)
+    assert b"Vorname" not in bytes(batch.encrypted_headers)
+
+
+def test_the_remembered_choice_finds_headers_that_no_list_of_words_has(staff: User) -> None:
+    table = _table(("Who", "Whose"), ("Ada", "Lovelace"))
+    _stored(staff, table, Choice(True, ("first_name", "last_name")))
+    again = propose(table, providers=(), remembered=partial(remembered_choice, staff.pk))
+    assert again.choice == Choice(True, ("first_name", "last_name"))
+    assert again.questions == ()
+
+
+def test_a_list_whose_columns_were_not_chosen_yet_is_not_remembered(staff: User) -> None:
+    _stored(staff, _table(("Who", "Whose"), ("Ada", "Lovelace")), None)
+    assert remembered_choice(staff.pk, ("Who", "Whose")) is None

@@ -16,6 +16,7 @@ from apps.batches.checking.findings import Findings, RowError, RowWarning
 from apps.batches.columns.matching import Choice, propose
 from apps.batches.files.result import record_downloaded, result_file
 from apps.batches.models import Batch, BatchRow, OwnState, RowState, SourceKind
+from apps.batches.reading.read import read_file
 from apps.batches.reading.table import Table, TableRow
 from apps.batches.sending.storing import create_batch
 from apps.consumers import labels
@@ -113,6 +114,30 @@ def test_texts_in_excel_are_never_formulas_or_numbers(staff: User) -> None:
     }
     assert sheet["C5"].value == "007"
     assert sheet.freeze_panes == "A3"
+
+
+@pytest.mark.parametrize("format_", [Format.XLSX, Format.CSV])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_portal_reads_its_result_file_as_it_was_uploaded(
+    staff: User, format_: Format, separator: str
+) -> None:
+    batch = _people(staff)
+    _send(staff, batch, 3, Outcome.CREATED)
+    content = _content(batch, format_, separator)
+    table = read_file(f"result.{format_.extension}", content)
+    assert [row.number for row in table.rows] == [2, 3, 5, 6]
+    proposal = propose(table, providers=(), remembered=lambda _headers: None)
+    assert (proposal.headers, proposal.targets, proposal.questions) == (HEADERS, TARGETS, ())
+    again = create_batch(
+        table, proposal.choice, order_ref=ORDER, order_number="", actor=acting(staff), replaces=batch
+    )
+    uploaded = {row.number: (row.cells, row.values) for row in batch.rows.all()}
+    assert {row.number: (row.cells, row.values) for row in again.rows.all()} == uploaded
+
+
+def test_a_name_that_begins_with_an_apostrophe_keeps_it_in_a_file_of_another_program() -> None:
+    table = read_file("people.csv", b"First name,Last name\nWim,'t Hooft\n")
+    assert table.rows[1].cells == ("Wim", "'t Hooft")
 
 
 @pytest.mark.parametrize("kind", ["excel", "csv"])

@@ -31,6 +31,8 @@ _LANGUAGES: Final = ("en", "cs", "da", "de", "es", "fr", "it", "nb", "nl", "pl",
 _WORD = re.compile(r"[^\W\d_]+")
 _FILLERS = re.compile(r"(?<=\d)(?:er|re|e)\b|\bden?\b|\bdel\b", re.IGNORECASE)
 _JAPANESE = re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日?", re.ASCII)
+_ISO = re.compile(r"\d{4}-\d\d-(\d\d)", re.ASCII)
+_LAST_MONTH: Final = 12
 _EIGHT_DIGITS = re.compile(r"[0-9\uff10-\uff19]{8}")
 
 
@@ -78,7 +80,8 @@ def read_in_order(text: str, order: str) -> dt.date | None:
 @lru_cache(maxsize=1)
 def _english_months() -> dict[str, str]:
     """The English name of each month by its names and short names in :data:`_LANGUAGES`."""
-    english, found = {}, {}
+    english: dict[int, str] = {}
+    found: dict[str, str] = {}
     for language in _LANGUAGES:
         with override(language):
             for names in (MONTHS, MONTHS_ALT, MONTHS_3):
@@ -127,3 +130,20 @@ def order_of(texts: Iterable[tuple[int, str]]) -> ColumnOrder:
     if bool(day_month) != bool(month_day):
         order = DAY_MONTH if day_month else MONTH_DAY
     return ColumnOrder(order, tuple(found[Meaning.AMBIGUOUS]), tuple(day_month), tuple(month_day))
+
+
+def count_exchanged(texts: Iterable[str]) -> int:
+    """How many dates of a spreadsheet's column may have day and month exchanged, because others are texts.
+
+    A program that expects month and day reads 03/04/1991 as 4 March, and leaves 13/04/1991 as a text. So it
+    is suspicious if all dates have a day up to 12, and all texts are dates in one order only.
+    """
+    days, orders = [], set()
+    for text in texts:
+        if found := _ISO.fullmatch(text.strip()):
+            days.append(int(found[1]))
+        elif text.strip():
+            orders.add(meaning_of(text))
+    orders -= {Meaning.NO_DATE}
+    one_order = len(orders) == 1 and orders <= {Meaning.DAY_MONTH, Meaning.MONTH_DAY}
+    return len(days) if one_order and all(day <= _LAST_MONTH for day in days) else 0

@@ -16,16 +16,16 @@ _MANY_DIGITS = 5  # a header such as "Phone 2" has fewer
 def header_place(table: Table, providers: tuple[str, ...]) -> int | None:
     """The index of the row of headers among the table's rows; None if no row is one for certain.
 
-    Half of its filled cells have to be known headers, and two at least unless it has only one. A row of fewer
-    is a question: "Ad" is a Turkish header and a Dutch name. Rows above it have at most half as many filled
-    cells, as the name of a tour has: nobody may be taken for a title.
+    Three of its cells have to be known headers, or two that are half of the filled ones, or its only cell. A
+    row of fewer is a question: "Ad" is a Turkish header and a Dutch name. Rows above it have at most half as
+    many filled cells, as the name of a tour has: nobody may be taken for a title.
     """
     widest_above = 0
     for place, row in enumerate(table.rows[:HEADERS_WITHIN]):
         filled = sum(bool(cell.strip()) for cell in row.cells)
-        known = sum(bool(target) for target in targets_of_headers(row.cells, providers))
-        is_known = 2 * known >= filled and (known >= 2 or (place == 0 and known == filled))
-        if is_known and 2 * widest_above <= filled:
+        known = _count_known(row.cells, providers)
+        half = known >= 2 and 2 * known >= filled
+        if (known >= 3 or half or (place == 0 and known == filled)) and 2 * widest_above <= filled:
             return place
         widest_above = max(widest_above, filled)
     return None
@@ -36,6 +36,17 @@ def may_be_headers(table: Table) -> bool:
     if len(table.rows) < 2:
         return False
     return not any(_is_value(cell) for cell in table.rows[0].cells if cell.strip())
+
+
+def are_likely_headers(table: Table, providers: tuple[str, ...]) -> bool:
+    """Whether a first row that may be headers has a known one, or stands above a column of other values."""
+    first, *rest = table.rows
+    columns = ([row.cells[at] for row in rest] for at, cell in enumerate(first.cells) if cell.strip())
+    return _count_known(first.cells, providers) > 0 or any(map(unmistakable_target, columns))
+
+
+def _count_known(cells: tuple[str, ...], providers: tuple[str, ...]) -> int:
+    return sum(bool(target) for target in targets_of_headers(cells, providers))
 
 
 def _is_value(cell: str) -> bool:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from apps.batches.columns.date_orders import ORDERS, ColumnOrder, order_of
-from apps.batches.columns.headers import header_place, may_be_headers, unmistakable_target
+from apps.batches.columns.headers import are_likely_headers, header_place, may_be_headers, unmistakable_target
 from apps.batches.columns.own_columns import without_own_columns
 from apps.batches.reading.table import Table, TableRow
 from apps.consumers.paste.columns import (
@@ -66,7 +66,8 @@ class Question:
 class Proposal:
     """What the portal proposes for a table without the columns of a result file.
 
-    ``headers``: empty without a row of headers. ``examples``: for each column up to three different values.
+    ``has_headers``: if that is asked, what is likely. ``headers``: empty without a row of headers.
+    ``examples``: for each column up to three different values.
     ``date_order``: what the texts decide, or what the person chose for equal headers, which is asked again
     as long as the texts decide nothing.
     """
@@ -130,8 +131,8 @@ def propose(
         has_headers = header_place(table, providers) is not None
         if not has_headers and may_be_headers(table):
             earlier = _earlier(split(table, has_headers=True, providers=providers), remembered, providers)
-            has_headers = earlier is not None
-            if not has_headers:
+            has_headers = earlier is not None or are_likely_headers(table, providers)
+            if earlier is None:
                 questions.append(Question(QuestionCode.HEADERS, examples=_different(table.rows[0].cells)))
     parts = split(table, has_headers=has_headers, providers=providers)
     columns = [tuple(row.cells[at] for row in parts.rows) for at in range(table.width)]

@@ -18,7 +18,7 @@ from apps.batches.reading.table import (
     TableRow,
 )
 from apps.core.delimited import first_delimiter, read_lines, with_line_feeds
-from apps.core.export.csv_cells import GUARD, restore
+from apps.core.export.csv_cells import restored
 
 # The first one counts where two are equally likely.
 _DELIMITERS = "\t;|,"
@@ -75,7 +75,7 @@ def _rows(text: str, delimiter: str, limits: Limits, findings: list[Finding]) ->
         filled = _without_blank_end(cells)
         first_width = first_width or len(filled)
         sheet.found[FindingCode.UNEVEN_ROWS] += len(filled) > first_width
-        sheet.rows[number] = [restore(cell) if cell.startswith(GUARD) else cell for cell in filled]
+        sheet.rows[number] = [*map(restored, filled)]
     rows, found = finished_rows(sheet, limits)
     return rows, (*findings, *found)
 

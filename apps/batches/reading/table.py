@@ -29,6 +29,8 @@ class FindingCode(StrEnum):
     ENCODING_GUESSED = "encoding_guessed"  # not UTF-8; ``detail`` is its name
     NUL_REMOVED = "nul_removed"
     ROWS_ABOVE_HEADERS = "rows_above_headers"  # such as the name of the tour; they are no people
+    # A spreadsheet with the other order may have made 4 March of 03/04, and left 13/04 as text.
+    DATES_MAY_BE_EXCHANGED = "dates_may_be_exchanged"
     UNEVEN_ROWS = "uneven_rows"  # rows with more cells than the first
     EXAMPLE_ROWS = "example_rows"  # of the portal's template; were not read
     DELIMITER = "delimiter"  # the columns are separated by ``detail``, a key of DELIMITER_NAMES

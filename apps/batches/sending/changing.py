@@ -208,6 +208,7 @@ def rows_again(batch: Batch, *, actor: Actor) -> Batch:
             order_number=held.order_number,
             state=BatchState.CHECKED,
             source=SourceKind.ROWS,
+            header_row=held.header_row,
             targets=held.targets,
             date_order=held.date_order,
             replaces=held,

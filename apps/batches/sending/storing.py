@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 
 from apps.audit.recording import record
 from apps.batches.audit_events import BATCH_COLUMNS_CHOSEN, BATCH_UPLOADED
+from apps.batches.columns.date_orders import count_exchanged
 from apps.batches.columns.headers import header_place
 from apps.batches.columns.matching import Choice, Question, SplitTable, open_questions, split
 from apps.batches.columns.own_columns import without_own_columns
@@ -19,6 +20,8 @@ from apps.batches.recording import event_of
 from apps.consumers.selectors import providers as offered_providers
 from apps.core import clock
 from apps.core.actor import Actor
+
+_SPREADSHEETS: Final = (SourceKind.XLSX, SourceKind.ODS)
 
 
 class ColumnsNotStored(Exception):
@@ -66,7 +69,7 @@ def create_batch(
         order_number=order_number,
         source=table.source,
         replaces=replaces,
-        findings=_stored_findings([*table.findings, *_finding_above(parts)]),
+        findings=_stored_findings([*table.findings, *_column_findings(table.source, parts, choice)]),
     )
     if choice is not None:
         _set_columns(batch, parts, choice)
@@ -93,7 +96,7 @@ def choose_columns(batch: Batch, choice: Choice, *, actor: Actor) -> Batch:
         table = table_of(batch)
         parts = _chosen_parts(table, choice, providers)
         _set_columns(batch, parts, choice)
-        batch.findings = [*batch.findings, *_stored_findings(_finding_above(parts))]
+        batch.findings = [*batch.findings, *_stored_findings(_column_findings(table.source, parts, choice))]
         numbers = {row.number: row for row in parts.rows}
         batch.rows.exclude(number__in=numbers).delete()
         rows = list(batch.rows.all())
@@ -151,8 +154,16 @@ def _values(batch: Batch, cells: tuple[str, ...], choice: Choice) -> dict[str, s
     )
 
 
-def _finding_above(parts: SplitTable) -> list[Finding]:
-    return [Finding(FindingCode.ROWS_ABOVE_HEADERS, parts.rows_above)] if parts.rows_above else []
+def _column_findings(source: SourceKind, parts: SplitTable, choice: Choice | None) -> list[Finding]:
+    """What the person has to know once the columns are chosen."""
+    found = []
+    if parts.rows_above:
+        found.append(Finding(FindingCode.ROWS_ABOVE_HEADERS, parts.rows_above))
+    for at, target in enumerate(choice.targets if choice else ()):
+        if target == "date_of_birth" and source in _SPREADSHEETS:
+            count = count_exchanged(row.cells[at] for row in parts.rows)
+            found += [Finding(FindingCode.DATES_MAY_BE_EXCHANGED, count)] if count else []
+    return found
 
 
 def _stored_findings(findings: Iterable[Finding]) -> list[dict[str, Any]]:

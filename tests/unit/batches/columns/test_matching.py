@@ -1,0 +1,305 @@
+"""What the portal proposes for the columns of a table, and what it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.batches.columns.date_orders import count_exchanged
+from apps.batches.columns.matching import (
+    Choice,
+    Proposal,
+    Question,
+    QuestionCode,
+    open_questions,
+    propose,
+    split,
+)
+from apps.batches.columns.own_columns import without_own_columns
+from apps.batches.models import SourceKind
+from apps.batches.reading.table import Table, TableRow
+from apps.consumers.paste.columns import TARGETS, targets_of_headers
+from apps.consumers.paste.header_words import HEADER_WORDS
+from apps.consumers.paste.rows import header_key
+
+PROVIDERS = ("LOYALTY", "BOOKING")
+NAMES = ("First name", "Last name")
+ADA, ALAN = ("Ada", "Lovelace"), ("Alan", "Turing")
+
+
+def _table(*rows: tuple[str, ...]) -> Table:
+    return Table(SourceKind.PASTED, tuple(TableRow(at, cells) for at, cells in enumerate(rows, 1)))
+
+
+def _nothing(_headers: tuple[str, ...]) -> None:
+    return None
+
+
+def _proposal(
+    *rows: tuple[str, ...], remembered: Callable[[tuple[str, ...]], Choice | None] = _nothing
+) -> Proposal:
+    return propose(_table(*rows), providers=PROVIDERS, remembered=remembered)
+
+
+def _asked(proposal: Proposal) -> list[tuple[QuestionCode, int | None]]:
+    return [(question.code, question.column) for question in proposal.questions]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ("First name", "Last name", "Date of birth", "Passport number", "Nationality"),
+        ("firstName", "lastName", "dateOfBirth", "passportNumber", "nationality"),
+        ("Vorname", "Name", "Geb.-Datum", "Reisepass-Nr.", "Staatsangehörigkeit"),
+        ("Prénom", "Nom", "Date de naissance", "N° de passeport", "Nationalité"),
+        ("PRENOM", "NOM DE FAMILLE", "Né(e) le", "Numéro de passeport", "NATIONALITE"),
+        ("Adı", "Soyadı", "Doğum Tarihi", "Pasaport No", "Uyruğu"),
+        ("İSİM", "SOYİSİM", "DOĞUM TARİHİ", "PASAPORT NUMARASI", "UYRUK"),
+        ("名", "姓", "生年月日", "パスポート番号", "国籍"),
+        ("Nombre", "Apellidos", "Fecha de nacimiento", "Pasaporte", "Nacionalidad"),
+        ("Nome", "Cognome", "Data di nascita", "Passaporto", "Nazionalità"),
+        ("Voornaam", "Achternaam", "Geboortedatum", "Paspoortnummer", "Nationaliteit"),
+        ("Given names", "Surname", "DOB (DD/MM/YYYY)", "Passport No.", "Citizenship"),
+    ],
+)
+def test_headers_of_many_languages_are_known(headers: tuple[str, ...]) -> None:
+    people = ("Ada", "Lovelace", "1915-12-10", "P1", "British")
+    proposal = _proposal(headers, people)
+    assert proposal.has_headers
+    assert proposal.headers == headers
+    assert proposal.targets == ("first_name", "last_name", "date_of_birth", "passport_number", "nationality")
+    assert proposal.questions == ()
+
+
+def test_every_header_is_the_key_of_itself_and_belongs_to_one_field() -> None:
+    words = [word for words in HEADER_WORDS.values() for word in words.split()]
+    assert [word for word in words if header_key(word) != word] == []
+    assert len(set(words)) == len(words)
+    assert set(HEADER_WORDS) <= set(TARGETS)
+
+
+def test_name_alone_may_be_the_whole_name_and_is_asked() -> None:
+    assert targets_of_headers(("Name", "E-Mail"), ()) == ("", "emails")
+    assert targets_of_headers(("Name", "Vorname"), ()) == ("last_name", "first_name")
+    assert targets_of_headers(("Name", "First name", "Surname"), ()) == ("", "first_name", "last_name")
+
+
+def test_repeated_columns_of_lists_and_identifiers_are_understood() -> None:
+    headers = (
+        *NAMES, "Phone 1", "Phone 2", "E-mail", "E-mail 2", "Identifier provider 1", "Identifier ID 1",
+        "Identifier provider 2", "Identifier ID 2", "Loyalty",
+    )  # fmt: skip
+    proposal = _proposal(headers, (*ADA, "1", "2", "a@b.ie", "b@b.ie", "P", "1", "Q", "2", "3"))
+    assert proposal.targets[2:] == (
+        "phone_numbers", "phone_numbers", "emails", "emails", "identifier_provider", "identifier_id",
+        "identifier_provider", "identifier_id", "identifier:LOYALTY",
+    )  # fmt: skip
+    assert proposal.questions == ()
+
+
+def test_two_columns_for_one_field_are_asked_unless_the_second_is_blank() -> None:
+    proposal = _proposal((*NAMES, "Surname"), (*ADA, "Byron"))
+    assert proposal.targets == ("first_name", "last_name", "")
+    assert proposal.questions == (Question(QuestionCode.REPEATED, 2, ("Byron",)),)
+    assert proposal.asks_for(2)
+    assert not proposal.asks_for(1)
+    assert _proposal((*NAMES, "Surname"), (*ADA, " ")).questions == ()
+
+
+def test_an_unknown_header_is_asked_with_up_to_three_different_examples() -> None:
+    rooms = [("Ada", "Lovelace", room) for room in ("12", "12", "", "14", "15", "16")]
+    proposal = _proposal((*NAMES, "Room"), *rooms)
+    assert proposal.questions == (Question(QuestionCode.FIELD, 2, ("12", "14", "15")),)
+    assert proposal.examples == (("Ada",), ("Lovelace",), ("12", "14", "15"))
+    assert proposal.targets == ("first_name", "last_name", "")
+
+
+def test_a_column_whose_cells_all_fit_one_field_is_recognised_under_any_header() -> None:
+    proposal = _proposal(
+        (*NAMES, "Passport", "Reach", "Since", "From", "Call"),
+        (*ADA, "P1", "ada@example.com", "13/04/1991", "Irish", "+44 20 7946 0018"),
+        (*ALAN, "P2", "", "1990-04-12", "", "+353 85 123 4567"),
+    )
+    assert proposal.targets[3:] == ("emails", "date_of_birth", "nationality", "phone_numbers")
+    assert proposal.questions == ()
+
+
+def test_one_cell_of_another_kind_makes_a_column_a_question() -> None:
+    proposal = _proposal((*NAMES, "Reach"), (*ADA, "ada@example.com"), (*ALAN, "by post"))
+    assert _asked(proposal) == [(QuestionCode.FIELD, 2)]
+
+
+def test_two_columns_of_dates_are_asked() -> None:
+    # Birth and end of the passport.
+    proposal = _proposal((*NAMES, "A", "B"), (*ADA, "1991-04-13", "2031-04-13"))
+    assert _asked(proposal) == [(QuestionCode.FIELD, 2), (QuestionCode.FIELD, 3)]
+    known = _proposal((*NAMES, "DOB", "Valid until"), (*ADA, "1991-04-13", "2031-04-13"))
+    assert known.targets == ("first_name", "last_name", "date_of_birth", "")
+    assert _asked(known) == [(QuestionCode.FIELD, 3)]
+
+
+def test_without_headers_names_are_asked_and_the_rest_is_recognised() -> None:
+    proposal = _proposal((*ADA, "a@example.com"), (*ALAN, "b@example.com"))
+    assert not proposal.has_headers
+    assert proposal.targets == ("", "", "emails")
+    assert _asked(proposal) == [(QuestionCode.FIELD, 0), (QuestionCode.FIELD, 1)]
+
+
+def test_a_first_row_that_may_be_headers_is_asked() -> None:
+    assert (QuestionCode.HEADERS, None) in _asked(_proposal(("Who", "Whose"), ADA))
+    two = _proposal((*NAMES, "Reach", "Room", "Seat"), (*ADA, "a@b.ie", "1", "2"))
+    assert (two.has_headers, two.targets[2]) == (True, "emails")  # as is likely
+    assert (QuestionCode.HEADERS, None) in _asked(two)
+    # A Turkish header, a Dutch name.
+    assert (QuestionCode.HEADERS, None) in _asked(_proposal(("Ad", "Bakker"), ADA))
+    assert (QuestionCode.HEADERS, None) in _asked(_proposal(("Ada", "Lovelace", "n/a"), (*ALAN, "a@b.ie")))
+
+
+@pytest.mark.parametrize(
+    "first",
+    [("Ada", "1991-03-07"), ("Ada", "a@example.com"), ("Ada", "0851234567"), ("Ada", "7"), ("Ada", "Irish")],
+)
+def test_a_first_row_with_values_is_a_person(first: tuple[str, ...]) -> None:
+    proposal = _proposal(first, ("Alan", ""))
+    assert not proposal.has_headers
+    assert (QuestionCode.HEADERS, None) not in _asked(proposal)
+
+
+def test_headers_below_the_title_of_a_manifest_are_found() -> None:
+    table = _table(("Tour to Cork", "", ""), ("", "12 May", ""), (*NAMES, "DOB"), (*ADA, "1991-04-13"))
+    proposal = propose(table, providers=(), remembered=_nothing)
+    assert proposal.headers == (*NAMES, "DOB")
+    parts = split(table, has_headers=True, providers=())
+    assert (parts.header_row, parts.rows_above, len(parts.rows)) == (3, 2, 1)
+
+
+def test_people_above_words_that_are_headers_are_no_title() -> None:
+    proposal = _proposal(("Ada", "Lovelace", "x"), ("Alan", "Turing", "y"), ("Ad", "Land", "z"))
+    assert not proposal.has_headers
+
+
+def test_a_table_of_one_known_header_has_headers() -> None:
+    assert _proposal(("E-mail",), ("a@example.com",)).targets == ("emails",)
+
+
+@pytest.mark.parametrize(
+    ("texts", "order", "asked", "rows"),
+    [
+        (["13/04/1991", "03/04/1991"], "day-month", [], ()),
+        (["04/13/1991", "03/04/1991"], "month-day", [], ()),
+        (["1991-04-03", "7 March 1991"], "", [], ()),
+        (["03/04/1991", "05/05/1991", "06/04/1991"], "", [(QuestionCode.DATE_ORDER, 2)], (2, 4)),
+        (["13/04/1991", "04/13/1991", "14/04/1991"], "", [(QuestionCode.DATES_CONTRADICT, 2)], (3,)),
+    ],
+)
+def test_the_order_of_dates_is_what_the_texts_decide_or_a_question(
+    texts: list[str], order: str, asked: list[tuple[QuestionCode, int]], rows: tuple[int, ...]
+) -> None:
+    proposal = _proposal((*NAMES, "DOB"), *((*ADA, text) for text in texts))
+    assert proposal.date_order == order
+    assert _asked(proposal) == asked
+    assert sum((question.rows for question in proposal.questions), ()) == rows
+
+
+def _remembering(choice: Choice) -> Callable[[tuple[str, ...]], Choice | None]:
+    return lambda headers: choice if headers == ("Who", "Whose", "When") else None
+
+
+def test_a_remembered_choice_answers_all_but_the_order_of_the_dates() -> None:
+    choice = Choice(True, ("first_name", "last_name", "date_of_birth"), "month-day")
+    remembered = _remembering(choice)
+    proposal = _proposal(("Who", "Whose", "When"), (*ADA, "03/04/1991"), remembered=remembered)
+    assert proposal.choice == choice
+    assert _asked(proposal) == [(QuestionCode.DATE_ORDER, 2)]
+    decided = _proposal(("Who", "Whose", "When"), (*ADA, "13/04/1991"), remembered=remembered)
+    assert decided.choice == Choice(True, choice.targets, "day-month")
+    assert decided.questions == ()
+
+
+@pytest.mark.parametrize("targets", [("first_name",), ("first_name", "last_name", "identifier:GONE")])
+def test_a_remembered_choice_that_cannot_be_used_any_more_is_ignored(targets: tuple[str, ...]) -> None:
+    remembered = _remembering(Choice(True, targets))
+    proposal = _proposal(("Who", "Whose", "When"), (*ADA, "1991-04-03"), remembered=remembered)
+    assert proposal.targets == ("", "", "date_of_birth")
+
+
+def test_what_a_choice_leaves_open() -> None:
+    table = _table((*NAMES, "DOB"), (*ADA, "03/04/1991"))
+    dated = ("first_name", "last_name", "date_of_birth")
+
+    def codes(choice: Choice) -> list[QuestionCode]:
+        return [question.code for question in open_questions(table, choice, providers=PROVIDERS)]
+
+    assert codes(Choice(True, dated)) == [QuestionCode.DATE_ORDER]
+    assert codes(Choice(True, dated, "day-month")) == []
+    assert codes(Choice(True, ("first_name", "last_name", ""))) == []
+    assert codes(Choice(True, ("first_name", "first_name", ""))) == [QuestionCode.REPEATED]
+    assert codes(Choice(True, ("phone_numbers", "phone_numbers", "identifier:LOYALTY"))) == []
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        Choice(True, ("first_name", "last_name")),
+        Choice(True, ("first_name", "last_name", "shoe_size")),
+        Choice(True, ("first_name", "last_name", "identifier:OTHER")),
+        Choice(True, ("first_name", "last_name", "emails"), "year-day"),
+    ],
+)
+def test_a_choice_for_another_table_is_refused(choice: Choice) -> None:
+    with pytest.raises(ValueError, match="another table"):
+        open_questions(_table((*NAMES, "DOB"), (*ADA, "")), choice, providers=PROVIDERS)
+
+
+OWN = ("State", "Reference", "Reason", "Receipt")
+
+
+def test_columns_of_a_result_file_are_removed_wherever_they_are() -> None:
+    table = _table((*NAMES, *OWN, "Mine"), (*ADA, "Created", "c", "", "https://x/submissions/1/", "m"))
+    plain = without_own_columns(table)
+    assert [row.cells for row in plain.rows] == [(*NAMES, "Mine"), (*ADA, "m")]
+    assert without_own_columns(plain) is plain
+
+
+@pytest.mark.parametrize(
+    "headers", [(*NAMES, "State", "Reference"), (*NAMES, *OWN[:3], "Note"), (*NAMES, *reversed(OWN)), OWN]
+)
+def test_other_columns_with_such_names_stay(headers: tuple[str, ...]) -> None:
+    table = _table(headers, tuple(map(str, range(len(headers)))))
+    assert without_own_columns(table) is table
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("'+44 20", "+44 20"),
+        ("''t Hooft", "'t Hooft"),
+        ("'t Hooft", "'t Hooft"),
+        ("a;'=b", "a;=b"),
+        ("a'b", "a'b"),
+    ],
+)
+def test_only_apostrophes_of_the_portal_are_removed(cell: str, expected: str) -> None:
+    table = _table((*NAMES, *OWN), (cell, "Lovelace", "Ready", "", "", ""))
+    assert without_own_columns(table).rows[1].cells[0] == expected
+    other = _table(NAMES, (cell, "Lovelace"))
+    assert without_own_columns(other).rows[1].cells[0] == cell
+
+
+def test_dates_that_a_spreadsheet_may_have_exchanged_are_counted() -> None:
+    assert count_exchanged(["1991-03-04", "13/04/1991", "1990-12-01"]) == 2
+    assert count_exchanged(["1991-03-13", "13/04/1991"]) == 0  # the spreadsheet reads the day first
+    assert count_exchanged(["1991-03-04", "1990-12-01"]) == 0
+    assert count_exchanged(["1991-03-04", "13/04/1991", "04/13/1991"]) == 0  # contradicting: asked
+    assert count_exchanged(["1991-03-04", "03/04/1991"]) == 0
+    assert count_exchanged(["13/04/1991", "14/04/1991"]) == 0
+
+
+@given(rows=st.lists(st.lists(st.text(max_size=6), min_size=3, max_size=3), min_size=1, max_size=5))
+def test_no_table_makes_the_proposal_fail(rows: list[list[str]]) -> None:
+    proposal = _proposal(*map(tuple, rows))
+    assert len(proposal.targets) == len(proposal.examples) == 3
+    assert all(one in ("", *TARGETS, "identifier:LOYALTY", "identifier:BOOKING") for one in proposal.targets)
