@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 
 import pytest
+from django.db import connection
 
 from apps.accounts.models import User
 from apps.batches.checking.check import check_batch
-from apps.batches.models import Batch, BatchRow, BatchState, ReleaseReason, SourceKind
+from apps.batches.models import Batch, BatchRow, BatchState, OwnState, ReleaseReason, SourceKind
 from apps.batches.sending.changing import (
     NotChanged,
     NotPossible,
@@ -21,9 +28,10 @@ from apps.batches.sending.changing import (
     send_again,
     take_back_in,
 )
+from apps.batches.sending.run import RowNotCurrent, require_current
 from apps.cdp.factory import get_client
-from apps.consumers.models import Outcome
-from apps.consumers.sending.submit import submit
+from apps.consumers.models import Outcome, Submission
+from apps.consumers.sending.submit import BatchPlace, submit
 from apps.core import clock
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import batch_of, findings, row_of, sent_row, states, warning_codes
@@ -309,9 +317,80 @@ def test_changes_that_fail_leave_the_batch_as_it_was(staff: User) -> None:
     assert states(batch) == ["ready", "sending"]
 
 
-def test_statements_of_a_correction_do_not_name_the_other_rows_warnings(staff: User) -> None:
+def test_correction_that_makes_rows_similar_warns_at_the_later_one(staff: User) -> None:
     batch = checked(staff, FULL, FULL, KAI)
     assert warning_codes(batch, 3) == ["similar_row"]
     correct_row(batch, row_of(batch, 4), posted(FULL), actor=acting(staff))
     assert warning_codes(batch, 4) == ["similar_row", "similar_row"]
     assert states(batch) == ["ready", "attention", "attention"]
+
+
+# --- At the same time ---------------------------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+def test_row_is_corrected_or_sent_and_never_both(staff: User, sandbox: SandboxServer) -> None:
+    for _ in range(8):
+        now = clock.now()
+        sending = {
+            "state": BatchState.SENDING,
+            "due_at": now,
+            "lease": uuid.uuid4(),
+            "leased_until": now + timedelta(minutes=1),
+        }
+        batch = checked(staff, IDA, **{**paused(staff), "pause_reason": "", **sending})
+        batch.rows.update(confirmed_version=1)
+        row = row_of(batch, 2)
+
+        def send(batch: Batch = batch, row: BatchRow = row) -> object:
+            return submit(
+                order_ref=batch.order_ref,
+                consumer=IDA,
+                token=row.token,
+                actor=acting(staff),
+                client=get_client(),
+                place=BatchPlace(batch.public_id, 2, partial(require_current, batch, row)),
+            )
+
+        def correct(batch: Batch = batch) -> object:
+            return correct_row(batch, row_of(batch, 2), posted(KAI), actor=acting(staff))
+
+        refused = at_once(send, correct)
+        stored = row_of(batch, 2)
+        if stored.current in OwnState.values:
+            assert (stored.values["first_name"], refused) == ("Kai", [RowNotCurrent])
+        else:
+            assert (stored.values["first_name"], refused) == ("Ida", [RowChanged])
+        Submission.objects.all().delete()
+        BatchRow.objects.all().delete()
+        Batch.objects.all().delete()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_changes_at_the_same_time_leave_no_row_that_was_compared_with_former_data(staff: User) -> None:
+    for _ in range(5):
+        batch = checked(staff, IDA, KAI, posted(IDA, first_name=""))
+        changes = [
+            lambda batch=batch: correct_row(batch, row_of(batch, 2), posted(FULL), actor=acting(staff)),
+            lambda batch=batch: correct_row(batch, row_of(batch, 3), posted(FULL), actor=acting(staff)),
+            lambda batch=batch: check_batch(batch, client=get_client()),
+        ]
+        assert at_once(*changes) == []
+        assert states(batch) == ["ready", "attention", "attention"]
+
+
+def at_once(*calls: Callable[[], object]) -> list[type[Exception]]:
+    """Run these calls in threads of their own, and return what refused them."""
+    barrier, raised = threading.Barrier(len(calls)), []
+
+    def run(call: Callable[[], object]) -> None:
+        barrier.wait()
+        try:
+            call()
+        except (RowNotCurrent, NotChanged) as refused:
+            raised.append(type(refused))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        for done in [pool.submit(run, call) for call in calls]:
+            done.result()
+    return raised
