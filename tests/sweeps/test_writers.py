@@ -13,17 +13,17 @@ WRITERS = {"recording.py", "identity_rules.py", "saved.py", "searches.py", "serv
 SERVICE_PACKAGES = {"order_lookup", "paste", "reconciliation", "sending"}
 RECORD = {"record", "record_shown"}
 # Outside the services: groups follow the matrix, sessions are signed in and out of, models guard themselves.
-# The circuit breaker, connection health, counted acts, machines' clocks, heartbeats, notices and their
-# deliveries change without an actor. A person's preferences are a convenience, their drafts unsent text. What
-# the registry of personal data changes, its callers record. Totals are computed from rows, and can be
-# computed again.
-# What the check of a list finds is computed from rows and submissions, and can be computed again.
+# The circuit breaker, connection health, counted acts, leases, machines' clocks, heartbeats, notices and
+# their deliveries change without an actor. A person's preferences are a convenience, their drafts unsent
+# text. What the registry of personal data changes, its callers record. Totals are computed from rows, and can
+# be computed again; so can what the check of a list finds.
 MAY_WRITE = {
     "apps/accounts/groups.py",
     "apps/accounts/sign_in/session_store.py",
     "apps/accounts/sign_in/sessions.py",
     "apps/audit/models.py",
     "apps/batches/checking/check.py",
+    "apps/batches/leases.py",
     "apps/consumers/connection_health.py",
     "apps/consumers/drafts.py",
     "apps/consumers/preferences.py",

@@ -72,12 +72,16 @@ def _check(
             locked = _locked(batch)
             if locked is None:
                 return
-            if _decisions(batch) != {(row.pk, row.version, row.current) for row in rows}:
+            unsent = _unsent(batch)
+            seen = {row.pk: (row.version, row.current) for row in rows}
+            if any(seen.get(pk) != one for pk, one in unsent.items()):
                 if tries_left:
                     continue
                 rows = list(selectors.rows_of(batch).defer("encrypted_cells"))
                 found = evaluate(batch, rows, evidence)
-            _store([row for row in rows if row.pk in found and (only is None or row.pk in only)], found)
+            # Rows that are being sent meanwhile keep their findings; the others were compared with them.
+            stored_pks = found.keys() & unsent.keys() & (found.keys() if only is None else only)
+            _store([row for row in rows if row.pk in stored_pks], found)
             if stored and locked.state == BatchState.MATCHING:
                 stored = {**stored, "state": BatchState.CHECKED}
             if stored:
@@ -93,8 +97,10 @@ def _locked(batch: Batch) -> Batch | None:
     return kept.exclude(state__in=FINAL_STATES).first()
 
 
-def _decisions(batch: Batch) -> set[tuple[int, int, str]]:
-    return set(selectors.rows_of(batch).order_by().values_list("pk", "version", "current"))
+def _unsent(batch: Batch) -> dict[int, tuple[int, str]]:
+    """Version and state of the rows without a submission."""
+    rows = selectors.rows_of(batch).order_by().filter(current__in=OwnState.values)
+    return {pk: (version, state) for pk, version, state in rows.values_list("pk", "version", "current")}
 
 
 def _store(rows: Iterable[BatchRow], found: Mapping[int, Evaluation]) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.utils.functional import lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.consumers import value_lists
@@ -40,6 +42,13 @@ MISSING = {
 def required_fields() -> frozenset[str]:
     """The fields that may not be empty: the order reference always, the others by setting."""
     return frozenset({"order_ref", *settings.REQUIRED_FIELDS})
+
+
+def _optional(label: str) -> str:
+    return gettext("%(label)s (optional)") % {"label": label}
+
+
+_as_optional = lazy(_optional, str)  # most forms are only validated, and show no label
 
 
 class ConsumerForm(PortalForm):
@@ -103,7 +112,7 @@ class ConsumerForm(PortalForm):
             if name in required_fields():
                 field.widget.attrs["aria-required"] = "true"
             elif name != "token":
-                field.label = _("%(label)s (optional)") % {"label": field.label}
+                field.label = _as_optional(field.label)
         if not settings.CDP_ORDER_PAGES:
             self.fields["order_ref"].help_text = _(
                 "The order reference, such as %(sample)s, or a link to the order"

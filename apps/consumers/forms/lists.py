@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.conf import settings
-from django.forms.formsets import BaseFormSet, formset_factory
+from django.forms.formsets import INITIAL_FORM_COUNT, TOTAL_FORM_COUNT, BaseFormSet, formset_factory
 from django.urls import reverse_lazy
+from django.utils.functional import cached_property, lazy
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.consumers import Identifier
@@ -67,6 +70,24 @@ class IdentifierRow(PortalForm):
         return self.cleaned_data
 
 
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """The number of rows of a bound list, in place of Django's form of four fields."""
+
+    cleaned_data: dict[str, int]
+
+    def is_valid(self) -> bool:
+        """Always: the entry has read the number before."""
+        return True
+
+
+def _numbered_label(label: str, number: int) -> SafeString:
+    return format_html("{} <span data-list-number>{}</span>", label, number)
+
+
+_numbered = lazy(_numbered_label, SafeString)  # most lists are only validated, and show no label
+
+
 class RowList(_FormSet):
     """A list of rows of which empty ones are ignored.
 
@@ -84,6 +105,14 @@ class RowList(_FormSet):
         self.warnings: list[str] = []
         super().__init__(*args, **kwargs)
 
+    @cached_property
+    def management_form(self) -> Any:
+        """The number of rows. A bound list states it, at most twice the limit: ``row_count``."""
+        if not self.is_bound:
+            return super().management_form
+        total = int(self.data[f"{self.prefix}-{TOTAL_FORM_COUNT}"])
+        return _Count({TOTAL_FORM_COUNT: total, INITIAL_FORM_COUNT: 0})
+
     @property
     def limit(self) -> int:
         """Maximum number of filled rows."""
@@ -93,9 +122,7 @@ class RowList(_FormSet):
         super().add_fields(form, index)
         if "value" in form.fields:
             # The script updates the number when it adds or removes a row.
-            form.fields["value"].label = format_html(
-                "{} <span data-list-number>{}</span>", self.row_label, 1 if index is None else index + 1
-            )
+            form.fields["value"].label = _numbered(self.row_label, 1 if index is None else index + 1)
         if "provider" in form.fields and self.providers:
             # The page also shows a chosen provider whose rule has been removed since.
             choices = [("", _("Choose a provider")), *((name, name) for name in self.providers)]

@@ -1,0 +1,396 @@
+"""What a person changes in the rows of a list, and what the state of a row does not allow."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from django.db import connection
+
+from apps.accounts.models import User
+from apps.batches.checking.check import check_batch
+from apps.batches.models import Batch, BatchRow, BatchState, OwnState, ReleaseReason, SourceKind
+from apps.batches.sending.changing import (
+    NotChanged,
+    NotPossible,
+    RowChanged,
+    accept_warnings,
+    correct_row,
+    leave_out,
+    release_row,
+    rows_again,
+    send_again,
+    take_back_in,
+)
+from apps.batches.sending.run import RowNotCurrent, require_current
+from apps.cdp.factory import get_client
+from apps.consumers.models import Outcome, Submission
+from apps.consumers.sending.submit import BatchPlace, submit
+from apps.core import clock
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.batch_rows import batch_of, findings, row_of, sent_row, states, warning_codes
+from tests.support.entries import FULL, clean, posted, store
+from tests.support.people import acting, events
+
+pytestmark = pytest.mark.django_db
+
+IDA = clean()
+KAI = clean(first_name="Kai", last_name="Neat", emails=("kai@example.com",))
+CORRECTABLE = (Outcome.REJECTED, Outcome.NOT_SENT, Outcome.NOT_CREATED)
+NOT_CORRECTABLE = (Outcome.SENDING, Outcome.CREATED, Outcome.UNKNOWN)
+
+
+def checked(author: User, *rows: object, **columns: object) -> Batch:
+    """A batch of these rows after its check."""
+    batch = batch_of(author, rows, **columns)  # type: ignore[arg-type]
+    check_batch(batch, client=get_client())
+    return batch
+
+
+def paused(author: User) -> dict[str, object]:
+    """The columns of a batch that was confirmed and is paused."""
+    confirmed = {"confirmed_by": author, "confirmed_at": clock.now()}
+    return {"state": BatchState.PAUSED, "pause_reason": "by_person", **confirmed}
+
+
+def test_corrected_row_is_checked_again(staff: User) -> None:
+    batch = checked(staff, posted(IDA, first_name=""), KAI)
+    assert states(batch) == ["attention", "ready"]
+    row = row_of(batch, 2)
+    correct_row(batch, row, posted(IDA, csrfmiddlewaretoken="x"), actor=acting(staff))
+    assert states(batch) == ["ready", "ready"]
+    assert row.version == 2
+    assert findings(batch, 2).errors == ()
+    assert "token" not in row.values
+    assert "csrfmiddlewaretoken" not in row.values
+    assert row.values["emails-0-value"] == "ida@example.com"
+    assert row.cells == ("row 2",)
+
+
+def test_correction_with_an_error_needs_attention(staff: User) -> None:
+    batch = checked(staff, IDA)
+    correct_row(batch, row_of(batch, 2), posted(IDA, last_name=""), actor=acting(staff))
+    assert states(batch) == ["attention"]
+    assert [error.field for error in findings(batch, 2).errors] == ["last_name"]
+
+
+def test_correction_of_a_row_that_changed_since_is_refused(staff: User) -> None:
+    batch = checked(staff, IDA)
+    seen = row_of(batch, 2)
+    correct_row(batch, row_of(batch, 2), posted(KAI), actor=acting(staff))
+    with pytest.raises(RowChanged):
+        correct_row(batch, seen, posted(FULL), actor=acting(staff))
+    assert row_of(batch, 2).values["first_name"] == "Kai"
+
+
+@pytest.mark.parametrize("outcome", NOT_CORRECTABLE)
+def test_row_that_was_sent_is_not_changed(outcome: Outcome, staff: User) -> None:
+    batch = checked(staff, IDA)
+    sent_row(batch, 2, outcome, IDA)
+    stored = BatchRow.objects.values().get(batch=batch)
+    for change in (
+        lambda: correct_row(batch, row_of(batch, 2), posted(KAI), actor=acting(staff)),
+        lambda: leave_out(batch, [2], actor=acting(staff)),
+        lambda: take_back_in(batch, [2], actor=acting(staff)),
+        lambda: send_again(batch, [2], actor=acting(staff)),
+        lambda: release_row(batch, row_of(batch, 2), ReleaseReason.OTHER, actor=acting(staff)),
+    ):
+        with pytest.raises(RowChanged):
+            change()
+    assert BatchRow.objects.values().get(batch=batch) == stored
+
+
+@pytest.mark.parametrize("outcome", CORRECTABLE)
+def test_row_without_a_consumer_is_corrected_under_a_new_token(outcome: Outcome, staff: User) -> None:
+    batch = checked(staff, IDA)
+    before = sent_row(batch, 2, outcome, IDA)
+    correct_row(batch, row_of(batch, 2), posted(KAI), actor=acting(staff))
+    assert states(batch) == ["ready"]
+    assert row_of(batch, 2).token != before.token
+
+
+@pytest.mark.parametrize("outcome", CORRECTABLE)
+def test_row_without_a_consumer_is_sent_again_under_a_new_token(outcome: Outcome, staff: User) -> None:
+    batch = checked(staff, IDA, KAI)
+    before = sent_row(batch, 2, outcome, IDA)
+    send_again(batch, [2], actor=acting(staff))
+    assert states(batch) == ["ready", "ready"]
+    row = row_of(batch, 2)
+    assert (row.token != before.token, row.version) == (True, 2)
+
+
+def test_row_that_was_not_sent_is_not_sent_again(staff: User) -> None:
+    batch = checked(staff, IDA)
+    with pytest.raises(RowChanged):
+        send_again(batch, [2], actor=acting(staff))
+
+
+def test_rows_left_out_are_not_compared_and_may_come_back(staff: User) -> None:
+    batch = checked(staff, FULL, FULL, KAI)
+    assert states(batch) == ["ready", "attention", "ready"]
+    leave_out(batch, [2], actor=acting(staff))
+    assert states(batch) == ["left_out", "ready", "ready"]
+    take_back_in(batch, [2], actor=acting(staff))
+    assert states(batch) == ["ready", "attention", "ready"]
+    with pytest.raises(NotPossible, match="no_such_row"):
+        leave_out(batch, [2, 99], actor=acting(staff))
+    assert states(batch)[0] == "ready"
+
+
+def test_warnings_of_one_kind_are_confirmed_for_all_rows(staff: User) -> None:
+    unread = replace(IDA, phone_numbers=("12",))
+    also = replace(KAI, phone_numbers=("34",), first_name="Kai and Bo")
+    batch = checked(staff, unread, also)
+    accept_warnings(batch, ["phone_number_not_read"], "", actor=acting(staff))
+    assert states(batch) == ["ready", "attention"]
+    accept_warnings(batch, ["several_people_in_a_name"], "", actor=acting(staff))
+    assert states(batch) == ["ready", "ready"]
+    check_batch(batch, client=get_client())
+    assert states(batch) == ["ready", "ready"]
+
+
+def test_only_the_rows_that_were_named_are_confirmed(staff: User) -> None:
+    batch = checked(staff, replace(IDA, phone_numbers=("12",)), replace(KAI, phone_numbers=("34",)))
+    accept_warnings(batch, ["phone_number_not_read"], "", actor=acting(staff), numbers=[3])
+    assert states(batch) == ["attention", "ready"]
+
+
+def test_similar_rows_need_a_reason(staff: User) -> None:
+    batch = checked(staff, FULL, FULL)
+    for reason in ("", "no_such_reason"):
+        with pytest.raises(NotPossible, match="reason_missing"):
+            accept_warnings(batch, ["similar_row"], reason, actor=acting(staff))
+    assert states(batch) == ["ready", "attention"]
+    accept_warnings(batch, ["similar_row"], "same_name", actor=acting(staff))
+    assert states(batch) == ["ready", "ready"]
+    assert row_of(batch, 3).similar_reason == "same_name"
+
+
+def test_errors_cannot_be_confirmed(staff: User) -> None:
+    batch = checked(staff, posted(IDA, last_name=""))
+    accept_warnings(batch, ["", "no_matching_identity"], "same_name", actor=acting(staff))
+    assert states(batch) == ["attention"]
+
+
+def test_other_data_are_confirmed_again(staff: User) -> None:
+    batch = checked(staff, FULL, FULL)
+    accept_warnings(batch, ["similar_row"], "same_name", actor=acting(staff))
+    version = row_of(batch, 3).version
+    correct_row(batch, row_of(batch, 2), posted(replace(FULL, title="Sir")), actor=acting(staff))
+    assert states(batch) == ["ready", "attention"]
+    assert row_of(batch, 3).version > version  # nothing is sent that was confirmed about other data
+
+
+def test_row_that_is_no_longer_similar_is_ready(staff: User) -> None:
+    batch = checked(staff, FULL, FULL)
+    correct_row(batch, row_of(batch, 2), posted(KAI), actor=acting(staff))
+    assert states(batch) == ["ready", "ready"]
+
+
+def test_row_whose_consumer_was_created_is_released_with_a_reason(
+    staff: User, sandbox: SandboxServer
+) -> None:
+    earlier = store(staff, Outcome.CREATED, FULL)
+    batch = checked(staff, FULL)
+    assert states(batch) == ["already_sent"]
+    row = row_of(batch, 2)
+    release_row(batch, row, ReleaseReason.DELETED_IN_CDP, actor=acting(staff))
+    assert states(batch) == ["ready"]
+    assert (row.earlier, row.similar_reason) == (earlier.public_id, "removed_elsewhere")
+    [event] = events("batch.row_released")
+    assert event.details == {"batch": str(batch.public_id), "row": 2, "release_reason": "deleted_in_cdp"}
+    sent = submit(
+        order_ref=batch.order_ref,
+        consumer=FULL,
+        token=row.token,
+        actor=acting(staff),
+        client=get_client(),
+        accepted=frozenset(row.accepted),
+        similar_reason=row.similar_reason,
+    )
+    assert sent.outcome == Outcome.CREATED
+
+
+def test_release_is_about_one_submission(staff: User) -> None:
+    store(staff, Outcome.CREATED, FULL)
+    batch = checked(staff, FULL)
+    release_row(batch, row_of(batch, 2), ReleaseReason.OTHER, actor=acting(staff))
+    another = store(staff, Outcome.CREATED, FULL, consumer_ref="22222222-2222-4333-8444-555555555555")
+    check_batch(batch, client=get_client())
+    assert (states(batch), row_of(batch, 2).earlier) == (["already_sent"], another.public_id)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.UNKNOWN])
+def test_row_whose_consumer_may_exist_is_never_released(outcome: Outcome, staff: User) -> None:
+    store(staff, outcome, FULL)
+    batch = checked(staff, FULL)
+    with pytest.raises(NotPossible, match="open"):
+        release_row(batch, row_of(batch, 2), ReleaseReason.OTHER, actor=acting(staff))
+    assert (states(batch), events("batch.row_released")) == (["already_sent"], [])
+
+
+def test_released_row_waits_for_an_open_one(staff: User) -> None:
+    store(staff, Outcome.CREATED, FULL)
+    batch = checked(staff, FULL)
+    release_row(batch, row_of(batch, 2), ReleaseReason.OTHER, actor=acting(staff))
+    open_ = store(staff, Outcome.UNKNOWN, FULL)
+    check_batch(batch, client=get_client())
+    assert (states(batch), row_of(batch, 2).earlier) == (["already_sent"], open_.public_id)
+
+
+def test_row_that_is_not_already_sent_is_not_released(staff: User) -> None:
+    batch = checked(staff, IDA)
+    with pytest.raises(NotPossible, match="not_already_sent"):
+        release_row(batch, row_of(batch, 2), ReleaseReason.OTHER, actor=acting(staff))
+
+
+def test_what_failed_is_a_new_list_with_the_same_numbers(staff: User) -> None:
+    ended = {**paused(staff), "state": BatchState.FINISHED, "pause_reason": ""}
+    batch = checked(staff, IDA, KAI, FULL, order_number="ORD-77", **ended)
+    batch.headers = ("First name", "Last name")
+    batch.save()
+    sent_row(batch, 2, Outcome.CREATED, IDA)
+    sent_row(batch, 3, Outcome.REJECTED, KAI)
+    sent_row(batch, 4, Outcome.NOT_CREATED, FULL)
+    again = rows_again(batch, actor=acting(staff))
+    check_batch(again, client=get_client())
+    assert [row.number for row in again.rows.order_by("number")] == [3, 4]
+    assert states(again) == ["ready", "ready"]
+    assert (again.replaces, again.source, again.headers) == (batch, SourceKind.ROWS, batch.headers)
+    assert (again.order_ref, again.order_number) == (batch.order_ref, "ORD-77")
+    assert row_of(again, 3).values == row_of(batch, 3).values
+    assert row_of(again, 3).cells == ("row 3",)
+    [event] = events("batch.uploaded")
+    assert event.details == {
+        "batch": str(again.public_id),
+        "rows": 2,
+        "source": "rows",
+        "replaces": str(batch.public_id),
+    }
+
+
+def test_rows_of_a_stopped_list_that_were_not_sent_are_in_the_new_one(staff: User) -> None:
+    batch = checked(staff, IDA, KAI, **{**paused(staff), "state": BatchState.STOPPED, "pause_reason": ""})
+    sent_row(batch, 2, Outcome.CREATED, IDA)
+    again = rows_again(batch, actor=acting(staff))
+    assert [row.number for row in again.rows.all()] == [3]
+
+
+@pytest.mark.parametrize("state", [BatchState.CHECKED, BatchState.PAUSED])
+def test_list_that_has_not_ended_has_no_rows_again(state: BatchState, staff: User) -> None:
+    batch = checked(staff, IDA, **(paused(staff) if state == BatchState.PAUSED else {}))
+    sent_row(batch, 2, Outcome.REJECTED, IDA)
+    with pytest.raises(NotPossible, match="not_ended"):
+        rows_again(batch, actor=acting(staff))
+
+
+def test_list_without_failed_rows_has_no_rows_again(staff: User) -> None:
+    ended = {**paused(staff), "state": BatchState.FINISHED, "pause_reason": ""}
+    batch = checked(staff, IDA, **ended)
+    sent_row(batch, 2, Outcome.CREATED, IDA)
+    with pytest.raises(NotPossible, match="nothing_failed"):
+        rows_again(batch, actor=acting(staff))
+    assert Batch.objects.count() == 1
+
+
+def test_rows_of_a_list_that_is_over_or_not_matched_are_not_changed(staff: User) -> None:
+    stopped = checked(staff, IDA, **{**paused(staff), "state": BatchState.STOPPED, "pause_reason": ""})
+    erased = checked(staff, IDA, erased_at=clock.now())
+    matching = batch_of(staff, [IDA], state=BatchState.MATCHING)
+    for batch, code in ((stopped, "stopped"), (erased, "erased"), (matching, "not_matched")):
+        with pytest.raises(NotPossible, match=code):
+            leave_out(batch, [2], actor=acting(staff))
+        assert "left_out" not in states(batch)
+
+
+def test_changes_that_fail_leave_the_batch_as_it_was(staff: User) -> None:
+    batch = checked(staff, IDA, KAI)
+    sent_row(batch, 3, Outcome.SENDING, KAI)
+    with pytest.raises(NotChanged):
+        leave_out(batch, [2, 3], actor=acting(staff))
+    assert states(batch) == ["ready", "sending"]
+
+
+def test_correction_that_makes_rows_similar_warns_at_the_later_one(staff: User) -> None:
+    batch = checked(staff, FULL, FULL, KAI)
+    assert warning_codes(batch, 3) == ["similar_row"]
+    correct_row(batch, row_of(batch, 4), posted(FULL), actor=acting(staff))
+    assert warning_codes(batch, 4) == ["similar_row", "similar_row"]
+    assert states(batch) == ["ready", "attention", "attention"]
+
+
+# --- At the same time ---------------------------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+def test_row_is_corrected_or_sent_and_never_both(staff: User, sandbox: SandboxServer) -> None:
+    for _ in range(8):
+        now = clock.now()
+        sending = {
+            "state": BatchState.SENDING,
+            "due_at": now,
+            "lease": uuid.uuid4(),
+            "leased_until": now + timedelta(minutes=1),
+        }
+        batch = checked(staff, IDA, **{**paused(staff), "pause_reason": "", **sending})
+        batch.rows.update(confirmed_version=1)
+        row = row_of(batch, 2)
+
+        def send(batch: Batch = batch, row: BatchRow = row) -> object:
+            return submit(
+                order_ref=batch.order_ref,
+                consumer=IDA,
+                token=row.token,
+                actor=acting(staff),
+                client=get_client(),
+                place=BatchPlace(batch.public_id, 2, partial(require_current, batch, row)),
+            )
+
+        def correct(batch: Batch = batch) -> object:
+            return correct_row(batch, row_of(batch, 2), posted(KAI), actor=acting(staff))
+
+        refused = at_once(send, correct)
+        stored = row_of(batch, 2)
+        if stored.current in OwnState.values:
+            assert (stored.values["first_name"], refused) == ("Kai", [RowNotCurrent])
+        else:
+            assert (stored.values["first_name"], refused) == ("Ida", [RowChanged])
+        Submission.objects.all().delete()
+        BatchRow.objects.all().delete()
+        Batch.objects.all().delete()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_changes_at_the_same_time_leave_no_row_that_was_compared_with_former_data(staff: User) -> None:
+    for _ in range(5):
+        batch = checked(staff, IDA, KAI, posted(IDA, first_name=""))
+        changes = [
+            lambda batch=batch: correct_row(batch, row_of(batch, 2), posted(FULL), actor=acting(staff)),
+            lambda batch=batch: correct_row(batch, row_of(batch, 3), posted(FULL), actor=acting(staff)),
+            lambda batch=batch: check_batch(batch, client=get_client()),
+        ]
+        assert at_once(*changes) == []
+        assert states(batch) == ["ready", "attention", "attention"]
+
+
+def at_once(*calls: Callable[[], object]) -> list[type[Exception]]:
+    """Run these calls in threads of their own, and return what refused them."""
+    barrier, raised = threading.Barrier(len(calls)), []
+
+    def run(call: Callable[[], object]) -> None:
+        barrier.wait()
+        try:
+            call()
+        except (RowNotCurrent, NotChanged) as refused:
+            raised.append(type(refused))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        for done in [pool.submit(run, call) for call in calls]:
+            done.result()
+    return raised
