@@ -148,6 +148,10 @@ EXTRA_COUNTRIES: list[str] = env.list("EXTRA_COUNTRIES", default=[])
 DRAFT_DAYS: int = env.days("DRAFT_DAYS", default=7)  # 0: the portal keeps no drafts
 DRAFTS_PER_PERSON: int = env.positive("DRAFTS_PER_PERSON", default=50)
 
+# --- Searches for consumers ------------------------------------------------------------------------
+# Days after which the values of a search are deleted; 0: when the log's events of that time are removed.
+SEARCH_DAYS: int = env.days("SEARCH_DAYS", default=365)
+
 # --- Batches: several people onto one order --------------------------------------------------------
 BATCH_MAX_ROWS: int = env.positive("BATCH_MAX_ROWS", default=500)
 BATCH_MAX_BYTES: int = env.positive("BATCH_MAX_BYTES", default=2_000_000)  # of a file or a pasted table

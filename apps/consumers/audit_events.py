@@ -277,6 +277,14 @@ SUBMISSIONS_SEARCHED = EVENTS.define(
     sentence=_("%(actor)s searched the submissions for a consumer by %(by)s"),
     keys=(SEARCH, SEARCHED_BY),
 )
+# count: searches whose values were deleted because their time had passed.
+SEARCHES_ERASED = EVENTS.define(
+    "searches.erased",
+    group=EventGroup.SYSTEM,
+    label=_("Values of searches deleted"),
+    sentence=_("The values of %(count)s searches for consumers were deleted"),
+    keys=(COUNT,),
+)
 SUBMISSIONS_LISTED = EVENTS.define(
     "submissions.listed",
     group=EventGroup.VIEWS,

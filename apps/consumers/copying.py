@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from apps.cdp.consumers import NewConsumer, OrderConsumer
-from apps.consumers import recording, selectors
+from apps.consumers import drafts, recording, selectors
 from apps.consumers.models import Submission
 from apps.consumers.order_lookup.readings import find_reading
 from apps.consumers.viewer import Viewer
 from apps.core.actor import Actor
 from apps.core.references import RecordKind, reference_key
+
+COPIED = "carry-from"
+"""The name of the form's field with the key of the person whose details were copied last."""
 
 
 def submission_key(submission: Submission) -> str:
@@ -75,6 +80,28 @@ def find_source(key: str, viewer: Viewer) -> CopySource | None:
         order_ref, _, ref = name.rpartition("/")
         return _of_reading(key, order_ref, ref)
     return None
+
+
+def submissions_in_draft(values: Mapping[str, str]) -> list[Submission]:
+    """The submissions whose details filled a draft: the one that it corrects, and one that was copied from.
+
+    Whoever may see them: the draft shows their details to its author in any case.
+    """
+    found = [named_submission(values.get(COPIED, ""))]
+    with suppress(ValueError):
+        found.append(uuid.UUID(values.get(drafts.EARLIER, "")))
+    return selectors.with_public_ids(public_id for public_id in found if public_id)
+
+
+def names_somebody(values: Mapping[str, str], submission: Submission) -> bool:
+    """Whether the name in a draft has a part of that of the submission's consumer, as far as it is known."""
+    consumer = submission.consumer
+    if consumer is None:  # erased or unreadable since
+        return True
+    return any(
+        getattr(consumer, name) and values.get(name, "").strip() == getattr(consumer, name)
+        for name in ("first_name", "last_name")
+    )
 
 
 def _of_reading(key: str, order_ref: str, ref: str) -> CopySource | None:

@@ -6,16 +6,21 @@ searched. So an address contains no digest, and nobody can put one into it.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from apps.audit.events import Event
-from apps.consumers.audit_events import SUBMISSIONS_SEARCHED
+from apps.audit.models import AuditEvent
+from apps.audit.recording import record
+from apps.consumers.audit_events import SEARCHES_ERASED, SUBMISSIONS_SEARCHED
 from apps.consumers.models import DigestKind, RecordedSearch, RecordedSearchDigest
 from apps.consumers.recording import record_shown
 from apps.consumers.sending.digests import search_digest, search_digests_of_value
@@ -27,6 +32,9 @@ from apps.core.personal_data import Batch
 
 logger = logging.getLogger(__name__)
 
+MAX_ERASED = 500
+"""Searches whose values :func:`erase_expired` deletes at once."""
+_MARGIN = dt.timedelta(hours=1)  # a search is stored before its event, whose time is that of the database
 _PLACE = "search.token"  # never changes: tokens are bound to it
 
 
@@ -132,6 +140,35 @@ def _read(public_id: uuid.UUID) -> list[tuple[DigestKind, str]]:
     if not text:
         raise SearchUnreadable
     return _values(text)
+
+
+def erase_expired(actor: Actor) -> int:
+    """Delete the values of searches whose time has passed, at most :data:`MAX_ERASED`. Returns their number.
+
+    Their time is ``SEARCH_DAYS`` days (0: any), and not longer than the log has events of that time.
+    """
+    due = [*_expired()[:MAX_ERASED].values_list("pk", flat=True)]
+    return _erase(due, actor) if due else 0
+
+
+@transaction.atomic
+def _erase(pks: Sequence[int], actor: Actor) -> int:
+    rows = RecordedSearch.objects.filter(pk__in=pks).exclude(encrypted_values=b"")
+    # Before the digests: it locks the rows, so no rotation of keys writes digests of these values afterwards.
+    count = rows.update(encrypted_values=b"")
+    RecordedSearchDigest.objects.filter(search__in=pks).delete()
+    if count:  # not if another worker was first
+        record(Event(SEARCHES_ERASED, actor, data={"count": count}))
+    return count
+
+
+def _expired() -> QuerySet[RecordedSearch]:
+    with_values = RecordedSearch.objects.exclude(encrypted_values=b"").order_by("searched_at")
+    limits = [clock.now() - dt.timedelta(days=settings.SEARCH_DAYS)] if settings.SEARCH_DAYS else []
+    begins = AuditEvent.objects.order_by("seq").first()
+    if begins is not None and begins.seq > 1 and begins.at:  # earlier events were removed
+        limits.append(begins.at - _MARGIN)
+    return with_values.filter(searched_at__lt=max(limits)) if limits else with_values.none()
 
 
 def re_digest_batch(pks: Sequence[int], key: str) -> Batch:

@@ -44,6 +44,11 @@ def find_visible(public_id: uuid.UUID, viewer: Viewer) -> Submission | None:
     return visible_submissions(viewer).filter(public_id=public_id).first()
 
 
+def with_public_ids(public_ids: Iterable[uuid.UUID]) -> list[Submission]:
+    """The submissions with these ids, whoever may see them."""
+    return [*Submission.objects.filter(public_id__in=[*public_ids]).defer("refs_before")]
+
+
 def exists(public_id: uuid.UUID) -> bool:
     """Whether there is a submission with this id, whoever may see it."""
     return Submission.objects.filter(public_id=public_id).exists()

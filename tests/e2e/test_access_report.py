@@ -1,4 +1,4 @@
-"""The story of an auditor: who has seen this passport since March, in which export, is the report true?"""
+"""The story of an auditor: who created this consumer, who has seen this passport, is the report true?"""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import uuid
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from apps.accounts.models import User
 from apps.accounts.roles import AUDITOR, PERSONAL_DATA_EXPORT
 from apps.audit.integrity.signing import sign_checkpoint
 from apps.cdp.factory import get_client
-from apps.consumers.models import Outcome
+from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending import submit
 from apps.history.forms.export import values_of
 from apps.history.models import Export
@@ -47,6 +48,47 @@ def exported(windows: Windows, staff: User) -> Export:
     answer = client.post(f"/submissions/exports/{export.public_id}/file/")
     assert CONSUMER.passport_number.encode() in answer.getvalue()
     return export
+
+
+def _problems(page: Page) -> list[str]:
+    """What axe finds on the page, with the rules of WCAG 2.2."""
+    options = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+    found = Axe().run(page, options=options).response["violations"]
+    return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
+def test_auditor_finds_who_created_a_consumer_and_who_saw_it(
+    windows: Windows, exported: Export, javascript: bool
+) -> None:
+    ref = Submission.objects.get().consumer_ref
+    page = windows.open(make_person("otto", AUDITOR), javascript=javascript)
+    page.goto("/audit/")
+    page.locator("summary", has_text="Filters").click()
+    page.get_by_label("Reference").fill(ref)
+    page.get_by_role("button", name="Show").click()
+    row = page.locator("tbody tr", has_text="Order consumer created")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("Sam Person")
+    checked = [*_problems(page)] if javascript else []
+    row.get_by_role("link").first.click()
+    made = f"Sam Person created the order consumer {ref} on order {SAMPLE_ORDER}"
+    expect(page.locator(".event-sentence")).to_have_text(made)
+    expect(page.get_by_role("link", name="Open the receipt")).to_have_count(0)
+    checked += _problems(page) if javascript else []
+
+    page.goto("/audit/access/")
+    checked += _problems(page) if javascript else []
+    page.get_by_label("What you know of the person").select_option("Consumer reference")
+    page.get_by_label("Reference or exact value").fill(ref)
+    page.get_by_role("button", name="Show who has seen it").click()
+    row = page.locator("tbody tr", has_text="Export of submissions started")
+    expect(row).to_contain_text("Olga Person")
+    checked += _problems(page) if javascript else []
+    page.goto(f"/submissions/exports/{exported.public_id}/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Export of submissions")
+    checked += _problems(page) if javascript else []
+    assert checked == []
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])

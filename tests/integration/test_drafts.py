@@ -30,7 +30,7 @@ from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, REF, clean, create_anyway, on_page, posted, store, text
 from tests.support.entries import typed as typed_part
-from tests.support.people import PASSWORD, make_person
+from tests.support.people import PASSWORD, events, make_person
 
 pytestmark = pytest.mark.django_db
 
@@ -80,6 +80,10 @@ def _open(client: Client, draft: uuid.UUID) -> Tab:
     return Tab(client, f"?draft={draft}")
 
 
+def _open_for(client: Client, draft: uuid.UUID, corrected: Submission) -> Tab:
+    return Tab(client, f"?from={corrected.public_id}&draft={draft}")
+
+
 # --- Saving and opening -------------------------------------------------------------------------------
 def test_half_an_entry_comes_back_as_it_was_with_a_new_token(as_staff: Client) -> None:
     tab = Tab(as_staff)
@@ -100,6 +104,31 @@ def test_half_an_entry_comes_back_as_it_was_with_a_new_token(as_staff: Client) -
     assert again.form["token"] != tab.form["token"]
     assert (again.mark.public_id, again.mark.base) == (tab.mark.public_id, 1)
     assert again.page.context["errors"] == []
+
+
+def test_what_shows_the_details_of_a_submission_again_is_recorded(as_staff: Client, staff: User) -> None:
+    """The list of drafts names the consumer, unless typed over; the draft and a sealed entry show all."""
+    one = store(staff, Outcome.REJECTED, clean(first_name="Ida", last_name="Zorn"))
+    tab = Tab(as_staff, f"?from={one.public_id}")
+    values = {**tab.form, "draft_from": str(one.public_id)}
+    tab.save(values)
+    before = len(events("submission.viewed"))
+    _open(as_staff, tab.mark.public_id)  # without the submission, as when it is corrected no longer
+    _open_for(as_staff, tab.mark.public_id, one)
+    assert len(events("submission.viewed")) == before + 2
+    as_staff.get("/")
+    assert len(events("submissions.listed")) == 2  # the latest submissions, and the drafts
+    assert events("submissions.listed")[-1].details["rows"] == [str(one.pk)]
+    tab.save({**values, "first_name": "Eva", "last_name": "Other"})
+    listed = len(events("submissions.listed"))
+    as_staff.get("/")
+    assert len(events("submissions.listed")) == listed + 1
+    gone = Client()
+    gone.post(f"{NEW}?from={one.public_id}", on_page(as_staff.get(f"{NEW}?from={one.public_id}")))
+    gone.post("/accounts/login/", {"login": staff.username, "password": PASSWORD})
+    before = len(events("submission.viewed"))
+    assert "Zorn" in text(gone.get(f"{NEW}?from={one.public_id}"))
+    assert len(events("submission.viewed")) == before + 1
 
 
 def test_start_page_lists_drafts_with_what_was_typed_and_discards_one(as_staff: Client) -> None:

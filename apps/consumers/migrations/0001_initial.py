@@ -118,6 +118,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'default_permissions': (),
+                'indexes': [models.Index(condition=models.Q(('encrypted_values', b''), _negated=True), fields=['searched_at'], name='search_with_values')],
             },
         ),
         migrations.CreateModel(

@@ -28,6 +28,11 @@ class RecordedSearch(models.Model):
 
     class Meta:
         default_permissions = ()
+        indexes = [
+            models.Index(
+                fields=["searched_at"], condition=~Q(encrypted_values=b""), name="search_with_values"
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.public_id)

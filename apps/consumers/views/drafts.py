@@ -15,11 +15,11 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from apps.consumers import drafts
+from apps.consumers import copying, drafts, recording
 from apps.consumers.drafts import DraftMark
 from apps.consumers.forms.flat_values import rows_of
 from apps.consumers.forms.lists import LISTS
-from apps.consumers.models import Draft
+from apps.consumers.models import Draft, Submission
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.consumers.presenters.drafts import DraftLine, draft_lines
 from apps.consumers.viewer import Viewer
@@ -30,6 +30,7 @@ from apps.core.web import sealed_entries
 from apps.core.web.background import background
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
+from apps.core.web.requests import actor_of
 
 logger = logging.getLogger(__name__)
 
@@ -109,10 +110,35 @@ def named_draft(request: HttpRequest) -> Draft | None:
 
 
 def lines_for(request: HttpRequest) -> tuple[DraftLine, ...]:
-    """The person's drafts, newest first."""
+    """The person's drafts, newest first. Records the submissions whose consumers they name."""
     if not drafts.are_on() or not request.user.has_perm(CREATE_ORDER_CONSUMER):
         return ()
-    return draft_lines(drafts.drafts_of(_person_id(request)))
+    found = [*drafts.drafts_of(_person_id(request))]
+    typed = [draft.values or {} for draft in found]
+    named = {
+        one.pk: one
+        for values in typed
+        for one in copying.submissions_in_draft(values)
+        if copying.names_somebody(values, one)
+    }
+    if named:
+        shown = [*named.values()]
+        recording.record_listed(shown, viewer=Viewer.of(request.user), actor=actor_of(request))
+    return draft_lines(found)
+
+
+def record_opened(request: HttpRequest, draft: Draft, earlier: Submission | None) -> None:
+    """Record the submissions whose details the draft shows, and ``earlier``, which the page shows beside it.
+
+    Without the person whose details were copied, if the page names them: then it records them.
+    """
+    values = draft.values or {}
+    copied = copying.find_source(values.get(copying.COPIED, ""), Viewer.of(request.user))
+    shown = {one.pk: one for one in [*copying.submissions_in_draft(values), earlier] if one}
+    if copied and copied.submission and copied.submission != earlier:
+        shown.pop(copied.submission.pk, None)
+    for one in shown.values():
+        recording.record_viewed(one, actor_of(request))
 
 
 def number_of_others(request: HttpRequest, mark: DraftMark) -> int:

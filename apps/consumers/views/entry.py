@@ -90,6 +90,8 @@ def new(request: HttpRequest) -> HttpResponse:
         entry = Entry.unbound(sealed, selectors.providers(), token=_token_of(sealed))
         paste = PasteBox(sealed.get(TEXT, ""))
         mark = DraftMark.read(sealed.get(drafts.FIELD, ""))
+        if earlier is not None:
+            recording.record_viewed(earlier, actor_of(request))
         return _page(request, entry, earlier=earlier, was_sealed=True, paste=paste, values=sealed, draft=mark)
     if draft is not None:
         return _draft_page(request, draft, earlier)
@@ -110,8 +112,7 @@ def _draft_page(request: HttpRequest, draft: Draft, earlier: Submission | None) 
     if draft.is_finished:
         messages.info(request, _("This draft was sent or discarded."))
         return HttpResponseSeeOther(reverse("consumers:new"))
-    if earlier is not None:
-        recording.record_viewed(earlier, actor_of(request))
+    draft_views.record_opened(request, draft, earlier)
     values = draft.values or {}
     entry, paste = Entry.unbound(values, selectors.providers()), PasteBox(values.get(TEXT, ""))
     return _page(request, entry, earlier=earlier, paste=paste, values=values, draft=DraftMark.of(draft))

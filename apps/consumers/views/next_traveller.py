@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from apps.cdp.consumers import NewConsumer
 from apps.consumers import preferences, recording, selectors
-from apps.consumers.copying import CopySource, find_source, named_submission, source_of
+from apps.consumers.copying import COPIED, CopySource, find_source, named_submission, source_of
 from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.flat_values import values_of, with_carried, with_copied
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER
@@ -42,8 +42,6 @@ COPY = "copy"
 """The name of the buttons that copy details: the key of a person."""
 REPLACE = "copy-replace"
 """The name of the button that replaces what was typed: the names of fields and the key of a person."""
-COPIED = "carry-from"
-"""The name of the person whose details were copied last, while the form is filled in."""
 
 
 @dataclass(frozen=True, slots=True)

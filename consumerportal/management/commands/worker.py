@@ -17,7 +17,7 @@ from apps.accounts.sign_in.sessions import close_expired_sessions
 from apps.audit.integrity.monitor import IntegrityMonitor
 from apps.batches.sending.expiry import delete_expired
 from apps.cdp.factory import get_client
-from apps.consumers import drafts
+from apps.consumers import drafts, searches
 from apps.consumers.order_lookup.readings import delete_expired_readings
 from apps.consumers.reconciliation.checks import run_due_check
 from apps.consumers.reconciliation.resolution import mark_overdue_unknown
@@ -95,6 +95,7 @@ class Worker:
             "delete_expired_readings": delete_expired_readings,
             "delete_expired_drafts": drafts.delete_expired,
             "delete_expired_lists": lambda: delete_expired(ACTOR),
+            "erase_expired_searches": lambda: searches.erase_expired(ACTOR),
             "audit_integrity": IntegrityMonitor(ACTOR).run_due,
         }
 

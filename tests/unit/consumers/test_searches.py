@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 
 import pytest
-from django.db import DatabaseError, transaction
+import time_machine
+from django.db import DatabaseError, connection, transaction
 from pytest_django import Settings
 
 from apps.accounts.models import User
+from apps.audit.models import AuditEvent
 from apps.consumers import searches
 from apps.consumers.models import DigestKind, RecordedSearch, RecordedSearchDigest
 from apps.consumers.searches import Search, SearchGone, SearchUnreadable
 from apps.consumers.sending.digests import search_digest, search_digests_of_value
-from apps.core import keys_in_use, personal_data
+from apps.core import clock, keys_in_use, personal_data
 from apps.core.encryption import encrypt_as_text
+from tests.support.audit_flush import lift_triggers
 from tests.support.keys import digest_again, new_encryption_key
-from tests.support.people import acting, events, make_person
+from tests.support.people import TESTS, acting, events, make_person
 from tests.support.searches import recorded
 
 pytestmark = pytest.mark.django_db
@@ -155,3 +159,70 @@ def test_digests_of_an_unreadable_search_stay_and_an_erased_one_gets_none(staff:
         assert not batch.write()  # it was read before the erasure
     assert digest_again(other) == []
     assert _stored(other) == {}
+
+
+def _has_values(search: RecordedSearch) -> bool:
+    search.refresh_from_db()
+    assert bool(search.encrypted_values) == search.digests.exists()
+    return bool(search.encrypted_values)
+
+
+def test_values_are_deleted_after_their_days_and_the_kinds_stay(staff: User, settings: Settings) -> None:
+    settings.SEARCH_DAYS = 30
+    now = clock.now()
+    with time_machine.travel(now - dt.timedelta(days=29), tick=False):
+        later = recorded(staff, email=EMAIL)
+    with time_machine.travel(now - dt.timedelta(days=31), tick=False):
+        old = recorded(staff, email=EMAIL, last_name=NAME)
+    assert searches.erase_expired(TESTS) == 1
+    assert (_has_values(old), _has_values(later)) == (False, True)
+    assert old.kinds == ["email", "last_name"]
+    with pytest.raises(SearchGone):
+        searches.find(old.public_id)
+    [event] = events("searches.erased")
+    assert event.details == {"count": 1}
+    assert searches.erase_expired(TESTS) == 0
+    assert len(events("searches.erased")) == 1
+
+
+def test_without_days_values_are_kept_as_long_as_the_events_of_their_time(
+    staff: User, settings: Settings
+) -> None:
+    settings.SEARCH_DAYS = 0
+    now = clock.now()
+    with time_machine.travel(now - dt.timedelta(days=3_000), tick=False):
+        old = recorded(staff, email=EMAIL)
+    later = recorded(staff, email=EMAIL)
+    assert searches.erase_expired(TESTS) == 0
+    first = events("submissions.searched")[0]
+    with lift_triggers(connection), connection.cursor() as cursor:  # as after the retention period
+        cursor.execute(f"DELETE FROM {AuditEvent._meta.db_table} WHERE seq <= %s", [first.seq])
+    assert searches.erase_expired(TESTS) == 1
+    assert (_has_values(old), _has_values(later)) == (False, True)
+
+
+def test_many_expired_searches_are_emptied_in_parts(
+    staff: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searches, "MAX_ERASED", 2)
+    settings.SEARCH_DAYS = 1
+    with time_machine.travel(clock.now() - dt.timedelta(days=2), tick=False):
+        made = [recorded(staff, last_name=f"{NAME}{number}") for number in range(3)]
+    assert [searches.erase_expired(TESTS) for _ in range(3)] == [2, 1, 0]
+    assert [_has_values(one) for one in made] == [False] * 3
+
+
+def test_two_workers_empty_a_search_once(staff: User, settings: Settings) -> None:
+    search = recorded(staff, email=EMAIL)
+    assert searches._erase([search.pk], TESTS) == 1
+    assert searches._erase([search.pk], TESTS) == 0  # found before the first was done
+    assert len(events("searches.erased")) == 1
+
+
+def test_report_and_export_say_that_a_search_is_gone(staff: User) -> None:
+    search = recorded(staff, email=EMAIL)
+    searches._erase([search.pk], TESTS)
+    with pytest.raises(SearchGone):
+        searches.unseal(searches.seal(search), str(staff.pk))
+    with pytest.raises(SearchGone):
+        searches.record_again(search.public_id, actor=acting(staff))
