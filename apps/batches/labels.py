@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from apps.batches.models import PauseReason, RowState
 from apps.batches.reading.limits import COUNTED_ROWS, MAX_CELL, MAX_COLUMNS
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, TableFault
+from apps.consumers.audit_keys import OVERRIDDEN_WARNINGS
+from apps.consumers.fields import FIELD_LABELS
+from apps.consumers.paste.columns import IDENTIFIER_ID, IDENTIFIER_PROVIDER, PROVIDER_PREFIX, TARGETS
 
 # --- What was read of a text or file ---------------------------------------------------------------
 
@@ -178,3 +185,82 @@ def _counted(code: FindingCode, count: int) -> str:
         ),
     }
     return texts[code]
+
+
+# --- Rows, columns, pauses ---------------------------------------------------------------------------
+
+LEAVE_OUT: Final = _("Leave out this column")
+SHAPES: Final[Mapping[RowState, str]] = {
+    RowState.UNCHECKED: "unchecked",
+    RowState.NEEDS_ATTENTION: "warning",
+    RowState.READY: "ready",
+    RowState.SENDING: "sending",
+    RowState.CREATED: "created",
+    RowState.REJECTED: "rejected",
+    RowState.NOT_SENT: "not_sent",
+    RowState.UNKNOWN: "unknown",
+    RowState.NOT_CREATED: "not_created",
+    RowState.ALREADY_SENT: "already_sent",
+    RowState.LEFT_OUT: "left_out",
+}
+"""The shape of each state of a row."""
+
+
+def target_label(target: str) -> str:
+    """The label of the field that a column goes to; of no field for an empty target."""
+    if not target:
+        return str(LEAVE_OUT)
+    if target.startswith(PROVIDER_PREFIX):
+        return gettext("Identifier of %(provider)s") % {"provider": target.removeprefix(PROVIDER_PREFIX)}
+    own = {
+        "order_ref": gettext("Order"),
+        IDENTIFIER_PROVIDER: gettext("Identifier provider"),
+        IDENTIFIER_ID: gettext("Identifier ID"),
+    }
+    return own.get(target) or str(FIELD_LABELS[target])
+
+
+def target_choices(providers: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Every field that a column can go to, beginning with none."""
+    targets = ("", *TARGETS, *(f"{PROVIDER_PREFIX}{name}" for name in providers))
+    return [(target, target_label(target)) for target in targets]
+
+
+_WARNINGS: Final[Mapping[str, str | Promise]] = {
+    "similar_row": _("another row of this list is the same or similar"),
+    "row_sent_before": _("the row was sent before"),
+}
+
+
+def warning_label(code: str) -> str:
+    """A kind of warning in a few words, beginning with a capital letter."""
+    label = str(_WARNINGS.get(code) or OVERRIDDEN_WARNINGS.labels.get(code, code))
+    return label[:1].upper() + label[1:]
+
+
+_PAUSES: Final[Mapping[PauseReason, str | Promise]] = {
+    PauseReason.BY_PERSON: _("Nothing more is sent until it is resumed."),
+    PauseReason.NOT_PERMITTED: _(
+        "The person who confirmed this list may no longer create order consumers. Rows that are not sent stay"
+        " ready; a supervisor can stop the list."
+    ),
+    PauseReason.CREDENTIALS: _(
+        "Sitecore CDP refuses the API credentials of the portal. Tell your administrator, then resume."
+    ),
+    PauseReason.SEVERAL_UNKNOWN: _(
+        "We do not know the outcome of five rows in a row. They are being checked. Resume when Sitecore CDP"
+        " answers again."
+    ),
+    PauseReason.NOT_REACHED: _(
+        "Sitecore CDP could not be reached five times in a row. Resume when it answers again."
+    ),
+    PauseReason.RATE_LIMITED: _(
+        "Sitecore CDP keeps answering that there are too many requests. Resume in a few minutes."
+    ),
+    PauseReason.FAULT: _("The portal has an error. Tell your administrator, then resume."),
+}
+
+
+def pause_text(reason: str) -> str:
+    """Why a list is paused, and what to do."""
+    return str(_PAUSES[PauseReason(reason)])

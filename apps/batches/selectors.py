@@ -16,6 +16,10 @@ from apps.consumers.models import OPEN_OUTCOMES, Outcome, Submission
 NO_ROWS: Final = dict.fromkeys(RowState, 0)
 # Without a version that was confirmed, a row is not confirmed.
 _CONFIRMED: Final = Q(confirmed_version__isnull=False, confirmed_version=F("version"))
+NEWEST_BY: Final = ("created_at", "id")
+"""The key of the list of lists, for ``core.web.keyset``."""
+MAX_GOING_ON: Final = 10
+"""Maximum number of lists on the start page."""
 
 
 def rows_of(batch: Batch) -> QuerySet[Any]:
@@ -88,3 +92,19 @@ def submissions_of(batch: Batch) -> QuerySet[Submission]:
     return (
         Submission.objects.filter(batch=batch.public_id).defer("refs_before").order_by("submitted_at", "id")
     )
+
+
+def submissions_of_rows(rows: Iterable[Any]) -> dict[uuid.UUID, Submission]:
+    """The submissions of these rows by token, and the earlier ones of rows already sent by public id."""
+    rows = list(rows)
+    own = Q(token__in=[row.token for row in rows])
+    earlier = Q(public_id__in=[row.earlier for row in rows if row.earlier])
+    known = {row.token for row in rows}
+    found = Submission.objects.filter(own | earlier).defer("refs_before")
+    return {one.token if one.token in known else one.public_id: one for one in found}
+
+
+def going_on(person_id: int) -> list[Batch]:
+    """The person's lists that are not ended, newest first: sent, paused, or not confirmed."""
+    ended = [BatchState.FINISHED, BatchState.STOPPED]
+    return [*visible(person_id, sees_all=False).exclude(state__in=ended)[:MAX_GOING_ON]]

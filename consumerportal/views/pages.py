@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from apps.accounts.permissions import VIEW_STATUS
+from apps.batches.views.lists import going_on
 from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
 from apps.consumers.views import submissions
 from apps.core.web.permissions import requires
@@ -26,7 +27,13 @@ def start(request: HttpRequest) -> HttpResponse:
     views = watched(reader_of(request)) if may_list else ()
     # A supervisor's own line leads to the submissions; without that right, only the numbers are shown.
     counts = () if person.has_perm(VIEW_ALL_SUBMISSIONS) else status.open_counts(lines)
-    return submissions.start(request, problems=status.problems(lines), counts=counts, views=views)
+    return submissions.start(
+        request,
+        problems=status.problems(lines),
+        counts=counts,
+        views=views,
+        batches=going_on(request),
+    )
 
 
 @requires(VIEW_STATUS)

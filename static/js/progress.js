@@ -51,7 +51,8 @@ function show(part, now) {
     for (const live of part.querySelectorAll("[data-live]")) {
       const fresh = now.querySelector(`[data-live="${live.dataset.live}"]`);
       if (live instanceof HTMLProgressElement) live.value = fresh.value;
-      else live.textContent = fresh.textContent;
+      // The same text set once more would be announced once more.
+      else if (live.textContent !== fresh.textContent) live.textContent = fresh.textContent;
     }
   } else {
     part.replaceChildren(...now.childNodes);

@@ -12,16 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db import transaction
 from django.utils.translation import gettext
 
-from apps.audit.recording import record
 from apps.batches.audit_events import BATCH_DOWNLOADED
 from apps.batches.checking.findings import Findings, RowError, RowWarning
 from apps.batches.columns.own_columns import OWN_HEADERS
 from apps.batches.columns.values import row_values
 from apps.batches.models import Batch, BatchRow, RowState
-from apps.batches.recording import event_of
+from apps.batches.recording import event_of, record_shown
 from apps.batches.selectors import rows_of, submissions_of
 from apps.consumers import labels
 from apps.consumers.fields import FIELD_LABELS
@@ -73,10 +71,9 @@ def result_file(
     return _csv(rows, headings, batch.header_row or 0, width, separator)
 
 
-@transaction.atomic
 def record_downloaded(batch: Batch, *, actor: Actor) -> None:
     """Record that the result was downloaded. Call it before the first part is sent."""
-    record(event_of(BATCH_DOWNLOADED, batch, actor, rows=batch.rows.count()))
+    record_shown(event_of(BATCH_DOWNLOADED, batch, actor, rows=batch.rows.count()), batch)
 
 
 def result_rows(batch: Batch, *, receipt_url: Callable[[uuid.UUID], str]) -> list[ResultRow]:

@@ -23,7 +23,17 @@ register = template.Library()
 
 DAY = "j F Y"
 PANEL_KINDS = frozenset(
-    {"created", "rejected", "not_sent", "not_created", "unknown", "sending", "warning", "information"}
+    {
+        "created",
+        "rejected",
+        "not_sent",
+        "not_created",
+        "unknown",
+        "sending",
+        "already_sent",
+        "warning",
+        "information",
+    }
 )
 
 

@@ -1,0 +1,261 @@
+"""The page of one list: where it is, what is wrong, what can be done next."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.urls import reverse
+from django.utils.translation import gettext, ngettext
+
+from apps.batches import labels
+from apps.batches.models import Batch, BatchState, RowState
+from apps.batches.presenters.rows import RowLine, WarningGroup
+from apps.batches.reading.table import Finding, FindingCode
+from apps.batches.sending.control import CAN_BE_CONFIRMED
+from apps.consumers.presenters.record_urls import record_url
+from apps.core.web.filters import with_query
+
+ALL: Final = "all"
+"""The value of the filter that shows every row."""
+FEW_ERRORS: Final = 10
+"""Up to so many rows with errors are best corrected on the page; more in the file."""
+_DONE: Final = (
+    RowState.CREATED,
+    RowState.REJECTED,
+    RowState.NOT_SENT,
+    RowState.UNKNOWN,
+    RowState.NOT_CREATED,
+)
+_SENT_AGAIN: Final = (RowState.NOT_SENT, RowState.REJECTED, RowState.NOT_CREATED)
+
+
+@dataclass(frozen=True, slots=True)
+class StateFilter:
+    """A state with the number of its rows, as a filter of the rows. ``shape``: empty for all rows."""
+
+    label: str
+    shape: str
+    count: int
+    url: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far sending is. ``announced``: the same in steps, so that it is not read out every second."""
+
+    state: BatchState
+    is_running: bool
+    percent: int
+    words: str
+    announced: str
+    results: str
+    pause_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What pressing Send does. ``left``: how many rows are not sent because they need attention."""
+
+    rows: int
+    left: int
+    overridden: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPage:
+    """Everything of the page. ``confirmation``: None while nothing can be sent.
+
+    ``errors``: how many rows have errors; ``few_errors``: whether they are best corrected here.
+    ``unsent``: how many rows were not sent and can be sent again; ``failed``: those and the rejected ones.
+    ``replaced_by_url``: where a corrected file is uploaded.
+    """
+
+    batch: Batch
+    is_own: bool
+    order_name: str
+    order_url: str
+    findings: tuple[str, ...]
+    source: str
+    total: int
+    filters: tuple[StateFilter, ...]
+    lines: tuple[RowLine, ...]
+    warnings: tuple[WarningGroup, ...]
+    errors: int
+    few_errors: bool
+    confirmation: Confirmation | None
+    progress: Progress
+    unchecked: int
+    unsent: int
+    failed: int
+    may_edit: bool
+    may_change_rows: bool
+    may_control: bool
+    may_leave_out_all: bool
+    replaced_by_url: str
+    replaces_url: str
+    first_error_url: str
+
+    @property
+    def needs_reason(self) -> bool:
+        """Whether a warning can be confirmed only with a reason."""
+        return any(group.needs_reason for group in self.warnings)
+
+
+def order_name(batch: Batch) -> str:
+    """The number of the order, or its reference without one."""
+    return batch.order_number or batch.order_ref
+
+
+def batch_url(batch: Batch) -> str:
+    """The address of a list."""
+    return reverse("batches:batch", args=[batch.public_id])
+
+
+def state_filters(batch: Batch, counts: Mapping[RowState, int], shown: str) -> tuple[StateFilter, ...]:
+    """The states that rows have, with their numbers, beginning with all. ``shown``: the value in effect."""
+    url, total = batch_url(batch), sum(counts.values())
+    everything = StateFilter(gettext("All rows"), "", total, with_query(url, {"show": ALL}), shown == ALL)
+    return (
+        everything,
+        *(
+            StateFilter(
+                str(state.label),
+                labels.SHAPES[state],
+                count,
+                with_query(url, {"show": state.value}),
+                shown == state.value,
+            )
+            for state, count in counts.items()
+            if count
+        ),
+    )
+
+
+def progress_of(batch: Batch, counts: Mapping[RowState, int]) -> Progress:
+    """How far sending is. Rows that need attention or are left out do not count."""
+    done = sum(counts[state] for state in _DONE)
+    total = done + counts[RowState.READY] + counts[RowState.SENDING]
+    percent = done * 100 // total if total else 100
+    words = ngettext(
+        "%(done)s of %(total)s row has an outcome", "%(done)s of %(total)s rows have an outcome", total
+    )
+    announced = gettext("%(percent)s %% done") % {"percent": percent // 10 * 10}
+    results = ", ".join(
+        f"{counts[state]} {str(state.label).lower()}" for state in (*_DONE, RowState.SENDING) if counts[state]
+    )
+    return Progress(
+        state=BatchState(batch.state),
+        is_running=batch.state == BatchState.SENDING,
+        percent=percent,
+        words=words % {"done": done, "total": total},
+        announced=announced,
+        results=results,
+        pause_text=labels.pause_text(batch.pause_reason) if batch.pause_reason else "",
+    )
+
+
+def finding_texts(batch: Batch) -> tuple[str, ...]:
+    """What the reader has to know about the file."""
+    return tuple(
+        labels.finding_text(Finding(FindingCode(one["code"]), one.get("count", 0), one.get("detail", "")))
+        for one in batch.findings
+    )
+
+
+def batch_page(
+    batch: Batch,
+    counts: Mapping[RowState, int],
+    *,
+    person_id: int,
+    shown: str,
+    lines: tuple[RowLine, ...],
+    warnings: tuple[WarningGroup, ...],
+    errors: tuple[int, ...],
+    to_confirm: int,
+    overridden: tuple[tuple[str, int], ...],
+    may_edit: bool,
+    may_change_rows: bool,
+    may_control: bool,
+) -> BatchPage:
+    """The page's data. ``counts``: the rows by state; ``shown``: the filter of the rows in effect.
+
+    ``errors``: the numbers of the rows with errors. ``to_confirm``: how many rows can be confirmed now.
+    """
+    attention = counts[RowState.NEEDS_ATTENTION]
+    can_be_sent = may_change_rows and to_confirm and batch.state in CAN_BE_CONFIRMED
+    new_url = with_query(reverse("batches:new"), {"order": batch.order_ref, "replaces": str(batch.public_id)})
+    return BatchPage(
+        batch=batch,
+        is_own=batch.author_id == person_id,
+        order_name=order_name(batch),
+        order_url=record_url("orders:order", batch.order_ref),
+        findings=finding_texts(batch),
+        source=str(batch.get_source_display()),
+        total=sum(counts.values()),
+        filters=state_filters(batch, counts, shown),
+        lines=lines,
+        warnings=warnings,
+        errors=len(errors),
+        few_errors=len(errors) <= FEW_ERRORS,
+        confirmation=Confirmation(to_confirm, attention, overridden) if can_be_sent else None,
+        progress=progress_of(batch, counts),
+        unchecked=counts[RowState.UNCHECKED],
+        unsent=counts[RowState.NOT_SENT],
+        failed=sum(counts[state] for state in _SENT_AGAIN),
+        may_edit=may_edit,
+        may_change_rows=may_change_rows,
+        may_control=may_control,
+        may_leave_out_all=bool(may_change_rows and attention and shown == RowState.NEEDS_ATTENTION),
+        replaced_by_url=new_url,
+        first_error_url=reverse("batches:row", args=[batch.public_id, errors[0]]) if errors else "",
+        replaces_url=batch_url(batch.replaces) if batch.replaces is not None else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLine:
+    """A list in the list of lists, and on the start page."""
+
+    url: str
+    order_name: str
+    created_at: dt.datetime
+    author: str
+    state: str
+    shape: str
+    total: int
+    results: str
+    percent: int
+    is_running: bool
+
+
+_BATCH_SHAPES: Final[Mapping[BatchState, str]] = {
+    BatchState.MATCHING: "unchecked",
+    BatchState.CHECKED: "ready",
+    BatchState.SENDING: "sending",
+    BatchState.PAUSED: "warning",
+    BatchState.STOPPED: "not_sent",
+    BatchState.FINISHED: "created",
+}
+
+
+def batch_line(batch: Batch, counts: Mapping[RowState, int]) -> BatchLine:
+    """The line of a list, with its rows counted by state."""
+    progress = progress_of(batch, counts)
+    state = BatchState(batch.state)
+    texts: list[Any] = [f"{count} {str(one.label).lower()}" for one, count in counts.items() if count]
+    return BatchLine(
+        url=batch_url(batch),
+        order_name=order_name(batch),
+        created_at=batch.created_at,
+        author=batch.author_name,
+        state=str(state.label),
+        shape=_BATCH_SHAPES[state],
+        total=sum(counts.values()),
+        results=", ".join(texts),
+        percent=progress.percent,
+        is_running=progress.is_running,
+    )

@@ -1,0 +1,167 @@
+"""The rows of a list as the page of the list shows them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.urls import reverse
+
+from apps.batches.checking.findings import Findings
+from apps.batches.labels import SHAPES, warning_label
+from apps.batches.models import Batch, BatchRow, RowState
+from apps.consumers import labels as consumer_labels
+from apps.consumers.fields import FIELD_LABELS
+from apps.consumers.models import CORRECTABLE_OUTCOMES, Submission
+from apps.consumers.viewer import Viewer
+from apps.core import personal_data
+
+CORRECTABLE: Final = frozenset(
+    {RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY, RowState.ALREADY_SENT}
+) | {RowState(outcome) for outcome in CORRECTABLE_OUTCOMES}
+"""The states in which a row can be corrected."""
+_MAY_BE_LEFT_OUT: Final = frozenset({RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY})
+_MAX_SENTENCES: Final = 5  # of a kind of warning
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong. ``shape``: rejected for an error, warning for what may be confirmed."""
+
+    shape: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowLine:
+    """One row. ``who``, ``when``: of the earlier submission of a row that was sent already.
+
+    ``open_url``: the page to correct it; ``receipt_url``: of its submission; empty without one, or if the
+    reader may not open it. ``act``: "leave_out", "take_back" or empty.
+    """
+
+    number: int
+    name: str
+    state: RowState
+    shape: str
+    problems: tuple[Problem, ...]
+    receipt_url: str
+    open_url: str
+    act: str
+    who: str = ""
+    when: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowSentence:
+    """What a warning says about a row."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WarningGroup:
+    """The warnings of one kind that nobody has confirmed yet. ``more``: how many sentences are not shown."""
+
+    code: str
+    label: str
+    rows: int
+    sentences: tuple[RowSentence, ...]
+    more: int
+    needs_reason: bool
+
+
+def findings_of(row: BatchRow) -> Findings:
+    """What was found in the row; nothing if it cannot be read, or was erased."""
+    return Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
+
+
+def row_line(
+    row: Any, batch: Batch, submission: Submission | None, viewer: Viewer, *, may_edit: bool
+) -> RowLine:
+    """The line of a row from ``selectors.rows_of``. ``submission``: its own, or the earlier one."""
+    state = RowState(row.current)
+    is_earlier = state is RowState.ALREADY_SENT
+    may_open = submission is not None and viewer.may_open(submission.actor_id)
+    act = ""
+    if may_edit:
+        act = "leave_out" if state in _MAY_BE_LEFT_OUT else "take_back" if state is RowState.LEFT_OUT else ""
+    return RowLine(
+        number=row.number,
+        name=name_of(row),
+        state=state,
+        shape=SHAPES[state],
+        problems=tuple(_problems(row, state, submission)),
+        receipt_url=reverse("consumers:receipt", args=[submission.public_id])
+        if submission is not None and may_open
+        else "",
+        open_url=reverse("batches:row", args=[batch.public_id, row.number])
+        if may_edit and state in CORRECTABLE
+        else "",
+        act=act,
+        who=submission.actor_name if submission is not None and is_earlier else "",
+        when=submission.submitted_at if submission is not None and is_earlier else None,
+    )
+
+
+def name_of(row: BatchRow) -> str:
+    """The name of the person; before the columns are chosen, the cells of the row. Empty after erasure."""
+    values = row.values
+    if values is None:
+        return " ".join(filter(None, (cell.strip() for cell in row.cells or ())))[:100]
+    return f"{values.get('first_name', '')} {values.get('last_name', '')}".strip()
+
+
+def _problems(row: BatchRow, state: RowState, submission: Submission | None) -> Iterable[Problem]:
+    if state in (RowState.NEEDS_ATTENTION, RowState.READY):
+        findings = findings_of(row)
+        for error in findings.errors:
+            yield Problem("rejected", _with_field(error.field, error.text))
+        for warning in findings.unconfirmed(frozenset(row.accepted)):
+            yield Problem("warning", warning.text)
+    elif submission is not None and (reason := consumer_labels.reason(submission)):
+        yield Problem(submission.outcome if submission.outcome != "created" else "warning", reason)
+
+
+def _with_field(control: str, text: str) -> str:
+    """The text of an error, with the label of its field where the row shows no field."""
+    name = control.partition("-")[0]
+    label = str(FIELD_LABELS.get(name, ""))
+    return f"{label}: {text}" if label else text
+
+
+def warning_groups(rows: Iterable[BatchRow]) -> tuple[WarningGroup, ...]:
+    """The warnings of these rows that were not confirmed, by kind. Rows with errors are corrected first."""
+    found: Mapping[str, list[tuple[int, str, bool]]] = defaultdict(list)
+    for row in rows:
+        findings = findings_of(row)
+        if findings.errors:
+            continue
+        for warning in findings.unconfirmed(frozenset(row.accepted)):
+            found[warning.code].append((row.number, warning.text, warning.needs_reason))
+    return tuple(
+        WarningGroup(
+            code=code,
+            label=warning_label(code),
+            rows=len({number for number, _text, _reason in sentences}),
+            sentences=tuple(
+                RowSentence(number, text) for number, text, _reason in sentences[:_MAX_SENTENCES]
+            ),
+            more=max(len(sentences) - _MAX_SENTENCES, 0),
+            needs_reason=any(reason for _number, _text, reason in sentences),
+        )
+        for code, sentences in sorted(found.items())
+    )
+
+
+def confirmed_warnings(rows: Iterable[BatchRow]) -> tuple[tuple[str, int], ...]:
+    """The kinds of warnings that were confirmed in these rows, and in how many rows."""
+    counted: dict[str, int] = defaultdict(int)
+    for row in rows:
+        for code in {one.code for one in findings_of(row).warnings if one.key in row.accepted}:
+            counted[code] += 1
+    return tuple((warning_label(code), count) for code, count in sorted(counted.items()))

@@ -1,0 +1,193 @@
+"""What is done with a list: each a POST that leads back to its page."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from apps.batches import labels, selectors
+from apps.batches.checking.check import check_batch
+from apps.batches.models import Batch, PauseReason, RowState
+from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
+from apps.batches.presenters.batch import batch_url
+from apps.batches.presenters.rows import warning_groups
+from apps.batches.sending import changing, control
+from apps.batches.views.batch import show
+from apps.batches.views.visible import find_batch, find_own, may_control
+from apps.cdp.factory import get_client
+from apps.consumers.forms.similar import SimilarReasonForm
+from apps.core.actor import Actor
+from apps.core.forms.errors import FieldError
+from apps.core.forms.input import single_value
+from apps.core.web.filters import UnreadableAddress
+from apps.core.web.permissions import PermissionMissing, requires
+from apps.core.web.redirects import HttpResponseSeeOther
+from apps.core.web.requests import actor_of
+
+STALE = (changing.NotChanged, control.NotInThisState, control.RowsChanged)
+"""The page was not current any more: nothing was changed."""
+MAX_ROWS = 10_000  # row numbers in one POST; the limit of rows is far below
+
+
+@requires(SEND_BATCHES)
+@require_POST
+def check(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """Check the rows that have not been checked, such as after a lost connection."""
+    batch = find_own(request, batch_id)
+    check_batch(batch, client=get_client())
+    return _back(batch)
+
+
+@requires(SEND_BATCHES)
+@require_POST
+def accept(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """Confirm the chosen kinds of warnings. A similar consumer needs a reason, as on the form."""
+    batch = find_own(request, batch_id)
+    groups = warning_groups(selectors.rows_in(batch, [RowState.NEEDS_ATTENTION]))
+    chosen = frozenset(request.POST.getlist("code"))
+    codes = [group.code for group in groups if group.code in chosen]
+    if not codes:
+        if not groups:
+            return _stale(request, batch)
+        error = FieldError("#warnings", _("Tick the warnings that you want to confirm"))
+        return show(request, batch, errors=(error,))
+    reason = SimilarReasonForm({"similar_reason": single_value(request.POST, "similar_reason")})
+    if any(group.needs_reason and group.code in codes for group in groups) and not reason.is_valid():
+        return show(request, batch, reason=reason, ticked=chosen)
+    similar_reason = reason.cleaned_data["similar_reason"] if reason.is_valid() else ""
+    return _change(
+        request, batch, lambda actor: changing.accept_warnings(batch, codes, similar_reason, actor=actor)
+    )
+
+
+@requires(SEND_BATCHES)
+@require_POST
+def leave_out(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """Leave rows out: the named ones, or all that need attention."""
+    batch = find_own(request, batch_id)
+    numbers = _numbers(request.POST, batch, RowState.NEEDS_ATTENTION)
+    return _change(request, batch, lambda actor: changing.leave_out(batch, numbers, actor=actor))
+
+
+@requires(SEND_BATCHES)
+@require_POST
+def take_back(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """Take rows that were left out back in."""
+    batch = find_own(request, batch_id)
+    numbers = _numbers(request.POST, batch, RowState.LEFT_OUT)
+    return _change(request, batch, lambda actor: changing.take_back_in(batch, numbers, actor=actor))
+
+
+@requires(SEND_BATCHES)
+@require_POST
+def confirm(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """Confirm that the ready rows are sent, as many as the page has shown."""
+    batch = find_own(request, batch_id)
+    shown = single_value(request.POST, "rows")
+    if not shown.isdecimal() or len(shown) > 6:
+        raise UnreadableAddress
+    try:
+        result = control.confirm(
+            batch, expected_rows=int(shown), actor=actor_of(request), client=get_client()
+        )
+    except STALE:
+        return _stale(request, batch)
+    if result.attention:
+        messages.warning(request, _attention_text(len(result.attention)))
+    return _back(batch)
+
+
+@requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
+@require_POST
+def pause(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """Pause sending. A row that is being sent is finished."""
+    return _control(request, batch_id, control.pause)
+
+
+@requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
+@require_POST
+def resume(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """Go on sending."""
+    return _control(request, batch_id, control.resume)
+
+
+@requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
+@require_POST
+def stop(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """Stop for good: rows that were not sent are left out."""
+    return _control(request, batch_id, control.stop)
+
+
+@requires(SEND_BATCHES)
+@require_POST
+def send_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """Make the named rows, or all that were not sent, ready to be sent once more."""
+    batch = find_own(request, batch_id)
+    numbers = _numbers(request.POST, batch, RowState.NOT_SENT)
+    return _change(request, batch, lambda actor: changing.send_again(batch, numbers, actor=actor))
+
+
+@requires(SEND_BATCHES)
+@require_POST
+def rows_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """A new list of the rows that failed."""
+    batch = find_own(request, batch_id)
+    try:
+        made = changing.rows_again(batch, actor=actor_of(request))
+    except STALE:
+        return _stale(request, batch)
+    check_batch(made, client=get_client())
+    return HttpResponseSeeOther(batch_url(made))
+
+
+def _control(request: HttpRequest, batch_id: uuid.UUID, act: Callable[..., object]) -> HttpResponse:
+    batch = find_batch(request, batch_id)
+    if not may_control(request, batch):
+        raise PermissionMissing(CONTROL_ALL_BATCHES)
+    return _change(request, batch, lambda actor: act(batch, actor=actor))
+
+
+def _change(request: HttpRequest, batch: Batch, act: Callable[[Actor], object]) -> HttpResponse:
+    """Do it and lead back; a page that was not current any more changes nothing, and says so."""
+    try:
+        act(actor_of(request))
+    except STALE:
+        return _stale(request, batch)
+    except control.ConfirmerNotPermitted:
+        messages.warning(request, labels.pause_text(PauseReason.NOT_PERMITTED))
+    return _back(batch)
+
+
+def _stale(request: HttpRequest, batch: Batch) -> HttpResponse:
+    messages.warning(request, _("The list had changed meanwhile. Nothing was done: check it below."))
+    return _back(batch)
+
+
+def _back(batch: Batch) -> HttpResponse:
+    return HttpResponseSeeOther(batch_url(batch))
+
+
+def _numbers(values: QueryDict, batch: Batch, all_in: RowState) -> list[int]:
+    """The row numbers of the post; without any, those of all rows in this state."""
+    texts = values.getlist("number")[:MAX_ROWS]
+    if not texts:
+        return [row.number for row in selectors.rows_in(batch, [all_in])]
+    if not all(text.isdecimal() and len(text) < 8 for text in texts):
+        raise UnreadableAddress
+    return [int(text) for text in texts]
+
+
+def _attention_text(count: int) -> str:
+    """What is said if rows need attention after all: the order has changed since they were checked."""
+    text = ngettext(
+        "%(n)s row needs attention: the order has changed since it was checked. Nothing was sent.",
+        "%(n)s rows need attention: the order has changed since they were checked. Nothing was sent.",
+        count,
+    )
+    return text % {"n": count}

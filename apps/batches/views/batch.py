@@ -1,0 +1,143 @@
+"""The page of one list, and the part of it that shows the progress of sending."""
+
+from __future__ import annotations
+
+import uuid
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from apps.batches import recording, selectors
+from apps.batches.models import Batch, BatchState, RowState
+from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
+from apps.batches.presenters.batch import ALL, BatchPage, batch_page, batch_url, progress_of
+from apps.batches.presenters.rows import confirmed_warnings, findings_of, row_line, warning_groups
+from apps.batches.views.visible import find_batch, may_change_rows, may_control, may_edit, person_id
+from apps.consumers.forms.similar import SimilarReasonForm
+from apps.consumers.viewer import Viewer
+from apps.core.forms.errors import FieldError, form_errors
+from apps.core.forms.input import single_value
+from apps.core.web import keyset
+from apps.core.web.filters import UnreadableAddress, page_url
+from apps.core.web.permissions import requires
+from apps.core.web.requests import actor_of
+
+PAGE_SIZE = 50
+_BY = ("number",)
+# A row in another state may have been created from: it has a submission, or names one.
+_NEVER_SENT = frozenset({RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY, RowState.LEFT_OUT})
+
+
+@requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
+@require_GET
+def batch(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """The list with its rows. Another person's list, and rows that were sent, are recorded as seen."""
+    found = find_batch(request, batch_id)
+    if found.state == BatchState.MATCHING and may_edit(request, found):
+        return HttpResponseRedirect(reverse("batches:columns", args=[found.public_id]))
+    return show(request, found)
+
+
+@requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
+@require_GET
+def progress(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """The part of the page that shows the progress. It has no personal data."""
+    found = find_batch(request, batch_id)
+    counts = selectors.count_by_state(found)
+    context = {
+        "batch": found,
+        "progress": progress_of(found, counts),
+        "may_control": may_control(request, found),
+        "url": batch_url(found),
+        "is_fragment": True,
+    }
+    return render(request, "batches/progress.html", context)
+
+
+def show(
+    request: HttpRequest,
+    found: Batch,
+    *,
+    status: HTTPStatus = HTTPStatus.OK,
+    reason: SimilarReasonForm | None = None,
+    errors: tuple[FieldError, ...] = (),
+    **context: Any,
+) -> HttpResponse:
+    """The page. ``reason``, ``errors``: after warnings that were not confirmed."""
+    page, links = _page(request, found)
+    if reason is not None:
+        errors = (*errors, *form_errors(reason))
+    return render(
+        request,
+        "batches/batch.html",
+        {
+            "page": page,
+            "batch": found,
+            "progress": page.progress,
+            "may_control": page.may_control,
+            "url": batch_url(found),
+            "reason": reason or SimilarReasonForm(),
+            "errors": errors,
+            "days": settings.BATCH_DAYS,
+            **links,
+            **context,
+        },
+        status=status,
+    )
+
+
+def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]]:
+    counts, edits = selectors.count_by_state(found), may_edit(request, found)
+    changes = edits and may_change_rows(found)
+    shown = _shown(request, found, counts)
+    rows = selectors.rows_of(found) if shown == ALL else selectors.rows_in(found, [RowState(shown)])
+    position = keyset.read_position(request.GET, _BY)
+    part = keyset.page_of([rows.order_by()], _BY, size=PAGE_SIZE, position=position, oldest_first=True)
+    submissions = selectors.submissions_of_rows(part.rows)
+    viewer = Viewer.of(request.user)
+    lines = tuple(
+        row_line(
+            one, found, submissions.get(one.token) or submissions.get(one.earlier), viewer, may_edit=changes
+        )
+        for one in part.rows
+    )
+    seen = sum(line.state not in _NEVER_SENT for line in lines)
+    if seen or (lines and found.author_id != person_id(request)):
+        recording.record_viewed(found, rows=len(lines), actor=actor_of(request))
+    waiting = [*selectors.rows_in(found, [RowState.NEEDS_ATTENTION])]
+    to_confirm = selectors.rows_to_confirm(found)
+    page = batch_page(
+        found,
+        counts,
+        person_id=person_id(request),
+        shown=shown,
+        lines=lines,
+        warnings=warning_groups(waiting) if changes else (),
+        errors=tuple(row.number for row in waiting if findings_of(row).errors),
+        to_confirm=to_confirm.count(),
+        overridden=confirmed_warnings(to_confirm.exclude(accepted=[])),
+        may_edit=edits,
+        may_change_rows=changes,
+        may_control=may_control(request, found),
+    )
+    values = {"show": shown} if "show" in request.GET else {}
+    links = {
+        "newer_url": page_url(request.path, values, part.older),  # the rows before
+        "older_url": page_url(request.path, values, part.newer),
+    }
+    return page, links
+
+
+def _shown(request: HttpRequest, found: Batch, counts: dict[RowState, int]) -> str:
+    """The filter in effect; without one, what needs attention, if anything does."""
+    chosen = single_value(request.GET, "show")
+    if chosen and chosen != ALL and chosen not in RowState.values:
+        raise UnreadableAddress
+    if chosen:
+        return chosen
+    return RowState.NEEDS_ATTENTION.value if counts[RowState.NEEDS_ATTENTION] else ALL

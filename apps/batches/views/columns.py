@@ -1,0 +1,115 @@
+"""Which field each column of a list goes to."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from apps.batches.checking.check import check_batch
+from apps.batches.columns.date_orders import order_of
+from apps.batches.columns.matching import Choice, Proposal, QuestionCode, open_questions, propose, split
+from apps.batches.columns.own_columns import without_own_columns
+from apps.batches.columns.remembering import remembered_choice
+from apps.batches.forms.columns import ColumnsForm, column_field
+from apps.batches.models import Batch, BatchState
+from apps.batches.permissions import SEND_BATCHES
+from apps.batches.presenters import columns as presenter
+from apps.batches.presenters.batch import batch_url, finding_texts, order_name
+from apps.batches.reading.table import Table
+from apps.batches.sending.storing import ColumnsNotStored, choose_columns, table_of
+from apps.batches.views.visible import find_own, person_id
+from apps.cdp.factory import get_client
+from apps.consumers import selectors
+from apps.core.forms.errors import form_errors
+from apps.core.web.permissions import requires
+from apps.core.web.redirects import HttpResponseSeeOther
+from apps.core.web.requests import actor_of
+
+
+@requires(SEND_BATCHES)
+@require_http_methods(["GET", "POST"])
+def columns(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """Ask for the columns of a list, or store them and check its rows. Nothing is sent."""
+    batch = find_own(request, batch_id)
+    if batch.state != BatchState.MATCHING:
+        if request.method == "POST":
+            return _changed(request, batch)
+        return HttpResponseRedirect(batch_url(batch))
+    table, providers = without_own_columns(table_of(batch)), selectors.providers()
+    person = person_id(request)
+    proposal = propose(
+        table, providers=providers, remembered=lambda headers: remembered_choice(person, headers)
+    )
+    fixed: dict[str, Any] = {
+        "targets": presenter.choices(providers),
+        "width": table.width,
+        "asked": [index for index in range(table.width) if proposal.asks_for(index)],
+    }
+    dates = presenter.date_choices(proposal.questions)
+    if request.method != "POST":
+        form = ColumnsForm(initial=presenter.initial(proposal), date_choices=dates, **fixed)
+        return _page(request, batch, proposal, form, presenter.contradiction(proposal.questions))
+    dates = dates or (presenter.PLAIN_DATES if "date_order" in request.POST else [])
+    form = ColumnsForm(request.POST, date_choices=dates, **fixed)
+    if not form.is_valid():
+        return _page(request, batch, proposal, form, presenter.contradiction(proposal.questions))
+    choice = _choice(table, form, providers)
+    questions = open_questions(table, choice, providers=providers)
+    if questions:
+        # The person chose another column for the date of birth than was proposed, or one field twice.
+        form = ColumnsForm(request.POST, date_choices=presenter.date_choices(questions), **fixed)
+        form.is_valid()
+        for question in questions:
+            if question.code is QuestionCode.REPEATED and question.column is not None:
+                form.add_error(
+                    column_field(question.column),
+                    _("Another column goes to this field. Leave one of them out"),
+                )
+        return _page(request, batch, proposal, form, presenter.contradiction(questions))
+    try:
+        batch = choose_columns(batch, choice, actor=actor_of(request))
+    except ColumnsNotStored:
+        return _changed(request, batch)
+    except ValueError:
+        form.add_error("has_headers", _("There is no row below the headers"))
+        return _page(request, batch, proposal, form, "")
+    check_batch(batch, client=get_client())
+    return HttpResponseSeeOther(batch_url(batch))
+
+
+def _choice(table: Table, form: ColumnsForm, providers: tuple[str, ...]) -> Choice:
+    """What was chosen, with the order that the dates decide unless the person has said it."""
+    has_headers, targets = form.has_headers_chosen, form.targets()
+    order = form.cleaned_data.get("date_order", "")
+    if not order and "date_of_birth" in targets:
+        at = targets.index("date_of_birth")
+        rows = split(table, has_headers=has_headers, providers=providers).rows
+        order = order_of((row.number, row.cells[at]) for row in rows).order
+    return Choice(has_headers, targets, order)
+
+
+def _changed(request: HttpRequest, batch: Batch) -> HttpResponse:
+    messages.warning(request, _("The columns of this list were chosen already. Nothing was done."))
+    return HttpResponseSeeOther(batch_url(batch))
+
+
+def _page(
+    request: HttpRequest, batch: Batch, proposal: Proposal, form: ColumnsForm, contradiction: str
+) -> HttpResponse:
+    context = {
+        "batch": batch,
+        "order_name": order_name(batch),
+        "findings": finding_texts(batch),
+        "form": form,
+        "errors": form_errors(form) if form.is_bound else [],
+        "lines": presenter.column_lines(proposal, form),
+        "asked": sum(map(proposal.asks_for, range(form.width))),
+        "contradiction": contradiction,
+    }
+    return render(request, "batches/columns.html", context)

@@ -1,0 +1,200 @@
+"""One row: corrected in the very form, or released although its content was created before."""
+
+from __future__ import annotations
+
+import uuid
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from apps.batches import recording, selectors
+from apps.batches.forms.release import ReleaseForm
+from apps.batches.models import Batch, BatchRow, RowState
+from apps.batches.permissions import SEND_BATCHES
+from apps.batches.presenters.batch import batch_url, order_name
+from apps.batches.presenters.rows import CORRECTABLE, findings_of, name_of
+from apps.batches.sending import changing
+from apps.batches.views.visible import find_own
+from apps.consumers import labels as consumer_labels
+from apps.consumers import selectors as consumer_selectors
+from apps.consumers import value_lists
+from apps.consumers.forms.consumer import required_fields
+from apps.consumers.forms.entry import Entry
+from apps.consumers.forms.posted import PostedEntry, PostedKind
+from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
+from apps.consumers.viewer import Viewer
+from apps.core.forms.errors import FieldError, form_errors
+from apps.core.forms.input import single_value
+from apps.core.forms.long_select import suggestions
+from apps.core.web import sealed_entries
+from apps.core.web.permissions import requires
+from apps.core.web.redirects import HttpResponseSeeOther
+from apps.core.web.requests import actor_of
+
+
+@requires(SEND_BATCHES)
+@require_http_methods(["GET", "POST"])
+def row(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpResponse:
+    """Show the row in the form for one consumer, or store the corrected values. Nothing is sent."""
+    batch = find_own(request, batch_id)
+    found = _find_row(batch, number)
+    state = RowState(found.current)
+    if state not in CORRECTABLE and state is not RowState.LEFT_OUT:
+        return _to_receipt(batch, found)
+    if request.method == "POST":
+        return _save(request, batch, found)
+    sealed = sealed_entries.unseal(request)
+    if sealed is not None:
+        entry = Entry.unbound({**sealed, "order_ref": batch.order_ref}, consumer_selectors.providers())
+        return _page(request, batch, found, entry, was_sealed=True)
+    if found.values is None:
+        raise Http404  # before the columns are chosen, and after erasure
+    return _page(request, batch, found, _entry_of(batch, found))
+
+
+@requires(SEND_BATCHES)
+@require_POST
+def release(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpResponse:
+    """Send the row although its content was already created, for a reason."""
+    batch = find_own(request, batch_id)
+    found = _find_row(batch, number)
+    form = ReleaseForm(request.POST)
+    if found.current != RowState.ALREADY_SENT:
+        return _changed(request, batch)
+    if not form.is_valid():
+        return _page(request, batch, found, _entry_of(batch, found), release=form)
+    try:
+        changing.release_row(batch, found, form.cleaned_data["reason"], actor=actor_of(request))
+    except changing.NotChanged:
+        return _changed(request, batch)
+    return HttpResponseSeeOther(batch_url(batch))
+
+
+def _find_row(batch: Batch, number: int) -> Any:
+    found = selectors.rows_of(batch).filter(number=number).first() if number < 2**31 else None
+    if found is None:
+        raise Http404
+    return found
+
+
+def _to_receipt(batch: Batch, found: BatchRow) -> HttpResponse:
+    """A row that is being sent, was created or is unknown is corrected by nobody: its receipt says more."""
+    submission = selectors.submissions_of_rows([found]).get(found.token)
+    if submission is None:
+        return HttpResponseRedirect(batch_url(batch))
+    return HttpResponseRedirect(reverse("consumers:receipt", args=[submission.public_id]))
+
+
+def _entry_of(batch: Batch, found: BatchRow) -> Entry:
+    """The row as it is stored, with its errors and warnings at the fields."""
+    values = {**(found.values or {}), "order_ref": batch.order_ref, "token": str(found.token)}
+    entry = Entry.bound(values, consumer_selectors.providers())
+    entry.is_valid()
+    shown = {error.message for error in entry.errors()}
+    findings = findings_of(found)
+    for error in findings.errors:
+        name = error.field.partition("-")[0]
+        if (
+            error.text not in shown
+            and name != "order_ref"
+            and (name in entry.form.fields or name in entry.lists)
+        ):
+            entry.add_error(name, error.text)
+    for warning in findings.unconfirmed(frozenset(found.accepted)):
+        if warning.field in entry.form.fields or warning.field in entry.lists:
+            entry.warn(warning.field, warning.text)
+    return entry
+
+
+def _save(request: HttpRequest, batch: Batch, found: BatchRow) -> HttpResponse:
+    values = request.POST.copy()
+    values["order_ref"], values["token"] = batch.order_ref, str(found.token)
+    posted = PostedEntry.read(values, consumer_selectors.providers())
+    match posted.kind:
+        case PostedKind.INCOMPLETE | PostedKind.CONFLICTING:
+            return _page(request, batch, found, posted.entry, damage=posted.kind.value)
+        case PostedKind.VALID:
+            pass
+        case _:
+            return _page(request, batch, found, posted.entry)
+    if single_value(request.POST, "version") != str(found.version):
+        return _page(request, batch, found, posted.entry, changed=True, status=HTTPStatus.CONFLICT)
+    typed = {name: str(value) for name, value in posted.values.items()}
+    try:
+        changing.correct_row(batch, found, typed, actor=actor_of(request))
+    except changing.NotChanged:
+        return _page(request, batch, found, posted.entry, changed=True, status=HTTPStatus.CONFLICT)
+    if single_value(request.POST, "then") == "next" and (following := _following(batch, found.number)):
+        return HttpResponseSeeOther(reverse("batches:row", args=[batch.public_id, following]))
+    return HttpResponseSeeOther(batch_url(batch))
+
+
+def _following(batch: Batch, number: int) -> int:
+    """The next row that needs attention, after the last one the first; 0 without any."""
+    waiting = [row.number for row in selectors.rows_in(batch, [RowState.NEEDS_ATTENTION])]
+    return next((one for one in waiting if one > number), next((one for one in waiting if one != number), 0))
+
+
+def _changed(request: HttpRequest, batch: Batch) -> HttpResponse:
+    messages.warning(request, _("The list had changed meanwhile. Nothing was done: check it below."))
+    return HttpResponseSeeOther(batch_url(batch))
+
+
+def _page(
+    request: HttpRequest,
+    batch: Batch,
+    found: Any,
+    entry: Entry,
+    *,
+    release: ReleaseForm | None = None,
+    status: HTTPStatus = HTTPStatus.OK,
+    **context: Any,
+) -> HttpResponse:
+    state = RowState(found.current)
+    submissions = selectors.submissions_of_rows([found])
+    submission = submissions.get(found.token) or submissions.get(found.earlier)
+    if submission is not None:
+        recording.record_viewed(batch, rows=1, actor=actor_of(request))
+    may_be_released = submission is not None and state is RowState.ALREADY_SENT
+    may_be_released = may_be_released and submission.outcome == Outcome.CREATED
+    release = release or ReleaseForm()
+    errors: list[FieldError] = (
+        [*form_errors(release), *entry.errors()] if release.is_bound else [*entry.errors()]
+    )
+    return render(
+        request,
+        "batches/row.html",
+        {
+            "batch": batch,
+            "order_name": order_name(batch),
+            "batch_url": batch_url(batch),
+            "row": found,
+            "name": name_of(found),
+            "state": state,
+            "warnings": findings_of(found).unconfirmed(frozenset(found.accepted)),
+            "earlier": submission if state is RowState.ALREADY_SENT else None,
+            "refused": submission if state in [*map(str, CORRECTABLE_OUTCOMES)] else None,
+            "refusal": consumer_labels.reason(submission) if submission else "",
+            "receipt_url": _receipt_url(request, submission),
+            "release": release if may_be_released else None,
+            "entry": entry,
+            "errors": errors,
+            "entry_of": sealed_entries.author_token(request),
+            "required_fields": required_fields(),
+            "nationality_suggestions": suggestions(value_lists.nationalities()),
+            **context,
+        },
+        status=status,
+    )
+
+
+def _receipt_url(request: HttpRequest, submission: Submission | None) -> str:
+    if submission is None or not Viewer.of(request.user).may_open(submission.actor_id):
+        return ""
+    return reverse("consumers:receipt", args=[submission.public_id])

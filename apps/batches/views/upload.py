@@ -1,0 +1,197 @@
+"""A new list: the order, and a pasted table or a file."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from apps.batches import labels
+from apps.batches.checking.check import check_batch
+from apps.batches.columns.matching import propose
+from apps.batches.columns.remembering import remembered_choice
+from apps.batches.forms.upload import UploadForm
+from apps.batches.models import Batch
+from apps.batches.permissions import SEND_BATCHES
+from apps.batches.presenters.batch import batch_url, order_name
+from apps.batches.reading.read import read_file, read_pasted
+from apps.batches.reading.table import NotReadable, Table
+from apps.batches.sending.storing import create_batch
+from apps.batches.views.visible import find_own, person_id
+from apps.cdp.errors import CdpError
+from apps.cdp.factory import get_client
+from apps.consumers import selectors
+from apps.consumers.forms.fields import order_number_in
+from apps.consumers.forms.posted import PostedChoice
+from apps.consumers.order_lookup import lookup
+from apps.consumers.permissions import VIEW_VENDOR_RECORDS
+from apps.consumers.presenters.order_panel import (
+    MAX_GUESTS,
+    NO_ORDER,
+    OrderPanel,
+    choice_panel,
+    several_orders_text,
+)
+from apps.consumers.views.order_panel import find_orders, kept_choice
+from apps.core.forms.errors import FieldError, form_errors
+from apps.core.forms.input import single_value
+from apps.core.web import sealed_entries
+from apps.core.web.permissions import requires
+from apps.core.web.redirects import HttpResponseSeeOther
+from apps.core.web.requests import actor_of
+from apps.core.web.uploads import accepts_files
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """The order of a list. ``number``: empty if it is not known."""
+
+    ref: str
+    number: str = ""
+
+
+@accepts_files(up_to=settings.BATCH_MAX_BYTES)
+@requires(SEND_BATCHES)
+@require_http_methods(["GET", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    """Show the form, or read a table and lead to its columns or its rows. Nothing is sent.
+
+    ``?order=`` fills the order in; ``?replaces=`` names the list whose corrected file is uploaded.
+    """
+    replaces = _replaced(request)
+    if request.method != "POST":
+        sealed = sealed_entries.unseal(request)
+        values = sealed or {"order_ref": single_value(request.GET, "order")}
+        return _page(request, UploadForm(initial=values), replaces, was_sealed=sealed is not None)
+    form = UploadForm(request.POST, request.FILES)
+    form.is_valid()
+    order, panel = _find_order(request, form)
+    table = _read_table(form)
+    if order is None or table is None or not form.is_valid():
+        form.ask_for_the_file_again()
+        return _page(request, form, replaces, panel=panel)
+    return _store(request, table, order, replaces)
+
+
+def _replaced(request: HttpRequest) -> Batch | None:
+    """The person's list that the address says is replaced. Raises ``Http404`` if it is not theirs."""
+    named = single_value(request.GET, "replaces")
+    if not named:
+        return None
+    try:
+        return find_own(request, uuid.UUID(named))
+    except ValueError:
+        raise Http404 from None
+
+
+def _find_order(request: HttpRequest, form: UploadForm) -> tuple[_Order | None, OrderPanel | None]:
+    """The order of the field, looked up if it is a number; otherwise the field has an error."""
+    if ref := form.cleaned_data.get("order_ref", ""):
+        return _read_order(request, ref), None
+    number = order_number_in(form.data.get("order_ref", "")) if form.may_be_order_number() else ""
+    if not number or not request.user.has_perm(VIEW_VENDOR_RECORDS):
+        return None, None
+    choice = PostedChoice.read(form.data)
+    if choice is not None and choice.chosen:
+        form.errors.pop("order_ref", None)
+        return _Order(choice.chosen, number), kept_choice(form.data, request)
+    found = find_orders(number, actor_of(request))
+    if isinstance(found, str):
+        form.replace_order_error(found)
+        return None, None
+    if not found.orders:
+        form.replace_order_error(NO_ORDER)
+        return None, None
+    if not found.is_certain:
+        form.replace_order_error(several_orders_text(found.orders, number))
+        return None, choice_panel(found.orders, number)
+    form.errors.pop("order_ref", None)
+    [order] = found.orders
+    return _Order(order.ref, order.reference_id), OrderPanel(number=number, chosen=order.ref)
+
+
+def _read_order(request: HttpRequest, ref: str) -> _Order:
+    """The order with its number, if it can be read: a list needs only the reference."""
+    if not settings.CDP_ORDER_PAGES or not request.user.has_perm(VIEW_VENDOR_RECORDS):
+        return _Order(ref)
+    try:
+        read = lookup.read_order(
+            ref,
+            within=lookup.PANEL_SECONDS,
+            guests_shown=MAX_GUESTS,
+            actor=actor_of(request),
+            client=get_client(),
+        )
+    except CdpError:
+        return _Order(ref)
+    return _Order(ref, read.order.reference_id)
+
+
+def _read_table(form: UploadForm) -> Table | None:
+    """The table of the form; None with an error at its field."""
+    if {"table", "file"} & form.errors.keys():
+        return None
+    file = form.uploaded
+    try:
+        if file is None:
+            return read_pasted(form.cleaned_data["table"])
+        return read_file(file.name or "", file.read())
+    except NotReadable as error:
+        form.add_error("table" if file is None else "file", labels.fault_text(error))
+        return None
+
+
+def _store(request: HttpRequest, table: Table, order: _Order, replaces: Batch | None) -> HttpResponse:
+    """Store the list, and check its rows unless its columns have to be asked for."""
+    person, actor = person_id(request), actor_of(request)
+    proposal = propose(
+        table,
+        providers=selectors.providers(),
+        remembered=lambda headers: remembered_choice(person, headers),
+    )
+    choice = None if proposal.questions else proposal.choice
+    batch = create_batch(
+        table, choice, order_ref=order.ref, order_number=order.number, actor=actor, replaces=replaces
+    )
+    if choice is None:
+        return HttpResponseSeeOther(reverse("batches:columns", args=[batch.public_id]))
+    check_batch(batch, client=get_client())
+    return HttpResponseSeeOther(batch_url(batch))
+
+
+def _page(
+    request: HttpRequest,
+    form: UploadForm,
+    replaces: Batch | None,
+    *,
+    panel: OrderPanel | None = None,
+    **context: Any,
+) -> HttpResponse:
+    errors = form_errors(form) if form.is_bound else []
+    if panel is not None and panel.choices:
+        errors = [
+            FieldError("#id_order_choice_0", error.message) if error.href == "#id_order_ref" else error
+            for error in errors
+        ]
+    return render(
+        request,
+        "batches/new.html",
+        {
+            "form": form,
+            "errors": errors,
+            "panel": panel,
+            "replaces": replaces,
+            "replaces_name": order_name(replaces) if replaces else "",
+            "replaces_url": batch_url(replaces) if replaces else "",
+            "max_rows": settings.BATCH_MAX_ROWS,
+            "days": settings.BATCH_DAYS,
+            "entry_of": sealed_entries.author_token(request),
+            **context,
+        },
+    )

@@ -1,0 +1,548 @@
+"""The pages of several people on one order: from a pasted table to the result, and everything refused."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from apps.accounts.models import User
+from apps.batches import selectors
+from apps.batches.models import Batch, BatchState, OwnState, PauseReason
+from apps.batches.sending import control
+from apps.batches.views import batch as batch_views
+from apps.consumers.models import Outcome, ShownKey, Submission
+from apps.consumers.recording import key_of
+from sandbox.data.seed import FAULT_ORDERS, GROUP_ORDER, SAMPLE_ORDER, TRIPLE_REFERENCE_ID
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.batch_rows import states
+from tests.support.batch_sending import checked_batch, confirmed_batch, people, send_all, take_turn
+from tests.support.people import acting, events, make_person
+
+pytestmark = pytest.mark.django_db
+
+NEW = reverse("batches:new")
+LISTS = reverse("batches:batches")
+HEADERS = "First name\tLast name\tDate of birth\tEmail"
+ADA = "Ada\tKingsley\t1990-01-02\tada@example.com"
+BEN = "Ben\tOkonkwo\t1971-05-30\tben@example.com"
+TABLE = f"{HEADERS}\n{ADA}\n{BEN}\n"
+WITHOUT_NAME = "Cleo\t\t1980-03-04\tcleo@example.com"
+
+
+def at(name: str, batch: Batch, *arguments: object) -> str:
+    return reverse(f"batches:{name}", args=[batch.public_id, *arguments])
+
+
+def text(answer: Any) -> str:
+    """The visible text of a page."""
+    return html.unescape(" ".join(re.sub("<[^>]+>", " ", answer.content.decode()).split()))
+
+
+def paste(client: Client, table: str = TABLE, order: str = SAMPLE_ORDER, **values: Any) -> Any:
+    return client.post(NEW, {"order_ref": order, "table": table, **values})
+
+
+def only_batch() -> Batch:
+    return Batch.objects.get()
+
+
+def summary_of(answer: Any) -> list[str]:
+    """The lines of the error summary."""
+    found = re.search("data-error-summary.*?</div>", answer.content.decode(), re.DOTALL)
+    assert found is not None
+    return [html.unescape(re.sub("<[^>]+>", "", line)) for line in re.findall("<li>(.*?)</li>", found[0])]
+
+
+def test_pasted_table_is_checked_confirmed_sent_and_has_receipts(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    assert as_staff.get(NEW, {"order": SAMPLE_ORDER}).status_code == 200
+    answer = paste(as_staff)
+    batch = only_batch()
+    assert (answer.status_code, answer["Location"]) == (303, at("batch", batch))
+    page = as_staff.get(at("batch", batch))
+    assert "2 rows are ready to be sent to order" in text(page)
+    assert "Send 2 rows to Sitecore CDP" in text(page)
+    assert states(batch) == ["ready", "ready"]
+
+    answer = as_staff.post(at("confirm", batch), {"rows": "2"})
+    assert (answer.status_code, answer["Location"]) == (303, at("batch", batch))
+    assert "The list is being sent" in text(as_staff.get(at("batch", batch)))
+    batch.refresh_from_db()
+    send_all(batch)
+    page = text(as_staff.get(at("batch", batch)))
+    assert "The list is finished" in page
+    assert "2 of 2 rows have an outcome" in page
+    for submission in Submission.objects.filter(batch=batch.public_id):
+        assert (
+            reverse("consumers:receipt", args=[submission.public_id])
+            in as_staff.get(at("batch", batch)).content.decode()
+        )
+    assert batch.author_id == staff.pk
+
+
+def test_a_number_is_resolved_as_in_the_form(as_staff: Client, sandbox: SandboxServer) -> None:
+    answer = paste(as_staff, order="NO-SUCH-NUMBER-1")
+    assert summary_of(answer) == ["No order has this number. Check it, or enter the order reference."]
+    assert "Ada" in answer.content.decode()  # what was pasted stays
+    answer = paste(as_staff, order=TRIPLE_REFERENCE_ID)
+    assert "Choose one" in summary_of(answer)[0]
+    refs = re.findall('name="order_choice" value="([^"]+)"', answer.content.decode())
+    offered = {
+        "order_choice_for": TRIPLE_REFERENCE_ID,
+        "order_choices": " ".join(refs),
+        "order_choice": refs[1],
+    }
+    answer = paste(as_staff, order=TRIPLE_REFERENCE_ID, **offered)
+    assert answer.status_code == 303
+    assert (only_batch().order_ref, only_batch().order_number) == (refs[1], TRIPLE_REFERENCE_ID)
+
+
+@pytest.mark.parametrize(
+    ("values", "problems"),
+    [
+        ({}, ["Enter the order", "Paste a table or choose a file"]),
+        ({"order_ref": SAMPLE_ORDER}, ["Paste a table or choose a file"]),
+        ({"table": TABLE}, ["Enter the order"]),
+        ({"order_ref": SAMPLE_ORDER, "table": " \n "}, ["Paste a table or choose a file"]),
+    ],
+)
+def test_what_is_missing_is_said_and_what_was_typed_stays(
+    as_staff: Client, sandbox: SandboxServer, values: dict[str, str], problems: list[str]
+) -> None:
+    answer = as_staff.post(NEW, values)
+    assert (answer.status_code, summary_of(answer)) == (200, problems)
+    assert all(html.escape(value.strip()) in answer.content.decode() for value in values.values())
+    assert not Batch.objects.exists()
+
+
+def test_a_file_has_to_be_chosen_again_after_an_error(as_staff: Client, sandbox: SandboxServer) -> None:
+    file = SimpleUploadedFile("people.csv", TABLE.replace("\t", ",").encode())
+    answer = as_staff.post(NEW, {"order_ref": "", "file": file})
+    assert summary_of(answer) == [
+        "Enter the order",
+        "Choose the file again: browsers do not keep a chosen file",
+    ]
+    file.seek(0)
+    both = as_staff.post(NEW, {"order_ref": SAMPLE_ORDER, "table": TABLE, "file": file})
+    assert summary_of(both)[0] == "Paste a table or choose a file, not both"
+    file.seek(0)
+    assert as_staff.post(NEW, {"order_ref": SAMPLE_ORDER, "file": file}).status_code == 303
+    assert states(only_batch()) == ["ready", "ready"]
+
+
+def test_an_unreadable_file_is_refused_with_what_to_do(as_staff: Client, sandbox: SandboxServer) -> None:
+    file = SimpleUploadedFile("people.csv", b"")
+    answer = as_staff.post(NEW, {"order_ref": SAMPLE_ORDER, "file": file})
+    assert summary_of(answer) == ["There are no rows. Put the people in the first sheet, one in each row."]
+    assert not Batch.objects.exists()
+
+
+def test_columns_that_are_not_recognised_are_asked_once(as_staff: Client, sandbox: SandboxServer) -> None:
+    table = TABLE.replace("Last name", "Zwxy").replace("First name", "Vuts")
+    answer = paste(as_staff, table)
+    batch = only_batch()
+    assert answer["Location"] == at("columns", batch)
+    assert as_staff.get(at("batch", batch))["Location"] == at("columns", batch)
+    page = as_staff.get(at("columns", batch))
+    assert "To be chosen" in text(page)
+    assert "Ada" in text(page)
+    answer = as_staff.post(at("columns", batch), {"has_headers": "yes"})
+    assert "Choose the field of column 1, or leave it out" in summary_of(answer)
+    chosen = {"has_headers": "yes", "column-2": "date_of_birth", "column-3": "emails"}
+    twice = as_staff.post(at("columns", batch), {**chosen, "column-0": "last_name", "column-1": "last_name"})
+    assert "Another column goes to this field. Leave one of them out" in summary_of(twice)
+    nothing = {f"column-{index}": "-" for index in range(4)}
+    answer = as_staff.post(at("columns", batch), {"has_headers": "yes", **nothing})
+    assert summary_of(answer) == ["Choose the field of at least one column"]
+    right = {**chosen, "column-0": "first_name", "column-1": "last_name"}
+    answer = as_staff.post(at("columns", batch), right)
+    assert (answer.status_code, answer["Location"]) == (303, at("batch", batch))
+    assert states(batch) == ["ready", "ready"]
+    again = as_staff.post(at("columns", batch), right, follow=True)
+    assert "were chosen already" in text(again)
+
+
+def test_the_order_of_dates_is_asked_with_both_readings(as_staff: Client, sandbox: SandboxServer) -> None:
+    table = TABLE.replace("1990-01-02", "03/04/1990").replace("1971-05-30", "05/06/1971")
+    paste(as_staff, table)
+    batch = only_batch()
+    page = text(as_staff.get(at("columns", batch)))
+    assert "03/04/1990 is 3 April 1990" in page
+    assert "03/04/1990 is 4 March 1990" in page
+    chosen = {
+        "has_headers": "yes",
+        **{
+            f"column-{at}": name
+            for at, name in enumerate(("first_name", "last_name", "date_of_birth", "emails"))
+        },
+    }
+    assert "Choose how the dates are written" in summary_of(as_staff.post(at("columns", batch), chosen))
+    assert as_staff.post(at("columns", batch), {**chosen, "date_order": "month-day"}).status_code == 303
+    assert selectors.rows_of(batch)[0].values["date_of_birth"] == "1990-03-04"
+
+
+def test_row_with_an_error_is_corrected_in_the_form(as_staff: Client, sandbox: SandboxServer) -> None:
+    paste(as_staff, f"{TABLE}{WITHOUT_NAME}\n{WITHOUT_NAME.replace('Cleo', 'Dan').replace('1980', '1985')}")
+    batch = only_batch()
+    page = as_staff.get(at("batch", batch))
+    assert "2 rows have errors" in text(page)
+    assert "Correct them here" in text(page)
+    assert "Ada" not in text(page)  # rows that need attention are shown first
+    assert "Ada" in text(as_staff.get(at("batch", batch), {"show": "all"}))
+    row = as_staff.get(at("row", batch, 4))
+    assert "Enter the last name" in summary_of(row)
+    values = _values_of(row)
+    unchanged = as_staff.post(at("row", batch, 4), values)
+    assert "Enter the last name" in summary_of(unchanged)
+    answer = as_staff.post(at("row", batch, 4), {**values, "last_name": "Marlowe", "then": "next"})
+    assert (answer.status_code, answer["Location"]) == (303, at("row", batch, 5))
+    stale = as_staff.post(at("row", batch, 4), {**values, "last_name": "Other", "then": "next"})
+    assert stale.status_code == 409
+    assert "The row had changed meanwhile" in text(stale)
+    assert "Other" in stale.content.decode()
+    values = _values_of(as_staff.get(at("row", batch, 5)))
+    answer = as_staff.post(at("row", batch, 5), {**values, "last_name": "Nakamura", "then": "next"})
+    assert answer["Location"] == at("batch", batch)
+    assert states(batch) == ["ready"] * 4
+
+
+def _values_of(answer: Any) -> dict[str, str]:
+    """What a browser would post of the entry form of a page."""
+    page = answer.content.decode()
+    form = page[page.index('id="entry"') :]
+    form = re.sub("<template.*?</template>", "", form, flags=re.DOTALL)
+    values = {}
+    for tag in re.findall("<input[^>]+>", form):
+        attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
+        is_chosen = attributes.get("type") not in ("radio", "checkbox") or " checked" in tag
+        if "name" in attributes and is_chosen:
+            values[attributes["name"]] = html.unescape(attributes.get("value", ""))
+    for name, options in re.findall(r'<select name="([^"]+)".*?>(.*?)</select>', form, re.DOTALL):
+        chosen = re.search(r'value="([^"]*)"[^>]* selected', options)
+        values[name] = chosen[1] if chosen else ""
+    return values
+
+
+def test_rows_are_left_out_and_taken_back_in(as_staff: Client, sandbox: SandboxServer) -> None:
+    paste(as_staff, f"{TABLE}{WITHOUT_NAME}")
+    batch = only_batch()
+    assert as_staff.post(at("leave_out", batch)).status_code == 303  # all that need attention
+    assert states(batch) == ["ready", "ready", "left_out"]
+    as_staff.post(at("leave_out", batch), {"number": "2"})
+    assert states(batch) == ["left_out", "ready", "left_out"]
+    as_staff.post(at("take_back", batch), {"number": "2"})
+    assert states(batch) == ["ready", "ready", "left_out"]
+    assert as_staff.post(at("take_back", batch), {"number": "x"}).status_code == 400
+    gone = as_staff.post(at("leave_out", batch), {"number": "77"}, follow=True)
+    assert "had changed meanwhile" in text(gone)
+
+
+def test_warnings_are_confirmed_by_kind_and_similar_rows_with_a_reason(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    twin = ADA.replace("ada@example.com", "a.kingsley@example.com")
+    paste(as_staff, f"{TABLE}{twin}")
+    batch = only_batch()
+    page = as_staff.get(at("batch", batch))
+    assert "Confirm for 1 row" in text(page)
+    [code] = re.findall('name="code" value="([^"]+)"', page.content.decode())
+    assert code == "similar_row"
+    nothing = as_staff.post(at("accept", batch))
+    assert summary_of(nothing) == ["Tick the warnings that you want to confirm"]
+    without = as_staff.post(at("accept", batch), {"code": code})
+    assert summary_of(without) == ["Choose why the consumer should be created anyway"]
+    assert " checked" in without.content.decode()
+    answer = as_staff.post(at("accept", batch), {"code": code, "similar_reason": "family_member"})
+    assert answer.status_code == 303
+    assert states(batch) == ["ready"] * 3
+    page = text(as_staff.get(at("batch", batch)))
+    assert "Send 3 rows to Sitecore CDP" in page
+    assert "Warning confirmed for 1 row:" in page
+    stale = as_staff.post(at("accept", batch), {"code": code}, follow=True)
+    assert "had changed meanwhile" in text(stale)
+
+
+def test_second_confirmation_and_a_stale_page_confirm_nothing(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    paste(as_staff)
+    batch = only_batch()
+    stale = as_staff.post(at("confirm", batch), {"rows": "3"}, follow=True)
+    assert "had changed meanwhile" in text(stale)
+    assert not events("batch.confirmed")
+    as_staff.post(at("confirm", batch), {"rows": "2"})
+    twice = as_staff.post(at("confirm", batch), {"rows": "2"}, follow=True)
+    assert "had changed meanwhile" in text(twice)
+    assert len(events("batch.confirmed")) == 1
+    assert as_staff.post(at("confirm", batch), {"rows": "two"}).status_code == 400
+    assert as_staff.post(at("confirm", batch)).status_code == 400
+
+
+def test_sending_is_paused_resumed_and_stopped(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
+    batch = confirmed_batch(staff, people(3))
+    take_turn(batch)
+    part = as_staff.get(at("progress", batch))
+    assert "1 of 3 rows have an outcome" in text(part)
+    assert "data-progress-running" in part.content.decode()
+    assert people(3)[0].last_name not in part.content.decode()
+    as_staff.post(at("pause", batch))
+    page = text(as_staff.get(at("batch", batch)))
+    assert "Paused by a person" in page
+    assert "Nothing more is sent until it is resumed." in page
+    assert "data-progress-running" not in as_staff.get(at("progress", batch)).content.decode()
+    assert "had changed meanwhile" in text(as_staff.post(at("pause", batch), follow=True))
+    as_staff.post(at("resume", batch))
+    assert "The list is being sent" in text(as_staff.get(at("batch", batch)))
+    as_staff.post(at("stop", batch))
+    page = text(as_staff.get(at("batch", batch)))
+    assert "The list was stopped" in page
+    assert states(batch) == ["created", "left_out", "left_out"]
+    assert "Take back in" not in page
+    assert "had changed meanwhile" in text(as_staff.post(at("stop", batch), follow=True))
+
+
+@pytest.mark.parametrize("reason", [*PauseReason])
+def test_every_reason_for_a_pause_says_what_to_do(
+    as_staff: Client, staff: User, sandbox: SandboxServer, reason: PauseReason
+) -> None:
+    batch = confirmed_batch(staff, people(1))
+    Batch.objects.update(state=BatchState.PAUSED, pause_reason=reason, due_at=None)
+    page = text(as_staff.get(at("batch", batch)))
+    assert str(reason.label) in page
+    assert "Resume" in page
+
+
+def test_rows_that_were_not_sent_are_sent_again(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = confirmed_batch(staff, people(2), order=FAULT_ORDERS["404"])
+    send_all(batch)
+    assert set(states(batch)) == {"rejected"}
+    page = text(as_staff.get(at("batch", batch)))
+    assert "Only what failed, again: a new list of 2 rows" in page
+    Submission.objects.update(outcome=Outcome.NOT_SENT, error_code="connect_refused", http_status=None)
+    page = text(as_staff.get(at("batch", batch)))
+    assert "Send again: 2 rows that were not sent" in page
+    as_staff.post(at("send_again", batch))
+    assert set(states(batch)) <= {"ready", "attention"}
+    assert "had changed meanwhile" in text(
+        as_staff.post(at("send_again", batch), {"number": "2"}, follow=True)
+    )
+
+
+def test_what_failed_becomes_a_new_list_that_names_the_old_one(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = confirmed_batch(staff, people(2), order=FAULT_ORDERS["404"])
+    send_all(batch)
+    answer = as_staff.post(at("rows_again", batch))
+    made = Batch.objects.exclude(pk=batch.pk).get()
+    assert (answer.status_code, answer["Location"]) == (303, at("batch", made))
+    assert at("batch", batch) in as_staff.get(at("batch", made)).content.decode()
+
+
+def test_row_that_was_created_is_released_with_a_reason(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    first = confirmed_batch(staff, people(1))
+    send_all(first)
+    batch = checked_batch(staff, people(1))
+    as_staff.post(at("check", batch))
+    assert states(batch) == ["already_sent"]
+    page = as_staff.get(at("batch", batch))
+    assert staff.name in text(page)
+    row = text(as_staff.get(at("row", batch, 2)))
+    assert "This row was sent already" in row
+    without = as_staff.post(at("release", batch, 2))
+    assert "Choose why the row is sent again" in summary_of(without)
+    assert as_staff.post(at("release", batch, 2), {"reason": "another_person"}).status_code == 303
+    assert states(batch) != ["already_sent"]
+    assert len(events("batch.row_released")) == 1
+    again = as_staff.post(at("release", batch, 2), {"reason": "another_person"}, follow=True)
+    assert "had changed meanwhile" in text(again)
+
+
+def test_row_that_was_created_leads_to_its_receipt(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = confirmed_batch(staff, people(1))
+    send_all(batch)
+    submission = Submission.objects.get()
+    receipt = reverse("consumers:receipt", args=[submission.public_id])
+    assert as_staff.get(at("row", batch, 2))["Location"] == receipt
+    assert as_staff.get(at("row", batch, 3)).status_code == 404
+    assert as_staff.get(at("row", batch, 2**31)).status_code == 404
+
+
+def test_rows_are_shown_by_state_and_in_pages(
+    as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_views, "PAGE_SIZE", 3)
+    batch = checked_batch(staff, people(7))
+    page = as_staff.get(at("batch", batch))
+    shown = [int(number) for number in re.findall('data-label="Row">(\\d+)<', page.content.decode())]
+    assert shown == [2, 3, 4]
+    following = re.search('rel="next" href="([^"]+)"', page.content.decode())
+    assert following is not None
+    page = as_staff.get(html.unescape(following[1]))
+    assert re.findall('data-label="Row">(\\d+)<', page.content.decode()) == ["5", "6", "7"]
+    before = re.search('rel="prev" href="([^"]+)"', page.content.decode())
+    assert before is not None
+    page = as_staff.get(html.unescape(before[1]))
+    assert re.findall('data-label="Row">(\\d+)<', page.content.decode()) == ["2", "3", "4"]
+    assert "No rows in this state" in text(as_staff.get(at("batch", batch), {"show": "created"}))
+    assert as_staff.get(at("batch", batch), {"show": "nonsense"}).status_code == 400
+
+
+def test_sum_of_the_states_is_the_number_of_rows(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = confirmed_batch(staff, people(4))
+    take_turn(batch)
+    as_staff.post(at("pause", batch))
+    as_staff.post(at("leave_out", batch), {"number": "5"})
+    page = as_staff.get(at("batch", batch)).content.decode()
+    counts = [int(one) for one in re.findall(r"<strong>(\d+)</strong></a></li>", page)]
+    assert counts[0] == 4
+    assert sum(counts[1:]) == 4
+
+
+def test_nobody_else_sees_or_changes_a_list(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
+    other = make_person("olga", "staff")
+    batch = confirmed_batch(other, people(1))
+    for name in ("batch", "progress", "columns", "result"):
+        assert as_staff.get(at(name, batch)).status_code == 404
+    assert as_staff.get(at("row", batch, 2)).status_code == 404
+    acts = ("check", "accept", "leave_out", "take_back", "confirm", "pause", "resume", "stop")
+    for name in (*acts, "send_again", "rows_again", "columns"):
+        assert as_staff.post(at(name, batch), {"rows": "1"}).status_code == 404
+    assert as_staff.get(NEW, {"replaces": str(batch.public_id)}).status_code == 404
+    assert as_staff.get(NEW, {"replaces": "nonsense"}).status_code == 404
+    assert str(batch.public_id) not in as_staff.get(LISTS).content.decode()
+    assert not events("batch.viewed")
+
+
+def test_supervisor_sees_and_controls_everybodys_lists_and_changes_no_row(
+    as_supervisor: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = confirmed_batch(staff, people(2))
+    page = as_supervisor.get(at("batch", batch))
+    assert people(1)[0].last_name in text(page)
+    [event] = events("batch.viewed")
+    assert json.loads(event.data)["rows"] == 2
+    assert ShownKey.objects.filter(key=key_of("batch", batch.public_id), seq=event.seq).exists()
+    assert "Correct" not in text(page)
+    assert as_supervisor.get(at("row", batch, 2)).status_code == 404
+    assert as_supervisor.post(at("leave_out", batch), {"number": "2"}).status_code == 404
+    assert as_supervisor.post(at("confirm", batch), {"rows": "2"}).status_code == 404
+    assert as_supervisor.post(at("pause", batch)).status_code == 303
+    assert as_supervisor.post(at("resume", batch)).status_code == 303
+    assert as_supervisor.post(at("stop", batch)).status_code == 303
+    lists = as_supervisor.get(LISTS)
+    assert staff.name in text(lists)
+    assert at("batch", batch) in lists.content.decode()
+    chosen = as_supervisor.get(LISTS, {"person": str(staff.pk)})
+    assert at("batch", batch) in chosen.content.decode()
+    other = as_supervisor.get(LISTS, {"person": str(make_person("olga", "staff").pk)})
+    assert "No lists match" in text(other)
+    assert "Choose a person from the list" in summary_of(as_supervisor.get(LISTS, {"person": "x"}))
+
+
+def test_own_rows_are_recorded_as_seen_once_they_were_sent(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = checked_batch(staff, people(1))
+    as_staff.get(at("batch", batch))
+    assert not events("batch.viewed")
+    batch = confirmed_batch(staff, people(1, first=5))
+    send_all(batch)
+    as_staff.get(at("batch", batch))
+    assert len(events("batch.viewed")) == 1
+
+
+def test_lists_say_what_to_do_if_there_are_none_and_the_start_page_shows_those_going_on(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    page = as_staff.get(LISTS)
+    assert "No lists yet" in text(page)
+    assert NEW in page.content.decode()
+    batch = confirmed_batch(staff, people(2))
+    take_turn(batch)
+    start = text(as_staff.get("/"))
+    assert "Being sent" in start
+    assert "50 %" in start
+    send_all(batch)
+    assert at("batch", batch) not in as_staff.get("/").content.decode()
+    assert at("batch", batch) in as_staff.get(LISTS).content.decode()
+
+
+def test_lists_are_paged(
+    as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.batches.views.lists.PAGE_SIZE", 1)
+    made = [checked_batch(staff, people(1)) for _ in range(2)]
+    page = as_staff.get(LISTS).content.decode()
+    assert at("batch", made[1]) in page
+    assert at("batch", made[0]) not in page
+    following = re.search('rel="next" href="([^"]+)"', page)
+    assert following is not None
+    assert at("batch", made[0]) in as_staff.get(html.unescape(following[1])).content.decode()
+
+
+@pytest.mark.parametrize("format_", ["xlsx", "csv"])
+def test_result_is_downloaded_and_recorded(
+    as_staff: Client, staff: User, sandbox: SandboxServer, format_: str
+) -> None:
+    batch = checked_batch(staff, people(1))
+    answer: Any = as_staff.get(at("result", batch), {"format": format_})
+    assert answer["Content-Disposition"].endswith(f'.{format_}"')
+    assert b"".join(answer.streaming_content)
+    [event] = events("batch.downloaded")
+    assert ShownKey.objects.filter(key=key_of("batch", batch.public_id), seq=event.seq).exists()
+    assert as_staff.get(at("result", batch), {"format": "exe"}).status_code == 400
+
+
+@pytest.mark.parametrize("format_", ["xlsx", "csv"])
+def test_template_is_downloaded_and_read_back(as_staff: Client, sandbox: SandboxServer, format_: str) -> None:
+    answer = as_staff.get(reverse("batches:template"), {"format": format_})
+    assert (answer.status_code, bool(answer.content)) == (200, True)
+    assert as_staff.get(reverse("batches:template"), {"format": "exe"}).status_code == 400
+
+
+def test_ways_to_it(as_staff: Client, sandbox: SandboxServer) -> None:
+    to_order = f"{NEW}?order={GROUP_ORDER}"
+    assert to_order in as_staff.get(reverse("orders:order", args=[GROUP_ORDER])).content.decode()
+    assert to_order in as_staff.get(reverse("consumers:new"), {"order": GROUP_ORDER}).content.decode()
+    start = as_staff.get("/").content.decode()
+    assert f'href="{NEW}"' in start
+    assert f'href="{LISTS}"' in start
+
+
+def test_erased_list_shows_states_and_receipts_only(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = confirmed_batch(staff, people(1))
+    send_all(batch)
+    batch.rows.update(
+        state=OwnState.LEFT_OUT, encrypted_cells=b"", encrypted_values=b"", encrypted_findings=b""
+    )
+    Batch.objects.update(erased_at=batch.ended_at)
+    page = text(as_staff.get(at("batch", batch)))
+    assert "The personal data of this list were deleted" in page
+    assert people(1)[0].last_name not in page
+
+
+def test_another_list_of_a_stopped_batch(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
+    batch = confirmed_batch(staff, people(1))
+    control.stop(batch, actor=acting(staff))
+    answer = as_staff.post(at("leave_out", batch), {"number": "2"}, follow=True)
+    assert "had changed meanwhile" in text(answer)
+    assert batch.rows.get().state == OwnState.LEFT_OUT
