@@ -27,13 +27,16 @@ from tests.support.sheet_files import (
 )
 
 
+MIDNIGHT = dt.datetime(1991, 3, 7)  # noqa: DTZ001  # spreadsheets have no zones
+
+
 def test_values_are_texts_without_what_a_spreadsheet_adds() -> None:
     content = workbook_of(
         [
             ["Soyadı", "Straße", "電話番号", "Prénom"],
             ["Yılmaz", 491701234567, 5.0, " Zoé "],
             [1.5, -3, 0.000001, True],
-            [dt.date(1991, 3, 7), dt.datetime(1991, 3, 7), dt.datetime(1991, 3, 7, 9, 5), dt.time(9, 5)],
+            [dt.date(1991, 3, 7), MIDNIGHT, MIDNIGHT.replace(hour=9, minute=5), dt.time(9, 5)],
             [dt.timedelta(hours=30), None, "", "x"],
         ]
     )
