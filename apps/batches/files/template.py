@@ -40,7 +40,7 @@ class _Column(NamedTuple):
     note: str = ""
 
 
-def template(format_: Format, *, providers: tuple[str, ...], separator: str = ",") -> bytes:
+def template(format_: Format, providers: tuple[str, ...], separator: str = ",") -> bytes:
     """The file. It has a column for each of the ``providers``, or two for any provider if there are none.
 
     ``format_``: one of :data:`FORMATS`. ``separator``: of a CSV file, whose second row is the example: the

@@ -31,14 +31,14 @@ def targets(table: Table, providers: tuple[str, ...]) -> tuple[str, ...]:
 def test_empty_template_has_headers_that_the_portal_knows_and_no_people(
     format_: Format, providers: tuple[str, ...]
 ) -> None:
-    table = read_file("template", template(format_, providers=providers))
+    table = read_file("template", template(format_, providers))
     assert [row.number for row in table.rows] == [1]
     own = tuple(f"identifier:{name}" for name in providers) or ("identifier_provider", "identifier_id")
     assert targets(table, providers) == (*_TARGETS, *own)
 
 
 def test_filled_workbook_is_read_without_its_examples() -> None:
-    book = openpyxl.load_workbook(io.BytesIO(template(Format.XLSX, providers=("LOY",))))
+    book = openpyxl.load_workbook(io.BytesIO(template(Format.XLSX, ("LOY",))))
     people, notes = book.worksheets
     assert people["B2"].value is None
     assert notes["B3"].value == "Ida"
@@ -56,7 +56,7 @@ def test_filled_workbook_is_read_without_its_examples() -> None:
 
 @pytest.mark.parametrize("separator", [",", ";"])
 def test_filled_csv_is_read_without_its_example(separator: str) -> None:
-    content = template(Format.CSV, providers=(), separator=separator)
+    content = template(Format.CSV, (), separator=separator)
     filled = content + separator.join(["Ms", "Zoé", "Müller", *[""] * 11]).encode() + b"\r\n"
     table = read_file("liste.csv", filled)
     assert [(row.number, row.cells[:3]) for row in table.rows] == [
@@ -67,7 +67,7 @@ def test_filled_csv_is_read_without_its_example(separator: str) -> None:
 
 
 def test_example_alone_is_no_list() -> None:
-    _header, example, _end = template(Format.CSV, providers=()).split(b"\r\n")
+    _header, example, _end = template(Format.CSV, ()).split(b"\r\n")
     with pytest.raises(NotReadable) as refused:
         read_file("a.csv", example)
     assert refused.value.fault is TableFault.EMPTY
@@ -76,4 +76,4 @@ def test_example_alone_is_no_list() -> None:
 @pytest.mark.parametrize("format_", [Format.JSONL, Format.CSV_EXACT])
 def test_other_formats_are_refused(format_: Format) -> None:
     with pytest.raises(ValueError, match="not a format"):
-        template(format_, providers=())
+        template(format_, ())
