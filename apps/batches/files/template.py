@@ -11,8 +11,7 @@ from typing import Final, NamedTuple
 
 from django.utils.translation import gettext
 
-from apps.batches.reading.sheet import EXAMPLE_MARK
-from apps.batches.reading.xlsx import TEMPLATE_NOTES
+from apps.batches.reading.sheet import EXAMPLE_MARK, TEMPLATE_NOTES
 from apps.consumers.fields import FIELD_LABELS
 from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
 from apps.core.export.excel import (

@@ -16,13 +16,11 @@ from typing import Any, Final
 import openpyxl
 
 from apps.batches.reading.limits import Limits
-from apps.batches.reading.sheet import Sheet, is_shortened, number_text
+from apps.batches.reading.sheet import TEMPLATE_NOTES, Sheet, is_shortened, number_text
 from apps.batches.reading.table import FindingCode, NotReadable, TableFault
 from apps.batches.reading.xlsx_facts import Facts, facts_of
 from apps.batches.reading.xlsx_styles import with_plain_styles
 
-TEMPLATE_NOTES: Final = "About"
-"""The name of the sheet with notes in the portal's own files. It is not told as a further sheet."""
 _MACROS: Final = "vbaproject.bin"
 _ZEROS: Final = re.compile("0{2,}")  # the number format of codes that begin with zeros
 _CARRIAGE_RETURN: Final = re.compile("_x000D_\n?")
