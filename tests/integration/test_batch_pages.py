@@ -564,3 +564,14 @@ def test_a_template_that_nobody_filled_is_no_list(
     assert answer.status_code == 200
     assert "There are no rows." in text(answer)
     assert not Batch.objects.exists()
+
+
+def test_columns_that_are_not_sent_are_named(as_staff: Client, sandbox: SandboxServer) -> None:
+    paste(as_staff, table=f"{HEADERS}\tRoom\t\n{ADA}\t12\tx\n")
+    batch = only_batch()
+    fields = dict(enumerate(("first_name", "last_name", "date_of_birth", "emails", "-", "-")))
+    chosen = {f"column-{index}": field for index, field in fields.items()}
+    as_staff.post(at("columns", batch), {**chosen, "has_headers": "yes"})
+    assert "These columns are not sent: Room, column 6." in text(as_staff.get(at("batch", batch)))
+    again = paste(as_staff, table=f"{HEADERS}\tRoom\t\n{BEN}\t12\tx\n")  # as remembered, without asking
+    assert "These columns are not sent: Room, column 6." in text(as_staff.get(again["Location"]))
