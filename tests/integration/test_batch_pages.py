@@ -546,3 +546,32 @@ def test_another_list_of_a_stopped_batch(as_staff: Client, staff: User, sandbox:
     answer = as_staff.post(at("leave_out", batch), {"number": "2"}, follow=True)
     assert "had changed meanwhile" in text(answer)
     assert batch.rows.get().state == OwnState.LEFT_OUT
+
+
+def test_headers_alone_are_no_list(as_staff: Client, sandbox: SandboxServer) -> None:
+    answer = paste(as_staff, table=f"{HEADERS}\n")
+    assert summary_of(answer) == ["There are no rows. Put the people in the first sheet, one in each row."]
+    assert not Batch.objects.exists()
+
+
+@pytest.mark.parametrize("format_", ["xlsx", "csv"])
+def test_a_template_that_nobody_filled_is_no_list(
+    as_staff: Client, sandbox: SandboxServer, format_: str
+) -> None:
+    content = as_staff.get(reverse("batches:template"), {"format": format_}).content
+    file = SimpleUploadedFile(f"template.{format_}", content)
+    answer = as_staff.post(NEW, {"order_ref": SAMPLE_ORDER, "file": file})
+    assert answer.status_code == 200
+    assert "There are no rows." in text(answer)
+    assert not Batch.objects.exists()
+
+
+def test_columns_that_are_not_sent_are_named(as_staff: Client, sandbox: SandboxServer) -> None:
+    paste(as_staff, table=f"{HEADERS}\tRoom\t\n{ADA}\t12\tx\n")
+    batch = only_batch()
+    fields = dict(enumerate(("first_name", "last_name", "date_of_birth", "emails", "-", "-")))
+    chosen = {f"column-{index}": field for index, field in fields.items()}
+    as_staff.post(at("columns", batch), {**chosen, "has_headers": "yes"})
+    assert "These columns are not sent: Room, column 6." in text(as_staff.get(at("batch", batch)))
+    again = paste(as_staff, table=f"{HEADERS}\tRoom\t\n{BEN}\t12\tx\n")  # as remembered, without asking
+    assert "These columns are not sent: Room, column 6." in text(as_staff.get(again["Location"]))
