@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -14,13 +14,14 @@ from apps.batches.checking.entries import validated
 from apps.batches.checking.evidence import OrderEvidence
 from apps.batches.checking.findings import Findings, RowWarning
 from apps.batches.checking.row_warnings import of_earlier_list, of_similar_row, of_the_form
-from apps.batches.checking.similar_rows import SimilarRow, similar_rows
+from apps.batches.checking.similar_rows import similar_rows
 from apps.batches.models import Batch, BatchRow, OwnState
 from apps.cdp.consumers import NewConsumer
 from apps.consumers import selectors
 from apps.consumers.models import Submission
 from apps.consumers.sending.order_comparison import compare_many
-from apps.consumers.sending.warnings import EntryWarning, find_warnings
+from apps.consumers.sending.warnings import SIMILAR, EntryWarning, consumer_of_key, find_warnings
+from apps.core import personal_data
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -97,7 +98,10 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
             batch.order_ref, one.consumer, compared=comparison, order=evidence.order, providers=providers
         )
         number = one.row.number
-        found[one.row.pk] = _evaluation(one, warnings, similar.get(number, ()), before.get(number))
+        others = [of_similar_row(pair) for pair in similar.get(number, ())]
+        if number in before:
+            others.append(of_earlier_list(before[number]))
+        found[one.row.pk] = _evaluation(one, warnings, [*_kept(one.row, evidence), *others])
     return found
 
 
@@ -128,12 +132,25 @@ def _sent_before(batch: Batch, valid: Collection[_Valid]) -> dict[int, Submissio
     return {number: one for number, one in found.items() if one.pk not in of_content}
 
 
-def _evaluation(
-    one: _Valid,
-    warnings: tuple[EntryWarning, ...],
-    similar: Iterable[SimilarRow],
-    before: Submission | None,
-) -> Evaluation:
+def _kept(row: BatchRow, evidence: OrderEvidence) -> list[RowWarning]:
+    """The warnings about consumers that only the vendor has, and that were not compared this time.
+
+    A row that was corrected since has no findings to keep.
+    """
+    if not row.encrypted_findings:
+        return []
+    former = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
+    return [
+        warning
+        for warning in former.warnings
+        if warning.code == SIMILAR
+        and not warning.submission
+        and evidence.may_still_have(consumer_of_key(warning.key))
+    ]
+
+
+def _evaluation(one: _Valid, warnings: tuple[EntryWarning, ...], others: Sequence[RowWarning]) -> Evaluation:
+    """The evaluation of a row with these warnings of the form, and others that only rows have."""
     of_form = of_the_form(warnings)
     released = {str(submission.public_id) for submission in one.same}
     confirmed = {
@@ -141,10 +158,7 @@ def _evaluation(
         for shown, warning in zip(of_form, warnings, strict=True)
         if warning.is_confirmed(one.accepted) or (shown.submission and shown.submission in released)
     }
-    of_rows: list[RowWarning] = [of_similar_row(pair) for pair in similar]
-    if before is not None:
-        of_rows.append(of_earlier_list(before))
-    findings = Findings(warnings=(*of_form, *of_rows))
+    findings = Findings(warnings=(*of_form, *others))
     accepted = tuple(dict.fromkeys(chain(one.row.accepted, sorted(confirmed))))
     lacks_reason = any(each.needs_reason for each in findings.warnings) and not one.row.similar_reason
     is_open_question = lacks_reason or findings.unconfirmed(frozenset(accepted))
