@@ -96,13 +96,14 @@ def test_row_that_was_sent_is_not_changed(outcome: Outcome, staff: User) -> None
     batch = checked(staff, IDA)
     sent_row(batch, 2, outcome, IDA)
     stored = BatchRow.objects.values().get(batch=batch)
-    for change in (
+    changes: tuple[Callable[[], object], ...] = (
         lambda: correct_row(batch, row_of(batch, 2), posted(KAI), actor=acting(staff)),
         lambda: leave_out(batch, [2], actor=acting(staff)),
         lambda: take_back_in(batch, [2], actor=acting(staff)),
         lambda: send_again(batch, [2], actor=acting(staff)),
         lambda: release_row(batch, row_of(batch, 2), ReleaseReason.OTHER, actor=acting(staff)),
-    ):
+    )
+    for change in changes:
         with pytest.raises(RowChanged):
             change()
     assert BatchRow.objects.values().get(batch=batch) == stored
@@ -410,7 +411,8 @@ def test_changes_at_the_same_time_leave_no_row_that_was_compared_with_former_dat
 
 def at_once(*calls: Callable[[], object]) -> list[type[Exception]]:
     """Run these calls in threads of their own, and return what refused them."""
-    barrier, raised = threading.Barrier(len(calls)), []
+    barrier = threading.Barrier(len(calls))
+    raised: list[type[Exception]] = []
 
     def run(call: Callable[[], object]) -> None:
         barrier.wait()

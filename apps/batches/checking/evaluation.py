@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -12,7 +12,7 @@ from apps.batches.checking.accepting import row_of_key, translated
 from apps.batches.checking.earlier import is_open, of_rows, same_content, sent_before
 from apps.batches.checking.entries import validated
 from apps.batches.checking.evidence import OrderEvidence
-from apps.batches.checking.findings import Findings, RowWarning
+from apps.batches.checking.findings import Findings, RowError, RowWarning
 from apps.batches.checking.row_warnings import of_earlier_list, of_similar_row, of_the_form
 from apps.batches.checking.similar_rows import similar_rows
 from apps.batches.models import Batch, BatchRow, OwnState
@@ -69,28 +69,25 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
 
     ``rows``: all of ``rows_of``. Reads submissions and identity rules a fixed number of times.
     """
-    checked = [row for row in rows if is_to_check(row)]
     providers = selectors.providers()
     found: dict[int, Evaluation] = {}
     entries: list[tuple[BatchRow, NewConsumer]] = []
-    for row in checked:
-        one = validated(batch, row, providers=providers)
-        if one.entry is None:
-            kept = tuple(row.accepted)
-            found[row.pk] = Evaluation(OwnState.NEEDS_ATTENTION, Findings(one.errors), kept, row.earlier)
+    for row in filter(is_to_check, rows):
+        read = validated(batch, row, providers=providers)
+        if read.entry is None:
+            found[row.pk] = _not_sendable(row, OwnState.NEEDS_ATTENTION, read.errors, row.earlier)
         else:
-            entries.append((row, one.entry.to_new_consumer()))
-    submissions = of_rows(batch)
-    valid = _with_same_content(batch, entries, submissions)
+            entries.append((row, read.entry.to_new_consumer()))
+    valid = _with_same_content(batch, entries)
     before = _sent_before(batch, valid)
-    sendable = []
+    sendable: list[_Valid] = []
     for one in valid:
-        earlier = one.already_sent or before.get(one.row.number)
-        if earlier is not None and (one.already_sent or is_open(earlier)):
-            kept = tuple(one.row.accepted)
-            found[one.row.pk] = Evaluation(OwnState.ALREADY_SENT, Findings(), kept, earlier.public_id)
-        else:
+        former = before.get(one.row.number)
+        blocking = one.already_sent or (former if former is not None and is_open(former) else None)
+        if blocking is None:
             sendable.append(one)
+        else:
+            found[one.row.pk] = _not_sendable(one.row, OwnState.ALREADY_SENT, (), blocking.public_id)
     similar = similar_rows([(one.row.number, one.consumer) for one in valid if one.already_sent is None])
     compared = compare_many(batch.order_ref, [one.consumer for one in sendable], evidence.known)
     for one, comparison in zip(sendable, compared, strict=True):
@@ -105,11 +102,15 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
     return found
 
 
-def _with_same_content(
-    batch: Batch,
-    entries: Sequence[tuple[BatchRow, NewConsumer]],
-    submissions: Mapping[int, tuple[uuid.UUID, ...]],
-) -> list[_Valid]:
+def _not_sendable(
+    row: BatchRow, state: OwnState, errors: tuple[RowError, ...], earlier: uuid.UUID | None
+) -> Evaluation:
+    """The evaluation of a row with errors, or of one that was already sent. What was confirmed stays."""
+    return Evaluation(state, Findings(errors), tuple(row.accepted), earlier)
+
+
+def _with_same_content(batch: Batch, entries: Sequence[tuple[BatchRow, NewConsumer]]) -> list[_Valid]:
+    submissions = of_rows(batch)
     found = same_content(batch.order_ref, [consumer for _row, consumer in entries])
     valid = []
     for (row, consumer), same in zip(entries, found, strict=True):
