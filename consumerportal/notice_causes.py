@@ -125,6 +125,29 @@ def _ended_exports(search: Search) -> Iterator[Found]:
         yield Found(str(export.public_id), path, export.finished_at, facts)
 
 
+def _ended_batches(search: Search) -> Iterator[Found]:
+    """Lists that were finished or stopped, and those that the portal has paused.
+
+    By their events: a list may be paused, and finished, more than once.
+    """
+    ends: dict[str, BatchState] = {
+        BATCH_FINISHED.name: BatchState.FINISHED,
+        BATCH_STOPPED.name: BatchState.STOPPED,
+    }
+    names = [*ends, BATCH_PAUSED.name]
+    for event in AuditEvent.objects.filter(action__in=names, time__gte=_microseconds(search.since)).order_by(
+        "seq"
+    ):
+        try:
+            batch = uuid.UUID(event.details["batch"])
+            state = ends.get(event.action) or PauseReason(event.details["pause_reason"])
+        except (KeyError, TypeError, ValueError):  # the event was altered
+            continue
+        if state is not PauseReason.BY_PERSON:
+            path = reverse("batches:batch", args=[batch])
+            yield Found(str(event.seq), path, event.at, {"batch": batch, "state": state})
+
+
 def _break_glass_sign_ins(search: Search) -> Iterator[Found]:
     """The first sign-in of each account whose password was set in the terminal, or with a link from there.
 

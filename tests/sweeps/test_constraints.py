@@ -31,6 +31,7 @@ from apps.consumers.models import (
 )
 from apps.history.models import Export, PeriodTotals, SavedView, State
 from apps.notices.models import Delivery, Notice
+from tests.support.batch_sending import stored_batch
 from tests.support.entries import REF, clean, resolved_by, store
 from tests.support.export_rows import stored
 from tests.support.people import make_person
