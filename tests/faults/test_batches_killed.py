@@ -108,6 +108,10 @@ class Case:
     def submissions(self) -> list[dict[str, Any]]:
         return self.world.rows(SUBMISSIONS, self.order)
 
+    def until_sent(self, count: int) -> None:
+        """Wait until so many creates have arrived."""
+        assert wait_for(lambda: len(self.requests()) >= count, BOUND), self.states()
+
     def until_ended(self, *ends: str) -> None:
         assert wait_for(lambda: self.desk.state(self.batch) in (ends or ("finished",)), BOUND), (
             self.desk.state(self.batch),
@@ -240,7 +244,7 @@ def test_workers_killed_again_and_again_send_each_row_once(case: Case) -> None:
     with case.watched():
         case.confirm("slow", seconds=0.3, times=20)
         for count in (2, 5, 8, 11):
-            assert wait_for(lambda count=count: len(case.requests()) >= count, BOUND)
+            case.until_sent(count)
             kill_workers(case.world)
         case.until_ended()
         case.until({"created": 20})
@@ -256,7 +260,7 @@ def test_killed_database_is_waited_for(case: Case) -> None:
     with case.watched():
         case.confirm("slow", seconds=0.3, times=12)
         for count in (3, 7):
-            assert wait_for(lambda count=count: len(case.requests()) >= count, BOUND)
+            case.until_sent(count)
             case.world.cluster.kill()
             case.world.cluster.start()
         case.until_ended()
@@ -315,7 +319,7 @@ def test_paused_list_is_resumed_where_it_was(case: Case, desk: Desk) -> None:
     with case.watched():
         case.confirm("slow", seconds=0.1, times=12)
         for count in (2, 5, 8):
-            assert wait_for(lambda count=count: len(case.requests()) >= count, BOUND)
+            case.until_sent(count)
             assert desk.change("pause", case.batch) == "paused"
             assert wait_for(lambda: "sending" not in case.states(), BOUND)
             kill_workers(case.world)
