@@ -1,12 +1,13 @@
 """The causes of notices. Each says how it is found, when it ends, and in what words it is reported.
 
 A new cause is a line in ``CAUSES``, its code in the default of NOTICE_CAUSES and a row in
-``docs/operating.md``. The end of a batch will be one, as the end of an export is.
+``docs/operating.md``.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -20,6 +21,8 @@ from apps.accounts.audit_events import PERSON_PASSWORD_SET, SESSION_SIGNED_IN
 from apps.audit.integrity import past_verifications
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.models import AuditEvent
+from apps.batches.audit_events import BATCH_FINISHED, BATCH_PAUSED, BATCH_STOPPED
+from apps.batches.models import BatchState, PauseReason
 from apps.consumers.models import ConnectionHealth, Outcome, Submission
 from apps.core import clock, heartbeats
 from apps.history.models import Export, State
@@ -125,6 +128,29 @@ def _ended_exports(search: Search) -> Iterator[Found]:
         yield Found(str(export.public_id), path, export.finished_at, facts)
 
 
+def _ended_batches(search: Search) -> Iterator[Found]:
+    """Lists that were finished or stopped, and those that the portal has paused.
+
+    By their events: a list may be paused, and finished, more than once.
+    """
+    ends: dict[str, BatchState] = {
+        BATCH_FINISHED.name: BatchState.FINISHED,
+        BATCH_STOPPED.name: BatchState.STOPPED,
+    }
+    names = [*ends, BATCH_PAUSED.name]
+    for event in AuditEvent.objects.filter(action__in=names, time__gte=_microseconds(search.since)).order_by(
+        "seq"
+    ):
+        try:
+            batch = uuid.UUID(event.details["batch"])
+            state = ends.get(event.action) or PauseReason(event.details["pause_reason"])
+        except (KeyError, TypeError, ValueError):  # the event was altered
+            continue
+        if state is not PauseReason.BY_PERSON:
+            path = reverse("batches:batch", args=[batch])
+            yield Found(str(event.seq), path, event.at, {"batch": batch, "state": state})
+
+
 def _break_glass_sign_ins(search: Search) -> Iterator[Found]:
     """The first sign-in of each account whose password was set in the terminal, or with a link from there.
 
@@ -210,6 +236,16 @@ CAUSES: Final = (
         _("Export of submissions ended"),
         _("Export %(export)s of submissions ended: %(state)s. With personal data: %(personal)s."),
         _ended_exports,
+        happening=True,
+    ),
+    Cause(
+        "batch_ended",
+        _("List of people ended or paused"),
+        _(
+            "Sending list %(batch)s ended or was paused by the portal: %(state)s. The page of the list says"
+            " which rows were created and which were not."
+        ),
+        _ended_batches,
         happening=True,
     ),
     Cause(

@@ -121,6 +121,7 @@ NOTICE_CAUSES: list[str] = env.list(
         "verification_failed",
         "written_past_portal",
         "export_ended",
+        "batch_ended",
         "break_glass_sign_in",
     ],
 )

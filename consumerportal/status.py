@@ -22,6 +22,7 @@ from apps.audit.integrity import checkpoint_disk, past_verifications
 from apps.audit.integrity.valid_macs import acknowledged_rows
 from apps.audit.presenters.integrity import acknowledged_sentence, verdict_sentence
 from apps.audit.triggers import missing_triggers
+from apps.batches.models import Batch, BatchState, PauseReason
 from apps.consumers import altered_values, labels
 from apps.consumers.models import ConnectionHealth, Outcome, Submission
 from apps.consumers.reconciliation import circuit_breaker, resolution
@@ -83,6 +84,7 @@ def lines() -> tuple[Line, ...]:
         _reconciliation(),
         _worker(),
         _spool(),
+        _lists(),
         *_notices(),
         _clock(),
         _machine_clocks(),
@@ -211,6 +213,23 @@ def _spool() -> Line:
         text = gettext("None, but this process cannot write to SPOOL_DIR")
         return Line("spool", label, text, Level.CRITICAL)
     return Line("spool", label, gettext("None"))
+
+
+def _lists() -> Line:
+    """The lists that are being sent, and those that are paused, with the reasons."""
+    label = _("Lists")
+    states = Batch.objects.filter(state__in=[BatchState.SENDING, BatchState.PAUSED])
+    counted = states.values_list("state", "pause_reason").annotate(Count("pk")).order_by("pause_reason")
+    found = {(state, reason): count for state, reason, count in counted}
+    if not found:
+        return Line("lists", label, gettext("None is being sent"))
+    sending = found.pop((BatchState.SENDING, ""), 0)
+    texts = [gettext("%(number)s being sent.") % {"number": sending}]
+    for (_state, reason), count in found.items():
+        facts = {"number": count, "why": PauseReason(reason).label}
+        texts.append(gettext("%(number)s paused: %(why)s.") % facts)
+    by_portal = any(reason != PauseReason.BY_PERSON for _state, reason in found)
+    return Line("lists", label, " ".join(texts), Level.WARNING if by_portal else Level.OK)
 
 
 def _notices() -> Iterator[Line]:

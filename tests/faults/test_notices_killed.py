@@ -186,7 +186,7 @@ def test_two_workers_tell_each_cause_once_through_an_outage_of_both_receivers(
     with ExitStack() as stack:
         workers = [stack.enter_context(worker(there, receivers)) for _ in range(2)]
         watched = "SELECT count(*) FROM notices_watchedcause"
-        assert wait_for(lambda: there.rows(watched) == [(7,)], PATIENCE), log(there)
+        assert wait_for(lambda: there.rows(watched) == [(8,)], PATIENCE), log(there)
         refuse_credentials(there, refused=True)
         for number in range(EXPORTS):
             _ended_export(there, number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -15,6 +16,9 @@ from apps.accounts.models import User
 from apps.audit.integrity import past_verifications
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.verification import Result, record_result
+from apps.batches.models import Batch, BatchState, PauseReason
+from apps.batches.sending import control, turns
+from apps.batches.sending.pace import Turn
 from apps.cdp.exchange import AnswerHealth
 from apps.consumers import connection_health
 from apps.consumers.models import Outcome, Submission
@@ -26,6 +30,8 @@ from apps.notices.causes import Cause, Found, Search
 from apps.notices.messages import message_of
 from apps.notices.models import About, Delivery, Notice
 from consumerportal.notice_causes import CAUSES, MANY, MOST_SINGLE
+from tests.support.batch_rows import batch_of
+from tests.support.batch_sending import stored_batch
 from tests.support.entries import FULL, clean, store
 from tests.support.export_rows import stored
 from tests.support.notice_receivers import hook_settings, mail_settings
@@ -167,6 +173,29 @@ def test_ended_exports_are_found_by_their_end(staff: User) -> None:
     assert find("export_ended", since=ago(minutes=-1)) == []
 
 
+# --- Lists ----------------------------------------------------------------------------------------
+def test_lists_that_ended_or_were_paused_by_the_portal_are_found(staff: User) -> None:
+    def sending() -> Batch:
+        lease = {"lease": uuid.uuid4(), "leased_until": ago(hours=-1)}
+        return stored_batch(staff, BatchState.SENDING, order=str(uuid.uuid4()), **lease)
+
+    by_person, stopped, finished, paused = sending(), sending(), sending(), sending()
+    control.pause(by_person, actor=acting(staff))
+    control.stop(stopped, actor=acting(staff))
+    turns.end_turn(finished, Turn(), began=ago(seconds=0), actor=WORKER)
+    turns.end_turn(paused, Turn(pause=PauseReason.CREDENTIALS), began=ago(seconds=0), actor=WORKER)
+    found = find("batch_ended", since=ago(minutes=1))
+    assert [(one.facts["batch"], one.facts["state"]) for one in found] == [
+        (stopped.public_id, "stopped"),
+        (finished.public_id, "finished"),
+        (paused.public_id, "credentials"),
+    ]
+    assert {one.path for one in found} == {
+        f"/batches/{one.public_id}/" for one in (stopped, finished, paused)
+    }
+    assert find("batch_ended", since=ago(minutes=-1)) == []
+
+
 # --- Break-glass sign-in --------------------------------------------------------------------------
 def sign_in(username: str, password: str = PASSWORD) -> None:
     answer = Client().post("/accounts/login/", {"login": username, "password": password})
@@ -208,6 +237,7 @@ def test_no_notice_names_a_person_or_what_was_sent(staff: User, settings: Settin
     make: list[Callable[[], object]] = [
         lambda: store(staff, Outcome.UNKNOWN, FULL, submitted_at=ago(hours=1)),
         lambda: stored(staff, ExportState.FINISHED),
+        lambda: control.stop(batch_of(staff, [FULL]), actor=acting(staff)),
         lambda: verified(Verdict.CHANGED, 17),
         lambda: verified(Verdict.WRITTEN_PAST_PORTAL, 17),
         lambda: connection_health.record_answer(AnswerHealth(401, None)),

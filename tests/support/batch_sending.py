@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from apps.accounts.models import User
-from apps.batches.models import Batch, BatchRow, BatchState, OwnState, SourceKind
+from apps.batches.models import Batch, BatchState, OwnState, PauseReason
 from apps.batches.sending import control
 from apps.batches.sending.run import send_next_due
 from apps.cdp.consumers import NewConsumer
 from apps.cdp.factory import get_client
 from apps.core import clock
 from sandbox.data.seed import SAMPLE_ORDER
-from tests.support.batch_rows import states
-from tests.support.entries import clean, posted
+from tests.support.batch_rows import batch_of, states
+from tests.support.entries import clean
 from tests.support.people import acting
 
 PAST = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -41,28 +41,25 @@ def _person(number: int) -> NewConsumer:
 def checked_batch(
     author: User, consumers: Sequence[NewConsumer], *, order: str = SAMPLE_ORDER, **columns: Any
 ) -> Batch:
-    """A batch whose rows are all ready, checked just now. The first row of the file has the headers."""
-    now = clock.now()
-    batch = Batch.objects.create(
-        **{
-            "author": author,
-            "author_name": author.name,
-            "created_at": now,
-            "checked_at": now,
-            "order_ref": order,
-            "state": BatchState.CHECKED,
-            "source": SourceKind.CSV,
-            **columns,
-        }
-    )
-    for number, consumer in enumerate(consumers, start=2):
-        row = BatchRow(batch=batch, number=number, state=OwnState.READY)
-        row.cells = (consumer.first_name, consumer.last_name)
-        values = posted(consumer, order=order)
-        del values["token"]
-        row.values = values
-        row.save(force_insert=True)
+    """A batch whose rows are all ready, checked just now."""
+    batch = batch_of(author, consumers, order=order, **{"checked_at": clock.now(), **columns})
+    batch.rows.update(state=OwnState.READY)
     return batch
+
+
+def stored_batch(author: User, state: BatchState, **columns: Any) -> Batch:
+    """A batch without rows in this state, as it is stored."""
+    now = clock.now()
+    facts: dict[str, Any] = {"state": state}
+    if state in (BatchState.SENDING, BatchState.PAUSED, BatchState.STOPPED, BatchState.FINISHED):
+        facts |= {"confirmed_by": author, "confirmed_by_name": author.name, "confirmed_at": now}
+    if state == BatchState.SENDING:
+        facts["due_at"] = now
+    if state == BatchState.PAUSED:
+        facts["pause_reason"] = PauseReason.BY_PERSON
+    if state in (BatchState.STOPPED, BatchState.FINISHED):
+        facts["ended_at"] = now
+    return checked_batch(author, [], **{**facts, **columns})
 
 
 def confirmed_batch(author: User, consumers: Sequence[NewConsumer], **columns: Any) -> Batch:

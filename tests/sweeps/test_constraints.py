@@ -12,6 +12,7 @@ from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 
 from apps.accounts.models import User
+from apps.batches.models import Batch, BatchRow, BatchState
 from apps.consumers.models import (
     MAX_IDENTITY_RULES,
     CircuitBreaker,
@@ -31,6 +32,7 @@ from apps.consumers.models import (
 )
 from apps.history.models import Export, PeriodTotals, SavedView, State
 from apps.notices.models import Delivery, Notice
+from tests.support.batch_sending import stored_batch
 from tests.support.entries import REF, clean, resolved_by, store
 from tests.support.export_rows import stored
 from tests.support.people import make_person
@@ -161,6 +163,28 @@ def _two_in_one_slot() -> None:
         stored(_person(), State.RUNNING)
 
 
+def _batch(was: BatchState = BatchState.CHECKED, /, **columns: Any) -> None:
+    """Store a valid batch in that state, then write these columns directly."""
+    batch = stored_batch(_person(), was)
+    Batch.objects.filter(pk=batch.pk).update(**columns)
+
+
+def _row(**columns: Any) -> None:
+    batch = stored_batch(_person(), BatchState.CHECKED)
+    BatchRow.objects.create(**{"batch": batch, "number": 2, **columns})
+
+
+def _two_rows() -> None:
+    batch = stored_batch(_person(), BatchState.CHECKED)
+    for _ in range(2):
+        BatchRow.objects.create(batch=batch, number=2)
+
+
+def _two_leases(order: str = REF) -> None:
+    for ref in (REF, order):
+        _batch(order_ref=ref, lease=uuid.uuid4(), leased_until=NOW)
+
+
 Break = Callable[[], object]
 BREAKS: dict[str, list[Break]] = {
     "submission_outcome_is_known": [lambda: _turn(Outcome.REJECTED, outcome="lost", error_code="")],
@@ -241,6 +265,10 @@ BREAKS: dict[str, list[Break]] = {
             for how in ("", "by_reconciliation")
         ),
     ],
+    "submission_of_a_batch_names_its_row": [
+        lambda: _turn(Outcome.CREATED, batch=uuid.uuid4()),
+        lambda: _turn(Outcome.CREATED, batch_row=2),
+    ],
     "submission_not_created_is_resolved": [
         lambda: _resolved_not_created(
             resolved_how="", resolved_at=None, resolved_by=None, resolution_reason=""
@@ -271,6 +299,32 @@ BREAKS: dict[str, list[Break]] = {
         lambda: ConnectionHealth.objects.create(refused_since=NOW),
     ],
     "digest_kind_is_known": [lambda: _digest("shoe_size")],
+    "batch_state_is_known": [lambda: _batch(state="lost")],
+    "batch_paused_with_a_reason": [
+        lambda: _batch(BatchState.PAUSED, pause_reason=""),
+        lambda: _batch(pause_reason="fault"),
+    ],
+    "batch_sent_only_when_confirmed": [
+        *(
+            lambda state=state, columns=columns: _batch(state, **columns)
+            for state in (BatchState.SENDING, BatchState.PAUSED, BatchState.FINISHED)
+            for columns in ({"confirmed_by": None}, {"confirmed_at": None})
+        ),
+    ],
+    "batch_due_exactly_while_sending": [
+        lambda: _batch(BatchState.SENDING, due_at=None),
+        lambda: _batch(due_at=NOW),
+    ],
+    "batch_lease_has_an_end": [
+        lambda: _batch(lease=uuid.uuid4()),
+        lambda: _batch(leased_until=NOW),
+    ],
+    "batch_of_an_order_sent_one_at_a_time": [_two_leases, lambda: _two_leases(REF.upper())],
+    "batch_row_number_once": [_two_rows],
+    "batch_row_state_is_known": [lambda: _row(state="lost")],
+    "batch_row_confirmed_as_it_was": [lambda: _row(confirmed_version=2)],
+    "batch_row_already_sent_names_a_submission": [lambda: _row(state="already_sent")],
+    "batch_row_ready_with_values": [lambda: _row(state="ready")],
     "draft_is_finished_only_without_values": [_finished_with_values],
     "paste_columns_once": [_columns_twice],
     "digest_once": [lambda: _digest(DigestKind.EMAIL)],
@@ -355,7 +409,7 @@ CASES = [
 def _constraints() -> dict[str, tuple[type[models.Model], models.BaseConstraint]]:
     return {
         constraint.name: (model, constraint)
-        for label in ("consumers", "history", "notices")
+        for label in ("batches", "consumers", "history", "notices")
         for model in apps.get_app_config(label).get_models()
         for constraint in model._meta.constraints
     }
@@ -395,6 +449,11 @@ def test_valid_submission_of_every_outcome_is_accepted(outcome: Outcome) -> None
 def test_valid_past_resolution_is_accepted(columns: dict[str, Any]) -> None:
     _past(**columns)
     assert PastResolution.objects.count() == 1
+
+
+@pytest.mark.parametrize("state", list(BatchState))
+def test_valid_batch_in_every_state_is_accepted(state: BatchState) -> None:
+    assert stored_batch(_person(), state).state == state
 
 
 @pytest.mark.parametrize("state", list(State))

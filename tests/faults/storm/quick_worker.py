@@ -19,12 +19,16 @@ REWRITE_AFTER = datetime.timedelta(
 )  # the key in use is read again after 5, a process stopped for 5
 CHECK_INTERVAL = datetime.timedelta(seconds=0.5)
 
+BATCH_PACE = {"FIRST_WAIT": 0.5, "AFTER_FAILURE": 0.1, "FIRST_SLOWER": 100, "SOON": 0.2, "LATER": 0.5}
+
 
 def main() -> None:
     """Run the worker until it is terminated."""
     django.setup()
     from django.core.management import call_command
 
+    from apps.batches import leases
+    from apps.batches.sending import pace
     from apps.consumers.reconciliation import checks, circuit_breaker, resolution, schedule
     from consumerportal.management.commands import worker
 
@@ -35,6 +39,8 @@ def main() -> None:
     checks.LEASE = LEASE
     circuit_breaker.FIRST_PAUSE = FIRST_PAUSE
     schedule.FIRST_RETRY = FIRST_PAUSE
+    vars(leases)["MARGIN"] = MARGIN
+    vars(pace).update(BATCH_PACE)
     call_command("worker")
 
 

@@ -14,6 +14,7 @@ from apps.consumers.audit_events import CONSUMER_CREATED
 
 # design.md section 7 for the main job, and the rows of the filter "only failures and denials".
 FAILURES = {
+    "batch.paused",
     "consumer.rejected",
     "consumer.not_sent",
     "consumer.outcome_unknown",
@@ -38,6 +39,13 @@ WITHOUT_BEFORE_AND_AFTER = {
     "audit.acknowledged": "adds the acknowledgement of an altered entry; nothing is replaced",
     "audit.retention_applied": "removes old entries; they are named",
     "audit.retention_decided": "decides the removal of old entries; they are named",
+    "batch.columns_chosen": "adds the columns of a list, which had none",
+    "batch.confirmed": "begins the sending of the rows of a list",
+    "batch.paused": "a state with its reason; the rows stay as they are",
+    "batch.resumed": "ends what batch.paused began",
+    "batch.row_released": "adds the reason for which a row is sent",
+    "batch.stopped": "ends the sending of a list; the rows that were left out are counted",
+    "batch.uploaded": "the beginning of a list",
     "consumer.create_requested": "the beginning of a submission",
     "consumer.created": "the first outcome of a submission",
     "consumer.late_answer": "adds an answer beside the outcome, which stays",

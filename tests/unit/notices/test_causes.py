@@ -24,6 +24,7 @@ FACTS: dict[str, list[dict[str, str | int]]] = {
     "verification_failed": [{"event": 7, "verdict": "changed"}, {"count": 10}],
     "written_past_portal": [{"event": 7, "verdict": "written_past_portal"}, {"count": 10}],
     "export_ended": [{"export": "a-1", "state": "finished", "personal": "yes"}],
+    "batch_ended": [{"batch": "a-1", "state": "finished"}, {"batch": "a-1", "state": "several_unknown"}],
     "break_glass_sign_in": [{"event": 7, "access": 5}],
 }
 
