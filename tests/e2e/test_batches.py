@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.batches.models import Batch
@@ -66,8 +67,15 @@ def _upload(page: Page, file: Path) -> None:
 
 @IN_BOTH_WAYS
 def test_rooming_list_is_corrected_in_the_file_sent_and_every_row_becomes_certain(
-    windows: Windows, staff: User, sandbox: SandboxServer, tmp_path: Path, javascript: bool
+    windows: Windows,
+    staff: User,
+    sandbox: SandboxServer,
+    settings: Settings,
+    tmp_path: Path,
+    *,
+    javascript: bool,
 ) -> None:
+    settings.CDP_RECONCILIATION = True
     rows = _rooming_list(40)
     page = windows.open(staff, javascript=javascript)
     page.goto(f"/orders/{GROUP_ORDER}/")
