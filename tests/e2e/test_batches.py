@@ -122,7 +122,7 @@ def test_rooming_list_is_corrected_in_the_file_sent_and_every_row_becomes_certai
         expect(page.locator("h1")).to_contain_text("Consumer created")
         page.goto(f"/batches/{batch.public_id}/")
     assert states(batch) == ["created"] * 40
-    assert len(stored(sandbox)) == 40
+    assert len(stored(sandbox, GROUP_ORDER)) == 40
     with page.expect_download() as download:
         page.get_by_role("link", name="Download result (Excel)").click()
     assert download.value.suggested_filename.endswith(".xlsx")
