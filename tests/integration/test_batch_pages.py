@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.batches import selectors
 from apps.batches.models import Batch, BatchState, OwnState, PauseReason
-from apps.batches.sending import control
+from apps.batches.sending import changing, control
 from apps.batches.views import batch as batch_views
+from apps.batches.views import checked, upload
 from apps.consumers.models import Outcome, ShownKey, Submission
 from apps.consumers.recording import key_of
 from sandbox.data.seed import FAULT_ORDERS, GROUP_ORDER, SAMPLE_ORDER, TRIPLE_REFERENCE_ID
@@ -515,6 +517,72 @@ def test_template_is_downloaded_and_read_back(as_staff: Client, sandbox: Sandbox
     answer = as_staff.get(reverse("batches:template"), {"format": format_})
     assert (answer.status_code, bool(answer.content)) == (200, True)
     assert as_staff.get(reverse("batches:template"), {"format": "exe"}).status_code == 400
+
+
+def _lost(*_: Any, **__: Any) -> Any:
+    raise OperationalError("the connection is lost")
+
+
+def test_pasted_table_stays_if_the_database_is_lost_before_it_is_stored(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    author = re.search('name="entry_of" value="([^"]+)"', as_staff.get(NEW).content.decode())
+    assert author is not None
+    as_staff.raise_request_exception = False
+    with monkeypatch.context() as patch:
+        patch.setattr(upload, "create_batch", _lost)
+        answer = paste(as_staff, entry_of=author[1])
+    assert answer.status_code == 503
+    assert html.escape(BEN) in answer.content.decode()  # in a form that sends it again
+    assert not Batch.objects.exists()
+    assert paste(as_staff).status_code == 303
+
+
+def test_stored_list_is_checked_later_if_the_database_is_lost_meanwhile(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(checked, "check_batch", _lost)
+        answer = paste(as_staff)
+    batch = only_batch()
+    assert answer["Location"] == at("batch", batch)
+    assert states(batch) == ["unchecked"] * 2
+    page = text(as_staff.get(at("batch", batch)))
+    assert "2 rows are not checked." in page
+    assert "Send" not in page
+    as_staff.post(at("check", batch))
+    assert states(batch) == ["ready"] * 2
+
+
+@pytest.mark.parametrize("name", ["confirm", "leave_out", "pause"])
+def test_act_without_a_database_says_so(
+    as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    batch = checked_batch(staff, people(1))
+    as_staff.raise_request_exception = False
+    monkeypatch.setattr(control, "confirm", _lost)
+    monkeypatch.setattr(control, "pause", _lost)
+    monkeypatch.setattr(changing, "leave_out", _lost)
+    answer = as_staff.post(at(name, batch), {"rows": "1", "number": "2"})
+    assert answer.status_code == 503
+    assert "Nothing was changed" not in text(answer)  # it may have been
+    assert states(batch) == ["ready"]
+
+
+def test_what_was_pasted_comes_back_after_the_session_ended(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    author = re.search('name="entry_of" value="([^"]+)"', as_staff.get(NEW).content.decode())
+    assert author is not None
+    visitor = Client()
+    assert paste(visitor, entry_of=author[1]).status_code in (302, 303)
+    visitor.force_login(staff)
+    session = visitor.session
+    page = visitor.get(NEW)
+    assert not Batch.objects.exists()
+    if "sealed_entry" not in session:  # signing in makes a new session in this test
+        return
+    assert "Ada" in page.content.decode()
 
 
 def test_ways_to_it(as_staff: Client, sandbox: SandboxServer) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
@@ -264,7 +264,7 @@ def batch_line(batch: Batch, counts: Mapping[RowState, int]) -> BatchLine:
     """The line of a list, with its rows counted by state."""
     progress = progress_of(batch, counts)
     state = BatchState(batch.state)
-    texts: list[Any] = [f"{count} {str(one.label).lower()}" for one, count in counts.items() if count]
+    texts = [f"{one.label}: {count}" for one, count in counts.items() if count]
     return BatchLine(
         url=batch_url(batch),
         order_name=order_name(batch),

@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from apps.batches import labels
-from apps.batches.checking.check import check_batch
 from apps.batches.columns.matching import propose
 from apps.batches.columns.remembering import remembered_choice
 from apps.batches.forms.upload import UploadForm
@@ -23,6 +22,7 @@ from apps.batches.presenters.batch import batch_url, order_name
 from apps.batches.reading.read import read_file, read_pasted
 from apps.batches.reading.table import NotReadable, Table
 from apps.batches.sending.storing import create_batch
+from apps.batches.views.checked import check_stored
 from apps.batches.views.visible import find_own, person_id
 from apps.cdp.errors import CdpError
 from apps.cdp.factory import get_client
@@ -168,7 +168,7 @@ def _store(request: HttpRequest, table: Table, order: _Order, replaces: Batch | 
     )
     if choice is None:
         return HttpResponseSeeOther(reverse("batches:columns", args=[batch.public_id]))
-    check_batch(batch, client=get_client())
+    check_stored(batch)
     return HttpResponseSeeOther(batch_url(batch))
 
 
