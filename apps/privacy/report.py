@@ -318,7 +318,7 @@ class Report:
 
     @cached_property
     def _histories(self) -> list[History]:
-        return [History(one) for one in self.subject.submissions.values()]
+        return [History(one, self._genuine) for one in self.subject.submissions.values()]
 
     @cached_property
     def _search_keys(self) -> frozenset[str]:
