@@ -51,7 +51,7 @@ FIELDS = (
 
 def people(count: int) -> list[tuple[str, ...]]:
     """A line of headers and so many different people."""
-    rows = [FIELDS]
+    rows: list[tuple[str, ...]] = [FIELDS]
     for _number in range(count):
         one = consumer()
         texts = (one.title, one.first_name, one.last_name, one.gender, str(one.date_of_birth))
