@@ -69,9 +69,9 @@ def test_pasted_table_is_checked_confirmed_sent_and_has_receipts(
     answer = paste(as_staff)
     batch = only_batch()
     assert (answer.status_code, answer["Location"]) == (303, at("batch", batch))
-    page = as_staff.get(at("batch", batch))
-    assert "2 rows are ready to be sent to order" in text(page)
-    assert "Send 2 rows to Sitecore CDP" in text(page)
+    shown = text(as_staff.get(at("batch", batch)))
+    assert "2 rows are ready to be sent to order" in shown
+    assert "Send 2 rows to Sitecore CDP" in shown
     assert states(batch) == ["ready", "ready"]
 
     answer = as_staff.post(at("confirm", batch), {"rows": "2"})
@@ -265,9 +265,9 @@ def test_warnings_are_confirmed_by_kind_and_similar_rows_with_a_reason(
     answer = as_staff.post(at("accept", batch), {"code": code, "similar_reason": "family_member"})
     assert answer.status_code == 303
     assert states(batch) == ["ready"] * 3
-    page = text(as_staff.get(at("batch", batch)))
-    assert "Send 3 rows to Sitecore CDP" in page
-    assert "Warning confirmed for 1 row:" in page
+    shown = text(as_staff.get(at("batch", batch)))
+    assert "Send 3 rows to Sitecore CDP" in shown
+    assert "Warning confirmed for 1 row:" in shown
     stale = as_staff.post(at("accept", batch), {"code": code}, follow=True)
     assert "had changed meanwhile" in text(stale)
 
