@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from django.test import override_settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.batches.columns.date_orders import count_exchanged
@@ -144,6 +145,13 @@ def test_a_column_whose_cells_all_fit_one_field_is_recognised_under_any_header()
 def test_one_cell_of_another_kind_makes_a_column_a_question() -> None:
     proposal = _proposal((*NAMES, "Reach"), (*ADA, "ada@example.com"), (*ALAN, "by post"))
     assert _asked(proposal) == [(QuestionCode.FIELD, 2)]
+
+
+def test_cells_that_fit_two_fields_are_asked() -> None:
+    rows = ((*NAMES, "Passport", "What"), (*ADA, "P1", "Irish"))
+    assert _proposal(*rows).targets[3] == "nationality"
+    with override_settings(EXTRA_TITLES=["Irish"]):
+        assert _asked(_proposal(*rows)) == [(QuestionCode.FIELD, 3)]
 
 
 def test_two_columns_of_dates_are_asked() -> None:
@@ -312,6 +320,7 @@ def test_dates_that_a_spreadsheet_may_have_exchanged_are_counted() -> None:
     assert count_exchanged(["13/04/1991", "14/04/1991"]) == 0
 
 
+@settings(deadline=None)  # a busy machine is slow
 @given(rows=st.lists(st.lists(st.text(max_size=6), min_size=3, max_size=3), min_size=1, max_size=5))
 def test_no_table_makes_the_proposal_fail(rows: list[list[str]]) -> None:
     proposal = _proposal(*map(tuple, rows))
