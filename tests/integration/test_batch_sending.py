@@ -525,14 +525,14 @@ def test_change_just_before_the_record_prevents_the_send(
     assert batch.lease is None
 
 
-def test_row_that_is_corrected_just_before_the_record_is_not_sent(
-    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_confirmed", [False, True])
+def test_row_that_is_corrected_just_before_the_record_is_not_sent_as_it_was(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch, is_confirmed: bool
 ) -> None:
     batch = confirmed_batch(staff, people(1))
     row = batch.rows.get()
-    _before_the_record(
-        monkeypatch, lambda: BatchRow.objects.filter(pk=row.pk).update(version=row.version + 1)
-    )
+    changed = {"version": row.version + 1, **({"confirmed_version": row.version + 1} if is_confirmed else {})}
+    _before_the_record(monkeypatch, lambda: BatchRow.objects.filter(pk=row.pk).update(**changed))
     take_turn(batch)
     assert creates(sandbox) == []
 
