@@ -134,8 +134,9 @@ def _counted(code: FindingCode, count: int) -> str:
         FindingCode.DATES_MAY_BE_EXCHANGED: ngettext(
             "%(count)s date of birth is stored as a date, but others of its column are text. The spreadsheet"
             " program may have exchanged its day and month: compare it with the original list.",
-            "%(count)s dates of birth are stored as dates, but others of their column are text. The spreadsheet"
-            " program may have exchanged their day and month: compare them with the original list.",
+            "%(count)s dates of birth are stored as dates, but others of their column are text. The"
+            " spreadsheet program may have exchanged their day and month: compare them with the original"
+            " list.",
             count,
         ),
         FindingCode.FORMULAS: ngettext(

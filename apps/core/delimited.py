@@ -18,9 +18,14 @@ def first_delimiter(text: str, delimiters: str) -> str:
 
     ``text`` has line feeds only.
     """
+    unquoted = without_quoted(text, delimiters)
+    return next((one for one in delimiters if one in unquoted), delimiters[0])
+
+
+def without_quoted(text: str, delimiters: str) -> str:
+    """The text without its quoted cells, whose contents may be any of the delimiters."""
     edges = re.escape(delimiters)
-    without_quoted = re.sub(rf'(?:(?<=[{edges}\n])|\A)"[^"]*+(?:""[^"]*+)*+"(?=[{edges}\n]|\Z)', '""', text)
-    return next((one for one in delimiters if one in without_quoted), delimiters[0])
+    return re.sub(rf'(?:(?<=[{edges}\n])|\A)"[^"]*+(?:""[^"]*+)*+"(?=[{edges}\n]|\Z)', '""', text)
 
 
 def read_lines(text: str, delimiter: str) -> Iterator[tuple[str, ...]]:

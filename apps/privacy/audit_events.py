@@ -47,3 +47,20 @@ ACCESS_REPORT_EXPORTED = EVENTS.define(
     sentence=_("%(actor)s exported an access report of %(count)s events (%(about)s)"),
     keys=_KEYS,
 )
+# keys, ranges: rows of the index that were missing. beyond: events that showed more records than they name.
+ACCESS_INDEX_COMPLETED = EVENTS.define(
+    "access_report.index_completed",
+    group=EventGroup.SYSTEM,
+    label=_("Index of the access report completed"),
+    sentence=_(
+        "The index of the access report was compared with %(events)s events; %(keys)s keys and %(ranges)s"
+        " ranges were missing"
+    ),
+    keys=(
+        Key("events", ValueType.NUMBER, _("Events compared")),
+        Key("keys", ValueType.NUMBER, _("Keys added")),
+        Key("ranges", ValueType.NUMBER, _("Ranges added")),
+        Key("beyond", ValueType.NUMBER, _("Events that showed more than they name")),
+        Key("unreadable", ValueType.NUMBER, _("Events that cannot be read")),
+    ),
+)

@@ -31,6 +31,8 @@ def doubt_about(event: AuditEvent, histories: Sequence[History]) -> Doubt | None
         raise Different
     if event.action == BATCH_VIEWED.name:
         return Doubt.PART_OF_LIST
+    if any(one.is_altered for one in of_list):
+        return Doubt.HISTORY_ALTERED
     if any(_is_as_sent(one, event.seq) for one in of_list):
         return None
     return Doubt.ROW_CORRECTED
@@ -42,4 +44,4 @@ def _is_as_sent(history: History, seq: int) -> bool:
         return False
     own = history.submission
     again = Submission.objects.filter(batch=own.batch, batch_row=own.batch_row, pk__gt=own.pk)
-    return not any(History(one).requested < seq for one in again.defer("refs_before"))
+    return not any(History(one, history.is_genuine).requested < seq for one in again.defer("refs_before"))

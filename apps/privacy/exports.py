@@ -61,6 +61,7 @@ class Doubt(StrEnum):
     SEVERAL_VALUES = "several_values"
     PART_OF_LIST = "part_of_list"
     ROW_CORRECTED = "row_corrected"
+    HISTORY_ALTERED = "history_altered"
 
 
 def find_search(public_id: str) -> searches.Search | None:
@@ -77,15 +78,29 @@ class Different(Exception):
 
 @dataclass(frozen=True)
 class History:
-    """A submission with what the log says about it. ``digests``: kinds and digests of its values."""
+    """A submission with what the log says about it.
+
+    ``is_genuine``: whether an event is as the portal recorded it.
+    """
 
     submission: Submission
+    is_genuine: Callable[[AuditEvent], bool]
+
+    @cached_property
+    def events(self) -> list[AuditEvent]:
+        """Every event of the submission, oldest first."""
+        return [*AuditEvent.objects.filter(submission=str(self.submission.public_id)).order_by("seq")]
+
+    @cached_property
+    def is_altered(self) -> bool:
+        """Whether one of the events is not as the portal recorded it: then it may have been any of them."""
+        return not all(map(self.is_genuine, self.events))
 
     @cached_property
     def changes(self) -> list[tuple[int, str]]:
         """Sequence number and outcome of each change, oldest first; of a late answer, no outcome."""
-        events = AuditEvent.objects.filter(submission=str(self.submission.public_id), action__in=_CHANGES)
-        return [(one.seq, _FIXED.get(one.action) or self._resolved(one)) for one in events.order_by("seq")]
+        changing = [one for one in self.events if one.action in _CHANGES]
+        return [(one.seq, _FIXED.get(one.action) or self._resolved(one)) for one in changing]
 
     @staticmethod
     def _resolved(event: AuditEvent) -> str:
@@ -96,9 +111,8 @@ class History:
     @cached_property
     def requested(self) -> int:
         """The number of the event that stored it; 0 if the log no longer has it."""
-        action = CONSUMER_CREATE_REQUESTED.name
-        events = AuditEvent.objects.filter(submission=str(self.submission.public_id), action=action)
-        return events.order_by("seq").values_list("seq", flat=True).first() or 0
+        stored = (one.seq for one in self.events if one.action == CONSUMER_CREATE_REQUESTED.name)
+        return next(stored, 0)
 
     @cached_property
     def digests(self) -> set[tuple[str, bytes]]:
@@ -151,13 +165,13 @@ class PastExport:
         Raises :class:`Different` if it certainly did not contain it.
         """
         start, end = self.start.seq, self.end.seq if self.end else 2**63 - 1
+        # First what no event decides.
+        doubts = [self._unchanging(history.submission), self._searched(history)]
+        if history.is_altered:
+            return Doubt.HISTORY_ALTERED
         if history.requested > end:
             raise Different
-        doubts = [
-            self._unchanging(history.submission),
-            self._searched(history),
-            self._states(history, start, end),
-        ]
+        doubts.append(self._states(history, start, end))
         if history.requested > start:
             doubts.append(Doubt.WHILE_WRITTEN)
         elif self._is_outside_the_bounds(history, end):

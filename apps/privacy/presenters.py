@@ -39,6 +39,10 @@ DOUBT_LABELS: Final = {
     Doubt.COUNTED: gettext_lazy("it counted submissions by the person's value or reference"),
     Doubt.SEVERAL_VALUES: gettext_lazy("it searched for several values, of which not all are the person's"),
     Doubt.PART_OF_LIST: gettext_lazy("the event does not say which rows of the list were on the page"),
+    Doubt.HISTORY_ALTERED: gettext_lazy(
+        "an event of the submission, on which this depends, was altered, written past the portal, or its key"
+        " is missing"
+    ),
     Doubt.ROW_CORRECTED: gettext_lazy("its row of the list may have had other values at the time"),
 }
 # The icon and the colour of each verdict.

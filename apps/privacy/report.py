@@ -44,6 +44,14 @@ COUNTED: Final = 1_000
 """Up to this number of candidates, the entries of a report are counted on its page."""
 NEWEST_BY: Final = ("seq",)
 _OF_SUBMISSION: Final = (SUBMISSION_VIEWED.name, CONSUMER_COMPARED.name)
+NAMING: Final = (
+    VENDOR_RECORD_VIEWED.name,
+    VENDOR_RECORDS_SEARCHED.name,
+    CONSUMER_COMPARED.name,
+    SUBMISSIONS_SEARCHED.name,
+    ACCESS_REPORT_SEARCHED.name,
+)
+"""The events that the index has by the consumers, guests and searches that they name."""
 _READ_AT_ONCE: Final = 200  # events per query
 _AT_ONCE: Final = 500  # values per query
 _RANGES_AT_ONCE: Final = 20  # submissions per query of ranges
@@ -318,7 +326,7 @@ class Report:
 
     @cached_property
     def _histories(self) -> list[History]:
-        return [History(one) for one in self.subject.submissions.values()]
+        return [History(one, self._genuine) for one in self.subject.submissions.values()]
 
     @cached_property
     def _search_keys(self) -> frozenset[str]:

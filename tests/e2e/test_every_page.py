@@ -19,6 +19,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from playwright.sync_api import Page, Response, Route, ViewportSize
 
 from apps.accounts.models import User
+from apps.batches.models import Batch, BatchState, OwnState, PauseReason
+from apps.batches.sending import control
 from apps.cdp.factory import get_client
 from apps.consumers import drafts
 from apps.consumers.drafts import DraftMark
@@ -30,8 +32,9 @@ from tests.e2e.pages import SIMPLE, fill_entry, press_create, press_create_anywa
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 from tests.e2e.world import World
+from tests.support.batch_sending import checked_batch, confirmed_batch, people, take_turn
 from tests.support.export_rows import stored
-from tests.support.people import make_person
+from tests.support.people import acting, make_person
 from tests.support.travel_documents import SPECIMEN
 
 pytestmark = pytest.mark.e2e
@@ -346,6 +349,65 @@ def _rule_removed(page: Page, world: World) -> None:
         page.get_by_role("button", name="Remove Loyalty").click()
 
 
+def _list_uploaded(table: str, then: str = "") -> Steps:
+    """The page after a table was pasted, or after the button ``then`` of that page."""
+
+    def steps(page: Page, world: World) -> None:
+        page.goto(f"/batches/new/?order={SAMPLE_ORDER}")
+        page.get_by_label("Paste a table").fill(table)
+        with page.expect_navigation():
+            page.get_by_role("button", name="Read the table").click()
+        if then:
+            with page.expect_navigation():
+                page.get_by_role("button", name=then).click()
+
+    return steps
+
+
+def _list(address: str, *, sent: int, state: BatchState = BatchState.SENDING) -> Steps:
+    """The page of a list of three people, of whom this many were sent."""
+
+    def steps(page: Page, world: World) -> None:
+        batch = confirmed_batch(world.staff, people(3, first=40))
+        for _ in range(sent):
+            take_turn(batch)
+        if state == BatchState.PAUSED:
+            Batch.objects.filter(pk=batch.pk).update(
+                state=state, pause_reason=PauseReason.SEVERAL_UNKNOWN, due_at=None
+            )
+        if state == BatchState.STOPPED:
+            control.stop(batch, actor=acting(world.staff))
+        page.goto(f"/batches/{batch.public_id}/{address}")
+
+    return steps
+
+
+def _list_with_warnings(page: Page, world: World) -> None:
+    _list_uploaded(TWINS)(page, world)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Confirm the ticked warnings").click()
+
+
+def _row_with_errors(page: Page, world: World) -> None:
+    _list_uploaded(FAULTY)(page, world)
+    page.get_by_role("link", name="Correct the first row").click()
+
+
+def _row_sent_already(page: Page, world: World) -> None:
+    batch = checked_batch(world.staff, people(1, first=90))
+    batch.rows.update(state=OwnState.ALREADY_SENT, earlier=world.created.public_id)
+    page.goto(f"/batches/{batch.public_id}/rows/2/")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Send this row all the same").click()
+
+
+PERSON = f"Aoife\tNí {TYPED['listed last name']}\t1980-02-03\t{TYPED['listed mailbox']}@example.com"
+LISTED = f"First name\tLast name\tDate of birth\tEmail\n{PERSON}"
+TWINS = f"{LISTED}\n{PERSON.replace('@', '.2@')}"
+FAULTY = f"{LISTED}\nBen\t\t1980-13-03\tnobody"
+ASKED = LISTED.replace("Last name", "Zwxy").replace("1980-02-03", "03/02/1980")
+
+
 def _with_view(address: str) -> Steps:
     def steps(page: Page, world: World) -> None:
         view, _made = SavedView.objects.get_or_create(
@@ -395,6 +457,23 @@ PAGES = [
     at(RECEIPT, "staff", "/submissions/{world.unknown.public_id}/", "unknown"),
     at(RECEIPT, "staff", "/submissions/{world.not_created.public_id}/", "not created"),
     Seen(RECEIPT, "staff", _sending, "sending"),
+    at("batches:batches", "staff", "/batches/", "without a list"),
+    at("batches:new", "staff", f"/batches/new/?order={SAMPLE_ORDER}"),
+    after("batches:new", "staff", "/batches/new/", "Read the table", "with errors"),
+    Seen("batches:columns", "staff", _list_uploaded(ASKED), "to be chosen"),
+    Seen("batches:columns", "staff", _list_uploaded(ASKED, "Check the rows"), "with errors"),
+    Seen("batches:batch", "staff", _list_uploaded(LISTED), "ready"),
+    Seen("batches:batch", "staff", _list_uploaded(FAULTY), "with errors"),
+    Seen("batches:accept", "staff", _list_with_warnings, "with warnings"),
+    Seen("batches:row", "staff", _row_with_errors, "with errors"),
+    Seen("batches:release", "staff", _row_sent_already, "sent already"),
+    Seen("batches:batch", "staff", _list("", sent=1), "being sent"),
+    Seen("batches:batch", "staff", _list("", sent=1, state=BatchState.PAUSED), "paused"),
+    Seen("batches:batch", "staff", _list("", sent=1, state=BatchState.STOPPED), "stopped"),
+    Seen("batches:batch", "staff", _list("", sent=4), "finished"),
+    Seen("batches:batch", "staff", _list("?show=unknown", sent=4), "without a row"),
+    at("batches:batches", "staff", "/batches/", "with lists"),
+    at("start", "staff", "/", "with lists"),
     at("orders:orders", "staff", "/orders/"),
     after("orders:orders", "staff", "/orders/", "Find order", "with errors"),
     at("orders:orders", "staff", "/orders/?order_number=HTL-204417", "with two hits"),
@@ -415,6 +494,9 @@ PAGES = [
     at("(403)", "staff", "/people/"),
     at("start", "without a role", "/"),
     at("start", "supervisor", "/"),
+    Seen("batches:batch", "supervisor", _list("", sent=2), "of another person"),
+    at("batches:batches", "supervisor", "/batches/", "of everybody"),
+    at("batches:batches", "supervisor", "/batches/?person=x", "with errors"),
     at("history:submissions", "supervisor", "/submissions/"),
     at("history:submissions", "supervisor", "/submissions/?period=all&sort=slowest", "sorted by duration"),
     at("history:columns", "supervisor", "/submissions/columns/?outcome=created"),
@@ -522,6 +604,18 @@ NO_PAGE = {
     "audit:proof": "a file",
     "privacy:access_file": "a file",
     "history:export_file": "a file",
+    "batches:template": "a file",
+    "batches:result": "a file",
+    "batches:progress": "a part of a page, checked in test_batches.py",
+    "batches:check": "leads back to the list",
+    "batches:leave_out": "leads back to the list",
+    "batches:take_back": "leads back to the list",
+    "batches:confirm": "leads back to the list",
+    "batches:pause": "leads back to the list",
+    "batches:resume": "leads back to the list",
+    "batches:stop": "leads back to the list",
+    "batches:send_again": "leads back to the list",
+    "batches:rows_again": "leads to the new list",
     "history:delete_view": "leads back to the views",
     "history:export_progress": "a part of a page",
     "history:export_cancel": "leads back to the export",

@@ -26,14 +26,17 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.accounts.roles import ROLES
+from apps.batches.models import Batch, SourceKind
 from apps.cdp.consumers import NewConsumer
 from apps.cdp.factory import get_client
 from apps.consumers import identity_rules
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending import submit
+from apps.core import clock
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.addresses import ADDRESSES, Address
+from tests.support.batch_sending import checked_batch, people
 from tests.support.entries import FULL, creates, posted, store
 from tests.support.export_rows import prepared
 from tests.support.history_rows import saved_view
@@ -51,7 +54,8 @@ FORMS = (
     *("orders:orders", "accounts:add_person", "accounts:person", "accounts:invite"),
     *("accounts:people", "consumers:move_identity_rule", "consumers:restore_identity_rule"),
     *("account_login", "own_password", "own_profile", "audit:log", "audit:export"),
-    *("history:export", "history:figures"),
+    *("history:export", "history:figures", "batches:new", "batches:columns", "batches:row"),
+    *("batches:accept", "batches:confirm", "batches:leave_out", "batches:release"),
 )
 TEXTS = [
     "",
@@ -268,6 +272,19 @@ def _known(sam: User, other_person: User) -> dict[str, list[object]]:
     return {
         "public_id": [*submissions, uuid.UUID(int=0)],
         "export_id": [prepared(sam).public_id, uuid.UUID(int=0)],
+        "batch_id": [
+            checked_batch(sam, people(2)).public_id,
+            checked_batch(other_person, people(1)).public_id,
+            Batch.objects.create(
+                author=sam,
+                author_name=sam.name,
+                created_at=clock.now(),
+                order_ref=SAMPLE_ORDER,
+                source=SourceKind.CSV,
+            ).public_id,
+            uuid.UUID(int=0),
+        ],
+        "number": [2, 3, 0, 2**31, 2**63, 10**40],
         "view_id": [saved_view(sam).public_id, saved_view(other_person).public_id, uuid.UUID(int=0)],
         "pk": [rule.pk, 0, 2**63, 10**40],
         "seq": [1, 2, 0, 2**63, 10**40],

@@ -559,6 +559,28 @@ def test_altered_end_of_an_export_is_a_doubt(one: Submission, supervisor: User) 
     assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.ALTERED)]
 
 
+@pytest.mark.parametrize(
+    ("action", "assignment"),
+    [
+        ("consumer.create_requested", "actor_name = 'Sid Person'"),
+        ("consumer.outcome_unknown", "action = 'consumer.rejected'"),
+        ("consumer.outcome_unknown", "action = 'session.ended'"),  # it hides a change
+        ("consumer.outcome_unknown", f"mac = '{'0' * 64}'"),
+    ],
+)
+def test_altered_event_of_the_submission_is_a_doubt_of_what_depends_on_it(
+    one: Submission, supervisor: User, action: str, assignment: str
+) -> None:
+    export(supervisor, finish, {"outcomes": (Outcome.UNKNOWN,)})
+    export(supervisor, finish, {"outcomes": (Outcome.REJECTED,)})
+    export(supervisor, finish, {"person": "0"})  # no event decides about it
+    made_for(one, uuid.UUID(int=7), 1)
+    of_list(BATCH_DOWNLOADED, uuid.UUID(int=7), supervisor)
+    assert verdicts(one) == [(Verdict.SHOWED, None)] * 2
+    altered(assignment, action)
+    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.HISTORY_ALTERED)] * 3
+
+
 def test_altered_export_does_not_break_the_page(
     as_auditor: Client, one: Submission, supervisor: User
 ) -> None:

@@ -41,15 +41,25 @@ from apps.consumers.audit_events import (
     CONSUMER_REJECTED,
 )
 from apps.consumers.drafts import DraftMark
-from apps.consumers.models import CORRECTABLE_OUTCOMES, DigestKind, Outcome, ResolutionReason, Submission
+from apps.consumers.models import (
+    CORRECTABLE_OUTCOMES,
+    DigestKind,
+    Outcome,
+    ResolutionReason,
+    ShownKey,
+    ShownRange,
+    Submission,
+)
 from apps.consumers.reconciliation import resolution
 from apps.consumers.recording import event_of
 from apps.consumers.sending import submit
 from apps.consumers.sending.warnings import NO_IDENTITY
 from apps.core import clock
 from apps.history.exports import delivery
+from apps.history.exports.services import close_shown_ranges
 from apps.history.forms.export import values_of
 from apps.history.models import Export, SavedView
+from apps.privacy.index import complete_index
 from apps.privacy.report import Entry, Report, Verdict
 from apps.privacy.subjects import Subject, of_consumer, of_guest, of_search
 from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
@@ -450,8 +460,20 @@ NOT_OF_THE_CONSUMER = ("guests", "orders:guest")
 """Requests for a guest of Sitecore CDP: the portal does not know which consumers the guest is."""
 
 
-def test_report_misses_nothing_that_was_shown_and_shows_nothing_that_was_not(month: Month) -> None:
+@pytest.mark.parametrize("completed", [False, True], ids=["index as written", "index made again"])
+def test_report_misses_nothing_that_was_shown_and_shows_nothing_that_was_not(
+    month: Month, completed: bool
+) -> None:
     work(month)
+    before = ShownKey.objects.count(), ShownRange.objects.count()
+    assert (complete_index(TESTS).keys, complete_index(TESTS).ranges) == (0, 0)
+    if completed:
+        ShownKey.objects.all().delete()
+        ShownRange.objects.all().delete()
+        done = complete_index(TESTS)
+        close_shown_ranges()
+        assert done.keys == before[0]
+        assert done.ranges >= before[1]
     wrong, doubts, showed, truths = list[str](), Counter[str](), 0, 0
     for one in month.submissions:
         one.refresh_from_db()

@@ -16,6 +16,7 @@ from django.db import connection
 from apps.accounts.models import User
 from apps.batches.checking.check import check_batch
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, ReleaseReason, SourceKind
+from apps.batches.sending import changing
 from apps.batches.sending.changing import (
     NotChanged,
     NotPossible,
@@ -37,6 +38,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import batch_of, findings, row_of, sent_row, states, warning_codes
 from tests.support.entries import FULL, clean, posted, store
 from tests.support.people import acting, events
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.django_db
 
@@ -94,13 +96,14 @@ def test_row_that_was_sent_is_not_changed(outcome: Outcome, staff: User) -> None
     batch = checked(staff, IDA)
     sent_row(batch, 2, outcome, IDA)
     stored = BatchRow.objects.values().get(batch=batch)
-    for change in (
+    changes: tuple[Callable[[], object], ...] = (
         lambda: correct_row(batch, row_of(batch, 2), posted(KAI), actor=acting(staff)),
         lambda: leave_out(batch, [2], actor=acting(staff)),
         lambda: take_back_in(batch, [2], actor=acting(staff)),
         lambda: send_again(batch, [2], actor=acting(staff)),
         lambda: release_row(batch, row_of(batch, 2), ReleaseReason.OTHER, actor=acting(staff)),
-    ):
+    )
+    for change in changes:
         with pytest.raises(RowChanged):
             change()
     assert BatchRow.objects.values().get(batch=batch) == stored
@@ -326,34 +329,35 @@ def test_correction_that_makes_rows_similar_warns_at_the_later_one(staff: User) 
 
 
 # --- At the same time ---------------------------------------------------------------------------------
+def being_sent(author: User) -> Batch:
+    """A checked and confirmed batch of one row, under a lease."""
+    now = clock.now()
+    under_lease = {"due_at": now, "lease": uuid.uuid4(), "leased_until": now + timedelta(minutes=1)}
+    batch = checked(
+        author, IDA, **{**paused(author), "state": BatchState.SENDING, "pause_reason": "", **under_lease}
+    )
+    batch.rows.update(confirmed_version=1)
+    return batch
+
+
+def send(batch: Batch, row: BatchRow) -> Submission:
+    """Send the row as the worker does."""
+    return submit(
+        order_ref=batch.order_ref,
+        consumer=IDA,
+        token=row.token,
+        actor=acting(batch.author),
+        client=get_client(),
+        place=BatchPlace(batch.public_id, row.number, partial(require_current, batch, row)),
+    )
+
+
 @pytest.mark.django_db(transaction=True)
 def test_row_is_corrected_or_sent_and_never_both(staff: User, sandbox: SandboxServer) -> None:
-    for _ in range(8):
-        now = clock.now()
-        sending = {
-            "state": BatchState.SENDING,
-            "due_at": now,
-            "lease": uuid.uuid4(),
-            "leased_until": now + timedelta(minutes=1),
-        }
-        batch = checked(staff, IDA, **{**paused(staff), "pause_reason": "", **sending})
-        batch.rows.update(confirmed_version=1)
-        row = row_of(batch, 2)
-
-        def send(batch: Batch = batch, row: BatchRow = row) -> object:
-            return submit(
-                order_ref=batch.order_ref,
-                consumer=IDA,
-                token=row.token,
-                actor=acting(staff),
-                client=get_client(),
-                place=BatchPlace(batch.public_id, 2, partial(require_current, batch, row)),
-            )
-
-        def correct(batch: Batch = batch) -> object:
-            return correct_row(batch, row_of(batch, 2), posted(KAI), actor=acting(staff))
-
-        refused = at_once(send, correct)
+    for _ in range(5):
+        batch = being_sent(staff)
+        sending, row = partial(send, batch, row_of(batch, 2)), row_of(batch, 2)
+        refused = at_once(sending, lambda: correct_row(batch, row, posted(KAI), actor=acting(staff)))  # noqa: B023
         stored = row_of(batch, 2)
         if stored.current in OwnState.values:
             assert (stored.values["first_name"], refused) == ("Kai", [RowNotCurrent])
@@ -362,6 +366,34 @@ def test_row_is_corrected_or_sent_and_never_both(staff: User, sandbox: SandboxSe
         Submission.objects.all().delete()
         BatchRow.objects.all().delete()
         Batch.objects.all().delete()
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_send_waits_for_a_correction_that_is_under_way(
+    staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("a transaction of SQLite has the only lock from its start")
+    batch = being_sent(staff)
+    row, renew, refused = row_of(batch, 2), changing._renew, []
+    sending = threading.Thread(target=lambda: refused.extend(at_once(partial(send, batch, row))))
+
+    def renew_late(stored: BatchRow) -> None:
+        renew(stored)
+        sending.start()
+        assert wait_for(_is_a_transaction_waiting, 20)
+
+    monkeypatch.setattr(changing, "_renew", renew_late)
+    correct_row(batch, row_of(batch, 2), posted(KAI), actor=acting(staff))
+    sending.join()
+    assert (refused, Submission.objects.count()) == ([RowNotCurrent], 0)
+
+
+def _is_a_transaction_waiting() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -379,7 +411,8 @@ def test_changes_at_the_same_time_leave_no_row_that_was_compared_with_former_dat
 
 def at_once(*calls: Callable[[], object]) -> list[type[Exception]]:
     """Run these calls in threads of their own, and return what refused them."""
-    barrier, raised = threading.Barrier(len(calls)), []
+    barrier = threading.Barrier(len(calls))
+    raised: list[type[Exception]] = []
 
     def run(call: Callable[[], object]) -> None:
         barrier.wait()

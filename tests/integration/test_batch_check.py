@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -12,12 +12,18 @@ from apps.accounts.models import User
 from apps.batches.checking import check
 from apps.batches.checking.accepting import accepted_keys
 from apps.batches.checking.check import check_batch, check_rows, recheck, set_attention
+from apps.batches.checking.evaluation import evaluate
+from apps.batches.checking.evidence import OrderEvidence
 from apps.batches.models import BatchState, OwnState
+from apps.batches.selectors import rows_of
+from apps.cdp.client import ListedConsumers
 from apps.cdp.factory import get_client
 from apps.consumers.labels import warning_text
-from apps.consumers.models import IdentityRule, Outcome
+from apps.consumers.models import IdentityRule, OrderReading, Outcome
 from apps.consumers.sending.submit import NotConfirmed, submit
-from apps.core import personal_data
+from apps.consumers.sending.warnings import consumer_of_key
+from apps.core import clock, personal_data
+from apps.core.references import reference_key
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import batch_of, findings, row_of, sent_row, states, warning_codes
@@ -137,7 +143,56 @@ def test_order_is_read_once_and_its_consumers_are_stored(
     check_batch(batch, client=get_client())
     assert len(sandbox.sandbox.requests()) - asked == 3  # the order, and its list to its end
     batch.refresh_from_db()
-    assert elsewhere.ref in batch.refs_at_check
+    assert elsewhere.ref in (batch.refs_at_check or [])
+
+
+@pytest.mark.parametrize("minutes", [1, 11])
+def test_consumer_that_only_the_vendor_has_stays_a_warning_after_a_correction_of_another_row(
+    minutes: int, staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    elsewhere = add_elsewhere(KAI)
+    batch = batch_of(staff, [KAI, posted(IDA, first_name="")])
+    check_batch(batch, client=get_client())
+    earlier = clock.now() - timedelta(minutes=minutes)
+    OrderReading.objects.update(read_at=earlier)
+    recheck(batch)
+    assert states(batch) == ["attention", "attention"]
+    [warning] = findings(batch, 2).warnings
+    assert (warning.code, warning.submission) == ("similar_consumer", "")
+    assert consumer_of_key(warning.key) == reference_key(elsewhere.ref)
+
+
+def test_consumer_that_is_no_longer_on_the_order_is_no_warning(
+    staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    add_elsewhere(KAI)
+    batch = batch_of(staff, [KAI])
+    check_batch(batch, client=get_client())
+    assert warning_codes(batch, 2) == ["similar_consumer"]
+    OrderReading.objects.all().delete()
+    gone = OrderEvidence(clock.now(), ListedConsumers((), (), has_ended=True, is_whole=True), refs=())
+    found = evaluate(batch, list(rows_of(batch)), gone)
+    assert [one.findings.warnings for one in found.values()] == [()]
+
+
+def test_reading_of_a_check_stands_for_that_of_the_sends(
+    staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    batch = batch_of(staff, [IDA])
+    check_batch(batch, client=get_client())
+    asked = len(sandbox.sandbox.requests())
+    sent = submit(
+        order_ref=SAMPLE_ORDER,
+        consumer=IDA,
+        token=row_of(batch, 2).token,
+        actor=acting(staff),
+        client=get_client(),
+    )
+    assert (sent.outcome, len(sandbox.sandbox.requests()) - asked) == (Outcome.CREATED, 1)
+    assert sent.refs_before is not None
 
 
 def test_order_that_cannot_be_read_costs_the_evidence_and_not_the_check(
@@ -301,7 +356,7 @@ def test_row_that_changes_during_a_check_is_checked_as_it_is_then(
     staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = batch_of(staff, [FULL, KAI])
-    evaluate, calls = check.evaluate, []
+    calls: list[object] = []
 
     def evaluate_slowly(*given: object) -> object:
         found = evaluate(*given)  # type: ignore[arg-type]
@@ -313,7 +368,7 @@ def test_row_that_changes_during_a_check_is_checked_as_it_is_then(
             row.save()
         return found
 
-    monkeypatch.setattr(check, "evaluate", evaluate_slowly)
+    monkeypatch.setattr(check, "evaluate", evaluate_slowly)  # as it is imported there
     check_batch(batch, client=get_client())
     assert len(calls) == 2
     assert states(batch) == ["ready", "attention"]

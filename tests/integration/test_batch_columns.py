@@ -16,7 +16,7 @@ from apps.batches.checking.findings import Findings
 from apps.batches.columns.matching import Choice, QuestionCode, propose
 from apps.batches.columns.remembering import remembered_choice
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, SourceKind
-from apps.batches.reading.table import Finding, FindingCode, Table, TableRow
+from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault, TableRow
 from apps.batches.sending import storing
 from apps.batches.sending.storing import ColumnsNotStored, choose_columns, create_batch, table_of
 from apps.core import personal_data
@@ -164,7 +164,7 @@ def test_a_choice_is_stored_as_a_whole_or_not_at_all(staff: User, monkeypatch: p
 
 
 def test_a_table_of_headers_alone_is_refused(staff: User) -> None:
-    with pytest.raises(ValueError, match="without people"):
+    with pytest.raises(NotReadable, match=TableFault.EMPTY):
         _stored(staff, _table(("First name", "Last name")), Choice(True, ("first_name", "last_name")))
 
 

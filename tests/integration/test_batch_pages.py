@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.batches import selectors
 from apps.batches.models import Batch, BatchState, OwnState, PauseReason
-from apps.batches.sending import control
+from apps.batches.sending import changing, control
 from apps.batches.views import batch as batch_views
+from apps.batches.views import checked, upload
 from apps.consumers.models import Outcome, ShownKey, Submission
 from apps.consumers.recording import key_of
 from sandbox.data.seed import FAULT_ORDERS, GROUP_ORDER, SAMPLE_ORDER, TRIPLE_REFERENCE_ID
@@ -517,6 +519,72 @@ def test_template_is_downloaded_and_read_back(as_staff: Client, sandbox: Sandbox
     assert as_staff.get(reverse("batches:template"), {"format": "exe"}).status_code == 400
 
 
+def _lost(*_: Any, **__: Any) -> Any:
+    raise OperationalError("the connection is lost")
+
+
+def test_pasted_table_stays_if_the_database_is_lost_before_it_is_stored(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    author = re.search('name="entry_of" value="([^"]+)"', as_staff.get(NEW).content.decode())
+    assert author is not None
+    as_staff.raise_request_exception = False
+    with monkeypatch.context() as patch:
+        patch.setattr(upload, "create_batch", _lost)
+        answer = paste(as_staff, entry_of=author[1])
+    assert answer.status_code == 503
+    assert html.escape(BEN) in answer.content.decode()  # in a form that sends it again
+    assert not Batch.objects.exists()
+    assert paste(as_staff).status_code == 303
+
+
+def test_stored_list_is_checked_later_if_the_database_is_lost_meanwhile(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(checked, "check_batch", _lost)
+        answer = paste(as_staff)
+    batch = only_batch()
+    assert answer["Location"] == at("batch", batch)
+    assert states(batch) == ["unchecked"] * 2
+    page = text(as_staff.get(at("batch", batch)))
+    assert "2 rows are not checked." in page
+    assert "Send" not in page
+    as_staff.post(at("check", batch))
+    assert states(batch) == ["ready"] * 2
+
+
+@pytest.mark.parametrize("name", ["confirm", "leave_out", "pause"])
+def test_act_without_a_database_says_so(
+    as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    batch = checked_batch(staff, people(1))
+    as_staff.raise_request_exception = False
+    monkeypatch.setattr(control, "confirm", _lost)
+    monkeypatch.setattr(control, "pause", _lost)
+    monkeypatch.setattr(changing, "leave_out", _lost)
+    answer = as_staff.post(at(name, batch), {"rows": "1", "number": "2"})
+    assert answer.status_code == 503
+    assert "Nothing was changed" not in text(answer)  # it may have been
+    assert states(batch) == ["ready"]
+
+
+def test_what_was_pasted_comes_back_after_the_session_ended(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    author = re.search('name="entry_of" value="([^"]+)"', as_staff.get(NEW).content.decode())
+    assert author is not None
+    visitor = Client()
+    assert paste(visitor, entry_of=author[1]).status_code in (302, 303)
+    visitor.force_login(staff)
+    session = visitor.session
+    page = visitor.get(NEW)
+    assert not Batch.objects.exists()
+    if "sealed_entry" not in session:  # signing in makes a new session in this test
+        return
+    assert "Ada" in page.content.decode()
+
+
 def test_ways_to_it(as_staff: Client, sandbox: SandboxServer) -> None:
     to_order = f"{NEW}?order={GROUP_ORDER}"
     assert to_order in as_staff.get(reverse("orders:order", args=[GROUP_ORDER])).content.decode()
@@ -546,3 +614,32 @@ def test_another_list_of_a_stopped_batch(as_staff: Client, staff: User, sandbox:
     answer = as_staff.post(at("leave_out", batch), {"number": "2"}, follow=True)
     assert "had changed meanwhile" in text(answer)
     assert batch.rows.get().state == OwnState.LEFT_OUT
+
+
+def test_headers_alone_are_no_list(as_staff: Client, sandbox: SandboxServer) -> None:
+    answer = paste(as_staff, table=f"{HEADERS}\n")
+    assert summary_of(answer) == ["There are no rows. Put the people in the first sheet, one in each row."]
+    assert not Batch.objects.exists()
+
+
+@pytest.mark.parametrize("format_", ["xlsx", "csv"])
+def test_a_template_that_nobody_filled_is_no_list(
+    as_staff: Client, sandbox: SandboxServer, format_: str
+) -> None:
+    content = as_staff.get(reverse("batches:template"), {"format": format_}).content
+    file = SimpleUploadedFile(f"template.{format_}", content)
+    answer = as_staff.post(NEW, {"order_ref": SAMPLE_ORDER, "file": file})
+    assert answer.status_code == 200
+    assert "There are no rows." in text(answer)
+    assert not Batch.objects.exists()
+
+
+def test_columns_that_are_not_sent_are_named(as_staff: Client, sandbox: SandboxServer) -> None:
+    paste(as_staff, table=f"{HEADERS}\tRoom\t\n{ADA}\t12\tx\n")
+    batch = only_batch()
+    fields = dict(enumerate(("first_name", "last_name", "date_of_birth", "emails", "-", "-")))
+    chosen = {f"column-{index}": field for index, field in fields.items()}
+    as_staff.post(at("columns", batch), {**chosen, "has_headers": "yes"})
+    assert "These columns are not sent: Room, column 6." in text(as_staff.get(at("batch", batch)))
+    again = paste(as_staff, table=f"{HEADERS}\tRoom\t\n{BEN}\t12\tx\n")  # as remembered, without asking
+    assert "These columns are not sent: Room, column 6." in text(as_staff.get(again["Location"]))

@@ -54,6 +54,7 @@ WRITING_COMMANDS = [
     ["audit_checkpoint"],
     ["audit_export", "--after", "0"],
     ["audit_retain", "--up-to", "1"],
+    ["complete_access_index"],
     ["worker"],
     ["rotate_keys", "--use", "digest:0"],
     ["rotate_keys", "--retire", "digest:0"],

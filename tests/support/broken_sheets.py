@@ -85,7 +85,7 @@ BROKEN: dict[str, tuple[Callable[[], bytes], TableFault]] = {
     "Word 97": (lambda: _ole("WordDocument"), _NO_TABLE),
     "page named xls": (lambda: b"<html><table><tr><td>Ida</td></tr></table></html>", TableFault.HTML),
     "page after a mark and a comment": (
-        lambda: "\ufeff \n<!-- x --><!DOCTYPE html><p>".encode(),
+        lambda: b"\xef\xbb\xbf \n<!-- x --><!DOCTYPE html><p>",
         TableFault.HTML,
     ),
     "page in UTF-16": (lambda: "<table><tr><td>Ida</table>".encode("utf-16"), TableFault.HTML),
@@ -195,7 +195,8 @@ BOMBS: dict[str, tuple[Callable[[], bytes], TableFault]] = {
     "a million repeated rows": (
         lambda: open_document(
             '<table:table><table:table-row table:number-rows-repeated="1048576"><table:table-cell'
-            ' office:value-type="string"><text:p>x</text:p></table:table-cell></table:table-row></table:table>'
+            ' office:value-type="string"><text:p>x</text:p></table:table-cell></table:table-row>'
+            "</table:table>"
         ),
         TableFault.TOO_MANY_ROWS,
     ),

@@ -23,6 +23,7 @@ from apps.core.web.background import is_background
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.addresses import ADDRESSES, METHODS, Address
+from tests.support.batch_sending import checked_batch, people
 from tests.support.export_rows import prepared
 from tests.support.headers import header_faults
 from tests.support.history_rows import saved_view
@@ -124,6 +125,8 @@ def _values(other_person: User) -> dict[str, object]:
         "public_id": submission.public_id,
         "export_id": prepared(other_person).public_id,
         "view_id": saved_view(other_person).public_id,
+        "batch_id": checked_batch(other_person, people(1)).public_id,
+        "number": 2,
         "pk": rule.pk,
         "seq": 1,
         "ref": SAMPLE_ORDER,

@@ -18,6 +18,7 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
+from apps.batches.models import OwnState
 from apps.cdp.factory import get_client
 from apps.consumers import drafts, identity_rules
 from apps.consumers.drafts import DraftMark
@@ -27,6 +28,7 @@ from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.data.seed_guests import GUEST_WITH_PROFILE
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.addresses import ADDRESSES, METHODS
+from tests.support.batch_sending import checked_batch, people
 from tests.support.entries import FULL, store
 from tests.support.export_rows import prepared
 from tests.support.history_rows import saved_view
@@ -34,7 +36,14 @@ from tests.support.people import TESTS, acting, make_person
 
 pytestmark = pytest.mark.once
 
-SEEN = {"submission.viewed", "submissions.listed", "vendor_record.viewed", "vendor_records.searched"}
+SEEN = {
+    "batch.viewed",
+    "batch.downloaded",
+    "submission.viewed",
+    "submissions.listed",
+    "vendor_record.viewed",
+    "vendor_records.searched",
+}
 """The events that record a view of personal data."""
 
 
@@ -80,7 +89,27 @@ def _empty_note(client: Client, records: Records) -> HttpResponse:
     return client.post(reverse("consumers:note", args=[records.unknown.public_id]))  # type: ignore[return-value]  # as above
 
 
+def _list_of_another(client: Client, records: Records) -> HttpResponse:
+    batch = checked_batch(make_person("olga", "staff"), [FULL])
+    return client.get(reverse("batches:batch", args=[batch.public_id]))  # type: ignore[return-value]  # as above
+
+
+def _result_of_a_list(client: Client, records: Records) -> HttpResponse:
+    batch = checked_batch(make_person("olga", "staff"), [FULL])
+    address = reverse("batches:result", args=[batch.public_id])
+    return client.get(address, {"format": "csv"})  # type: ignore[return-value]  # as above
+
+
+def _row_that_was_sent(client: Client, records: Records) -> HttpResponse:
+    batch = checked_batch(User.objects.get(pk=records.created.actor_id), [FULL])
+    batch.rows.update(state=OwnState.ALREADY_SENT, earlier=records.created.public_id)
+    return client.get(reverse("batches:row", args=[batch.public_id, 2]))  # type: ignore[return-value]  # as above
+
+
 SHOWS: dict[str, Visit] = {
+    "batches:batch": _list_of_another,
+    "batches:result": _result_of_a_list,
+    "batches:row": _row_that_was_sent,
     "consumers:note": _empty_note,
     "orders:guests": _guests,
     "consumers:order_panel": _order_beside_form,
@@ -94,7 +123,22 @@ SHOWS: dict[str, Visit] = {
     "orders:order_consumer": _at("orders:order_consumer", lambda records: records.created.consumer_ref),
 }
 NO_PERSON = "about the portal and the people who work with it"
+OF_A_LIST = "leads back to the list, or shows it again as its page does"
 SHOWS_NOTHING = {
+    "batches:batches": "orders and counts",
+    "batches:new": "says back what the same person has just pasted",
+    "batches:columns": "says back what the same person has just uploaded",
+    "batches:template": "made-up examples",
+    "batches:progress": "counts",
+    "batches:release": OF_A_LIST,
+    "batches:accept": OF_A_LIST,
+    **dict.fromkeys(
+        (
+            *("batches:check", "batches:leave_out", "batches:take_back", "batches:confirm", "batches:pause"),
+            *("batches:resume", "batches:stop", "batches:send_again", "batches:rows_again"),
+        ),
+        "leads back to the list",
+    ),
     "healthz": "plain text for machines",
     "readyz": "plain text for machines",
     "extend_session": "an answer to a script",
@@ -237,6 +281,8 @@ def test_no_other_address_shows_personal_data(person: User, records: Records) ->
         "public_id": records.created.public_id,
         "export_id": prepared(person).public_id,
         "view_id": saved_view(person).public_id,
+        "batch_id": checked_batch(person, people(1)).public_id,
+        "number": 2,
         "pk": rule.pk,
         "seq": 1,
         "ref": SAMPLE_ORDER,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -12,15 +12,16 @@ from apps.batches.checking.accepting import row_of_key, translated
 from apps.batches.checking.earlier import is_open, of_rows, same_content, sent_before
 from apps.batches.checking.entries import validated
 from apps.batches.checking.evidence import OrderEvidence
-from apps.batches.checking.findings import Findings, RowWarning
+from apps.batches.checking.findings import Findings, RowError, RowWarning
 from apps.batches.checking.row_warnings import of_earlier_list, of_similar_row, of_the_form
-from apps.batches.checking.similar_rows import SimilarRow, similar_rows
+from apps.batches.checking.similar_rows import similar_rows
 from apps.batches.models import Batch, BatchRow, OwnState
 from apps.cdp.consumers import NewConsumer
 from apps.consumers import selectors
 from apps.consumers.models import Submission
 from apps.consumers.sending.order_comparison import compare_many
-from apps.consumers.sending.warnings import EntryWarning, find_warnings
+from apps.consumers.sending.warnings import SIMILAR, EntryWarning, consumer_of_key, find_warnings
+from apps.core import personal_data
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -68,28 +69,25 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
 
     ``rows``: all of ``rows_of``. Reads submissions and identity rules a fixed number of times.
     """
-    checked = [row for row in rows if is_to_check(row)]
     providers = selectors.providers()
     found: dict[int, Evaluation] = {}
     entries: list[tuple[BatchRow, NewConsumer]] = []
-    for row in checked:
-        one = validated(batch, row, providers=providers)
-        if one.entry is None:
-            kept = tuple(row.accepted)
-            found[row.pk] = Evaluation(OwnState.NEEDS_ATTENTION, Findings(one.errors), kept, row.earlier)
+    for row in filter(is_to_check, rows):
+        read = validated(batch, row, providers=providers)
+        if read.entry is None:
+            found[row.pk] = _not_sendable(row, OwnState.NEEDS_ATTENTION, read.errors, row.earlier)
         else:
-            entries.append((row, one.entry.to_new_consumer()))
-    submissions = of_rows(batch)
-    valid = _with_same_content(batch, entries, submissions)
+            entries.append((row, read.entry.to_new_consumer()))
+    valid = _with_same_content(batch, entries)
     before = _sent_before(batch, valid)
-    sendable = []
+    sendable: list[_Valid] = []
     for one in valid:
-        earlier = one.already_sent or before.get(one.row.number)
-        if earlier is not None and (one.already_sent or is_open(earlier)):
-            kept = tuple(one.row.accepted)
-            found[one.row.pk] = Evaluation(OwnState.ALREADY_SENT, Findings(), kept, earlier.public_id)
-        else:
+        former = before.get(one.row.number)
+        blocking = one.already_sent or (former if former is not None and is_open(former) else None)
+        if blocking is None:
             sendable.append(one)
+        else:
+            found[one.row.pk] = _not_sendable(one.row, OwnState.ALREADY_SENT, (), blocking.public_id)
     similar = similar_rows([(one.row.number, one.consumer) for one in valid if one.already_sent is None])
     compared = compare_many(batch.order_ref, [one.consumer for one in sendable], evidence.known)
     for one, comparison in zip(sendable, compared, strict=True):
@@ -97,15 +95,22 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
             batch.order_ref, one.consumer, compared=comparison, order=evidence.order, providers=providers
         )
         number = one.row.number
-        found[one.row.pk] = _evaluation(one, warnings, similar.get(number, ()), before.get(number))
+        others = [of_similar_row(pair) for pair in similar.get(number, ())]
+        if number in before:
+            others.append(of_earlier_list(before[number]))
+        found[one.row.pk] = _evaluation(one, warnings, [*_kept(one.row, evidence), *others])
     return found
 
 
-def _with_same_content(
-    batch: Batch,
-    entries: Sequence[tuple[BatchRow, NewConsumer]],
-    submissions: Mapping[int, tuple[uuid.UUID, ...]],
-) -> list[_Valid]:
+def _not_sendable(
+    row: BatchRow, state: OwnState, errors: tuple[RowError, ...], earlier: uuid.UUID | None
+) -> Evaluation:
+    """The evaluation of a row with errors, or of one that was already sent. What was confirmed stays."""
+    return Evaluation(state, Findings(errors), tuple(row.accepted), earlier)
+
+
+def _with_same_content(batch: Batch, entries: Sequence[tuple[BatchRow, NewConsumer]]) -> list[_Valid]:
+    submissions = of_rows(batch)
     found = same_content(batch.order_ref, [consumer for _row, consumer in entries])
     valid = []
     for (row, consumer), same in zip(entries, found, strict=True):
@@ -128,12 +133,25 @@ def _sent_before(batch: Batch, valid: Collection[_Valid]) -> dict[int, Submissio
     return {number: one for number, one in found.items() if one.pk not in of_content}
 
 
-def _evaluation(
-    one: _Valid,
-    warnings: tuple[EntryWarning, ...],
-    similar: Iterable[SimilarRow],
-    before: Submission | None,
-) -> Evaluation:
+def _kept(row: BatchRow, evidence: OrderEvidence) -> list[RowWarning]:
+    """The warnings about consumers that only the vendor has, and that were not compared this time.
+
+    A row that was corrected since has no findings to keep.
+    """
+    if not row.encrypted_findings:
+        return []
+    former = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
+    return [
+        warning
+        for warning in former.warnings
+        if warning.code == SIMILAR
+        and not warning.submission
+        and evidence.may_still_have(consumer_of_key(warning.key))
+    ]
+
+
+def _evaluation(one: _Valid, warnings: tuple[EntryWarning, ...], others: Sequence[RowWarning]) -> Evaluation:
+    """The evaluation of a row with these warnings of the form, and others that only rows have."""
     of_form = of_the_form(warnings)
     released = {str(submission.public_id) for submission in one.same}
     confirmed = {
@@ -141,10 +159,7 @@ def _evaluation(
         for shown, warning in zip(of_form, warnings, strict=True)
         if warning.is_confirmed(one.accepted) or (shown.submission and shown.submission in released)
     }
-    of_rows: list[RowWarning] = [of_similar_row(pair) for pair in similar]
-    if before is not None:
-        of_rows.append(of_earlier_list(before))
-    findings = Findings(warnings=(*of_form, *of_rows))
+    findings = Findings(warnings=(*of_form, *others))
     accepted = tuple(dict.fromkeys(chain(one.row.accepted, sorted(confirmed))))
     lacks_reason = any(each.needs_reason for each in findings.warnings) and not one.row.similar_reason
     is_open_question = lacks_reason or findings.unconfirmed(frozenset(accepted))

@@ -8,20 +8,22 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.conf import settings
+from django.db import transaction
 
 from apps.cdp.client import CdpClient, ListedConsumers
 from apps.cdp.errors import CdpError
 from apps.cdp.records import Order
 from apps.consumers.duplicates.known import NOT_READ, known_on_order
-from apps.consumers.order_lookup.readings import find_reading, is_current
+from apps.consumers.order_lookup.readings import find_reading, is_current, store_reading
 from apps.core import clock
 from apps.core.connections import release_database_connections
+from apps.core.references import reference_key
 
 CHECK_SECONDS: Final = 2.0
 """Limit for reading the order. A check that cannot read it compares with what the portal knows."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class OrderEvidence:
     """``known``: the vendor's consumers. ``order``: None if it was not read. ``read_at``: when it began.
 
@@ -33,6 +35,15 @@ class OrderEvidence:
     known: ListedConsumers = NOT_READ
     order: Order | None = None
     refs: tuple[str, ...] | None = None
+
+    def may_still_have(self, consumer: str) -> bool:
+        """Whether a consumer that was found earlier may be on the order and was not compared again.
+
+        ``consumer``: the key of its reference.
+        """
+        if any(reference_key(one.ref) == consumer for one in self.known.consumers):
+            return False
+        return self.refs is None or consumer in map(reference_key, self.refs)
 
 
 def known_evidence(order_ref: str) -> OrderEvidence:
@@ -47,7 +58,8 @@ def read_evidence(order_ref: str, client: CdpClient) -> OrderEvidence:
     """Read the order and its consumers within ``CHECK_SECONDS``, as a send does before it compares.
 
     A current reading of the order's page stands for it. A failure, or a list that is not whole, weakens the
-    comparison. It never stops the check. No database connection is held meanwhile.
+    comparison. It never stops the check. No database connection is held meanwhile. What was read is kept for
+    ten minutes, for the checks after corrections and for the sends. Nobody sees it, so there is no event.
     """
     read_at, end = clock.now(), time.monotonic() + CHECK_SECONDS
     reading = find_reading(order_ref)
@@ -65,6 +77,10 @@ def read_evidence(order_ref: str, client: CdpClient) -> OrderEvidence:
             listed = client.read_order_consumers(order_ref, within=max(end - time.monotonic(), 0))
     except CdpError:
         pass
+    if order is not None and listed is not None:
+        guests = reading.guests if reading else ()
+        with transaction.atomic():
+            store_reading(order_ref, order, listed, read_at=read_at, guests=guests)
     return _evidence(read_at, listed, kept, order)
 
 

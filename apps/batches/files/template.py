@@ -1,63 +1,113 @@
-"""The template of a list: a column for each field, with an example that is not read."""
+"""The template of a list: the form's columns with an example, as Excel or CSV. The portal reads it back.
+
+Its cells are formatted as text, so that a spreadsheet keeps zeros and long numbers as they are typed.
+"""
 
 from __future__ import annotations
 
 import io
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from django.utils.translation import gettext
 
-from apps.batches.reading.sheet import EXAMPLE_MARK
+from apps.batches.reading.sheet import EXAMPLE_MARK, TEMPLATE_NOTES
 from apps.consumers.fields import FIELD_LABELS
-from apps.core.export.csv_cells import BYTE_ORDER_MARK, quote
-from apps.core.export.excel import Sheet, Style, begin_package, end_package, letters, sheet_head, text_cell
+from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
+from apps.core.export.excel import (
+    Sheet,
+    Style,
+    begin_package,
+    end_package,
+    letters,
+    sheet_head,
+    text_cell,
+)
 from apps.core.export.formats import Format
 from apps.core.export.zip_stream import ZipStream
 
+FORMATS: Final = (Format.XLSX, Format.CSV)
 _WIDTH: Final = 20
-_EXAMPLES: Final = {
-    "first_name": "Ada",
-    "last_name": "Kingsley",
-    "gender": "female",
-    "date_of_birth": "1991-03-07",
-    "emails": "ada@example.com",
-    "phone_numbers": "+353 87 123 4567",
-    "country": "Ireland",
-}
-_TWICE: Final = ("emails", "phone_numbers")
+_NOTES_WIDTHS: Final = (22, 30, 80)
 
 
-def template(format_: Format, providers: tuple[str, ...]) -> bytes:
-    """The file, as Excel or CSV. ``providers``: the identifier providers on offer, a column each.
+class _Column(NamedTuple):
+    """A column of the template. The example is of a person who does not exist."""
 
-    The columns have the labels of the form, so that the portal recognises them. The first cell of the
-    example marks it: the portal does not read that row.
+    heading: str
+    example: str
+    note: str = ""
+
+
+def template(format_: Format, providers: tuple[str, ...], separator: str = ",") -> bytes:
+    """The file. It has a column for each of the ``providers``, or two for any provider if there are none.
+
+    ``format_``: one of :data:`FORMATS`. ``separator``: of a CSV file, whose second row is the example: the
+    portal leaves it out. Raises ``ValueError`` for another format.
     """
-    headings, example = _columns(providers)
+    columns = _columns(providers)
+    if format_ is Format.XLSX:
+        return _excel(columns)
     if format_ is Format.CSV:
-        lines = (",".join(quote(cell, ",") for cell in cells) + "\r\n" for cells in (headings, example))
-        return (BYTE_ORDER_MARK + "".join(lines)).encode()
+        return _csv(columns, separator)
+    raise ValueError("not a format of the template")
+
+
+def _columns(providers: tuple[str, ...]) -> list[_Column]:
+    label = {name: str(label) for name, label in FIELD_LABELS.items()}
+    several = gettext("Add columns with the next numbers for more.")
+    email, phone = gettext("Email address"), gettext("Phone number")
+    columns = [
+        _Column(label["title"], "Ms", gettext("Leave it empty for no title.")),
+        _Column(label["first_name"], "Ida"),
+        _Column(label["last_name"], "Example"),
+        _Column(label["gender"], "Female", gettext("Female, Male or Unknown, or empty.")),
+        _Column(label["date_of_birth"], "1991-03-07", gettext("Year, month and day are never mistaken.")),
+        _Column(f"{email} 1", "ida@example.com", several),
+        _Column(f"{email} 2", ""),
+        _Column(f"{phone} 1", "+44 20 7946 0000", gettext("With the country code. ") + several),
+        _Column(f"{phone} 2", ""),
+        _Column(label["nationality"], "British"),
+        _Column(label["passport_number"], "X1234567"),
+        _Column(label["country"], "GB", gettext("The name of the country, or its two letters.")),
+    ]
+    if providers:
+        return columns + [
+            _Column(name, "", gettext("The identifier of this provider.")) for name in providers
+        ]
+    return [*columns, _Column(gettext("Identifier provider"), ""), _Column(gettext("Identifier ID"), "")]
+
+
+def _csv(columns: Sequence[_Column], separator: str) -> bytes:
+    lines = (
+        [column.heading for column in columns],
+        [EXAMPLE_MARK, *(column.example for column in columns[1:])],
+    )
+    text = "".join(
+        separator.join(quote(protect(cell), separator) for cell in line) + "\r\n" for line in lines
+    )
+    return (BYTE_ORDER_MARK + text).encode()
+
+
+def _excel(columns: Sequence[_Column]) -> bytes:
+    """A workbook with an empty sheet for the people, and one with the examples, which is not read."""
     sink = io.BytesIO()
     archive = ZipStream(sink.write)
     begin_package(archive)
-    archive.begin("xl/worksheets/sheet1.xml")
-    # Texts, so that the zeros of phone numbers stay.
-    archive.write(sheet_head(headings, [(_WIDTH, Style.TEXT)] * len(headings), is_first=True).encode())
-    cells = "".join(text_cell(f"{letters(at)}2", cell) for at, cell in enumerate(example) if cell)
-    archive.write(f'<row r="2">{cells}</row></sheetData></worksheet>'.encode())
-    archive.end()
-    end_package(archive, [Sheet(gettext("People"), "sheet1.xml")])
+    people = sheet_head(
+        [column.heading for column in columns], [(_WIDTH, Style.TEXT)] * len(columns), is_first=True
+    )
+    notes = sheet_head(
+        [gettext("Column"), gettext("Example"), gettext("Note")],
+        [(width, Style.TEXT) for width in _NOTES_WIDTHS],
+        is_first=False,
+    ) + "".join(_row(number, column) for number, column in enumerate(columns, 2))
+    for name, content in (("sheet1.xml", people), ("sheet2.xml", notes)):
+        archive.add(f"xl/worksheets/{name}", f"{content}</sheetData></worksheet>".encode())
+    end_package(archive, [Sheet(gettext("People"), "sheet1.xml"), Sheet(TEMPLATE_NOTES, "sheet2.xml")])
     return sink.getvalue()
 
 
-def _columns(providers: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The headings, and the example below them. The title is first: its cell marks the example."""
-    headings, example = [], []
-    for name, label in FIELD_LABELS.items():
-        if name == "identifiers":
-            continue
-        for number in (1, 2) if name in _TWICE else (0,):
-            headings.append(f"{label} {number}" if number else str(label))
-            example.append(_EXAMPLES.get(name, "") if number < 2 else "")
-    example[0] = EXAMPLE_MARK
-    return (*headings, *providers), (*example, *[""] * len(providers))
+def _row(number: int, cells: Sequence[str]) -> str:
+    found = "".join(text_cell(f"{letters(at)}{number}", cell) for at, cell in enumerate(cells) if cell)
+    return f'<row r="{number}">{found}</row>'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
@@ -159,11 +159,29 @@ def progress_of(batch: Batch, counts: Mapping[RowState, int]) -> Progress:
 
 
 def finding_texts(batch: Batch) -> tuple[str, ...]:
-    """What the reader has to know about the file."""
-    return tuple(
+    """What the reader has to know about the file, and which of its columns are not sent."""
+    texts = [
         labels.finding_text(Finding(FindingCode(one["code"]), one.get("count", 0), one.get("detail", "")))
         for one in batch.findings
-    )
+    ]
+    names = _unsent_columns(batch)
+    if names:
+        text = ngettext(
+            "This column is not sent: %(names)s.", "These columns are not sent: %(names)s.", len(names)
+        )
+        texts.append(text % {"names": ", ".join(names)})
+    return tuple(texts)
+
+
+def _unsent_columns(batch: Batch) -> list[str]:
+    """The columns without a field, by their headers, or by their numbers where there are none."""
+    headers = batch.headers
+    return [
+        (headers[index] if index < len(headers) else "")
+        or gettext("column %(number)s") % {"number": index + 1}
+        for index, target in enumerate(batch.targets)
+        if not target
+    ]
 
 
 def batch_page(
@@ -246,7 +264,7 @@ def batch_line(batch: Batch, counts: Mapping[RowState, int]) -> BatchLine:
     """The line of a list, with its rows counted by state."""
     progress = progress_of(batch, counts)
     state = BatchState(batch.state)
-    texts: list[Any] = [f"{count} {str(one.label).lower()}" for one, count in counts.items() if count]
+    texts = [f"{one.label}: {count}" for one, count in counts.items() if count]
     return BatchLine(
         url=batch_url(batch),
         order_name=order_name(batch),

@@ -128,10 +128,10 @@ def _problems(row: BatchRow, state: RowState, submission: Submission | None) -> 
 
 
 def _with_field(control: str, text: str) -> str:
-    """The text of an error, with the label of its field where the row shows no field."""
+    """The text of an error, with the label of its field unless the text names it."""
     name = control.partition("-")[0]
     label = str(FIELD_LABELS.get(name, ""))
-    return f"{label}: {text}" if label else text
+    return f"{label}: {text}" if label and label.lower() not in text.lower() else text
 
 
 def warning_groups(rows: Iterable[BatchRow]) -> tuple[WarningGroup, ...]:

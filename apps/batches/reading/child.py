@@ -18,7 +18,6 @@ from apps.batches.reading.ods import read_ods
 from apps.batches.reading.package import open_package
 from apps.batches.reading.sheet import Sheet, finished_rows
 from apps.batches.reading.table import NotReadable, TableFault
-from apps.batches.reading.xlsx import read_xlsx
 
 try:
     import resource
@@ -62,6 +61,8 @@ def _read(content: bytes, package: zipfile.ZipFile, limits: Limits) -> tuple[str
     if _CONTENT_TYPES in names:
         types = package.read(_CONTENT_TYPES)
         if any(kind in types for kind in _EXCEL):
+            from apps.batches.reading.xlsx import read_xlsx  # noqa: PLC0415  # openpyxl takes half a second
+
             return "xlsx", read_xlsx(content, package, limits)
     elif "mimetype" in names and package.read("mimetype").strip() in _OPEN_DOCUMENT:
         return "ods", read_ods(package, limits)

@@ -17,7 +17,7 @@ from apps.batches.reading.table import (
     TableFault,
     TableRow,
 )
-from apps.core.delimited import first_delimiter, read_lines, with_line_feeds
+from apps.core.delimited import first_delimiter, read_lines, with_line_feeds, without_quoted
 from apps.core.export.csv_cells import restored
 
 # The first one counts where two are equally likely.
@@ -115,8 +115,9 @@ def detected_delimiter(text: str) -> str:
 
 def _fits(text: str) -> Iterator[_Fit]:
     """The fit of each delimiter that separates cells of the text."""
+    unquoted = without_quoted(text, _DELIMITERS)
     for priority, delimiter in enumerate(reversed(_DELIMITERS)):
-        if delimiter not in text:
+        if delimiter not in unquoted:
             continue
         widths = [len(cells) for cells in read_lines(text, delimiter) if has_content(cells)]
         separated = [width for width in widths if width > 1]

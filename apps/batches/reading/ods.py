@@ -15,9 +15,8 @@ from xml.parsers import expat
 
 from apps.batches.reading.limits import COUNTED_ROWS, Limits
 from apps.batches.reading.package import is_encrypted_open_document, parse
-from apps.batches.reading.sheet import MAX_MERGES, Merge, Sheet, is_shortened, number_text
+from apps.batches.reading.sheet import MAX_MERGES, TEMPLATE_NOTES, Merge, Sheet, is_shortened, number_text
 from apps.batches.reading.table import FindingCode, NotReadable, TableFault
-from apps.batches.reading.xlsx import TEMPLATE_NOTES
 
 _ODF: Final = "urn:oasis:names:tc:opendocument:xmlns:"
 _TABLE: Final = f"{_ODF}table:1.0 "

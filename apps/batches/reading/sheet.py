@@ -17,6 +17,8 @@ from apps.batches.reading.table import Finding, FindingCode, NotReadable, TableF
 
 EXAMPLE_MARK: Final = "#example"
 """The first cell of a row of the template that is an example."""
+TEMPLATE_NOTES: Final = "About"
+"""The name of the sheet with notes in the portal's own files. It is not told as a further sheet."""
 MAX_MERGES: Final = 10_000
 
 # 1.23E+11 and 1,23E+11: as spreadsheets write long numbers into CSV files and copied texts.

@@ -9,18 +9,18 @@ import datetime as dt
 import io
 import re
 import warnings
+import xml.etree.ElementTree as ET
 import zipfile
 from typing import Any, Final
 
 import openpyxl
 
 from apps.batches.reading.limits import Limits
-from apps.batches.reading.sheet import Sheet, is_shortened, number_text
+from apps.batches.reading.sheet import TEMPLATE_NOTES, Sheet, is_shortened, number_text
 from apps.batches.reading.table import FindingCode, NotReadable, TableFault
 from apps.batches.reading.xlsx_facts import Facts, facts_of
+from apps.batches.reading.xlsx_styles import with_plain_styles
 
-TEMPLATE_NOTES: Final = "About"
-"""The name of the sheet with notes in the portal's own files. It is not told as a further sheet."""
 _MACROS: Final = "vbaproject.bin"
 _ZEROS: Final = re.compile("0{2,}")  # the number format of codes that begin with zeros
 _CARRIAGE_RETURN: Final = re.compile("_x000D_\n?")
@@ -31,13 +31,12 @@ def read_xlsx(content: bytes, package: zipfile.ZipFile, limits: Limits) -> Sheet
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of parts that are not read, such as drop-down lists
         try:
-            book = openpyxl.load_workbook(
-                io.BytesIO(content), read_only=True, data_only=True, keep_links=False
-            )
-        except MemoryError:
-            raise
-        except Exception:  # noqa: BLE001  # openpyxl raises whatever a broken part causes
-            raise NotReadable(TableFault.DAMAGED) from None
+            book = _book(content)
+        except NotReadable:
+            try:
+                book = _book(with_plain_styles(package))
+            except (KeyError, ET.ParseError):
+                raise NotReadable(TableFault.DAMAGED) from None
         if not book.worksheets:
             raise NotReadable(TableFault.NOT_A_TABLE)  # charts only, or "Strict Open XML"
         chosen, facts, others = _chosen(book, package)
@@ -46,6 +45,16 @@ def read_xlsx(content: bytes, package: zipfile.ZipFile, limits: Limits) -> Sheet
     sheet.found[FindingCode.OTHER_SHEETS] = others
     sheet.found[FindingCode.MACROS] = sum(name.lower().endswith(_MACROS) for name in package.namelist())
     return sheet
+
+
+def _book(content: bytes) -> Any:
+    """The workbook. Raises :class:`NotReadable`: openpyxl raises whatever a broken part causes."""
+    try:
+        return openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001  # see above
+        raise NotReadable(TableFault.DAMAGED) from None
 
 
 def _chosen(book: Any, package: zipfile.ZipFile) -> tuple[Any, Facts, int]:
@@ -83,7 +92,7 @@ def _cells(worksheet: Any, facts: Facts) -> Sheet:
                 sheet.rows[number] = texts
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001  # as above
+    except Exception:  # noqa: BLE001  # openpyxl raises whatever a broken part causes
         raise NotReadable(TableFault.DAMAGED) from None
     return sheet
 

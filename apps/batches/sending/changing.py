@@ -46,6 +46,15 @@ SIMILAR_REASON_OF: Final = {
 }
 """A released row is like the consumer that was created: the reason for both is one decision."""
 ENDED: Final = (BatchState.FINISHED, BatchState.STOPPED)
+_CORRECTED: Final = (
+    "token",
+    "encrypted_values",
+    "encrypted_findings",
+    "accepted",
+    "similar_reason",
+    "release_reason",
+    "earlier",
+)
 _FIELDS: Final = frozenset(ConsumerForm.base_fields) - {"token"}
 
 
@@ -74,7 +83,7 @@ class NotPossible(NotChanged):
 
 
 def correct_row(batch: Batch, row: BatchRow, values: Mapping[str, str], *, actor: Actor) -> None:
-    """Replace the values of a row, flat as the form's, and check the batch again.
+    """Replace the values of a row, flat as the form's, and check the batch again. It is not left out then.
 
     ``row``: as the person saw it, with its version. A row with an outcome that proves that no consumer was
     created gets a new token. What was confirmed about similar rows is to be confirmed again. Raises
@@ -92,8 +101,8 @@ def correct_row(batch: Batch, row: BatchRow, values: Mapping[str, str], *, actor
         ]
         stored.accepted, stored.similar_reason = kept, ""
         stored.release_reason, stored.earlier = "", None
-        stored.state = OwnState.UNCHECKED
-        _save(stored, "encrypted_values", "accepted", "similar_reason", "release_reason", "earlier", "token")
+        stored.state, stored.encrypted_findings = OwnState.UNCHECKED, b""
+        _save(stored, *_CORRECTED)
         _ask_again(held, stored.number)
     recheck(batch)
     row.refresh_from_db()

@@ -15,7 +15,7 @@ from apps.batches.columns.matching import Choice, Question, SplitTable, open_que
 from apps.batches.columns.own_columns import without_own_columns
 from apps.batches.columns.values import row_values
 from apps.batches.models import Batch, BatchRow, BatchState, SourceKind
-from apps.batches.reading.table import Finding, FindingCode, Table, TableRow
+from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault, TableRow
 from apps.batches.recording import event_of
 from apps.consumers.selectors import providers as offered_providers
 from apps.core import clock
@@ -49,8 +49,9 @@ def create_batch(
     With a ``choice`` the row of headers is not among the rows, and each row has its values; the rows are to
     be checked next. Without one, all rows of the table are stored, and :func:`choose_columns` is next.
 
-    Raises :class:`ColumnsNotStored` for a choice that leaves questions open, ``ValueError`` for a choice of
-    another table or a table without people, and ``MissingKeyError``. Nothing is stored then.
+    Raises :class:`ColumnsNotStored` for a choice that leaves questions open, ``NotReadable`` for a table
+    without people, ``ValueError`` for a choice of another table, and ``MissingKeyError``. Nothing is stored
+    then.
     """
     table = without_own_columns(table)
     providers = offered_providers()
@@ -86,7 +87,7 @@ def create_batch(
 def choose_columns(batch: Batch, choice: Choice, *, actor: Actor) -> Batch:
     """Store the fields of the columns of a batch that has none, and the values of its rows.
 
-    Raises :class:`ColumnsNotStored` and ``ValueError`` as :func:`create_batch` does, and ``MissingKeyError``.
+    Raises what :func:`create_batch` raises, and :class:`ColumnsNotStored` if they were chosen meanwhile.
     """
     providers = offered_providers()
     with transaction.atomic():
@@ -125,7 +126,7 @@ def _chosen_parts(table: Table, choice: Choice, providers: tuple[str, ...]) -> S
         raise ColumnsNotStored(questions)
     parts = split(table, has_headers=choice.has_headers, providers=providers)
     if not parts.rows:
-        raise ValueError("a table without people")
+        raise NotReadable(TableFault.EMPTY)
     return parts
 
 

@@ -19,6 +19,7 @@ from apps.batches.presenters.batch import batch_url
 from apps.batches.presenters.rows import warning_groups
 from apps.batches.sending import changing, control
 from apps.batches.views.batch import show
+from apps.batches.views.checked import check_stored
 from apps.batches.views.visible import find_batch, find_own, may_control
 from apps.cdp.factory import get_client
 from apps.consumers.forms.similar import SimilarReasonForm
@@ -142,7 +143,7 @@ def rows_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         made = changing.rows_again(batch, actor=actor_of(request))
     except STALE:
         return _stale(request, batch)
-    check_batch(made, client=get_client())
+    check_stored(made)
     return HttpResponseSeeOther(batch_url(made))
 
 

@@ -11,7 +11,6 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from apps.batches.checking.check import check_batch
 from apps.batches.columns.date_orders import order_of
 from apps.batches.columns.matching import Choice, Proposal, QuestionCode, open_questions, propose, split
 from apps.batches.columns.own_columns import without_own_columns
@@ -23,8 +22,8 @@ from apps.batches.presenters import columns as presenter
 from apps.batches.presenters.batch import batch_url, finding_texts, order_name
 from apps.batches.reading.table import Table
 from apps.batches.sending.storing import ColumnsNotStored, choose_columns, table_of
+from apps.batches.views.checked import check_stored
 from apps.batches.views.visible import find_own, person_id
-from apps.cdp.factory import get_client
 from apps.consumers import selectors
 from apps.core.forms.errors import form_errors
 from apps.core.web.permissions import requires
@@ -79,7 +78,7 @@ def columns(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     except ValueError:
         form.add_error("has_headers", _("There is no row below the headers"))
         return _page(request, batch, proposal, form, "")
-    check_batch(batch, client=get_client())
+    check_stored(batch)
     return HttpResponseSeeOther(batch_url(batch))
 
 

@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from apps.batches import labels
-from apps.batches.checking.check import check_batch
 from apps.batches.columns.matching import propose
 from apps.batches.columns.remembering import remembered_choice
 from apps.batches.forms.upload import UploadForm
@@ -23,6 +22,7 @@ from apps.batches.presenters.batch import batch_url, order_name
 from apps.batches.reading.read import read_file, read_pasted
 from apps.batches.reading.table import NotReadable, Table
 from apps.batches.sending.storing import create_batch
+from apps.batches.views.checked import check_stored
 from apps.batches.views.visible import find_own, person_id
 from apps.cdp.errors import CdpError
 from apps.cdp.factory import get_client
@@ -73,10 +73,13 @@ def new(request: HttpRequest) -> HttpResponse:
     form.is_valid()
     order, panel = _find_order(request, form)
     table = _read_table(form)
-    if order is None or table is None or not form.is_valid():
-        form.ask_for_the_file_again()
-        return _page(request, form, replaces, panel=panel)
-    return _store(request, table, order, replaces)
+    if order is not None and table is not None and form.is_valid():
+        try:
+            return _store(request, table, order, replaces)
+        except NotReadable as error:  # it has headers and nobody below them
+            _add_fault(form, error)
+    form.ask_for_the_file_again()
+    return _page(request, form, replaces, panel=panel)
 
 
 def _replaced(request: HttpRequest) -> Batch | None:
@@ -143,8 +146,12 @@ def _read_table(form: UploadForm) -> Table | None:
             return read_pasted(form.cleaned_data["table"])
         return read_file(file.name or "", file.read())
     except NotReadable as error:
-        form.add_error("table" if file is None else "file", labels.fault_text(error))
+        _add_fault(form, error)
         return None
+
+
+def _add_fault(form: UploadForm, error: NotReadable) -> None:
+    form.add_error("table" if form.uploaded is None else "file", labels.fault_text(error))
 
 
 def _store(request: HttpRequest, table: Table, order: _Order, replaces: Batch | None) -> HttpResponse:
@@ -161,7 +168,7 @@ def _store(request: HttpRequest, table: Table, order: _Order, replaces: Batch | 
     )
     if choice is None:
         return HttpResponseSeeOther(reverse("batches:columns", args=[batch.public_id]))
-    check_batch(batch, client=get_client())
+    check_stored(batch)
     return HttpResponseSeeOther(batch_url(batch))
 
 

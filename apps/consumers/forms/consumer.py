@@ -44,7 +44,7 @@ def required_fields() -> frozenset[str]:
     return frozenset({"order_ref", *settings.REQUIRED_FIELDS})
 
 
-def _optional(label: str) -> str:
+def _optional(label: Any) -> str:
     return gettext("%(label)s (optional)") % {"label": label}
 
 

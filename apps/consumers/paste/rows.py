@@ -13,7 +13,7 @@ MAX_TEXT = 20_000  # characters
 MAX_COLUMNS = 40
 _DELIMITERS = "	;,"
 # In brackets: "optional", or the letters of day, month and year in several languages.
-_REMARK = re.compile(r"\((?:optional|[dgjtmyae./\- ]+)\)")
+_REMARK = re.compile(r"\((?:optional|[dgjtmyae./\- ]{6,})\)")
 
 
 class RowFault(StrEnum):
@@ -48,6 +48,8 @@ class Row:
 def read_row(text: str, *, known_headers: frozenset[str]) -> Row:
     """Read a text as one row. The first line is headers if half of its cells are in ``known_headers``.
 
+    A line alone is headers only if all of its cells are: "Ad Bakker" is a name, although Ad is a header.
+
     ``known_headers`` are keys of :func:`header_key`. The delimiter is the first of tab, semicolon and comma
     that the text contains. Raises :class:`NotOneRow`.
     """
@@ -57,7 +59,7 @@ def read_row(text: str, *, known_headers: frozenset[str]) -> Row:
     delimiter = first_delimiter(text, _DELIMITERS)
     lines = [cells for cells in read_lines(text, delimiter) if any(cell.strip() for cell in cells)]
     headers: tuple[str, ...] | None = None
-    if lines and _are_headers(lines[0], known_headers):
+    if lines and _are_headers(lines[0], known_headers, all_of_them=len(lines) == 1):
         headers, *lines = lines
         if not lines:
             raise NotOneRow(RowFault.ONLY_HEADERS, len(headers))
@@ -81,7 +83,7 @@ def header_key(header: str) -> str:
     return re.sub(r"[\W_]+|\d+$", "", plain)
 
 
-def _are_headers(cells: tuple[str, ...], known: frozenset[str]) -> bool:
+def _are_headers(cells: tuple[str, ...], known: frozenset[str], *, all_of_them: bool) -> bool:
     filled = [cell for cell in cells if cell.strip()]
     count = sum(header_key(cell) in known for cell in filled)
-    return count > 0 and 2 * count >= len(filled)
+    return count > 0 and (count if all_of_them else 2 * count) >= len(filled)

@@ -89,6 +89,12 @@ def similar_key(consumer: str, rule: str) -> str:
     return f"{SIMILAR}:{consumer}:{rule}"
 
 
+def consumer_of_key(key: str) -> str:
+    """The consumer that a key from :func:`similar_key` names; empty for any other key."""
+    code, _colon, rest = key.partition(":")
+    return rest.partition(":")[0] if code == SIMILAR else ""
+
+
 def _similar_id(similar: Similar) -> str:
     if similar.submission is not None:
         return str(similar.submission.public_id)

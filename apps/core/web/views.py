@@ -30,6 +30,7 @@ from apps.core.web.uploads import FileRefused
 TOO_LARGE_ERRORS = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 PLAIN_TEXT = "text/plain; charset=utf-8"
 CREATE_VIEW = "consumers:new"  # the only view that sends data to the vendor
+LISTS = "batches:"  # their views store a change, and then check the rows
 
 
 @login_not_required
@@ -105,7 +106,8 @@ def _changed_nothing(request: HttpRequest, error: BaseException | None) -> bool:
     """
     if request.method != "POST" or getattr(request, "answer_was_ready", False):
         return False
-    return isinstance(error, (DatabaseError, InterfaceError)) and _view_name(request) != CREATE_VIEW
+    in_steps = _view_name(request).startswith((CREATE_VIEW, LISTS))
+    return isinstance(error, (DatabaseError, InterfaceError)) and not in_steps
 
 
 def _view_name(request: HttpRequest) -> str:

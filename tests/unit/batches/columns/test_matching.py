@@ -66,12 +66,26 @@ def _asked(proposal: Proposal) -> list[tuple[QuestionCode, int | None]]:
     ],
 )
 def test_headers_of_many_languages_are_known(headers: tuple[str, ...]) -> None:
-    people = ("Ada", "Lovelace", "1915-12-10", "P1", "British")
-    proposal = _proposal(headers, people)
+    proposal = _proposal(headers, ("Ada", "Lovelace", "x", "P1", "x"))
     assert proposal.has_headers
     assert proposal.headers == headers
     assert proposal.targets == ("first_name", "last_name", "date_of_birth", "passport_number", "nationality")
     assert proposal.questions == ()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ("Order number", "Title", "Sex", "E-mail", "Mobile", "Country"),
+        ("Auftragsnr.", "Anrede", "Geschlecht", "E-Mail-Adresse", "Handynummer", "Land"),
+        ("N° de commande", "Civilité", "Sexe", "Courriel", "Téléphone", "Pays"),
+        ("Sipariş No", "Unvan", "Cinsiyet", "E-posta", "Cep Telefonu", "Ülke"),
+        ("注文番号", "敬称", "性別", "メールアドレス", "電話番号", "居住国"),
+    ],
+)
+def test_headers_of_the_other_fields_are_known(headers: tuple[str, ...]) -> None:
+    expected = ("order_ref", "title", "gender", "emails", "phone_numbers", "country")
+    assert targets_of_headers(headers, ()) == expected
 
 
 def test_every_header_is_the_key_of_itself_and_belongs_to_one_field() -> None:

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from apps.batches.models import SourceKind
 from apps.batches.reading import in_child
+from apps.batches.reading.child import MAX_SECONDS
 from apps.batches.reading.read import read_file
 from apps.batches.reading.table import NotReadable, TableFault
 from tests.support.sheet_files import open_document_of, workbook_of
@@ -65,23 +66,29 @@ def _run_instead(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     def other(_command: list[str], **options: object) -> object:
         return run([sys.executable, "-S", "-c", script], **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(in_child.subprocess, "run", other)
+    monkeypatch.setattr(subprocess, "run", other)
 
 
-def test_child_that_takes_too_much_memory_or_time_ends() -> None:
-    code = "from apps.batches.reading import child; child._limit_resources(); {}"
-    for attempt, ends in (
-        ("x = bytearray(500_000_000)", lambda done: b"MemoryError" in done.stderr),
-        ("\nwhile True: pass", lambda done: done.returncode in {-signal.SIGXCPU, -signal.SIGKILL}),
-    ):
-        done = subprocess.run(
-            [sys.executable, "-c", code.format(attempt).replace("; \n", "\n")],
-            cwd=settings.BASE_DIR,
-            capture_output=True,
-            check=False,
-            timeout=60,
-        )
-        assert ends(done), done
+def _run_with_limits(code: str) -> subprocess.CompletedProcess[bytes]:
+    limited = f"from apps.batches.reading import child\nchild._limit_resources()\n{code}"
+    return subprocess.run(
+        [sys.executable, "-c", limited],
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_child_that_takes_too_much_memory_gets_none() -> None:
+    assert b"MemoryError" in _run_with_limits("bytearray(500_000_000)").stderr
+
+
+def test_child_that_takes_too_much_time_ends_also_without_its_parent() -> None:
+    code = "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass"
+    assert _run_with_limits(code).returncode in {-signal.SIGXCPU, -signal.SIGKILL}
+    code = "import resource\nprint(resource.getrlimit(resource.RLIMIT_CPU)[0])"
+    assert int(_run_with_limits(code).stdout) == MAX_SECONDS
 
 
 def test_child_has_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +98,7 @@ def test_child_has_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.update(options)
         raise subprocess.TimeoutExpired("x", 1)
 
-    monkeypatch.setattr(in_child.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(NotReadable):
         read_file("x.xlsx", workbook_of(ROWS))
     assert (seen["env"], seen["stderr"]) == ({}, subprocess.DEVNULL)

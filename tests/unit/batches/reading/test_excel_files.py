@@ -26,6 +26,8 @@ from tests.support.sheet_files import (
     workbook_of,
 )
 
+MIDNIGHT = dt.datetime(1991, 3, 7)  # noqa: DTZ001  # spreadsheets have no zones
+
 
 def test_values_are_texts_without_what_a_spreadsheet_adds() -> None:
     content = workbook_of(
@@ -33,7 +35,7 @@ def test_values_are_texts_without_what_a_spreadsheet_adds() -> None:
             ["Soyadı", "Straße", "電話番号", "Prénom"],
             ["Yılmaz", 491701234567, 5.0, " Zoé "],
             [1.5, -3, 0.000001, True],
-            [dt.date(1991, 3, 7), dt.datetime(1991, 3, 7), dt.datetime(1991, 3, 7, 9, 5), dt.time(9, 5)],
+            [dt.date(1991, 3, 7), MIDNIGHT, MIDNIGHT.replace(hour=9, minute=5), dt.time(9, 5)],
             [dt.timedelta(hours=30), None, "", "x"],
         ]
     )
@@ -153,6 +155,17 @@ def test_dates_of_both_systems_are_the_days_that_are_shown() -> None:
     content = packed({**members, "xl/worksheets/sheet1.xml": sheet, "xl/styles.xml": styles})
     assert cells_of(content) == {1: ("1900-01-01", "1900-02-28", "1900-03-01", "1991-03-07", "1898-11-25")}
     assert findings_of(content) == {FindingCode.ERROR_VALUES: 1}  # a day that no calendar has
+
+
+def test_styles_that_openpyxl_refuses_do_not_hide_the_values() -> None:
+    def fill(_book: Any, sheet: Any) -> None:
+        sheet["A1"], sheet["B1"], sheet["C1"] = dt.date(1991, 3, 7), 42, "Ida"
+        sheet["B1"].number_format = "00000"
+
+    members = unpacked(workbook(fill))
+    broken = re.sub(rb"<fills.*?</fills>", b"<fills><fill/></fills>", members["xl/styles.xml"])
+    assert broken != members["xl/styles.xml"]
+    assert cells_of(packed({**members, "xl/styles.xml": broken})) == {1: ("1991-03-07", "00042", "Ida")}
 
 
 def test_japanese_names_come_without_their_reading() -> None:

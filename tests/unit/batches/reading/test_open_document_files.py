@@ -19,7 +19,8 @@ from tests.support.sheet_files import (
 
 
 def cell(text: str, attributes: str = "") -> str:
-    return f'<table:table-cell office:value-type="string" {attributes}><text:p>{text}</text:p></table:table-cell>'
+    opened = f'<table:table-cell office:value-type="string" {attributes}>'
+    return f"{opened}<text:p>{text}</text:p></table:table-cell>"
 
 
 def value(kind: str, stored: str, shown: str = "", attributes: str = "") -> str:
@@ -75,8 +76,8 @@ def test_text_of_a_cell_is_what_is_shown() -> None:
         table(
             row(
                 cell(f"a<text:s text:c='2'/>b<text:tab/>c\n  <text:span>d</text:span>{note}"),
-                f"<table:table-cell office:value-type='string'>{note}{drawn}<text:p>x</text:p><text:p>y</text:p>"
-                "</table:table-cell>",
+                f"<table:table-cell office:value-type='string'>{note}{drawn}<text:p>x</text:p>"
+                "<text:p>y</text:p></table:table-cell>",
                 cell(ruby),
                 cell("Zoé<text:s/>"),
             )

@@ -13,9 +13,10 @@ from pytest_django import Settings
 from apps.batches.models import SourceKind
 from apps.batches.reading.read import read_pasted
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault
+from apps.core.export.csv_cells import restored
 
 CELLS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).filter(
-    lambda cell: not cell.startswith("'") and not cell.isspace() and cell.casefold().strip() != "#example"
+    lambda cell: restored(cell) == cell and not cell.isspace() and cell.casefold().strip() != "#example"
 )
 TABLES = st.integers(2, 5).flatmap(
     lambda width: st.lists(st.lists(CELLS, min_size=width, max_size=width), min_size=1, max_size=6)
@@ -42,9 +43,7 @@ def test_row_numbers_are_the_ones_of_the_copied_rows() -> None:
         ('"Bob" Builder\tIda', ('"Bob" Builder', "Ida")),
         ("Ida\tClean\t\t", ("Ida", "Clean")),
         ("Ida|Clean", ("Ida|Clean",)),
-        ("'+49 170\tIda", ("+49 170", "Ida")),  # the guard of the portal's own files
-        ("'Ida\tClean", ("Ida", "Clean")),
-        ("O'Brien\t 'x", ("O'Brien", " 'x")),
+        ("'t Hooft\t'+49 170", ("'t Hooft", "+49 170")),  # the guard of the portal's own files
     ],
 )
 def test_row_is_read_as_spreadsheets_copy_it(text: str, row: tuple[str, ...]) -> None:

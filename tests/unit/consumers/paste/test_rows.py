@@ -26,6 +26,7 @@ CELLS = st.lists(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_siz
         ('"Bob" Builder\tIda', ('"Bob" Builder', "Ida"), None),  # not a quoted cell: copied as it is
         ('5" pipe\t6"', ('5" pipe', '6"'), None),
         ('"never closed\tIda', ('"never closed', "Ida"), None),
+        ("Ad\tBakker", ("Ad", "Bakker"), None),  # a Turkish header, a Dutch name
         ("First name\tSURNAME\nIda\tClean", ("Ida", "Clean"), ("First name", "SURNAME")),
         (
             "\n\nfirstName,E-mail 2\n\nIda,i@example.com\n",
@@ -88,3 +89,6 @@ def test_text_that_is_not_one_row_says_why(text: str, fault: RowFault, count: in
 def test_headers_are_compared_without_case_signs_and_numbers() -> None:
     keys = {header_key(one) for one in ("E-Mail", "email 2", "EMAIL", "e_mail (optional)", " Email: ")}
     assert keys == {"email"}
+    assert {header_key(one) for one in ("Né(e) le", "NE(E) LE", "né e le")} == {"neele"}
+    assert {header_key(one) for one in ("DOB", "DOB (DD/MM/YYYY)", "dob (TT.MM.JJJJ)")} == {"dob"}
+    assert header_key("Passport (expiry)") != header_key("Passport")

@@ -1,0 +1,21 @@
+"""Check a list after a change that is stored already."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import DatabaseError, InterfaceError
+
+from apps.batches.checking.check import check_batch
+from apps.batches.models import Batch
+from apps.cdp.factory import get_client
+
+logger = logging.getLogger(__name__)
+
+
+def check_stored(batch: Batch) -> None:
+    """Check every row. If the database is lost meanwhile, the list stays stored, and its page offers it again."""
+    try:
+        check_batch(batch, client=get_client())
+    except (DatabaseError, InterfaceError):
+        logger.exception("batch_not_checked")

@@ -1,0 +1,209 @@
+"""Several people on one order in the browser: a rooming list from the file to the result, by keyboard too."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.batches.models import Batch
+from apps.cdp.consumers import NewConsumer
+from sandbox.data.seed import GROUP_ORDER, SAMPLE_ORDER
+from sandbox.faults.armed import Armed
+from sandbox.server.sandbox_server import SandboxServer
+from tests.e2e.keyboard import Keyboard
+from tests.e2e.pages import stored
+from tests.e2e.traces import TYPED
+from tests.e2e.windows import Windows
+from tests.support.batch_rows import states
+from tests.support.batch_sending import people, send_all, take_turn
+
+pytestmark = pytest.mark.e2e
+
+MOST_KEYS_OF_TWENTY = 60
+HEADERS = ("First name", "Last name", "Date of birth", "Email", "Phone")
+MAILBOX = f"{TYPED['mailbox of a list']}@example.com"
+IN_BOTH_WAYS = pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
+
+
+def _cells(consumer: NewConsumer) -> list[str]:
+    assert consumer.date_of_birth is not None
+    born = consumer.date_of_birth.isoformat()
+    return [consumer.first_name, consumer.last_name, born, consumer.emails[0], ""]
+
+
+def _rooming_list(count: int) -> list[list[str]]:
+    rows = [_cells(one) for one in people(count)]
+    rows[0][3] = MAILBOX
+    return [list(HEADERS), *rows]
+
+
+def _with_five_faults(rows: list[list[str]]) -> list[list[str]]:
+    broken = [list(row) for row in rows]
+    broken[3][1] = ""  # no last name
+    broken[8][2] = "31 February 1980"
+    broken[13][3] = "nobody"
+    broken[21][0] = ""
+    broken[34][2] = "2099-01-01"
+    return broken
+
+
+def _saved(rows: list[list[str]], path: Path) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=";").writerows(rows)
+    return path
+
+
+def _upload(page: Page, file: Path) -> None:
+    page.get_by_label("Upload a file").set_input_files(file)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Read the table").click()
+
+
+@IN_BOTH_WAYS
+def test_rooming_list_is_corrected_in_the_file_sent_and_every_row_becomes_certain(
+    windows: Windows,
+    staff: User,
+    sandbox: SandboxServer,
+    settings: Settings,
+    tmp_path: Path,
+    *,
+    javascript: bool,
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    rows = _rooming_list(40)
+    page = windows.open(staff, javascript=javascript)
+    page.goto(f"/orders/{GROUP_ORDER}/")
+    page.get_by_role("link", name="Add several people").click()
+    expect(page.locator("h1")).to_have_text("Several people on one order")
+    _upload(page, _saved(_with_five_faults(rows), tmp_path / "rooming-list.csv"))
+    expect(page.locator(".panel-rejected")).to_contain_text("5 rows have errors")
+    expect(page.locator("tbody tr")).to_have_count(5)
+    expect(page.locator("tbody tr").first).to_contain_text("4")  # the file's own number
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download result (CSV)").click()
+    returned = list(csv.reader(io.StringIO(download.value.path().read_text("utf-8-sig"))))
+    assert len(returned) == 41
+    assert sum(row[5] == "Needs attention" for row in returned) == 5
+    corrected = [rows[at][:5] + row[5:] for at, row in enumerate(returned)]
+    page.get_by_role("link", name="Upload the corrected file").click()
+    _upload(page, _saved(corrected, tmp_path / "corrected.csv"))
+
+    with page.expect_navigation():
+        page.get_by_role("button", name="Send 40 rows to Sitecore CDP").click()
+    expect(page.locator(".panel-sending")).to_contain_text("The list is being sent")
+    batch = Batch.objects.latest("pk")
+    sandbox.sandbox.faults.arm(Armed("reset_after", times=2))
+    take_turn(batch)
+    page.goto("/")
+    expect(page.locator("section", has_text="Several people on one order")).to_contain_text("Being sent")
+    page.locator(f"main a[href='/batches/{batch.public_id}/']").click()
+    if not javascript:
+        page.get_by_role("link", name="Check progress").click()
+    send_all(batch)
+    if javascript:  # the page has noticed it by itself
+        expect(page.locator(".panel-created")).to_contain_text("The list is finished")
+        page.get_by_role("link", name="Show the rows").click()
+    else:
+        page.reload()
+    expect(page.locator(".panel-created")).to_contain_text("40 of 40 rows have an outcome")
+
+    for _ in range(2):
+        with page.expect_navigation():
+            page.get_by_role("link", name="Unknown").click()
+        page.get_by_role("link", name="Receipt").first.click()
+        page.get_by_role("button", name="Check now").click()
+        expect(page.locator("h1")).to_contain_text("Consumer created")
+        page.goto(f"/batches/{batch.public_id}/")
+    assert states(batch) == ["created"] * 40
+    assert len(stored(sandbox, GROUP_ORDER)) == 40
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download result (Excel)").click()
+    assert download.value.suggested_filename.endswith(".xlsx")
+    assert download.value.path().read_bytes().startswith(b"PK")
+
+
+@IN_BOTH_WAYS
+def test_rows_are_corrected_one_after_the_other_by_keyboard(
+    windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
+) -> None:
+    page = windows.open(staff, javascript=javascript)
+    page.goto(f"/batches/new/?order={SAMPLE_ORDER}")
+    rows = _with_five_faults(_rooming_list(40))[:15]
+    page.get_by_label("Paste a table").fill("\n".join("\t".join(row) for row in rows))
+    with page.expect_navigation():
+        page.get_by_role("button", name="Read the table").click()
+    keyboard = Keyboard(page)
+    keyboard.tab_to("main .panel-rejected a.btn-primary")
+    keyboard.press("Enter")
+    corrections = {
+        "#id_last_name": f"Marlowe {TYPED['corrected last name']}",
+        "#id_date_of_birth": "7 March 1980",
+        "#id_emails-0-value": f"{TYPED['corrected mailbox']}@example.com",
+    }
+    for at, (field, text) in enumerate(corrections.items()):
+        expect(page.locator("h1")).to_contain_text(("Row 4", "Row 9", "Row 14")[at])
+        page.wait_for_load_state()
+        keyboard.tab_to(field)
+        keyboard.press("Control+a")
+        page.keyboard.type(text)
+        with page.expect_navigation():
+            keyboard.press("Enter")  # saves, and opens the next row
+    expect(page.locator("h1")).to_contain_text("Several people on order")
+    expect(page.get_by_role("button", name="Send 14 rows to Sitecore CDP")).to_be_visible()
+
+
+def test_progress_pauses_and_stops_after_one_question(
+    windows: Windows, staff: User, supervisor: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    page.goto(f"/batches/new/?order={SAMPLE_ORDER}")
+    page.get_by_label("Paste a table").fill("\n".join("\t".join(row) for row in _rooming_list(5)))
+    page.get_by_role("button", name="Read the table").click()
+    page.get_by_role("button", name="Send 5 rows to Sitecore CDP").click()
+    bar = page.get_by_role("progressbar", name="Progress")
+    expect(bar).to_have_attribute("value", "0")
+    batch = Batch.objects.get()
+    take_turn(batch)
+    expect(page.locator("[data-live=percent]")).to_have_text("20 %")
+    expect(page.locator("[role=status][data-live=announced]")).to_have_text("20 % done")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator(".panel-warning")).to_contain_text("Paused by a person")
+    others = windows.open(supervisor)
+    others.goto(f"/batches/{batch.public_id}/")
+    others.get_by_role("button", name="Resume").click()
+    expect(others.locator(".panel-sending")).to_be_visible()
+    stop = others.get_by_role("button", name="Stop sending this list")
+    expect(stop).not_to_be_visible()
+    others.locator("summary", has_text="Stop").click()
+    stop.click()
+    expect(others.locator(".panel-not_sent")).to_contain_text("The list was stopped")
+    assert states(batch) == ["created", *["left_out"] * 4]
+
+
+def test_twenty_people_take_few_keys(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
+    page = windows.open(staff)
+    page.goto(f"/batches/new/?order={SAMPLE_ORDER}")
+    keyboard = Keyboard(page)
+    keyboard.tab_to("#id_table")
+    page.keyboard.insert_text("\n".join("\t".join(row) for row in _rooming_list(20)))
+    keyboard.without_data += 1  # Ctrl+V
+    keyboard.tab_to("main button.btn-primary")
+    with page.expect_navigation():
+        keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text("Several people on order")
+    page.wait_for_load_state()
+    keyboard.tab_to("main button.btn-primary")
+    with page.expect_navigation():
+        keyboard.press("Enter")
+    expect(page.locator(".panel-sending")).to_be_visible()
+    send_all(Batch.objects.get())
+    assert len(stored(sandbox)) == 20
+    print(f"{keyboard.without_data} keys for 20 people")
+    assert keyboard.without_data <= MOST_KEYS_OF_TWENTY

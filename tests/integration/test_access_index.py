@@ -1,0 +1,130 @@
+"""The index of the access report is completed from the log: what is lost is found, or counted."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.db.models import F
+
+from apps.accounts.models import User
+from apps.audit.events import Event
+from apps.audit.models import AuditEvent
+from apps.consumers import recording
+from apps.consumers.audit_events import VENDOR_RECORD_VIEWED
+from apps.consumers.models import UNBOUNDED, Outcome, ShownKey, ShownRange, Submission, level_of
+from apps.consumers.viewer import Viewer
+from apps.history.exports import services as exports
+from apps.history.exports.services import Progress, close_shown_ranges
+from apps.history.selection import Selection, SubmissionFilter
+from apps.privacy import index, subjects
+from apps.privacy.index import complete_index
+from apps.privacy.report import Report
+from tests.support.audit_flush import lift_triggers
+from tests.support.entries import store
+from tests.support.export_rows import PLAIN
+from tests.support.people import TESTS, acting, events
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+GUEST = "f6fadfa7-e5c1-4b62-9362-da5cc13da58a"
+
+
+@pytest.fixture
+def rows(staff: User, supervisor: User) -> list[Submission]:
+    """Three submissions of one person and one of another, which a list showed together, and an export."""
+    made = [store(staff, Outcome.REJECTED) for _ in range(3)] + [store(supervisor, Outcome.REJECTED)]
+    for shown in (made[:3], made):
+        recording.record_listed(shown, viewer=Viewer("1", sees_all=True), actor=acting(supervisor))
+    selection = Selection(SubmissionFilter(), Viewer(str(supervisor.pk), sees_all=True))
+    export = exports.prepare(selection, PLAIN, query="", rows=4, person=acting(supervisor))
+    exports.start(export, acting(supervisor))
+    assert exports.finish(export, Progress(rows=4), "0" * 64, acting(supervisor))
+    close_shown_ranges()
+    with transaction.atomic():
+        data = {"kind": "guest", "result": "found"}
+        recording.record_shown(Event(VENDOR_RECORD_VIEWED, acting(supervisor), data=data), guests=[GUEST])
+    return made
+
+
+def found(one: Submission) -> list[int]:
+    return [entry.event.seq for entry in Report(subjects.Subject({one.pk: one})).entries()]
+
+
+def test_complete_index_gets_nothing(rows: list[Submission]) -> None:
+    done = complete_index(TESTS)
+    assert (done.events, done.keys, done.ranges, done.beyond, done.unreadable) == (5, 0, 0, 0, 0)
+    assert events("access_report.index_completed")[-1].details == {
+        "events": 5, "keys": 0, "ranges": 0, "beyond": 0, "unreadable": 0
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 20_000])
+def test_rows_that_were_deleted_are_made_again(
+    rows: list[Submission], monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(index, "EVENTS_AT_ONCE", at_once)
+    before, keys = [found(one) for one in rows], sorted(ShownKey.objects.values_list("key", "seq"))
+    ShownKey.objects.all().delete()
+    ShownRange.objects.all().delete()
+    assert found(rows[0]) == []
+    done = complete_index(TESTS)
+    assert sorted(ShownKey.objects.values_list("key", "seq")) == keys
+    assert (done.keys, done.ranges) == (len(keys), 3)
+    assert [found(one) for one in rows] == before
+    assert close_shown_ranges() == 1
+    assert [found(one) for one in rows] == before
+    assert complete_index(TESTS).ranges == 0
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {"first": F("first") + 1},
+        {"last": F("first")},
+        {"owner": 987_654},
+        {"level": 40},
+        {"seq": F("seq") + 1_000},
+    ],
+    ids=lambda hidden: next(iter(hidden)),
+)
+def test_range_that_was_changed_so_that_nobody_finds_it_is_added(
+    rows: list[Submission], hidden: dict[str, object]
+) -> None:
+    before = [found(one) for one in rows]
+    listed = events("submissions.listed")[1].seq
+    ShownRange.objects.filter(seq=listed).update(**hidden)
+    if "level" not in hidden:
+        for one in ShownRange.objects.all():
+            ShownRange.objects.filter(pk=one.pk).update(level=level_of(one.first, one.last))
+    assert [found(one) for one in rows] != before
+    assert complete_index(TESTS).ranges == 1
+    assert [found(one) for one in rows] == before
+
+
+def test_export_that_is_being_made_again_has_an_open_range(rows: list[Submission]) -> None:
+    ShownRange.objects.filter(seq=events("export.started")[0].seq).delete()
+    assert complete_index(TESTS).ranges == 1
+    assert ShownRange.objects.get(seq=events("export.started")[0].seq).last == UNBOUNDED
+
+
+def test_what_the_log_does_not_say_is_counted(
+    rows: list[Submission], supervisor: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refs = [str(uuid.UUID(int=number)) for number in range(60)]
+    with transaction.atomic():
+        data = {"kind": "order", "result": "found", "shown": 60}
+        recording.record_shown(Event(VENDOR_RECORD_VIEWED, acting(supervisor), data=data), consumers=refs)
+    with lift_triggers(connection), connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {AuditEvent._meta.db_table} SET data = '[' WHERE action = 'submissions.listed'"
+        )
+    ShownKey.objects.filter(key__startswith="consumer:").delete()
+    call_command("complete_access_index")
+    assert ShownKey.objects.filter(key__startswith="consumer:").count() == 50
+    printed = capsys.readouterr().out
+    assert "6 events checked; 50 keys and 0 ranges were missing and added" in printed
+    assert "1 events showed more records than they name" in printed
+    assert "2 events cannot be read: verify the audit log" in printed

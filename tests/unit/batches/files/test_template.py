@@ -1,0 +1,79 @@
+"""The template that people download: the portal reads it back, empty and filled."""
+
+from __future__ import annotations
+
+import io
+
+import openpyxl
+import pytest
+
+from apps.batches.columns.matching import propose
+from apps.batches.files.template import FORMATS, template
+from apps.batches.reading.read import read_file
+from apps.batches.reading.table import FindingCode, NotReadable, Table, TableFault
+from apps.core.export.formats import Format
+
+_TARGETS = (
+    "title", "first_name", "last_name", "gender", "date_of_birth", "emails", "emails", "phone_numbers",
+    "phone_numbers", "nationality", "passport_number", "country",
+)  # fmt: skip
+
+
+def targets(table: Table, providers: tuple[str, ...]) -> tuple[str, ...]:
+    proposal = propose(table, providers=providers, remembered=lambda _headers: None)
+    assert proposal.has_headers
+    assert proposal.questions == ()
+    return proposal.targets
+
+
+@pytest.mark.parametrize("providers", [(), ("LOY", "CRM ID")])
+@pytest.mark.parametrize("format_", FORMATS)
+def test_empty_template_has_headers_that_the_portal_knows_and_no_people(
+    format_: Format, providers: tuple[str, ...]
+) -> None:
+    table = read_file("template", template(format_, providers))
+    assert [row.number for row in table.rows] == [1]
+    own = tuple(f"identifier:{name}" for name in providers) or ("identifier_provider", "identifier_id")
+    assert targets(table, providers) == (*_TARGETS, *own)
+
+
+def test_filled_workbook_is_read_without_its_examples() -> None:
+    book = openpyxl.load_workbook(io.BytesIO(template(Format.XLSX, ("LOY",))))
+    people, notes = book.worksheets
+    assert people["B2"].value is None
+    assert notes["B3"].value == "Ida"
+    people["B2"], people["C2"], people["M2"] = "Zoé", "Müller", "007"
+    stream = io.BytesIO()
+    book.save(stream)
+    table = read_file("liste.xlsx", stream.getvalue())
+    assert (table.rows[1].number, table.rows[1].cells[1:3], table.rows[1].cells[12]) == (
+        2,
+        ("Zoé", "Müller"),
+        "007",
+    )
+    assert table.findings == ()
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_filled_csv_is_read_without_its_example(separator: str) -> None:
+    content = template(Format.CSV, (), separator=separator)
+    filled = content + separator.join(["Ms", "Zoé", "Müller", *[""] * 11]).encode() + b"\r\n"
+    table = read_file("liste.csv", filled)
+    assert [(row.number, row.cells[:3]) for row in table.rows] == [
+        (1, ("Title", "First name", "Last name")),
+        (3, ("Ms", "Zoé", "Müller")),
+    ]
+    assert FindingCode.EXAMPLE_ROWS in {finding.code for finding in table.findings}
+
+
+def test_example_alone_is_no_list() -> None:
+    _header, example, _end = template(Format.CSV, ()).split(b"\r\n")
+    with pytest.raises(NotReadable) as refused:
+        read_file("a.csv", example)
+    assert refused.value.fault is TableFault.EMPTY
+
+
+@pytest.mark.parametrize("format_", [Format.JSONL, Format.CSV_EXACT])
+def test_other_formats_are_refused(format_: Format) -> None:
+    with pytest.raises(ValueError, match="not a format"):
+        template(format_, ())
