@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from tests.faults.storm.lists import Desk
+from tests.faults.storm.lists import Desk, DeskOfItsOwn
 from tests.faults.storm.world import World
 from tests.support.prepared import for_children
 from tests.support.supervised_processes import halt, send
@@ -54,7 +54,7 @@ def world(django_db_setup: None) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def desk(world: World) -> Iterator[Desk]:
-    made = Desk(world.environment)
+    made = DeskOfItsOwn(world.environment)
     yield made
     made.close()
 

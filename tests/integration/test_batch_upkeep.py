@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import uuid
+from typing import Any
 
 import pytest
 from django.db import OperationalError
@@ -15,6 +16,8 @@ from apps.audit.models import AuditEvent
 from apps.batches.models import Batch, BatchState, PauseReason
 from apps.batches.sending import control
 from apps.batches.sending.expiry import delete_expired
+from apps.batches.sending.run import send_next_due
+from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
 from apps.core import clock
 from consumerportal import batch_threads, status
@@ -59,7 +62,7 @@ def test_list_that_was_not_confirmed_is_erased_after_its_days(staff: User, setti
     assert erased.details == {"batch": str(old.public_id), "rows": 2}
     assert delete_expired(TESTS) == 0
     with pytest.raises(control.NotInThisState):
-        control.confirm(old, expected_rows=2, actor=acting(staff), client=batch_threads.get_client())
+        control.confirm(old, expected_rows=2, actor=acting(staff), client=get_client())
 
 
 @pytest.mark.parametrize("state", [BatchState.FINISHED, BatchState.STOPPED])
@@ -68,7 +71,11 @@ def test_list_that_ended_is_erased_and_its_submissions_stay(
 ) -> None:
     settings.BATCH_DAYS = 30
     [consumer] = people(1)
-    kept = {"created_at": days_ago(90), "confirmed_by": staff, "confirmed_at": days_ago(90)}
+    kept: dict[str, Any] = {
+        "created_at": days_ago(90),
+        "confirmed_by": staff,
+        "confirmed_at": days_ago(90),
+    }
     batch = checked_batch(staff, [consumer], state=state, ended_at=days_ago(31), **kept)
     sent_row(batch, 2, Outcome.CREATED, consumer)
     assert delete_expired(TESTS) == 1
@@ -80,7 +87,11 @@ def test_list_that_ended_is_erased_and_its_submissions_stay(
 @pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.UNKNOWN])
 def test_list_with_an_open_submission_waits(staff: User, outcome: Outcome) -> None:
     [consumer] = people(1)
-    kept = {"created_at": days_ago(90), "confirmed_by": staff, "confirmed_at": days_ago(90)}
+    kept: dict[str, Any] = {
+        "created_at": days_ago(90),
+        "confirmed_by": staff,
+        "confirmed_at": days_ago(90),
+    }
     batch = checked_batch(staff, [consumer], state=BatchState.FINISHED, ended_at=days_ago(90), **kept)
     sent_row(batch, 2, outcome, consumer)
     assert delete_expired(TESTS) == 0
@@ -162,12 +173,11 @@ def test_failure_of_a_thread_is_reported_and_it_goes_on(
     settings.BATCH_THREADS = 1
     batch = confirmed_batch(staff, people(1))
     lost = [OperationalError("server closed the connection"), RuntimeError("odd")]
-    send_next_due = batch_threads.send_next_due
 
-    def failing(**named: object) -> bool:
+    def failing(**named: Any) -> bool:
         if lost:
             raise lost.pop()
-        return send_next_due(**named)  # type: ignore[arg-type]  # passed on
+        return send_next_due(**named)
 
     monkeypatch.setattr(batch_threads, "send_next_due", failing)
     running = Running()

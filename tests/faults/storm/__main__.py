@@ -21,6 +21,7 @@ from sandbox.options import PRACTICE_API_TOKEN
 from tests.faults.storm.entries import Entry, Pile
 from tests.faults.storm.havoc import Havoc
 from tests.faults.storm.inspectors import Inspector
+from tests.faults.storm.logs import EXPECTED, exceptions
 from tests.faults.storm.people import PageContents, Person
 from tests.faults.storm.rotation import RETIRED, Rotation, new_token, not_shown
 from tests.faults.storm.weather import Weather
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 PASSWORD = "a long walk in the rain"
 QUICK_WORKER = ("-m", "tests.faults.storm.quick_worker")
-TRACEBACK = "Traceback (most recent call last):"
-# The first is logged while the database is down, the second when gunicorn ends a worker.
-EXPECTED = ("OperationalError", "InterfaceError", "SystemExit")
 SPARE_ORDERS = 1.5  # orders per entry: corrected entries need another one
 
 
@@ -352,9 +350,9 @@ def _reckoned(
     if rotation:
         _compare_keys(account, world, rotation, inspectors, facts)
     account.note("people who could not go on", (problem for person in people for problem in person.problems))
-    exceptions = _exceptions(world)
-    account.note("faults of ours in the logs", (name for name in exceptions if not name.endswith(EXPECTED)))
-    facts |= {f"in the logs: {name}": count for name, count in sorted(exceptions.items())}
+    found = exceptions(world)
+    account.note("faults of ours in the logs", (name for name in found if not name.endswith(EXPECTED)))
+    facts |= {f"in the logs: {name}": count for name, count in sorted(found.items())}
     pages = sum((person.pages for person in people), Counter[str]())
     pages["given up"] = sum(len(person.given_up) for person in people)
     apart = "-clocks-apart" if options.clocks_apart else ""
@@ -404,18 +402,6 @@ def _compare_keys(
     verdicts = [rotation.output(machine, "audit_verify") for machine in world.machines]
     account.note("the audit log does not verify", (text for code, text in verdicts if code))
     facts["values that open with the new keys"] = keys_account.values()
-
-
-def _exceptions(world: World) -> Counter[str]:
-    """The exceptions at the end of each traceback in the logs, by kind of process."""
-    found: Counter[str] = Counter()
-    for service in (*world.portals, *world.workers):
-        for block in service.log().split(TRACEBACK)[1:]:
-            lines = [line for line in block.splitlines() if line.strip() and not line.startswith(" ")]
-            if len(lines) > 1 and "exception" in lines[1]:
-                continue  # the cause of the next traceback
-            found[f"{service.name.split('-')[0]}: {lines[0].split(':')[0] if lines else '?'}"] += 1
-    return found
 
 
 def _say(words: str) -> None:

@@ -34,18 +34,18 @@ def report(
     parts = [
         f"# {title}",
         verdict,
-        *(_broken(what, lines) for what, lines in problems.items()),
+        *(broken(what, lines) for what, lines in problems.items()),
         _facts({**facts, **_sums(account)}),
         "## Per fault: outcome, truth, sends on the wire",
-        _table(_HEAD, _per_fault(account.lines)),
+        table(_HEAD, _per_fault(account.lines)),
         "## Still unknown, by reason",
-        _table(
+        table(
             ("check result", "error code", "order read before", "exists", "submissions"), _reasons(account)
         ),
         "## What was done to the processes",
-        _table(("what", "times"), sorted((name, str(count)) for name, count in havoc.items())),
+        table(("what", "times"), sorted((name, str(count)) for name, count in havoc.items())),
         "## What people saw",
-        _table(("page", "times"), sorted((name, str(count)) for name, count in pages.items())),
+        table(("page", "times"), sorted((name, str(count)) for name, count in pages.items())),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -118,16 +118,18 @@ def _reasons(account: Account) -> list[tuple[str, ...]]:
 
 
 def _facts(facts: Mapping[str, object]) -> str:
-    return _table(("", ""), [(name, str(value)) for name, value in facts.items()])
+    return table(("", ""), [(name, str(value)) for name, value in facts.items()])
 
 
-def _broken(what: str, lines: list[str]) -> str:
+def broken(what: str, lines: list[str]) -> str:
+    """A promise that is broken, with the first violations."""
     shown = [f"- {line}" for line in lines[:MAX_SHOWN]]
     more = [f"- and {len(lines) - MAX_SHOWN} more"] if len(lines) > MAX_SHOWN else []
     return "\n".join([f"**BROKEN: {what} ({len(lines)})**", "", *shown, *more])
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table in Markdown."""
     head = list(head)
     lines = [head, ["---"] * len(head), *(list(row) for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

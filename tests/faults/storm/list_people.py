@@ -1,0 +1,159 @@
+"""People who upload, confirm and control lists, and a watcher of the states of their rows."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from tests.faults.storm.lists import Desk
+
+LOOK_SECONDS = 0.5
+PAUSED_OFTEN, STOPPED_OFTEN = 0.05, 0.004  # at each look
+TWICE_OFTEN, CORRECTED_OFTEN = 0.3, 0.3  # of the lists are uploaded once more
+MOST_ATTEMPTS = 2  # for rows that failed
+OVER = ("finished", "stopped")
+
+
+class Uploader(threading.Thread):
+    """A person with some lists, one after the other, each for an order of its own.
+
+    Some are uploaded again while they are sent: the same file, or one of which a half is new.
+    """
+
+    def __init__(self, name: str, desk: Desk, lists: list[tuple[str, int, int]], *, seed: int) -> None:
+        """``lists``: order, rows, and the number of the first person of each."""
+        super().__init__(name=name, daemon=True)
+        self.problems: list[str] = []
+        self.acts: Counter[str] = Counter()
+        self.rows: dict[str, int] = {}  # by list
+        self.is_calm = threading.Event()
+        """No more faults: what still waits for an unknown outcome is stopped."""
+        self._desk, self._lists = desk, lists
+        self._random = random.Random(f"{name} {seed}")
+        self._attempts: Counter[str] = Counter()
+
+    def run(self) -> None:
+        """Upload all lists, and stay until they have ended."""
+        try:
+            for order, rows, first in self._lists:
+                self._send(order, rows, first)
+        except Exception as error:  # noqa: BLE001  # reported
+            self.problems.append(f"{self.name}: {type(error).__name__}: {error}")
+
+    def _send(self, order: str, rows: int, first: int) -> None:
+        open_ = [self._upload("uploaded", order, rows, first)]
+        if self._random.random() < TWICE_OFTEN:
+            open_.append(self._upload("the same file uploaded again", order, rows, first))
+        if self._random.random() < CORRECTED_OFTEN:
+            half = self._upload(
+                "another file with half of the people uploaded", order, rows, first + rows // 2
+            )
+            open_.append(half)
+        while open_:
+            time.sleep(LOOK_SECONDS)
+            open_ = [batch for batch in open_ if not self._is_over(batch)]
+
+    def _upload(self, what: str, order: str, rows: int, first: int) -> str:
+        batch = self._desk.upload(self.name, order, rows, first=first)
+        self.rows[batch] = rows
+        self.acts[what] += 1
+        self._desk.confirm(batch)
+        return batch
+
+    def _is_over(self, batch: str) -> bool:
+        state = self._desk.state(batch)
+        if state == "checked":  # nothing was ready, or the order has changed since
+            if self._desk.confirm(batch) == 0:
+                self._attempts[batch] += 1
+                if self._attempts[batch] > MOST_ATTEMPTS:
+                    self._change("stop", batch)
+        elif state.startswith("paused"):
+            self.acts[f"resumed after {state.partition(' ')[2]}"] += 1
+            self._change("resume", batch)
+        elif state == "sending":
+            if self.is_calm.is_set() and self._waits(batch):
+                self._change("stop", batch)
+            elif not self.is_calm.is_set():
+                self._meddle(batch)
+        elif state == "finished" and self._attempts[batch] < MOST_ATTEMPTS:
+            self._attempts[batch] += 1
+            if again := self._desk.send_again(batch):
+                self.acts["rows sent again"] += again
+                return False
+            return True
+        return state in OVER
+
+    def _waits(self, batch: str) -> bool:
+        """Whether all that is left waits for another submission: nothing changes for a while."""
+        before = self._desk.states(batch)
+        time.sleep(5 * LOOK_SECONDS)
+        return before["sending"] == 0 and self._desk.states(batch) == before
+
+    def _meddle(self, batch: str) -> None:
+        chance = self._random.random()
+        if chance < STOPPED_OFTEN:
+            self._change("stop", batch)
+        elif chance < PAUSED_OFTEN:
+            self._change("pause", batch)
+
+    def _change(self, how: str, batch: str) -> None:
+        self.acts[how] += 1
+        self._desk.change(how, batch)
+
+
+class Watcher(threading.Thread):
+    """Checks all the time that every row has one state, and that an order has one row in flight."""
+
+    STATES = """SELECT CAST(b.public_id AS text) AS list, COALESCE(s.outcome, r.state) AS state, count(*) AS n
+                FROM batches_batchrow r JOIN batches_batch b ON b.id = r.batch_id
+                LEFT JOIN consumers_submission s ON s.token = r.token GROUP BY 1, 2"""
+    IN_FLIGHT = """SELECT lower(order_ref) AS o, count(*) AS n FROM consumers_submission
+                   WHERE outcome = 'sending' AND batch IS NOT NULL GROUP BY 1 HAVING count(*) > 1"""
+
+    def __init__(
+        self, rows: Callable[[str], list[dict[str, Any]]], lists: Callable[[], dict[str, int]]
+    ) -> None:
+        """``rows``: runs a query. ``lists``: how many rows each uploaded list has, by its id."""
+        super().__init__(name="watcher", daemon=True)
+        self.problems: list[str] = []
+        self.looks = self.sent = 0
+        self._rows, self._lists = rows, lists
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Look until ended."""
+        created: Counter[str] = Counter()
+        while not self._over.wait(0.1):
+            with suppress(Exception):  # the database does not answer
+                self._look(created)
+
+    def _look(self, created: Counter[str]) -> None:
+        known = self._lists()
+        found = self._rows(self.STATES)
+        in_flight = self._rows(self.IN_FLIGHT)
+        totals: Counter[str] = Counter()
+        now: Counter[str] = Counter()
+        for row in found:
+            batch = str(row["list"]).replace("-", "")
+            totals[batch] += row["n"]
+            now[batch] += row["n"] if row["state"] == "created" else 0
+        self.looks += 1
+        self.sent = sum(now.values())
+        for batch, rows in known.items():
+            key = batch.replace("-", "")
+            if totals[key] != rows:
+                self.problems.append(f"{batch}: {totals[key]} states of {rows} rows")
+            if now[key] < created[key]:
+                self.problems.append(f"{batch}: {created[key]} rows were created, now {now[key]}")
+        created.update({key: count - created[key] for key, count in now.items()})
+        self.problems += [f"{row['o']}: {row['n']} rows in flight" for row in in_flight]
+
+    def end(self) -> None:
+        """End; nothing is read afterwards."""
+        self._over.set()
+        self.join()
