@@ -42,7 +42,10 @@ from apps.privacy.subjects import Subject
 
 COUNTED: Final = 1_000
 """Up to this number of candidates, the entries of a report are counted on its page."""
+MOST_READ: Final = 2_000
+"""Candidates that are read for a page at most. A page ends there, with as many entries as it has by then."""
 NEWEST_BY: Final = ("seq",)
+LAST: Final = 2**63 - 1  # no sequence number is greater
 _OF_SUBMISSION: Final = (SUBMISSION_VIEWED.name, CONSUMER_COMPARED.name)
 NAMING: Final = (
     VENDOR_RECORD_VIEWED.name,
@@ -52,7 +55,8 @@ NAMING: Final = (
     ACCESS_REPORT_SEARCHED.name,
 )
 """The events that the index has by the consumers, guests and searches that they name."""
-_READ_AT_ONCE: Final = 200  # events per query
+_READ_AT_ONCE: Final = 200  # events per query, and the least that a page reads
+_MOST_COMPARED: Final = 10_000  # submissions of exports for a page, if each candidate is one
 _AT_ONCE: Final = 500  # values per query
 _RANGES_AT_ONCE: Final = 20  # submissions per query of ranges
 
@@ -88,7 +92,7 @@ class Span:
     """The sequence numbers of a period, both included."""
 
     first: int = 1
-    last: int = 2**63 - 1
+    last: int = LAST
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def span_of(since: dt.datetime | None, until: dt.datetime | None) -> Span | None
     if condition is None:
         return None
     bounds: dict[str, int] = dict(condition.children)  # type: ignore[arg-type]  # lookups and numbers
-    return Span(bounds.get("seq__gte", 1), bounds.get("seq__lte", 2**63 - 1))
+    return Span(bounds.get("seq__gte", 1), bounds.get("seq__lte", LAST))
 
 
 def count(entries: Iterable[Entry]) -> Counts:
@@ -161,21 +165,38 @@ class Report:
                     yield entry
 
     def page(self, *, size: int, position: keyset.Position | None) -> keyset.Page[Any]:
-        """A page of entries, newest first. The positions are the events' sequence numbers."""
+        """A page of entries, newest first. The positions are the events' sequence numbers.
+
+        Whether a candidate is an entry is known only when it was read, and each page reads a limited number.
+        So a page may have fewer entries, or none, and lead to others.
+        """
         everything = self.candidates
         if position is not None and position.newer:
-            found = self._some(everything[bisect_right(everything, position.key[0]) :], size + 1)
-            if len(found) <= size:
+            start = bisect_right(everything, position.key[0])
+            some = self._some(everything[start : start + self.most_read], size + 1)
+            if len(some) <= size and start + self.most_read >= len(everything):
                 return self.page(size=size, position=None)  # the beginning, as a full page
-            found = found[:size][::-1]
-            return keyset.Page(found, newer=_position(found[0], newer=True), older=_position(found[-1]))
+            found = some[:size][::-1]
+            last = some[size - 1].event.seq if len(some) > size else everything[start + self.most_read - 1]
+            return keyset.Page(
+                found, newer=_position(last, newer=True), older=_position(min(position.key[0] + 1, LAST))
+            )
         end = len(everything) if position is None else bisect_left(everything, position.key[0])
-        found = self._some(everything[:end][::-1], size + 1)
-        has_more, found = len(found) > size, found[:size]
-        if not found:
-            return keyset.Page(found)
-        newer = _position(found[0], newer=True) if position is not None else None
-        return keyset.Page(found, newer=newer, older=_position(found[-1]) if has_more else None)
+        start = max(end - self.most_read, 0)
+        some = self._some(everything[start:end][::-1], size + 1)
+        older = None
+        if len(some) > size:
+            older = _position(some[size - 1].event.seq)
+        elif start:
+            older = _position(everything[start])
+        newer = _position(position.key[0] - 1, newer=True) if position is not None and end else None
+        return keyset.Page(some[:size], newer=newer, older=older)
+
+    @cached_property
+    def most_read(self) -> int:
+        """The number of candidates that are read for a page at most: fewer for many submissions."""
+        number = max(len(self.subject.submissions), 1)
+        return max(min(MOST_READ, _MOST_COMPARED // number), _READ_AT_ONCE)
 
     def counts(self) -> Counts | None:
         """The number of entries; None if there are more than :data:`COUNTED` candidates."""
@@ -356,5 +377,5 @@ def _words(value: object) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
-def _position(entry: Entry, *, newer: bool = False) -> keyset.Position:
-    return keyset.Position((entry.event.seq,), newer=newer)
+def _position(seq: int, *, newer: bool = False) -> keyset.Position:
+    return keyset.Position((seq,), newer=newer)

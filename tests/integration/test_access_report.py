@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import subprocess
 import sys
 import uuid
 import zipfile
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +256,64 @@ def test_pages_together_have_each_of_many_events_once(
     assert seen == sorted(seen, reverse=True)
     back = report.page(size=50, position=page.newer)
     assert [entry.event.seq for entry in back.rows] == seen[-100:-50]
+
+
+@pytest.mark.parametrize("matching", [(), (0,), (3, 11, 12, 29), (14,), tuple(range(30))])
+def test_each_page_reads_a_limited_number_of_candidates(
+    one: Submission, supervisor: User, monkeypatch: pytest.MonkeyPatch, matching: tuple[int, ...]
+) -> None:
+    """Exports that did not contain the person are read, too: pages may be short or empty, and lose none."""
+    for name in ("MOST_READ", "_READ_AT_ONCE"):
+        monkeypatch.setattr(reports, name, 4)
+    for number in range(30):
+        outcome = Outcome.UNKNOWN if number in matching else Outcome.CREATED
+        export(supervisor, finish, {"outcomes": (outcome,)})
+    report = of(one)
+    assert len(report.candidates) == 30
+    wanted = [report.candidates[number] for number in reversed(matching)]
+    seen, pages, page = list[int](), list[list[int]](), report.page(size=3, position=None)
+    while True:
+        numbers = [entry.event.seq for entry in page.rows]
+        assert len(numbers) <= 3
+        pages.append(numbers)
+        seen += numbers
+        if page.older is None:
+            break
+        page = report.page(size=3, position=page.older)
+    assert seen == wanted
+    assert len(pages) >= 8
+    back = {*pages[-1]}
+    while page.newer is not None:
+        page = report.page(size=3, position=page.newer)
+        assert len(page.rows) <= 3
+        back.update(entry.event.seq for entry in page.rows)
+    assert back == {*wanted}
+    assert [entry.event.seq for entry in page.rows] == pages[0]
+
+
+def test_page_without_an_entry_leads_to_older_events(
+    as_auditor: Client, one: Submission, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MOST_READ", "_READ_AT_ONCE"):
+        monkeypatch.setattr(reports, name, 2)
+    ref = str(uuid.uuid4())
+    export(supervisor, finish)
+    for _ in range(3):
+        export(supervisor, finish, {"person": "0"})
+    Submission.objects.update(outcome=Outcome.CREATED, consumer_ref=ref)
+    first = as_auditor.get(PAGE, {"consumer": ref})
+    assert "None of the events that were read for this page showed the data." in text(first)
+    assert "Download with the proof of its events" in text(first)
+    [older] = re.findall(r'rel="next" href="([^"]+)"', first.content.decode())
+    second = as_auditor.get(unescape(older))
+    assert "Export of submissions started" in text(second)
+    assert 'rel="next"' not in second.content.decode()
+
+
+def test_more_submissions_are_compared_with_fewer_exports(one: Submission) -> None:
+    many = subjects.Subject(dict.fromkeys(range(1, 401), one))
+    some = subjects.Subject(dict.fromkeys(range(1, 21), one))
+    assert [Report(subject).most_read for subject in (many, some, subjects.Subject())] == [200, 500, 2_000]
 
 
 def test_kind_is_not_preselected(as_auditor: Client) -> None:

@@ -14,6 +14,7 @@ import pytest
 from django.db import connection
 
 from apps.accounts.models import User
+from apps.batches.checking.accepting import accepted_keys
 from apps.batches.checking.check import check_batch
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, ReleaseReason, SourceKind
 from apps.batches.sending import changing
@@ -173,6 +174,20 @@ def test_similar_rows_need_a_reason(staff: User) -> None:
     accept_warnings(batch, ["similar_row"], "same_name", actor=acting(staff))
     assert states(batch) == ["ready", "ready"]
     assert row_of(batch, 3).similar_reason == "same_name"
+
+
+def test_many_similar_rows_are_counted_and_confirmed_together(staff: User) -> None:
+    nameless = clean(first_name="TBA", last_name="TBA")
+    batch = checked(staff, *[nameless] * 14)
+    warnings = findings(batch, 15).warnings
+    assert [warning.row for warning in warnings] == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+    assert warnings[-1].text == "3 more rows of this list are like this one."
+    assert findings(batch, 13).warnings[-1].text == "1 more row of this list is like this one."
+    accept_warnings(batch, ["similar_row"], "same_name", actor=acting(staff))
+    assert set(states(batch)) == {"ready"}
+    assert {f"row:{number}:same_name" for number in range(2, 15)} <= accepted_keys(row_of(batch, 15))
+    check_batch(batch, client=get_client())
+    assert set(states(batch)) == {"ready"}
 
 
 def test_errors_cannot_be_confirmed(staff: User) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 from django.test import Client
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.html import escape
 from pytest_django import Settings
 
@@ -58,11 +58,7 @@ def test_receipt_of_a_row_of_a_list_names_the_row_and_leads_to_the_list(
 ) -> None:
     made = store(staff, Outcome.CREATED, answer=ANSWER, batch=uuid.uuid4(), batch_row=7)
     page = text(as_staff.get(address(made)))
-    assert "Row 7 of a list" in page
-    try:
-        assert f'<a href="{reverse("batches:batch", args=[made.batch])}">Row 7 of a list</a>' in page
-    except NoReverseMatch:
-        assert "/batches/" not in page
+    assert f'<a href="{reverse("batches:batch", args=[made.batch])}">Row 7 of a list</a>' in page
     own = text(as_staff.get(f"{reverse('history:submissions')}?batch={made.batch}"))
     assert f'href="{reverse("history:submissions")}?batch={made.batch}"' in page
     assert address(made) in own

@@ -87,7 +87,9 @@ def test_upload_view_gets_files_only_from_signed_in_people(as_staff: Client, sto
     assert as_staff.post("/taking/", {"file": _file()}).content == str(len(BIG)).encode()
     assert sum(stored) == len(BIG)
     stored.clear()
-    assert _visitor(checks=True).post("/taking/", {"file": _file()}).status_code == 400
+    # The file is dropped, and the rest of the form is answered as without one.
+    assert _visitor(checks=True).post("/taking/", {"file": _file()}).status_code == 403
+    assert "login" in _visitor(checks=False).post("/taking/", {"file": _file()})["Location"]
     assert stored == []
 
 

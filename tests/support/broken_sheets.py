@@ -122,6 +122,24 @@ BROKEN: dict[str, tuple[Callable[[], bytes], TableFault]] = {
     "no sheet inside": (lambda: _without("xl/worksheets/sheet1.xml"), _NO_TABLE),
     "no relations inside": (lambda: _without("xl/_rels/workbook.xml.rels"), _DAMAGED),
     "broken XML": (lambda: excel_file("<sheetData><row>"), _DAMAGED),
+    "entity": (
+        lambda: excel_file(
+            f'<sheetData><row r="1">{text_cell("A1", "&e;")}</row></sheetData>',
+            head='<!DOCTYPE x [<!ENTITY e "Ida">]>',
+        ),
+        _DAMAGED,
+    ),
+    "entity in OpenDocument": (
+        lambda: packed(
+            {
+                **open_document_members(""),
+                "content.xml": str(open_document_members("")["content.xml"]).replace(
+                    "<office:document-content", '<!DOCTYPE x [<!ENTITY e "Ida">]><office:document-content', 1
+                ),
+            }
+        ),
+        _DAMAGED,
+    ),
     "row that is no number": (lambda: excel_file('<sheetData><row r="x"/></sheetData>'), _DAMAGED),
     "cell in no column": (
         lambda: excel_file(f'<sheetData><row r="1">{text_cell("AAAA1", "x")}</row></sheetData>'),

@@ -29,7 +29,8 @@ def accepted_keys(row: BatchRow) -> frozenset[str]:
 
     A warning about an earlier row confirms the same warning about the submission that was made for it.
     """
-    return translated(row.accepted, of_rows(row.batch))
+    numbers = {number for key in row.accepted if (number := row_of_key(key)) is not None}
+    return translated(row.accepted, of_rows(row.batch, numbers) if numbers else {})
 
 
 def translated(accepted: Iterable[str], submissions: Mapping[int, tuple[uuid.UUID, ...]]) -> frozenset[str]:

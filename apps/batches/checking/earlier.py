@@ -6,7 +6,7 @@ Compared as long as a submission's data are kept: an erased one has no digest of
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -64,10 +64,15 @@ def sent_before(batch: Batch, numbers: Iterable[int]) -> dict[int, Submission]:
     return found
 
 
-def of_rows(batch: Batch) -> Mapping[int, tuple[uuid.UUID, ...]]:
-    """The ids of the submissions that were made for the rows of the batch, by the number of the row."""
+def of_rows(batch: Batch, numbers: Collection[int] | None = None) -> Mapping[int, tuple[uuid.UUID, ...]]:
+    """The ids of the submissions that were made for the rows of the batch, by the number of the row.
+
+    ``numbers``: of the rows, if not all are needed.
+    """
     found: dict[int, tuple[uuid.UUID, ...]] = {}
     made = Submission.objects.filter(batch=batch.public_id).order_by("submitted_at", "id")
+    if numbers is not None:
+        made = made.filter(batch_row__in=numbers)
     for number, public_id in made.values_list("batch_row", "public_id"):
         if number is not None:
             found[number] = (*found.get(number, ()), public_id)

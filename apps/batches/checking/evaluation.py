@@ -13,7 +13,7 @@ from apps.batches.checking.earlier import is_open, of_rows, same_content, sent_b
 from apps.batches.checking.entries import validated
 from apps.batches.checking.evidence import OrderEvidence
 from apps.batches.checking.findings import Findings, RowError, RowWarning
-from apps.batches.checking.row_warnings import of_earlier_list, of_similar_row, of_the_form
+from apps.batches.checking.row_warnings import of_earlier_list, of_similar_rows, of_the_form
 from apps.batches.checking.similar_rows import similar_rows
 from apps.batches.models import Batch, BatchRow, OwnState
 from apps.cdp.consumers import NewConsumer
@@ -95,7 +95,7 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
             batch.order_ref, one.consumer, compared=comparison, order=evidence.order, providers=providers
         )
         number = one.row.number
-        others = [of_similar_row(pair) for pair in similar.get(number, ())]
+        others = of_similar_rows(similar.get(number, ()))
         if number in before:
             others.append(of_earlier_list(before[number]))
         found[one.row.pk] = _evaluation(one, warnings, [*_kept(one.row, evidence), *others])

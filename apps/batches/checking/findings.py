@@ -21,7 +21,8 @@ class RowWarning:
     ``code``: that of ``EntryWarning``, or ``similar_row`` and ``row_sent_before``. ``row``: the row of the
     list that it is about; its key has the row's number, because the row may have no submission yet.
     ``submission``: the id of the submission that it is about. ``needs_reason``: whether a ``SimilarReason``
-    is needed.
+    is needed. ``also``: the keys of further warnings of this kind, which the text counts and which are
+    confirmed with it.
     """
 
     key: str
@@ -31,6 +32,12 @@ class RowWarning:
     row: int | None = None
     submission: str = ""
     needs_reason: bool = False
+    also: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that confirm it, all of them together."""
+        return (self.key, *self.also)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -52,9 +59,9 @@ class Findings:
         stored = json.loads(text)
         return cls(
             tuple(RowError(**one) for one in stored["errors"]),
-            tuple(RowWarning(**one) for one in stored["warnings"]),
+            tuple(RowWarning(**{**one, "also": tuple(one["also"])}) for one in stored["warnings"]),
         )
 
     def unconfirmed(self, accepted: frozenset[str]) -> tuple[RowWarning, ...]:
-        """The warnings that none of these keys confirms."""
-        return tuple(warning for warning in self.warnings if warning.key not in accepted)
+        """The warnings that these keys do not confirm."""
+        return tuple(warning for warning in self.warnings if not accepted.issuperset(warning.keys))

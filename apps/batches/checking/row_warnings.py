@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from apps.batches.checking.accepting import row_key
 from apps.batches.checking.findings import RowWarning
-from apps.batches.checking.similar_rows import SimilarRow
+from apps.batches.checking.similar_rows import NAMED, SimilarRow
 from apps.consumers import labels
 from apps.consumers.duplicates.compare import Likeness, Verdict
 from apps.consumers.models import Submission
@@ -35,7 +35,31 @@ def of_the_form(warnings: Iterable[EntryWarning]) -> tuple[RowWarning, ...]:
     )
 
 
-def of_similar_row(similar: SimilarRow) -> RowWarning:
+def of_similar_rows(similar: Sequence[SimilarRow]) -> list[RowWarning]:
+    """The warnings at the latest of several similar rows. Those after the first ``NAMED`` are one warning."""
+    found = [_of_similar_row(pair) for pair in similar[:NAMED]]
+    if more := similar[NAMED:]:
+        keys = [row_key(pair.number, pair.comparison.rule) for pair in more]
+        where = ngettext(
+            "%(count)s more row of this list is like this one.",
+            "%(count)s more rows of this list are like this one.",
+            len(more),
+        ) % {"count": len(more)}
+        found.append(
+            RowWarning(
+                key=keys[0],
+                code=SIMILAR_ROW,
+                field=found[0].field,
+                text=where,
+                row=more[0].number,
+                needs_reason=True,
+                also=tuple(keys[1:]),
+            )
+        )
+    return found
+
+
+def _of_similar_row(similar: SimilarRow) -> RowWarning:
     """The warning at the later of two similar rows."""
     comparison = similar.comparison
     if comparison.verdict is Verdict.EQUAL:

@@ -7,13 +7,19 @@ from dataclasses import dataclass
 
 from apps.cdp.consumers import NewConsumer
 from apps.consumers.duplicates.candidates import Candidates
-from apps.consumers.duplicates.compare import Comparison, compare
+from apps.consumers.duplicates.compare import Comparison, compare, decide
 from apps.consumers.duplicates.facts import Facts
+
+NAMED = 10
+"""How many similar rows a row names. Lists of people without names have hundreds of them in each row."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarRow:
-    """A pair of similar rows: the earlier one's number, and how the two compare."""
+    """A pair of similar rows: the earlier one's number, and how the two compare.
+
+    The comparison of a row after the first ``NAMED`` has no fields.
+    """
 
     number: int
     comparison: Comparison
@@ -26,10 +32,13 @@ def similar_rows(rows: Sequence[tuple[int, NewConsumer]]) -> dict[int, tuple[Sim
     found: dict[int, tuple[SimilarRow, ...]] = {}
     for number, consumer in rows:
         facts = Facts(consumer)
-        pairs = ((one, compare(facts, earlier[one])) for one in sorted(candidates.of(facts)))
-        similar = tuple(SimilarRow(one, comparison) for one, comparison in pairs if comparison.is_similar)
+        similar: list[SimilarRow] = []
+        for one in sorted(candidates.of(facts)):
+            comparison = (compare if len(similar) < NAMED else decide)(facts, earlier[one])
+            if comparison.is_similar:
+                similar.append(SimilarRow(one, comparison))
         if similar:
-            found[number] = similar
+            found[number] = tuple(similar)
         earlier[number] = facts
         candidates.add(number, facts)
     return found

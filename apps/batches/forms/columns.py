@@ -47,7 +47,7 @@ class ColumnsForm(PortalForm):
         targets: Sequence[tuple[str, Any]],
         width: int,
         asked: Collection[int] = (),
-        date_choices: Sequence[tuple[str, str]] = (),
+        date_choices: Sequence[tuple[str, Any]] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)

@@ -53,7 +53,7 @@ class UploadForm(PortalForm):
         return self.cleaned_data
 
     @property
-    def uploaded(self) -> UploadedFile | None:
+    def uploaded(self) -> UploadedFile[bytes] | None:
         """The file that was chosen, also if the form has errors."""
         return self.files.get("file") if self.files else None
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from django.forms.boundfield import BoundField
 from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -16,7 +18,10 @@ from apps.batches.forms.columns import LEFT_OUT, ColumnsForm, column_field
 from apps.batches.labels import target_choices
 
 _MAX_ROWS = 5  # row numbers in a sentence
-PLAIN_DATES = [(DAY_MONTH, _("Day first")), (MONTH_DAY, _("Month first"))]
+PLAIN_DATES: Final[list[tuple[str, str | Promise]]] = [
+    (DAY_MONTH, _("Day first")),
+    (MONTH_DAY, _("Month first")),
+]
 """Both orders of dates without examples, for a form that was shown with them."""
 _DATES = (QuestionCode.DATE_ORDER, QuestionCode.DATES_CONTRADICT)
 
@@ -62,7 +67,7 @@ def initial(proposal: Proposal) -> dict[str, str]:
     return values
 
 
-def date_choices(questions: Iterable[Question]) -> list[tuple[str, str]]:
+def date_choices(questions: Iterable[Question]) -> list[tuple[str, str | Promise]]:
     """Both readings with examples; none if the order of the dates is not asked."""
     question = next((one for one in questions if one.code in _DATES), None)
     if question is None:

@@ -296,7 +296,9 @@ def _accept(row: Any, codes: Collection[str], similar_reason: str) -> None:
         if similar_reason not in SimilarReason.values:
             raise NotPossible("reason_missing")
         row.similar_reason = similar_reason
-    row.accepted = list(dict.fromkeys([*row.accepted, *(warning.key for warning in accepted)]))
+    row.accepted = list(
+        dict.fromkeys([*row.accepted, *(key for warning in accepted for key in warning.keys)])
+    )
     lacks_reason = any(warning.needs_reason for warning in findings.warnings) and not row.similar_reason
     if not lacks_reason and not findings.unconfirmed(frozenset(row.accepted)):
         row.state = OwnState.READY

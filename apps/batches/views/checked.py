@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def check_stored(batch: Batch) -> None:
-    """Check every row. If the database is lost meanwhile, the list stays stored, and its page offers it again."""
+    """Check every row. If the database is lost meanwhile, the page of the list offers it again."""
     try:
         check_batch(batch, client=get_client())
     except (DatabaseError, InterfaceError):

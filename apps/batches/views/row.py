@@ -161,8 +161,8 @@ def _page(
     submission = submissions.get(found.token) or submissions.get(found.earlier)
     if submission is not None:
         recording.record_viewed(batch, rows=1, actor=actor_of(request))
-    may_be_released = submission is not None and state is RowState.ALREADY_SENT
-    may_be_released = may_be_released and submission.outcome == Outcome.CREATED
+    is_earlier = submission is not None and state is RowState.ALREADY_SENT
+    may_be_released = is_earlier and submission is not None and submission.outcome == Outcome.CREATED
     release = release or ReleaseForm()
     errors: list[FieldError] = (
         [*form_errors(release), *entry.errors()] if release.is_bound else [*entry.errors()]
@@ -178,7 +178,7 @@ def _page(
             "name": name_of(found),
             "state": state,
             "warnings": findings_of(found).unconfirmed(frozenset(found.accepted)),
-            "earlier": submission if state is RowState.ALREADY_SENT else None,
+            "earlier": submission if is_earlier else None,
             "refused": submission if state in [*map(str, CORRECTABLE_OUTCOMES)] else None,
             "refusal": consumer_labels.reason(submission) if submission else "",
             "receipt_url": _receipt_url(request, submission),

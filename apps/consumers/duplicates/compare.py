@@ -105,6 +105,11 @@ class Comparison:
         return tuple(name for name, found in self.fields if found in likenesses)
 
 
+def decide(one: Facts, other: Facts) -> Comparison:
+    """:func:`compare` without the fields, in a fraction of the time for similar people."""
+    return Comparison(*_decide(one, other))
+
+
 def compare(one: Facts, other: Facts) -> Comparison:
     """Compare two people. The result does not depend on which of them is the entry."""
     verdict, rule = _decide(one, other)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.core.files.uploadhandler import FileUploadHandler
+from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.http import HttpRequest
 from django.urls import Resolver404, resolve
 
@@ -56,10 +56,15 @@ class GuardingUploadHandler(FileUploadHandler):
             raise RequestDataTooBig("More bytes than the view accepts")
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
-        """Refuse a file before its first byte is stored."""
+        """Refuse a file before its first byte is stored.
+
+        Of a visitor whose session has ended only the file is dropped: the fields come back after the sign-in.
+        """
         super().new_file(*args, **kwargs)
-        if not self.limit or self.request is None or not self.request.user.is_authenticated:
+        if not self.limit or self.request is None:
             raise FileRefused("A file for a view that accepts none")
+        if not self.request.user.is_authenticated:
+            raise SkipFile
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
         """Count the bytes of all files of the request and pass them to the next handler."""

@@ -127,8 +127,8 @@ def test_country_is_found_by_typing_its_common_names(typed: str, code: str) -> N
 def test_country_with_several_names_is_shown_by_its_main_name() -> None:
     html = str(read(posted(clean(), country="GB")).form["country"])
     assert html.count(" selected") == 1
-    assert '<option value="GB" selected>United Kingdom</option>' in html
-    assert '<option value="GB">UK (United Kingdom)</option>' in html
+    assert '<option value="GB" selected>United Kingdom<option' in html
+    assert '<option value="GB">UK (United Kingdom)' in html
 
 
 @pytest.mark.parametrize(

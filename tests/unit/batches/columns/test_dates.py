@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.test import override_settings
 from django.utils.dates import MONTHS, MONTHS_3, MONTHS_ALT
 from django.utils.translation import override
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from apps.batches.columns import date_orders
@@ -50,6 +50,7 @@ def _read_by_form(text: str) -> dt.date | None:
     return None
 
 
+@settings(deadline=None)  # a busy machine is slow
 @given(text=st.one_of(_numeric_dates(), st.sampled_from(TEXTS)), order=st.sampled_from([*ORDERS, ""]))
 @example(text="04/13/1991", order=DAY_MONTH)
 @example(text="03/04/1991", order="")
@@ -70,6 +71,7 @@ def test_the_form_never_reads_a_date_in_another_order_than_the_chosen_one(
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("of_form", ORDERS)
+@settings(deadline=None)  # a busy machine is slow
 @given(day=st.dates(dt.date(1900, 1, 1), dt.date(2020, 12, 31)), gap=st.sampled_from("/.- "))
 def test_a_date_in_the_chosen_order_is_read_as_it_was_meant(
     day: dt.date, gap: str, order: str, of_form: str
@@ -163,6 +165,7 @@ def test_no_name_of_a_month_means_two_months() -> None:
     assert {name: found for name, found in meanings.items() if len(found) > 1} == {}
 
 
+@settings(deadline=None)  # a busy machine is slow
 @given(text=st.text(st.sampled_from("0123456789/.- \u200bMarchT:Zde年月日"), max_size=14))
 def test_a_value_is_an_iso_date_or_contains_the_text(text: str) -> None:
     value = date_value(text, DAY_MONTH)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from django.test import override_settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.batches.columns.date_orders import count_exchanged
@@ -144,6 +145,13 @@ def test_a_column_whose_cells_all_fit_one_field_is_recognised_under_any_header()
 def test_one_cell_of_another_kind_makes_a_column_a_question() -> None:
     proposal = _proposal((*NAMES, "Reach"), (*ADA, "ada@example.com"), (*ALAN, "by post"))
     assert _asked(proposal) == [(QuestionCode.FIELD, 2)]
+
+
+def test_cells_that_fit_two_fields_are_asked() -> None:
+    rows = ((*NAMES, "Passport", "What"), (*ADA, "P1", "Irish"))
+    assert _proposal(*rows).targets[3] == "nationality"
+    with override_settings(EXTRA_TITLES=["Irish"]):
+        assert _asked(_proposal(*rows)) == [(QuestionCode.FIELD, 3)]
 
 
 def test_two_columns_of_dates_are_asked() -> None:
@@ -286,6 +294,21 @@ def test_other_columns_with_such_names_stay(headers: tuple[str, ...]) -> None:
     assert without_own_columns(table) is table
 
 
+RECEIPT = "https://portal.example/submissions/2d7de9df-45a2-45ea-872c-30e45139007d/"
+
+
+def test_a_result_without_headers_has_a_state_in_each_row_and_only_receipts_at_its_end() -> None:
+    own = _table((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "Ready", "", "", ""))
+    assert [row.cells for row in without_own_columns(own).rows] == [ADA, ALAN]
+    for rows in (
+        ((*ADA, "Created", "c-1", "", "x"), (*ALAN, "Ready", "", "", "")),
+        ((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "Munich", "", "", "")),
+        ((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "", "", "", "")),
+    ):
+        table = _table(*rows)
+        assert without_own_columns(table) is table
+
+
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [
@@ -312,6 +335,7 @@ def test_dates_that_a_spreadsheet_may_have_exchanged_are_counted() -> None:
     assert count_exchanged(["13/04/1991", "14/04/1991"]) == 0
 
 
+@settings(deadline=None)  # a busy machine is slow
 @given(rows=st.lists(st.lists(st.text(max_size=6), min_size=3, max_size=3), min_size=1, max_size=5))
 def test_no_table_makes_the_proposal_fail(rows: list[list[str]]) -> None:
     proposal = _proposal(*map(tuple, rows))

@@ -6,7 +6,7 @@ import uuid
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.batches.columns.problems import ProblemCode, problems_of
@@ -143,6 +143,7 @@ def test_other_numbers_are_no_problem(target: str, text: str) -> None:
     assert problems_of(_values((text, target))) == ()
 
 
+@settings(deadline=None)  # a busy machine is slow
 @given(digits=st.integers(10**8, 10**15), places=st.integers(1, 6), sign=st.sampled_from(["E+", "e+"]))
 def test_no_shortened_number_is_sent_silently(digits: int, places: int, sign: str) -> None:
     text = f"{digits:.{places}e}".replace("e+", sign)
@@ -153,6 +154,7 @@ def test_no_shortened_number_is_sent_silently(digits: int, places: int, sign: st
 NUMBERS = ["+44 20 7946 0018", "+353 85 123 4567", "+49 (0)30 901820", "12", "abc"]
 
 
+@settings(deadline=None)  # a busy machine is slow
 @given(
     numbers=st.permutations(NUMBERS),
     ends=st.lists(st.integers(0, len(NUMBERS)), max_size=3).map(sorted),

@@ -27,6 +27,8 @@ import django
 django.setup()
 from apps.batches.reading.read import read_file
 from apps.batches.reading.table import NotReadable
+
+pytestmark = pytest.mark.once
 def peak(who):
     return resource.getrusage(who).ru_maxrss * 1024
 found = {"before": peak(resource.RUSAGE_SELF)}

@@ -19,6 +19,8 @@ from apps.batches.reading.read import read_file
 from apps.batches.reading.table import NotReadable, TableFault
 from tests.support.sheet_files import open_document_of, workbook_of
 
+pytestmark = pytest.mark.once
+
 ROWS = [["Soyadı", "電話番号"], ["Yılmaz", "090-1234"]]
 
 

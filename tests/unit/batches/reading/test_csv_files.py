@@ -15,6 +15,8 @@ from apps.batches.reading.read import read_file
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, TableFault
 from tests.unit.batches.reading.test_pasted import TABLES
 
+pytestmark = pytest.mark.once
+
 GERMAN = "Nachname;Vorname;Straße\r\nMüller;Jürgen;Hauptstraße 5\r\nKöhler;Änne;Weg 1\r\n"
 FRENCH = "Nom;Prénom\r\nLefèvre;François\r\nGarçon;Zoé\r\n"
 TURKISH = "Soyadı;Adı;Doğum tarihi\r\nYılmaz;Ayşe;07.03.1991\r\nŞahin;İbrahim;01.02.1980\r\n"
@@ -90,6 +92,7 @@ def test_encoding_that_the_file_tells_is_no_guess(text: str, mark: bytes, encodi
         ("name,mails,note\nIda,a@x.de;b@x.de,1\nBo,c@x.de;d@x.de,2\n", None, "comma"),
         ("a\tb\n1,5\t2,5\n", [("a", "b"), ("1,5", "2,5")], "tab"),
         ("a|b|c\n1|2|3\n", [("a", "b", "c"), ("1", "2", "3")], "bar"),
+        ('",";","\n",";","\n', [(",", ","), (",", ",")], "semicolon"),
         ('a,b\n"x;y;z","1;2"\n', [("a", "b"), ("x;y;z", "1;2")], "comma"),
         ("List of guests\na;b;c\n1;2;3\n4;5;6\n", None, "semicolon"),
         ("Name\nIda\n", [("Name",), ("Ida",)], ""),
@@ -145,6 +148,7 @@ def test_what_csv_writes_is_read_back(rows: list[list[str]], delimiter: str, enc
     ("content", "fault"),
     [
         (GERMAN.encode() * 3 + "Müller".encode("cp1252"), TableFault.ENCODING_UNKNOWN),
+        ("Özil;Mesut\n".encode() * 3 + "Müller".encode("cp1252"), TableFault.ENCODING_UNKNOWN),
         (b"Name;x\n\xd8\xf1\xc3\x28\x81\x8d\x8f\x90;\xff\xfe\n", TableFault.ENCODING_UNKNOWN),
         (codecs.BOM_UTF16_LE + b"\x00\xd8a\x00", TableFault.ENCODING_UNKNOWN),
         (codecs.BOM_UTF8 + b"M\xfcller;x", TableFault.ENCODING_UNKNOWN),

@@ -26,6 +26,8 @@ from tests.support.sheet_files import (
     workbook_of,
 )
 
+pytestmark = pytest.mark.once
+
 MIDNIGHT = dt.datetime(1991, 3, 7)  # noqa: DTZ001  # spreadsheets have no zones
 
 
@@ -89,9 +91,9 @@ def test_merged_value_is_in_each_row_that_has_content() -> None:
     def fill(_book: Any, sheet: Any) -> None:
         for row in (["Guests", None, None], ["Name", "First", "Note"], ["Ali", "Ida", "x"]):
             sheet.append(row)
-        sheet["B4"], sheet["B6"] = "Bo", "Cy"
+        sheet["B4"], sheet["B6"], sheet["B7"] = "Bo", "Cy", "Di"
         sheet.merge_cells("A1:C1")
-        sheet.merge_cells("A3:A9")
+        sheet.merge_cells("A3:A6")
 
     content = workbook(fill)
     assert cells_of(content) == {
@@ -100,6 +102,7 @@ def test_merged_value_is_in_each_row_that_has_content() -> None:
         3: ("Ali", "Ida", "x"),
         4: ("Ali", "Bo", ""),
         6: ("Ali", "Cy", ""),
+        7: ("", "Di", ""),
     }
     assert findings_of(content) == {FindingCode.MERGED_CELLS: 1}
 

@@ -17,6 +17,8 @@ from tests.support.sheet_files import (
     packed,
 )
 
+pytestmark = pytest.mark.once
+
 
 def cell(text: str, attributes: str = "") -> str:
     opened = f'<table:table-cell office:value-type="string" {attributes}>'

@@ -15,6 +15,8 @@ from apps.batches.reading.read import read_pasted
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault
 from apps.core.export.csv_cells import restored
 
+pytestmark = pytest.mark.once
+
 CELLS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).filter(
     lambda cell: restored(cell) == cell and not cell.isspace() and cell.casefold().strip() != "#example"
 )
