@@ -98,7 +98,7 @@ def storm(options: Options) -> int:
         blowing = threading.Thread(target=_blow, args=(weather, over), daemon=True)
         for thread in (*people, watcher, havoc, blowing):
             thread.start()
-        _wait(people, lambda: watcher.sent >= options.lists * options.rows // 2, options.most_seconds)
+        _wait(people, lambda: watcher.sent >= options.lists * options.rows * 3 // 4, options.most_seconds)
         over.set()
         blowing.join()
         havoc.end()
