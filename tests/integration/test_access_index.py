@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from apps.accounts.models import User
-from apps.audit.events import Event
+from apps.audit.events import Event, Value
 from apps.audit.models import AuditEvent
 from apps.consumers import recording
 from apps.consumers.audit_events import VENDOR_RECORD_VIEWED
@@ -115,7 +115,7 @@ def test_what_the_log_does_not_say_is_counted(
 ) -> None:
     refs = [str(uuid.UUID(int=number)) for number in range(60)]
     with transaction.atomic():
-        data = {"kind": "order", "result": "found", "shown": 60}
+        data: dict[str, Value] = {"kind": "order", "result": "found", "shown": 60}
         recording.record_shown(Event(VENDOR_RECORD_VIEWED, acting(supervisor), data=data), consumers=refs)
     with lift_triggers(connection), connection.cursor() as cursor:
         cursor.execute(
