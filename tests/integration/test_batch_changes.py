@@ -15,7 +15,7 @@ from django.db import connection
 
 from apps.accounts.models import User
 from apps.batches.checking.accepting import accepted_keys
-from apps.batches.checking.check import check_batch
+from apps.batches.checking.check import check_batch, recheck
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, ReleaseReason, SourceKind
 from apps.batches.sending import changing
 from apps.batches.sending.changing import (
@@ -34,9 +34,18 @@ from apps.batches.sending.run import RowNotCurrent, require_current
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending.submit import BatchPlace, submit
+from apps.consumers.sending.warnings import similar_key
 from apps.core import clock
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.batch_rows import batch_of, findings, row_of, sent_row, states, warning_codes
+from tests.support.batch_rows import (
+    batch_of,
+    findings,
+    resolve_as_not_created,
+    row_of,
+    sent_row,
+    states,
+    warning_codes,
+)
 from tests.support.entries import FULL, clean, posted, store
 from tests.support.people import acting, events
 from tests.support.waiting import wait_for
@@ -242,6 +251,50 @@ def test_release_is_about_one_submission(staff: User) -> None:
     another = store(staff, Outcome.CREATED, FULL, consumer_ref="22222222-2222-4333-8444-555555555555")
     check_batch(batch, client=get_client())
     assert (states(batch), row_of(batch, 2).earlier) == (["already_sent"], another.public_id)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.CREATED])
+def test_release_stays_about_one_submission_however_often_the_row_is_checked(
+    outcome: Outcome, staff: User
+) -> None:
+    released = store(staff, Outcome.CREATED, FULL)
+    batch = checked(staff, FULL)
+    release_row(batch, row_of(batch, 2), ReleaseReason.OTHER, actor=acting(staff))
+    another = store(staff, outcome, FULL)
+    for _check in range(2):
+        recheck(batch)
+        row = row_of(batch, 2)
+        assert (row.current, row.earlier) == ("already_sent", another.public_id)
+    assert similar_key(str(released.public_id), "same_identifier") in row.accepted
+    assert similar_key(str(another.public_id), "same_identifier") not in row.accepted
+    resolve_as_not_created(another, staff)
+    recheck(batch)
+    assert states(batch) == ["ready"]  # what was decided about the first one still holds
+
+
+def test_release_is_about_the_submission_that_the_person_saw(staff: User) -> None:
+    store(staff, Outcome.CREATED, FULL)
+    batch = checked(staff, FULL)
+    seen = row_of(batch, 2)
+    another = store(staff, Outcome.CREATED, FULL)
+    with pytest.raises(RowChanged):  # before any check has found the other one
+        release_row(batch, seen, ReleaseReason.OTHER, actor=acting(staff))
+    assert (states(batch), row_of(batch, 2).earlier) == (["already_sent"], another.public_id)
+    with pytest.raises(RowChanged):
+        release_row(batch, seen, ReleaseReason.OTHER, actor=acting(staff))
+    assert events("batch.row_released") == []
+    release_row(batch, row_of(batch, 2), ReleaseReason.OTHER, actor=acting(staff))
+    assert states(batch) == ["ready"]  # one decision for all that were created before
+
+
+def test_submission_that_turns_out_to_be_created_later_was_not_released(staff: User) -> None:
+    older = store(staff, Outcome.NOT_CREATED, FULL)  # contradicted by Sitecore CDP later
+    store(staff, Outcome.CREATED, FULL)
+    batch = checked(staff, FULL)
+    release_row(batch, row_of(batch, 2), ReleaseReason.OTHER, actor=acting(staff))
+    Submission.objects.filter(pk=older.pk).update(outcome=Outcome.CREATED, consumer_ref="r-2")
+    recheck(batch)
+    assert (states(batch), row_of(batch, 2).earlier) == (["already_sent"], older.public_id)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.UNKNOWN])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from apps.batches import selectors
+from apps.batches.checking.accepting import undecided
 from apps.batches.checking.check import check_rows
 from apps.batches.checking.earlier import is_open, same_content
 from apps.batches.checking.entries import validated
@@ -56,16 +57,9 @@ def next_row(batch: Batch) -> Chosen | Nothing:
 
 
 def _same_content(batch: Batch, row: BatchRow, consumer: NewConsumer) -> Submission | None:
-    """A submission because of which the row is not sent now: open, or created outside of this batch.
-
-    A created one of another row is a warning that the person has confirmed, and one of before may have been
-    released with a reason.
-    """
+    """A submission because of which the row is not sent now: open, or created and no person has decided."""
     [same] = same_content(batch.order_ref, [consumer])
-    for one in same:
-        if is_open(one) or (one.batch != batch.public_id and not row.release_reason):
-            return one
-    return None
+    return same[0] if same and is_open(same[0]) else undecided(batch, row, same)
 
 
 def _is_already_sent(row: BatchRow, same: Submission) -> None:
