@@ -14,9 +14,18 @@ import pytest
 from django.db import connection
 
 from apps.accounts.models import User
+from apps.batches import selectors
 from apps.batches.checking.accepting import accepted_keys
 from apps.batches.checking.check import check_batch, recheck
-from apps.batches.models import Batch, BatchRow, BatchState, OwnState, ReleaseReason, SourceKind
+from apps.batches.models import (
+    Batch,
+    BatchRow,
+    BatchState,
+    OwnState,
+    ReleaseReason,
+    RowState,
+    SourceKind,
+)
 from apps.batches.sending import changing
 from apps.batches.sending.changing import (
     NotChanged,
@@ -304,6 +313,26 @@ def test_row_whose_consumer_may_exist_is_never_released(outcome: Outcome, staff:
     with pytest.raises(NotPossible, match="open"):
         release_row(batch, row_of(batch, 2), ReleaseReason.OTHER, actor=acting(staff))
     assert (states(batch), events("batch.row_released")) == (["already_sent"], [])
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.UNKNOWN])
+@pytest.mark.parametrize("by_number", [False, True])
+def test_row_whose_earlier_submission_created_nothing_is_to_be_checked_again(
+    outcome: Outcome, by_number: bool, staff: User
+) -> None:
+    old = batch_of(staff, [KAI])
+    earlier = sent_row(old, 2, outcome, KAI)
+    ended = {**paused(staff), "state": BatchState.FINISHED, "pause_reason": ""}
+    batch = checked(staff, IDA if by_number else KAI, FULL, replaces=old if by_number else None, **ended)
+    assert states(batch) == ["already_sent", "ready"]
+    seen = row_of(batch, 2)
+    resolve_as_not_created(earlier, staff)
+    assert states(batch) == ["unchecked", "ready"]
+    counts = selectors.count_by_state(batch)
+    assert (counts[RowState.UNCHECKED], counts[RowState.ALREADY_SENT], sum(counts.values())) == (1, 0, 2)
+    with pytest.raises(RowChanged):  # the page still said "already sent": now it is checked
+        release_row(batch, seen, ReleaseReason.OTHER, actor=acting(staff))
+    assert (states(batch), events("batch.row_released")) == (["ready", "ready"], [])
 
 
 def test_released_row_waits_for_an_open_one(staff: User) -> None:

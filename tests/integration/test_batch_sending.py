@@ -16,6 +16,7 @@ from pytest_django import Settings
 from apps.accounts import services
 from apps.accounts.models import User
 from apps.batches import leases, selectors
+from apps.batches.checking.check import recheck
 from apps.batches.checking.findings import Findings
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason
 from apps.batches.sending import control, pace, run
@@ -27,7 +28,7 @@ from apps.core import clock, personal_data
 from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.batch_rows import states
+from tests.support.batch_rows import resolve_as_not_created, states
 from tests.support.batch_sending import (
     PAST,
     checked_batch,
@@ -292,6 +293,19 @@ def test_row_whose_content_was_created_meanwhile_is_already_sent(sandbox: Sandbo
 
 
 # --- Outcomes -----------------------------------------------------------------------------------------
+def test_row_whose_earlier_submission_created_nothing_goes_on_with_the_list(
+    sandbox: SandboxServer, staff: User
+) -> None:
+    first, second = people(2)
+    batch = confirmed_batch(staff, [first, second])
+    open_ = store(staff, Outcome.UNKNOWN, second)
+    recheck(batch)  # such as after a correction of another row
+    assert states(batch) == ["ready", "already_sent"]
+    resolve_as_not_created(open_, staff)
+    send_all(batch)
+    assert states(batch) == ["created", "created"]
+
+
 def test_unknown_row_does_not_stop_the_others(sandbox: SandboxServer, staff: User) -> None:
     sandbox.sandbox.faults.arm(Armed("reset_after"))
     batch = confirmed_batch(staff, people(3))

@@ -13,11 +13,9 @@ from django.db.models.functions import Lower
 
 from apps.batches.models import Batch
 from apps.cdp.consumers import NewConsumer
-from apps.consumers.models import OPEN_OUTCOMES, Outcome, Submission
+from apps.consumers.models import EXISTING_OUTCOMES, OPEN_OUTCOMES, Submission
 from apps.consumers.sending.digests import content_digests
 
-EXISTING = (Outcome.CREATED, *OPEN_OUTCOMES)
-"""The outcomes of a submission whose consumer exists or may exist."""
 _COLUMNS = ("public_id", "token", "content_digest", "outcome", "batch", "batch_row")
 
 
@@ -31,7 +29,7 @@ def same_content(order_ref: str, consumers: Sequence[NewConsumer]) -> list[tuple
     wanted = {digest for under_each_key in digests for digest in under_each_key}
     if wanted:
         on_order = Submission.objects.alias(order_key=Lower("order_ref")).filter(order_key=order_ref.lower())
-        found = on_order.filter(content_digest__in=wanted, outcome__in=EXISTING)
+        found = on_order.filter(content_digest__in=wanted, outcome__in=EXISTING_OUTCOMES)
         for submission in found.only(*_COLUMNS).order_by("-submitted_at", "-id"):
             by_digest.setdefault(bytes(submission.content_digest), []).append(submission)
     return [
@@ -55,7 +53,7 @@ def sent_before(batch: Batch, numbers: Iterable[int]) -> dict[int, Submission]:
     if not replaced:
         return found
     submissions = Submission.objects.filter(
-        Q(batch__in=replaced), batch_row__in=list(numbers), outcome__in=EXISTING
+        Q(batch__in=replaced), batch_row__in=list(numbers), outcome__in=EXISTING_OUTCOMES
     )
     for submission in submissions.only(*_COLUMNS).order_by("submitted_at", "id"):
         number = submission.batch_row

@@ -36,8 +36,11 @@ def next_row(batch: Batch) -> Chosen | Nothing:
     """The first row, in the order of the file, that can be sent now.
 
     Rows before it may change: a row that is not valid any more needs attention; one whose content was
-    created meanwhile is already sent. A row that is identical to an open submission waits.
+    created meanwhile is already sent. A row that is identical to an open submission waits. One that was
+    already sent is checked again once that submission has created nothing.
     """
+    if again := [*selectors.rows_not_sent_after_all(batch)]:
+        check_rows(batch, again)
     waits = False
     for pk in [*selectors.rows_to_send(batch).values_list("pk", flat=True)]:
         row = BatchRow.objects.get(pk=pk)
