@@ -26,7 +26,7 @@ from apps.consumers.sending.submit import NotConfirmed, submit
 from apps.consumers.sending.warnings import consumer_of_key
 from apps.core import clock, personal_data
 from apps.core.references import reference_key
-from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import batch_of, findings, row_of, sent_row, states, warning_codes
 from tests.support.entries import FULL, clean, posted, store
@@ -366,6 +366,18 @@ def test_correction_of_a_correction_is_compared_with_the_first_list_too(staff: U
     batch = batch_of(staff, [KAI], replaces=second)
     check_batch(batch, client=get_client())
     assert warning_codes(batch, 2) == ["row_sent_before"]
+
+
+def test_row_of_a_replaced_list_for_another_order_says_nothing(staff: User) -> None:
+    old = batch_of(staff, [IDA, OLA], order=FAMILY_ORDER)  # uploaded for the wrong order
+    sent_row(old, 2, Outcome.UNKNOWN, IDA)
+    sent_row(old, 3, Outcome.CREATED, OLA)
+    batch = batch_of(staff, [IDA, KAI], replaces=old)
+    check_batch(batch, client=get_client())
+    assert states(batch) == ["ready", "ready"]
+    upper = batch_of(staff, [IDA, KAI], order=FAMILY_ORDER.upper(), replaces=old)
+    check_batch(upper, client=get_client())
+    assert states(upper) == ["already_sent", "attention"]
 
 
 def test_rows_left_out_or_sent_are_not_checked(staff: User) -> None:
