@@ -16,6 +16,7 @@ from pytest_django import Settings
 from apps.accounts import services
 from apps.accounts.models import User
 from apps.batches import leases, selectors
+from apps.batches.checking import check
 from apps.batches.checking.check import recheck
 from apps.batches.checking.findings import Findings
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason
@@ -250,6 +251,26 @@ def test_row_that_is_not_valid_any_more_needs_attention(sandbox: SandboxServer, 
     row.refresh_from_db()
     found = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
     assert [one.field for one in found.errors] == ["emails-0-value"]
+
+
+def test_rows_that_are_not_valid_any_more_are_checked_together(
+    sandbox: SandboxServer, staff: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumers = people(5)
+    batch = confirmed_batch(staff, [*consumers[:3], replace(consumers[3], country="IE"), consumers[4]])
+    settings.REQUIRED_FIELDS = (*settings.REQUIRED_FIELDS, "country")
+    checks: list[object] = []
+    evaluate = check.evaluate
+
+    def evaluate_counted(*given: Any) -> Any:
+        checks.append(given)
+        return evaluate(*given)
+
+    monkeypatch.setattr(check, "evaluate", evaluate_counted)  # as it is imported there
+    take_turn(batch)
+    assert (states(batch), len(checks)) == (["attention"] * 3 + ["created", "ready"], 1)
+    take_turn(batch)
+    assert (states(batch)[4], len(checks), batch.state) == ("attention", 2, BatchState.FINISHED)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.UNKNOWN])

@@ -14,6 +14,7 @@ from apps.batches.models import Batch, BatchRow, OwnState
 from apps.cdp.consumers import NewConsumer
 from apps.consumers.forms.entry import Entry
 from apps.consumers.models import Submission
+from apps.consumers.selectors import providers
 
 
 class Nothing(Enum):
@@ -41,12 +42,21 @@ def next_row(batch: Batch) -> Chosen | Nothing:
     """
     if again := [*selectors.rows_not_sent_after_all(batch)]:
         check_rows(batch, again)
-    waits = False
+    invalid: list[BatchRow] = []
+    found = _first_sendable(batch, invalid)
+    if invalid:  # together, because a check compares all rows
+        check_rows(batch, invalid)
+    return found
+
+
+def _first_sendable(batch: Batch, invalid: list[BatchRow]) -> Chosen | Nothing:
+    """The row that :func:`next_row` returns. Adds the rows before it that are not valid to ``invalid``."""
+    offered, waits = providers(), False
     for pk in [*selectors.rows_to_send(batch).values_list("pk", flat=True)]:
         row = BatchRow.objects.get(pk=pk)
-        entry = validated(batch, row).entry
+        entry = validated(batch, row, providers=offered).entry
         if entry is None:
-            check_rows(batch, [row])
+            invalid.append(row)
             continue
         consumer = entry.to_new_consumer()
         same = _same_content(batch, row, consumer)
