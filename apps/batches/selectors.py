@@ -6,12 +6,12 @@ import uuid
 from collections.abc import Iterable
 from typing import Any, Final
 
-from django.db.models import CharField, Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Lower
 
 from apps.batches.models import Batch, BatchState, OwnState, RowState
 from apps.cdp.errors import ErrorCode
-from apps.consumers.models import OPEN_OUTCOMES, Outcome, Submission
+from apps.consumers.models import EXISTING_OUTCOMES, OPEN_OUTCOMES, Outcome, Submission
 
 NO_ROWS: Final = dict.fromkeys(RowState, 0)
 # Without a version that was confirmed, a row is not confirmed.
@@ -23,9 +23,17 @@ MAX_GOING_ON: Final = 10
 
 
 def rows_of(batch: Batch) -> QuerySet[Any]:
-    """The rows, each a ``BatchRow`` with its state as ``current``, in the order of the file."""
+    """The rows, each a ``BatchRow`` with its state as ``current``, in the order of the file.
+
+    A row that was already sent is unchecked again once the submission that it names has created nothing.
+    """
     outcome = Submission.objects.filter(token=OuterRef("token")).values("outcome")[:1]
-    current = Coalesce(Subquery(outcome), F("state"), output_field=CharField())
+    earlier = Submission.objects.filter(public_id=OuterRef("earlier"), outcome__in=EXISTING_OUTCOMES)
+    own = Case(
+        When(Q(state=OwnState.ALREADY_SENT) & ~Exists(earlier), then=Value(OwnState.UNCHECKED.value)),
+        default=F("state"),
+    )
+    current = Coalesce(Subquery(outcome), own, output_field=CharField())
     return batch.rows.annotate(current=current).order_by("number")
 
 
@@ -38,6 +46,16 @@ def rows_to_confirm(batch: Batch) -> QuerySet[Any]:
     """The rows that the next confirmation is about: ready, and while the batch is sent, not confirmed yet."""
     ready = rows_in(batch, [RowState.READY])
     return ready.filter(~_CONFIRMED) if batch.state == BatchState.SENDING else ready
+
+
+def rows_not_sent_after_all(batch: Batch) -> QuerySet[Any]:
+    """The rows that were already sent, until the submission that they name has created nothing."""
+    return rows_in(batch, [RowState.UNCHECKED]).filter(state=OwnState.ALREADY_SENT)
+
+
+def has_row_to_check_again(batch: Batch) -> bool:
+    """Whether a row that was confirmed as it is has to be checked again before it can be sent."""
+    return rows_not_sent_after_all(batch).filter(_CONFIRMED).exists()
 
 
 def rows_to_send(batch: Batch) -> QuerySet[Any]:

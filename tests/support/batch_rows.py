@@ -14,7 +14,7 @@ from apps.cdp.consumers import NewConsumer
 from apps.consumers.models import Outcome, Submission
 from apps.core import clock, personal_data
 from sandbox.data.seed import SAMPLE_ORDER
-from tests.support.entries import posted, store
+from tests.support.entries import posted, resolved_by, store
 
 FIRST_ROW = 2  # the first one is the header
 
@@ -74,6 +74,13 @@ def sent_row(
     row = row_of(batch, number)
     place = {"token": row.token, "batch": batch.public_id, "batch_row": number}
     return store(batch.author, outcome, consumer, order=batch.order_ref, **{**place, **columns})
+
+
+def resolve_as_not_created(submission: Submission, person: User) -> None:
+    """Store that the consumer of this submission does not exist, as a person resolves it."""
+    facts = {"consumer_ref": "", "error_code": "read_timeout", "http_status": None}
+    resolved = {**facts, **resolved_by(person), "finished_at": submission.submitted_at}
+    Submission.objects.filter(pk=submission.pk).update(outcome=Outcome.NOT_CREATED, **resolved)
 
 
 def before(submission: Submission, seconds: float) -> datetime.datetime:
