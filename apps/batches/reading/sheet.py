@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from apps.batches.reading.limits import Limits
+from apps.batches.reading.limits import MAX_ROW, Limits
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, TableFault, TableRow
 
 EXAMPLE_MARK: Final = "#example"
@@ -79,6 +79,8 @@ def finished_rows(sheet: Sheet, limits: Limits) -> tuple[tuple[TableRow, ...], t
         del rows[number]
     if not rows:
         raise NotReadable(TableFault.EMPTY)
+    if max(rows) > MAX_ROW:
+        raise NotReadable(TableFault.TOO_COMPLEX)
     if len(rows) > limits.lines:
         raise NotReadable(TableFault.TOO_MANY_ROWS, len(rows))
     _fill_merged(rows, sheet.merges)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final
 from xml.parsers import expat
 
-from apps.batches.reading.limits import COUNTED_ROWS, Limits
+from apps.batches.reading.limits import COUNTED_ROWS, MAX_ROW, Limits
 from apps.batches.reading.package import parse
 from apps.batches.reading.sheet import MAX_MERGES, Merge
 from apps.batches.reading.table import FindingCode, NotReadable, TableFault
@@ -38,6 +38,8 @@ class Facts:
         """Raise :class:`NotReadable` if the content reaches further than a table may."""
         if self.columns and max(self.columns) >= limits.columns:
             raise NotReadable(TableFault.TOO_MANY_COLUMNS, max(self.columns) + 1)
+        if self.last_row > MAX_ROW:  # each row up to it is counted when its cells are read
+            raise NotReadable(TableFault.TOO_COMPLEX)
         if self.content_rows > limits.lines + 1:  # one may be the example of the template
             raise NotReadable(TableFault.TOO_MANY_ROWS, self.content_rows)
 

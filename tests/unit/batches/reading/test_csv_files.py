@@ -161,6 +161,14 @@ def test_text_that_could_only_be_garbled_is_refused(content: bytes, fault: Table
     assert refused.value.fault is fault
 
 
+def test_line_after_the_last_row_of_a_sheet_is_refused() -> None:
+    blank = b"\n" * 1_048_575
+    assert read_file("a.csv", blank + b"Ida").rows[0].number == 1_048_576
+    with pytest.raises(NotReadable) as refused:
+        read_file("a.csv", blank + b"\nIda")
+    assert refused.value.fault is TableFault.TOO_COMPLEX
+
+
 def test_text_of_the_full_size_is_decoded_within_its_sample() -> None:
     content = PLAIN.encode() + b"".join(b"M\xfcller %d,J\xfcrgen\n" % number for number in range(400))
     table = read_file("a.csv", content)

@@ -216,6 +216,15 @@ def test_limits_name_what_is_too_large() -> None:
     assert _fault(repeated, Limits(500, 2_000_000)) == (TableFault.TOO_COMPLEX, 0)
 
 
+@pytest.mark.parametrize("row", [1_048_577, 999_999_999, 2_999_999_999])
+def test_row_that_no_sheet_has_is_refused_before_the_cells_are_read(
+    row: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("apps.batches.reading.xlsx._cells")
+    cells = f'<row r="1">{text_cell("A1", "Name")}</row><row r="{row}">{text_cell("A1", "Ida")}</row>'
+    assert _fault(excel_file(f"<sheetData>{cells}</sheetData>")) == (TableFault.TOO_COMPLEX, 0)
+
+
 def _fault(content: bytes, limits: Limits = LIMITS) -> tuple[TableFault, int]:
     with pytest.raises(NotReadable) as refused:
         cells_of(content, limits)

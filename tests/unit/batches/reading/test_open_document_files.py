@@ -173,6 +173,11 @@ def test_another_reader_finds_the_same_cells() -> None:
     assert list(cells_of(content).values()) == [tuple(line) for line in theirs.to_python()]
 
 
+def test_cell_in_the_last_row_is_read_with_its_number() -> None:
+    before = row("<table:table-cell/>", attributes='table:number-rows-repeated="1048575"')
+    assert cells_of(open_document(table(before, row(cell("x"))))) == {1_048_576: ("x",)}
+
+
 @pytest.mark.parametrize(
     ("inside", "fault", "count"),
     [
@@ -185,6 +190,15 @@ def test_another_reader_finds_the_same_cells() -> None:
         (row(cell("x"), attributes='table:number-rows-repeated="1048576"'), TableFault.TOO_MANY_ROWS, 10_000),
         (row(cell("x"), attributes='table:number-rows-repeated="503"'), TableFault.TOO_MANY_ROWS, 503),
         (row(cell("x"), attributes='table:number-rows-repeated="many"'), TableFault.DAMAGED, 0),
+        *(
+            (
+                row("<table:table-cell/>", attributes=f'table:number-rows-repeated="{before}"') * times
+                + row(cell("x")),
+                TableFault.TOO_COMPLEX,
+                0,
+            )
+            for before, times in ((1_048_576, 1), (999_999_999, 1), (999_999_999, 3))
+        ),
         (row(value("float", "NaN?")), TableFault.DAMAGED, 0),
         (row(cell("<text:s text:c='999999'/>x")), TableFault.CELL_TOO_LONG, 1),
         (row(cell("x") + table(row(cell("y")))), TableFault.TOO_COMPLEX, 0),
