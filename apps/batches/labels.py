@@ -170,8 +170,8 @@ def _counted(code: FindingCode, count: int) -> str:
             count,
         ),
         FindingCode.UNEVEN_ROWS: ngettext(
-            "%(count)s row has more cells than the first one. Check that its columns are not shifted.",
-            "%(count)s rows have more cells than the first one. Check that their columns are not shifted.",
+            "%(count)s row has more cells than the headers. Check that its columns are not shifted.",
+            "%(count)s rows have more cells than the headers. Check that their columns are not shifted.",
             count,
         ),
         FindingCode.ROWS_ABOVE_HEADERS: ngettext(

@@ -31,7 +31,7 @@ class FindingCode(StrEnum):
     ROWS_ABOVE_HEADERS = "rows_above_headers"  # such as the name of the tour; they are no people
     # A spreadsheet with the other order may have made 4 March of 03/04, and left 13/04 as text.
     DATES_MAY_BE_EXCHANGED = "dates_may_be_exchanged"
-    UNEVEN_ROWS = "uneven_rows"  # rows with more cells than the first
+    UNEVEN_ROWS = "uneven_rows"  # rows with more cells than the headers
     EXAMPLE_ROWS = "example_rows"  # of the portal's template; were not read
     DELIMITER = "delimiter"  # the columns are separated by ``detail``, a key of DELIMITER_NAMES
 

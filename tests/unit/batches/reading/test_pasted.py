@@ -45,11 +45,28 @@ def test_row_numbers_are_the_ones_of_the_copied_rows() -> None:
         ('"Bob" Builder\tIda', ('"Bob" Builder', "Ida")),
         ("Ida\tClean\t\t", ("Ida", "Clean")),
         ("Ida|Clean", ("Ida|Clean",)),
+        ('"a;b",Clean', ("a;b", "Clean")),
         ("'t Hooft\t'+49 170", ("'t Hooft", "+49 170")),  # the guard of the portal's own files
     ],
 )
 def test_row_is_read_as_spreadsheets_copy_it(text: str, row: tuple[str, ...]) -> None:
     assert cells(read_pasted(text)) == {1: row}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Name,Mails\nIda,a@x.de;b@x.de\nBo,c@x.de",
+        "Name,Note\nIda,x;y",
+        "Name,A,B\nIda,1;2,3\nBo,4,5;6;7",
+    ],
+)
+def test_semicolons_in_cells_do_not_separate_a_text_with_commas(text: str) -> None:
+    assert list(cells(read_pasted(text)).values()) == [tuple(line.split(",")) for line in text.split("\n")]
+
+
+def test_pasted_lines_that_are_separated_in_different_ways_are_refused() -> None:
+    assert _fault("a;b\n1;2\n3;4\n5,6\n7,8\n9,0\n") == (TableFault.SEVERAL_FORMATS, 0)
 
 
 @given(TABLES)
@@ -101,10 +118,29 @@ def test_numbers_that_a_spreadsheet_shortened_are_counted() -> None:
     )
 
 
-def test_rows_with_more_cells_than_the_first_are_counted() -> None:
+def test_rows_with_more_cells_than_the_headers_are_counted() -> None:
     table = read_pasted("a\tb\t\n1\t2\t\t\n1\t2\t3\n1")
     assert table.findings == (Finding(FindingCode.UNEVEN_ROWS, 1),)
     assert cells(table)[4] == ("1", "", "")
+
+
+@pytest.mark.parametrize(
+    ("widths", "uneven"),
+    [
+        ([1, 3, 3, 3], 0),  # a title
+        ([1, 3, 3, 4], 1),
+        ([2, 1, 4, 3, 3, 4, 5], 1),  # two rows above the headers; last cells are blank
+        ([5, 3, 3, 3, 5], 0),
+        ([3, 3, 4, 5], 2),
+        ([2, 3], 1),
+        ([3], 0),
+    ],
+)
+def test_rows_above_the_headers_and_blank_last_cells_are_no_uneven_rows(
+    widths: list[int], uneven: int
+) -> None:
+    found = read_pasted("\n".join("\t".join("x" * width) for width in widths)).findings
+    assert sum(finding.count for finding in found if finding.code is FindingCode.UNEVEN_ROWS) == uneven
 
 
 def test_text_of_unclosed_quotation_marks_takes_one_pass() -> None:
