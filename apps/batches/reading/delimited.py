@@ -35,7 +35,7 @@ Rows = tuple[tuple[TableRow, ...], tuple[Finding, ...]]
 def pasted_rows(text: str, limits: Limits) -> Rows:
     """The rows of a text as spreadsheets copy it, with tabs.
 
-    A text without tabs is one of a CSV file: its delimiter is the semicolon or comma that fits all of it best.
+    A text without tabs is read as CSV: the delimiter is the semicolon or comma that fits all of it best.
 
     Raises :class:`NotReadable`.
     """

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from apps.batches.reading.limits import MAX_ROW, Limits
+from apps.batches.reading.lost import is_error, is_shortened, shortened_text
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, TableFault, TableRow
 
 EXAMPLE_MARK: Final = "#example"
@@ -23,8 +24,6 @@ MAX_MERGES: Final = 10_000
 
 # 1.23E+11 and 1,23E+11: as spreadsheets write long numbers into CSV files and copied texts.
 _SHORTENED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+?\d{1,3}")
-# A number with this many digits has lost some: spreadsheets keep 15.
-_TOO_MANY_DIGITS = 10**15
 _LEADING_ZERO = re.compile(r"0\d[\d ]*")
 
 
@@ -59,13 +58,13 @@ def has_content(cells: Collection[str]) -> bool:
 
 
 def number_text(value: float) -> str:
-    """A number without an exponent, and without a decimal point if it is whole."""
+    """A number without an exponent, and without a decimal point if it is whole.
+
+    A number that has lost digits has an exponent, so that nobody takes it for a whole one.
+    """
+    if is_shortened(value):
+        return shortened_text(value)
     return str(value) if isinstance(value, int) else f"{Decimal(f'{value:.15g}'):f}"
-
-
-def is_shortened(value: float) -> bool:
-    """Whether a spreadsheet has lost digits of this number."""
-    return abs(value) >= _TOO_MANY_DIGITS
 
 
 def finished_rows(sheet: Sheet, limits: Limits) -> tuple[tuple[TableRow, ...], tuple[Finding, ...]]:
@@ -91,9 +90,11 @@ def finished_rows(sheet: Sheet, limits: Limits) -> tuple[tuple[TableRow, ...], t
     _check_lengths(whole, limits)
     found = Counter(sheet.found)
     found[FindingCode.EXAMPLE_ROWS] += len(examples)
+    texts = [cell for cells in whole.values() for cell in cells if cell]
     found[FindingCode.SHORTENED_NUMBERS] += sum(
-        _SHORTENED.fullmatch(cell.strip()) is not None for cells in whole.values() for cell in cells
+        _SHORTENED.fullmatch(text.strip()) is not None for text in texts
     )
+    found[FindingCode.ERROR_VALUES] += sum(map(is_error, texts))
     found[FindingCode.LOST_ZEROS] += _lost_zeros(whole, sheet.numbers)
     findings = tuple(Finding(code, found[code]) for code in FindingCode if found[code] > 0)
     return tuple(TableRow(number, tuple(cells)) for number, cells in whole.items()), findings

@@ -21,8 +21,8 @@ class FindingCode(StrEnum):
     OTHER_SHEETS = "other_sheets"  # were not read
     MERGED_CELLS = "merged_cells"  # the value is in each of its rows
     FORMULAS = "formulas"  # their stored results were read
-    FORMULAS_WITHOUT_RESULT = "formulas_without_result"  # are empty
-    ERROR_VALUES = "error_values"  # cells such as #REF!; they are empty
+    FORMULAS_WITHOUT_RESULT = "formulas_without_result"  # are problems of their rows
+    ERROR_VALUES = "error_values"  # cells such as #REF!; they are problems of their rows
     MACROS = "macros"  # were not run
     SHORTENED_NUMBERS = "shortened_numbers"  # 1.23E+11: some digits are lost
     LOST_ZEROS = "lost_zeros"  # numbers in columns with texts that begin with a zero

@@ -114,12 +114,49 @@ def test_formulas_have_their_stored_results() -> None:
         '<c r="F1"><v>7</v></c></row></sheetData>'
     )
     content = excel_file(sheet)
-    assert cells_of(content) == {1: ("2", "x", "", "", "", "7")}
+    assert cells_of(content) == {1: ("2", "x", "=…", "", "#REF!", "7")}
     assert findings_of(content) == {
         FindingCode.FORMULAS: 5,
         FindingCode.FORMULAS_WITHOUT_RESULT: 1,
         FindingCode.ERROR_VALUES: 1,
     }
+
+
+def test_row_of_formulas_without_results_is_no_blank_row() -> None:
+    sheet = (
+        f'<sheetData><row r="1">{text_cell("A1", "Name")}</row>'
+        '<row r="2"><c r="B2"><f>X1</f></c></row><row><c><f>X2</f><v/></c></row></sheetData>'
+    )
+    content = excel_file(sheet)
+    assert cells_of(content) == {1: ("Name", ""), 2: ("", "=…"), 3: ("=…", "")}
+    assert _fault(excel_file('<sheetData><row r="1"><c r="XFD1"><f>X1</f></c></row></sheetData>')) == (
+        TableFault.TOO_MANY_COLUMNS,
+        16_384,
+    )
+
+
+@pytest.mark.parametrize(
+    ("stored", "text"),
+    [
+        ("6011111111111117", "6.01111111111112E+15"),
+        ("1.2345678901234E15", "1.23456789012340E+15"),
+        ("-1e15", "-1.00000000000000E+15"),
+        ("999999999999999", "999999999999999"),
+        ("1E999", "#VALUE!"),
+    ],
+)
+def test_number_with_lost_digits_is_read_as_a_shortened_one(stored: str, text: str) -> None:
+    content = excel_file(f'<sheetData><row r="1"><c r="A1"><v>{stored}</v></c></row></sheetData>')
+    assert cells_of(content) == {1: (text,)}
+    assert findings_of(content).get(FindingCode.SHORTENED_NUMBERS, 0) == ("E+" in text)
+
+
+def test_zeros_of_a_format_hide_no_lost_digits() -> None:
+    def fill(_book: Any, sheet: Any) -> None:
+        sheet["A1"] = 1234567890123456
+        sheet["A1"].number_format = "0" * 20
+
+    assert cells_of(workbook(fill)) == {1: ("1.23456789012346E+15",)}
 
 
 def test_long_numbers_and_lost_zeros_are_told() -> None:
@@ -131,7 +168,7 @@ def test_long_numbers_and_lost_zeros_are_told() -> None:
 
     content = workbook(fill)
     assert cells_of(content)[3] == ("1701234567", "008", "815")
-    assert cells_of(content)[4] == ("1234567890123456", "1.23E+11", "")
+    assert cells_of(content)[4] == ("1.23456789012346E+15", "1.23E+11", "")
     assert findings_of(content) == {FindingCode.SHORTENED_NUMBERS: 2, FindingCode.LOST_ZEROS: 1}
 
 
@@ -156,7 +193,9 @@ def test_dates_of_both_systems_are_the_days_that_are_shown() -> None:
         rb"(<cellXfs[^>]*>.*?)</cellXfs>", rb'\1<xf numFmtId="14"/></cellXfs>', members["xl/styles.xml"]
     )
     content = packed({**members, "xl/worksheets/sheet1.xml": sheet, "xl/styles.xml": styles})
-    assert cells_of(content) == {1: ("1900-01-01", "1900-02-28", "1900-03-01", "1991-03-07", "1898-11-25")}
+    assert cells_of(content) == {
+        1: ("1900-01-01", "1900-02-28", "1900-03-01", "1991-03-07", "1898-11-25", "#VALUE!")
+    }
     assert findings_of(content) == {FindingCode.ERROR_VALUES: 1}  # a day that no calendar has
 
 

@@ -138,7 +138,7 @@ def test_what_a_sheet_hides_merges_and_computes_is_told() -> None:
         + table(row(cell("notes")), name="About"),
         styles,
     )
-    assert cells_of(content) == {1: ("Ali", "7", ""), 2: ("Ali", "", "Ida"), 3: ("Ali", "", "Bo")}
+    assert cells_of(content) == {1: ("Ali", "7", ""), 2: ("Ali", "=…", "Ida"), 3: ("Ali", "#REF!", "Bo")}
     assert findings_of(content) == {
         FindingCode.HIDDEN_ROWS: 2,
         FindingCode.HIDDEN_COLUMNS: 1,
@@ -154,8 +154,24 @@ def test_macros_and_long_numbers_are_told() -> None:
     members = open_document_members(table(row(value("float", "1.23456789012345E+018", "1,2E+18"))))
     content = packed({**members, "Basic/Standard/Module1.xml": "<x/>", "Basic/script-lc.xml": "<x/>"})
     assert findings_of(content) == {FindingCode.MACROS: 1, FindingCode.SHORTENED_NUMBERS: 1}
-    assert cells_of(content) == {1: ("1234567890123450000",)}
+    assert cells_of(content) == {1: ("1.23456789012345E+18",)}
     assert FindingCode.MACROS not in findings_of(packed({**members, "Basic/script-lc.xml": "<x/>"}))
+
+
+@pytest.mark.parametrize(
+    ("inside", "text"),
+    [
+        (cell("Fehler:502", 'calcext:value-type="error" table:formula="x"'), "Fehler:502"),
+        (cell("??", 'calcext:value-type="error" table:formula="x"'), "#VALUE!"),
+        (value("float", "0", "#DIV/0!", 'table:formula="x"'), "#DIV/0!"),
+        (value("float", "0", "Err:503", 'table:formula="x"'), "Err:503"),
+        (value("float", "inf"), "#VALUE!"),
+        ('<table:table-cell table:formula="x"/>', "=…"),
+        ('<table:table-cell table:formula="x"><text:p>Ida</text:p></table:table-cell>', "Ida"),
+    ],
+)
+def test_cell_without_a_value_says_so(inside: str, text: str) -> None:
+    assert cells_of(open_document(table(row(inside)))) == {1: (text,)}
 
 
 def test_encrypted_members_are_a_password() -> None:
