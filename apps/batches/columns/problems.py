@@ -1,4 +1,4 @@
-"""Values that a spreadsheet has changed or lost. The form would accept many: it cannot know what was meant."""
+"""Values that a spreadsheet has changed or lost. The form accepts many, as it cannot know what they were."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.batches.reading.example import EXAMPLE_MARK
 from apps.batches.reading.lost import is_error, is_formula
-from apps.batches.reading.sheet import EXAMPLE_MARK
 
 # As spreadsheets show a number that does not fit its cell. "12E5" may be a booking's own number.
 _SHORTENED: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?E\+\d+|[+-]?\d+[.,]\d+E\d+", re.ASCII | re.IGNORECASE)

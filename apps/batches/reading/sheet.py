@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from apps.batches.reading.example import is_example
 from apps.batches.reading.limits import MAX_ROW, Limits
 from apps.batches.reading.lost import is_error, is_shortened, shortened_text
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, TableFault, TableRow
 
-EXAMPLE_MARK: Final = "#example"
-"""The first cell of a row of the template that is an example."""
 TEMPLATE_NOTES: Final = "About"
 """The name of the sheet with notes in the portal's own files. It is not told as a further sheet."""
 MAX_MERGES: Final = 10_000
@@ -73,7 +72,7 @@ def finished_rows(sheet: Sheet, limits: Limits) -> tuple[tuple[TableRow, ...], t
     Blank columns at the right edge are left out. Raises :class:`NotReadable` for a limit, and ``EMPTY``.
     """
     rows = {number: cells for number, cells in sorted(sheet.rows.items()) if has_content(cells)}
-    examples = [number for number, cells in rows.items() if _is_example(cells)]
+    examples = [number for number, cells in rows.items() if is_example(cells)]
     for number in examples:
         del rows[number]
     if not rows:
@@ -98,11 +97,6 @@ def finished_rows(sheet: Sheet, limits: Limits) -> tuple[tuple[TableRow, ...], t
     found[FindingCode.LOST_ZEROS] += _lost_zeros(whole, sheet.numbers)
     findings = tuple(Finding(code, found[code]) for code in FindingCode if found[code] > 0)
     return tuple(TableRow(number, tuple(cells)) for number, cells in whole.items()), findings
-
-
-def _is_example(cells: list[str]) -> bool:
-    first = next(cell for cell in cells if cell and not cell.isspace())
-    return first.strip().casefold() == EXAMPLE_MARK
 
 
 def _filled_width(cells: list[str]) -> int:
