@@ -26,6 +26,8 @@ _DELIMITERS = "\t;|,"
 _PASTED_DELIMITERS = "\t;,"
 # The first line that tells Excel the delimiter. Excel does not count it as a row.
 _TOLD = re.compile(r"""["']?sep=(.)["']?\n""", re.IGNORECASE)
+# ="0123456": how a program writes a code that a spreadsheet is to show with its zeros.
+_TEXT_FORMULA = re.compile(r'\A\s*="([^"]*)"\s*\Z')
 _CLEAR_SHARE = 0.8
 """A delimiter is clearly the right one if it separates this share of the lines into as many cells."""
 
@@ -80,7 +82,7 @@ def _rows(text: str, delimiter: str, limits: Limits, findings: list[Finding]) ->
                 raise NotReadable(TableFault.TOO_MANY_ROWS, count)
         filled = _without_blank_end(cells)
         widths.append(len(filled))
-        sheet.rows[number] = [*map(restored, filled)]
+        sheet.rows[number] = [_TEXT_FORMULA.sub(r"\1", restored(cell)) for cell in filled]
     sheet.found[FindingCode.UNEVEN_ROWS] = _count_uneven(widths)
     rows, found = finished_rows(sheet, limits)
     return rows, (*findings, *found)

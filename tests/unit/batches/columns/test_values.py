@@ -148,6 +148,16 @@ def test_a_number_that_a_spreadsheet_changed_is_a_problem(target: str, text: str
     assert problem.text
 
 
+@pytest.mark.parametrize("target", ["phone_numbers", "passport_number", "identifier:CRM", "date_of_birth"])
+@pytest.mark.parametrize("code", ["0123456", "+44207946", "X123", "1991-03-07"])
+def test_apostrophe_that_marks_a_text_is_no_part_of_a_code(target: str, code: str) -> None:
+    assert _values((f"'{code}", target)) == _values((code, target))
+
+
+def test_apostrophe_of_a_name_stays() -> None:
+    assert _values(("'t Hooft", "last_name"))["last_name"] == "'t Hooft"
+
+
 @pytest.mark.parametrize("text", ["1.23E+15", "#REF!", "=…", "#example"])
 @pytest.mark.parametrize("target", [*TARGETS[1:], "identifier:CRM"])
 def test_each_column_that_is_sent_is_guarded(target: str, text: str) -> None:
