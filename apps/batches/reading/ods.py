@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from xml.parsers import expat
 
+from apps.batches.reading.codes import shown_code
 from apps.batches.reading.limits import COUNTED_ROWS, Limits
 from apps.batches.reading.lost import NO_RESULT, UNKNOWN_ERROR, is_error
 from apps.batches.reading.package import is_encrypted_open_document, parse
@@ -242,9 +243,8 @@ def _value(kind: str, attributes: dict[str, str], shown: str) -> tuple[str, bool
     if kind in {"float", "percentage", "currency"}:
         number = float(attributes[f"{_OFFICE}value"])
         text = number_text(number)
-        if shown.isdecimal() and shown.startswith("0") and shown.lstrip("0") == text.lstrip("0"):
-            return shown, False  # a code: it is shown with its zeros
-        return text, True
+        code = shown_code(text, shown) if text.isdecimal() else ""
+        return (code, False) if code else (text, True)
     if kind == "date":
         day, _mark, time = attributes[f"{_OFFICE}date-value"].partition("T")
         time = time.partition(".")[0]

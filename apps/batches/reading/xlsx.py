@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import openpyxl
 
+from apps.batches.reading.codes import as_code, may_hide_zeros
 from apps.batches.reading.limits import Limits
 from apps.batches.reading.lost import NO_RESULT, UNKNOWN_ERROR, is_error
 from apps.batches.reading.sheet import TEMPLATE_NOTES, Sheet, number_text
@@ -23,7 +24,6 @@ from apps.batches.reading.xlsx_facts import Facts, facts_of
 from apps.batches.reading.xlsx_styles import with_plain_styles
 
 _MACROS: Final = "vbaproject.bin"
-_ZEROS: Final = re.compile("0{2,}")  # the number format of codes that begin with zeros
 _CARRIAGE_RETURN: Final = re.compile("_x000D_\n?")
 
 
@@ -115,8 +115,10 @@ def _text(sheet: Sheet, cell: Any, number: int, column: int) -> str:
         return moment_text(value)
     text = number_text(value)
     pattern = cell.number_format or ""
-    if _ZEROS.fullmatch(pattern) and text.isdecimal():
-        return text.zfill(len(pattern))  # a code: it is shown with its zeros
+    if text.isdecimal():
+        if code := as_code(text, pattern):
+            return code
+        sheet.found[FindingCode.LOST_ZEROS] += may_hide_zeros(pattern)
     if sheet.numbers is not None:
         sheet.numbers.add((number, column))
     return text

@@ -151,6 +151,39 @@ def test_number_with_lost_digits_is_read_as_a_shortened_one(stored: str, text: s
     assert findings_of(content).get(FindingCode.SHORTENED_NUMBERS, 0) == ("E+" in text)
 
 
+@pytest.mark.parametrize(
+    ("number", "pattern", "text", "lost"),
+    [
+        (12345678, "000-00-0000", "012-34-5678", 0),
+        (123456789, "000-00-0000", "123-45-6789", 0),
+        (612345678, '0#" "##" "##" "##" "##', "06 12 34 56 78", 0),
+        (442079460018, '"+"0', "+442079460018", 0),
+        (442079460018, "\\+00\\ 00\\ 0000\\ 0000", "+44 20 7946 0018", 0),
+        (5, "[$-407]00000", "00005", 0),
+        (1234, "000", "1234", 0),
+        (7, '"A"000', "7", 1),
+        (7, "[>9]000;0", "7", 1),
+        (7, '"+"General', "7", 1),
+        (1234, "#,##0", "1234", 0),
+        (1234, "0.00", "1234", 0),
+        (1234, "0.00E+00", "1234", 0),
+        (1234, '#,##0.00\\ "€"', "1234", 0),
+        (1234, "0", "1234", 0),
+        (1234, "General", "1234", 0),
+        (1234, "@", "1234", 0),
+    ],
+)
+def test_number_with_the_format_of_a_code_is_read_as_it_is_shown(
+    number: int, pattern: str, text: str, lost: int
+) -> None:
+    def fill(_book: Any, sheet: Any) -> None:
+        sheet["A1"] = number
+        sheet["A1"].number_format = pattern
+
+    assert cells_of(workbook(fill)) == {1: (text,)}
+    assert findings_of(workbook(fill)).get(FindingCode.LOST_ZEROS, 0) == lost
+
+
 def test_zeros_of_a_format_hide_no_lost_digits() -> None:
     def fill(_book: Any, sheet: Any) -> None:
         sheet["A1"] = 1234567890123456
