@@ -20,6 +20,8 @@ from apps.batches.reading.read import read_file
 from apps.batches.reading.table import DELIMITER_NAMES, Finding, FindingCode, NotReadable, TableFault
 from tests.support.broken_sheets import BOMBS, BROKEN
 
+pytestmark = pytest.mark.once
+
 _MEGABYTE = 1_000_000
 pytestmark = pytest.mark.once
 
