@@ -23,6 +23,7 @@ from apps.batches.views.checked import check_stored
 from apps.batches.views.visible import find_batch, find_own, may_control
 from apps.cdp.factory import get_client
 from apps.consumers.forms.similar import SimilarReasonForm
+from apps.consumers.viewer import Viewer
 from apps.core.actor import Actor
 from apps.core.forms.errors import FieldError
 from apps.core.forms.input import single_value
@@ -50,7 +51,8 @@ def check(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 def accept(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Confirm the chosen kinds of warnings. A similar consumer needs a reason, as on the form."""
     batch = find_own(request, batch_id)
-    groups = warning_groups(selectors.rows_in(batch, [RowState.NEEDS_ATTENTION]))
+    waiting = selectors.rows_in(batch, [RowState.NEEDS_ATTENTION])
+    groups = warning_groups(batch, waiting, Viewer.of(request.user))
     chosen = frozenset(request.POST.getlist("code"))
     codes = [group.code for group in groups if group.code in chosen]
     if not codes:

@@ -117,7 +117,7 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]
         person_id=person_id(request),
         shown=shown,
         lines=lines,
-        warnings=warning_groups(waiting) if changes else (),
+        warnings=warning_groups(found, waiting, viewer) if changes else (),
         errors=tuple(row.number for row in waiting if findings_of(row).errors),
         to_confirm=to_confirm.count(),
         overridden=confirmed_warnings(to_confirm.exclude(accepted=[])),
