@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +15,7 @@ from django.db import connection
 
 from apps.accounts.models import User
 from apps.batches.checking.accepting import accepted_keys
-from apps.batches.checking.check import check_batch
+from apps.batches.checking.check import check_batch, set_attention
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, ReleaseReason, SourceKind
 from apps.batches.sending import changing
 from apps.batches.sending.changing import (
@@ -34,9 +34,18 @@ from apps.batches.sending.run import RowNotCurrent, require_current
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending.submit import BatchPlace, submit
+from apps.consumers.sending.warnings import EntryWarning
 from apps.core import clock
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.batch_rows import batch_of, findings, row_of, sent_row, states, warning_codes
+from tests.support.batch_rows import (
+    batch_of,
+    findings,
+    row_of,
+    sent_row,
+    shown_warnings,
+    states,
+    warning_codes,
+)
 from tests.support.entries import FULL, clean, posted, store
 from tests.support.people import acting, events
 from tests.support.waiting import wait_for
@@ -54,6 +63,11 @@ def checked(author: User, *rows: object, **columns: object) -> Batch:
     batch = batch_of(author, rows, **columns)  # type: ignore[arg-type]
     check_batch(batch, client=get_client())
     return batch
+
+
+def accept(batch: Batch, codes: Collection[str], reason: str = "") -> None:
+    """Confirm warnings of the page as it is now."""
+    accept_warnings(batch, codes, reason, shown=shown_warnings(batch), actor=acting(batch.author))
 
 
 def paused(author: User) -> dict[str, object]:
@@ -151,27 +165,43 @@ def test_warnings_of_one_kind_are_confirmed_for_all_rows(staff: User) -> None:
     unread = replace(IDA, phone_numbers=("12",))
     also = replace(KAI, phone_numbers=("34",), first_name="Kai and Bo")
     batch = checked(staff, unread, also)
-    accept_warnings(batch, ["phone_number_not_read"], "", actor=acting(staff))
+    accept(batch, ["phone_number_not_read"], "")
     assert states(batch) == ["ready", "attention"]
-    accept_warnings(batch, ["several_people_in_a_name"], "", actor=acting(staff))
+    accept(batch, ["several_people_in_a_name"], "")
     assert states(batch) == ["ready", "ready"]
     check_batch(batch, client=get_client())
     assert states(batch) == ["ready", "ready"]
 
 
-def test_only_the_rows_that_were_named_are_confirmed(staff: User) -> None:
-    batch = checked(staff, replace(IDA, phone_numbers=("12",)), replace(KAI, phone_numbers=("34",)))
-    accept_warnings(batch, ["phone_number_not_read"], "", actor=acting(staff), numbers=[3])
-    assert states(batch) == ["attention", "ready"]
+def test_warnings_that_the_person_did_not_see_are_not_confirmed(staff: User) -> None:
+    nobody = replace(IDA, phone_numbers=("12",))
+    batch = checked(staff, nobody, KAI)
+    seen = shown_warnings(batch)
+    correct_row(batch, row_of(batch, 3), posted(replace(KAI, phone_numbers=("34",))), actor=acting(staff))
+    with pytest.raises(NotPossible, match="other_warnings"):
+        accept_warnings(batch, ["phone_number_not_read"], "", shown=seen, actor=acting(staff))
+    assert states(batch) == ["attention", "attention"]
+
+
+def test_another_warning_in_the_place_of_the_one_that_was_seen_is_not_confirmed(staff: User) -> None:
+    batch = checked(staff, FULL, FULL, KAI)
+    seen = shown_warnings(batch)
+    row = row_of(batch, 3)
+    # As the worker stores the warning of the send, which changes no version.
+    set_attention(row, (EntryWarning("no_matching_identity", "emails"),))
+    assert row_of(batch, 3).version == row.version
+    with pytest.raises(NotPossible, match="other_warnings"):
+        accept_warnings(batch, ["no_matching_identity"], "", shown=seen, actor=acting(staff))
+    assert row_of(batch, 3).accepted == []
 
 
 def test_similar_rows_need_a_reason(staff: User) -> None:
     batch = checked(staff, FULL, FULL)
     for reason in ("", "no_such_reason"):
         with pytest.raises(NotPossible, match="reason_missing"):
-            accept_warnings(batch, ["similar_row"], reason, actor=acting(staff))
+            accept(batch, ["similar_row"], reason)
     assert states(batch) == ["ready", "attention"]
-    accept_warnings(batch, ["similar_row"], "same_name", actor=acting(staff))
+    accept(batch, ["similar_row"], "same_name")
     assert states(batch) == ["ready", "ready"]
     assert row_of(batch, 3).similar_reason == "same_name"
 
@@ -183,7 +213,7 @@ def test_many_similar_rows_are_counted_and_confirmed_together(staff: User) -> No
     assert [warning.row for warning in warnings] == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
     assert warnings[-1].text == "3 more rows of this list are like this one."
     assert findings(batch, 13).warnings[-1].text == "1 more row of this list is like this one."
-    accept_warnings(batch, ["similar_row"], "same_name", actor=acting(staff))
+    accept(batch, ["similar_row"], "same_name")
     assert set(states(batch)) == {"ready"}
     assert {f"row:{number}:same_name" for number in range(2, 15)} <= accepted_keys(row_of(batch, 15))
     check_batch(batch, client=get_client())
@@ -192,13 +222,13 @@ def test_many_similar_rows_are_counted_and_confirmed_together(staff: User) -> No
 
 def test_errors_cannot_be_confirmed(staff: User) -> None:
     batch = checked(staff, posted(IDA, last_name=""))
-    accept_warnings(batch, ["", "no_matching_identity"], "same_name", actor=acting(staff))
+    accept(batch, ["", "no_matching_identity"], "same_name")
     assert states(batch) == ["attention"]
 
 
 def test_other_data_are_confirmed_again(staff: User) -> None:
     batch = checked(staff, FULL, FULL)
-    accept_warnings(batch, ["similar_row"], "same_name", actor=acting(staff))
+    accept(batch, ["similar_row"], "same_name")
     version = row_of(batch, 3).version
     correct_row(batch, row_of(batch, 2), posted(replace(FULL, title="Sir")), actor=acting(staff))
     assert states(batch) == ["ready", "attention"]
@@ -260,6 +290,18 @@ def test_released_row_waits_for_an_open_one(staff: User) -> None:
     open_ = store(staff, Outcome.UNKNOWN, FULL)
     check_batch(batch, client=get_client())
     assert (states(batch), row_of(batch, 2).earlier) == (["already_sent"], open_.public_id)
+
+
+def test_release_is_about_the_submission_that_the_person_saw(staff: User) -> None:
+    store(staff, Outcome.CREATED, FULL)
+    batch = checked(staff, FULL)
+    seen = row_of(batch, 2)
+    store(staff, Outcome.CREATED, FULL, consumer_ref="22222222-2222-4333-8444-555555555555")
+    check_batch(batch, client=get_client())
+    assert row_of(batch, 2).version == seen.version
+    with pytest.raises(RowChanged):
+        release_row(batch, seen, ReleaseReason.OTHER, actor=acting(staff))
+    assert states(batch) == ["already_sent"]
 
 
 def test_row_that_is_not_already_sent_is_not_released(staff: User) -> None:

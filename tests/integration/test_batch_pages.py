@@ -62,6 +62,15 @@ def summary_of(answer: Any) -> list[str]:
     return [html.unescape(re.sub("<[^>]+>", "", line)) for line in re.findall("<li>(.*?)</li>", found[0])]
 
 
+def shown_on(answer: Any, batch: Batch, act: str) -> dict[str, str]:
+    """What the page of the list posts back of what it shows, with the act of this name."""
+    page = answer.content.decode()
+    form = page[page.index(f'action="{at(act, batch)}"') :]
+    found = re.search('name="shown" value="([0-9a-f]+)"', form[: form.index("</form>")])
+    assert found is not None
+    return {"shown": found[1]}
+
+
 def test_pasted_table_is_checked_confirmed_sent_and_has_receipts(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -69,12 +78,13 @@ def test_pasted_table_is_checked_confirmed_sent_and_has_receipts(
     answer = paste(as_staff)
     batch = only_batch()
     assert (answer.status_code, answer["Location"]) == (303, at("batch", batch))
-    shown = text(as_staff.get(at("batch", batch)))
+    page = as_staff.get(at("batch", batch))
+    shown = text(page)
     assert "2 rows are ready to be sent to order" in shown
     assert "Send 2 rows to Sitecore CDP" in shown
     assert states(batch) == ["ready", "ready"]
 
-    answer = as_staff.post(at("confirm", batch), {"rows": "2"})
+    answer = as_staff.post(at("confirm", batch), shown_on(page, batch, "confirm"))
     assert (answer.status_code, answer["Location"]) == (303, at("batch", batch))
     assert "The list is being sent" in text(as_staff.get(at("batch", batch)))
     batch.refresh_from_db()
@@ -236,7 +246,10 @@ def _values_of(answer: Any) -> dict[str, str]:
 def test_rows_are_left_out_and_taken_back_in(as_staff: Client, sandbox: SandboxServer) -> None:
     paste(as_staff, f"{TABLE}{WITHOUT_NAME}")
     batch = only_batch()
-    assert as_staff.post(at("leave_out", batch)).status_code == 303  # all that need attention
+    seen = shown_on(as_staff.get(at("batch", batch)), batch, "leave_out")
+    assert "had changed meanwhile" in text(as_staff.post(at("leave_out", batch), follow=True))
+    assert states(batch) == ["ready", "ready", "attention"]
+    assert as_staff.post(at("leave_out", batch), seen).status_code == 303  # all that need attention
     assert states(batch) == ["ready", "ready", "left_out"]
     as_staff.post(at("leave_out", batch), {"number": "2"})
     assert states(batch) == ["left_out", "ready", "left_out"]
@@ -259,15 +272,19 @@ def test_warnings_are_confirmed_by_kind_and_similar_rows_with_a_reason(
     assert code == "similar_row"
     nothing = as_staff.post(at("accept", batch))
     assert summary_of(nothing) == ["Tick the warnings that you want to confirm"]
-    without = as_staff.post(at("accept", batch), {"code": code})
+    shown = shown_on(page, batch, "accept")
+    without = as_staff.post(at("accept", batch), {"code": code, **shown})
     assert summary_of(without) == ["Choose why the consumer should be created anyway"]
     assert " checked" in without.content.decode()
-    answer = as_staff.post(at("accept", batch), {"code": code, "similar_reason": "family_member"})
-    assert answer.status_code == 303
+    decided = {"code": code, "similar_reason": "family_member"}
+    other = as_staff.post(at("accept", batch), {**decided, "shown": "x"}, follow=True)
+    assert "had changed meanwhile" in text(other)
+    assert states(batch) == ["ready", "ready", "attention"]
+    assert as_staff.post(at("accept", batch), {**decided, **shown}).status_code == 303
     assert states(batch) == ["ready"] * 3
-    shown = text(as_staff.get(at("batch", batch)))
-    assert "Send 3 rows to Sitecore CDP" in shown
-    assert "Warning confirmed for 1 row:" in shown
+    ready = text(as_staff.get(at("batch", batch)))
+    assert "Send 3 rows to Sitecore CDP" in ready
+    assert "Warning confirmed for 1 row:" in ready
     stale = as_staff.post(at("accept", batch), {"code": code}, follow=True)
     assert "had changed meanwhile" in text(stale)
 
@@ -277,15 +294,22 @@ def test_second_confirmation_and_a_stale_page_confirm_nothing(
 ) -> None:
     paste(as_staff)
     batch = only_batch()
-    stale = as_staff.post(at("confirm", batch), {"rows": "3"}, follow=True)
-    assert "had changed meanwhile" in text(stale)
+    as_staff.post(at("leave_out", batch), {"number": "2"})
+    seen = shown_on(as_staff.get(at("batch", batch)), batch, "confirm")
+    # In another tab, the other row.
+    as_staff.post(at("take_back", batch), {"number": "2"})
+    as_staff.post(at("leave_out", batch), {"number": "3"})
+    for former in (seen, {"shown": "x"}, {}):
+        stale = as_staff.post(at("confirm", batch), former, follow=True)
+        assert "had changed meanwhile" in text(stale)
+        assert "Send 1 row to Sitecore CDP" in text(stale)
     assert not events("batch.confirmed")
-    as_staff.post(at("confirm", batch), {"rows": "2"})
-    twice = as_staff.post(at("confirm", batch), {"rows": "2"}, follow=True)
+    now = shown_on(stale, batch, "confirm")
+    assert now != seen
+    as_staff.post(at("confirm", batch), now)
+    twice = as_staff.post(at("confirm", batch), now, follow=True)
     assert "had changed meanwhile" in text(twice)
     assert len(events("batch.confirmed")) == 1
-    assert as_staff.post(at("confirm", batch), {"rows": "two"}).status_code == 400
-    assert as_staff.post(at("confirm", batch)).status_code == 400
 
 
 def test_sending_is_paused_resumed_and_stopped(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
@@ -363,9 +387,15 @@ def test_row_that_was_created_is_released_with_a_reason(
     assert staff.name in text(page)
     row = text(as_staff.get(at("row", batch, 2)))
     assert "This row was sent already" in row
-    without = as_staff.post(at("release", batch, 2))
+    named = {"earlier": str(batch.rows.get().earlier)}
+    assert f'value="{named["earlier"]}"' in as_staff.get(at("row", batch, 2)).content.decode()
+    without = as_staff.post(at("release", batch, 2), named)
     assert "Choose why the row is sent again" in summary_of(without)
-    assert as_staff.post(at("release", batch, 2), {"reason": "another_person"}).status_code == 303
+    decided = {"reason": "another_person"}
+    other = as_staff.post(at("release", batch, 2), {**decided, "earlier": str(batch.public_id)}, follow=True)
+    assert "had changed meanwhile" in text(other)
+    assert states(batch) == ["already_sent"]
+    assert as_staff.post(at("release", batch, 2), {**decided, **named}).status_code == 303
     assert states(batch) != ["already_sent"]
     assert len(events("batch.row_released")) == 1
     again = as_staff.post(at("release", batch, 2), {"reason": "another_person"}, follow=True)
@@ -425,7 +455,7 @@ def test_nobody_else_sees_or_changes_a_list(as_staff: Client, staff: User, sandb
     assert as_staff.get(at("row", batch, 2)).status_code == 404
     acts = ("check", "accept", "leave_out", "take_back", "confirm", "pause", "resume", "stop")
     for name in (*acts, "send_again", "rows_again", "columns"):
-        assert as_staff.post(at(name, batch), {"rows": "1"}).status_code == 404
+        assert as_staff.post(at(name, batch), {"shown": "x"}).status_code == 404
     assert as_staff.get(NEW, {"replaces": str(batch.public_id)}).status_code == 404
     assert as_staff.get(NEW, {"replaces": "nonsense"}).status_code == 404
     assert str(batch.public_id) not in as_staff.get(LISTS).content.decode()
@@ -444,7 +474,7 @@ def test_supervisor_sees_and_controls_everybodys_lists_and_changes_no_row(
     assert "Correct" not in text(page)
     assert as_supervisor.get(at("row", batch, 2)).status_code == 404
     assert as_supervisor.post(at("leave_out", batch), {"number": "2"}).status_code == 404
-    assert as_supervisor.post(at("confirm", batch), {"rows": "2"}).status_code == 404
+    assert as_supervisor.post(at("confirm", batch), {"shown": "x"}).status_code == 404
     assert as_supervisor.post(at("pause", batch)).status_code == 303
     assert as_supervisor.post(at("resume", batch)).status_code == 303
     assert as_supervisor.post(at("stop", batch)).status_code == 303
@@ -563,7 +593,7 @@ def test_act_without_a_database_says_so(
     monkeypatch.setattr(control, "confirm", _lost)
     monkeypatch.setattr(control, "pause", _lost)
     monkeypatch.setattr(changing, "leave_out", _lost)
-    answer = as_staff.post(at(name, batch), {"rows": "1", "number": "2"})
+    answer = as_staff.post(at(name, batch), {"shown": "x", "number": "2"})
     assert answer.status_code == 503
     assert "Nothing was changed" not in text(answer)  # it may have been
     assert states(batch) == ["ready"]

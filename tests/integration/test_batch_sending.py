@@ -18,7 +18,7 @@ from apps.accounts.models import User
 from apps.batches import leases, selectors
 from apps.batches.checking.findings import Findings
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason
-from apps.batches.sending import control, pace, run
+from apps.batches.sending import changing, control, pace, run
 from apps.batches.sending.run import send_next_due
 from apps.cdp.factory import get_client
 from apps.consumers.models import CircuitBreaker, Outcome, Submission
@@ -27,7 +27,7 @@ from apps.core import clock, personal_data
 from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.batch_rows import states
+from tests.support.batch_rows import shown_rows, states
 from tests.support.batch_sending import (
     PAST,
     checked_batch,
@@ -88,7 +88,7 @@ def test_events_of_a_row_have_the_session_of_the_confirmation_and_no_address(
     batch = checked_batch(staff, people(1))
     session = str(uuid.uuid4())
     actor = replace(acting(staff), session=session)
-    control.confirm(batch, expected_rows=1, actor=actor, client=get_client())
+    control.confirm(batch, shown=shown_rows(batch), actor=actor, client=get_client())
     send_all(batch)
     [requested] = events("consumer.create_requested")
     assert (requested.session, requested.client_address, requested.actor_id) == (session, None, str(staff.pk))
@@ -126,7 +126,7 @@ def test_row_that_changed_after_the_confirmation_is_not_sent(sandbox: SandboxSer
     send_all(batch)
     assert states(batch) == ["ready", "created"]
     assert batch.state == BatchState.FINISHED
-    control.confirm(batch, expected_rows=1, actor=acting(staff), client=get_client())
+    control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
     assert batch.state == BatchState.SENDING
     send_all(batch)
     assert states(batch) == ["created", "created"]
@@ -134,28 +134,43 @@ def test_row_that_changed_after_the_confirmation_is_not_sent(sandbox: SandboxSer
 
 
 # --- Confirming ---------------------------------------------------------------------------------------
-@pytest.mark.parametrize("shown", [0, 2, 4])
-def test_other_number_of_rows_than_shown_is_refused(sandbox: SandboxServer, staff: User, shown: int) -> None:
-    batch = checked_batch(staff, people(3))
+@pytest.mark.parametrize("left_out", [[], [2], [2, 4]])
+def test_other_rows_than_shown_are_refused(sandbox: SandboxServer, staff: User, left_out: list[int]) -> None:
+    batch = checked_batch(staff, people(4))
+    changing.leave_out(batch, [3], actor=acting(staff))
+    seen = shown_rows(batch)
+    # Also as many others, as in another tab.
+    changing.take_back_in(batch, [3], actor=acting(staff))
+    changing.leave_out(batch, left_out, actor=acting(staff))
     with pytest.raises(control.RowsChanged) as refused:
-        control.confirm(batch, expected_rows=shown, actor=acting(staff), client=get_client())
-    assert refused.value.rows == 3
+        control.confirm(batch, shown=seen, actor=acting(staff), client=get_client())
+    assert refused.value.rows == 4 - len(left_out)
     batch.refresh_from_db()
     assert batch.state == BatchState.CHECKED
     assert events("batch.confirmed") == []
 
 
-def test_second_confirmation_of_the_same_rows_is_refused(sandbox: SandboxServer, staff: User) -> None:
-    batch = confirmed_batch(staff, people(2))
+def test_row_that_was_corrected_since_it_was_shown_is_refused(sandbox: SandboxServer, staff: User) -> None:
+    batch = checked_batch(staff, people(2))
+    seen = shown_rows(batch)
+    BatchRow.objects.filter(batch=batch, number=2).update(version=2)
     with pytest.raises(control.RowsChanged):
-        control.confirm(batch, expected_rows=2, actor=acting(staff), client=get_client())
+        control.confirm(batch, shown=seen, actor=acting(staff), client=get_client())
+
+
+def test_second_confirmation_of_the_same_rows_is_refused(sandbox: SandboxServer, staff: User) -> None:
+    batch = checked_batch(staff, people(2))
+    seen = shown_rows(batch)
+    control.confirm(batch, shown=seen, actor=acting(staff), client=get_client())
+    with pytest.raises(control.RowsChanged):
+        control.confirm(batch, shown=seen, actor=acting(staff), client=get_client())
 
 
 @pytest.mark.parametrize("state", [BatchState.MATCHING, BatchState.STOPPED])
 def test_batch_that_cannot_be_confirmed(sandbox: SandboxServer, staff: User, state: BatchState) -> None:
     batch = checked_batch(staff, people(1), state=state)
     with pytest.raises(control.NotInThisState) as refused:
-        control.confirm(batch, expected_rows=1, actor=acting(staff), client=get_client())
+        control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
     assert refused.value.state == state
 
 
@@ -166,8 +181,8 @@ def test_only_its_own_person_confirms_more_rows_while_it_is_being_sent(
     first = batch.rows.get(number=2)
     BatchRow.objects.filter(pk=first.pk).update(version=first.version + 1)
     with pytest.raises(control.NotInThisState):
-        control.confirm(batch, expected_rows=1, actor=acting(supervisor), client=get_client())
-    control.confirm(batch, expected_rows=1, actor=acting(staff), client=get_client())
+        control.confirm(batch, shown=shown_rows(batch), actor=acting(supervisor), client=get_client())
+    control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
     assert selectors.rows_to_send(batch).count() == 2
 
 
@@ -195,7 +210,7 @@ def test_order_that_changed_since_the_check_stops_the_confirmation(
         again.rows.filter(number=3).update(state=OwnState.NEEDS_ATTENTION)
 
     monkeypatch.setattr(control, "check_batch", check_again)
-    result = control.confirm(batch, expected_rows=3, actor=acting(staff), client=get_client())
+    result = control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
     assert result == control.ConfirmResult(0, (3,))
     assert checked == [batch.pk]
     assert batch.state == BatchState.CHECKED
@@ -209,7 +224,7 @@ def test_order_that_did_not_change_is_not_checked_again(
     listed = get_client().read_order_consumers(SAMPLE_ORDER, within=2, details=False)
     batch = checked_batch(staff, people(2), refs_at_check=list(listed.refs))
     monkeypatch.setattr(control, "check_batch", lambda *_, **__: pytest.fail("checked again"))
-    result = control.confirm(batch, expected_rows=2, actor=acting(staff), client=get_client())
+    result = control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
     assert result == control.ConfirmResult(2)
 
 
@@ -232,7 +247,7 @@ def test_warning_that_was_confirmed_is_overridden(sandbox: SandboxServer, staff:
     [one] = people(1)
     batch = checked_batch(staff, [replace(one, emails=())])
     batch.rows.update(accepted=["no_matching_identity"])
-    control.confirm(batch, expected_rows=1, actor=acting(staff), client=get_client())
+    control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
     send_all(batch)
     assert states(batch) == ["created"]
     [requested] = data_of("consumer.create_requested")
@@ -504,7 +519,7 @@ def test_stopped_batch_sends_nothing_any_more(sandbox: SandboxServer, staff: Use
         with pytest.raises(control.NotInThisState):
             change(batch, actor=acting(staff))
     with pytest.raises(control.NotInThisState):
-        control.confirm(batch, expected_rows=0, actor=acting(staff), client=get_client())
+        control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
 
 
 @pytest.mark.parametrize("change", [control.pause, control.stop])

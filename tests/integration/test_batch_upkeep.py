@@ -24,7 +24,7 @@ from consumerportal import batch_threads, status
 from consumerportal.management.commands.worker import run_duty
 from consumerportal.status import Level, Line
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.batch_rows import sent_row, states
+from tests.support.batch_rows import sent_row, shown_rows, states
 from tests.support.batch_sending import checked_batch, confirmed_batch, people, send_all, stored_batch
 from tests.support.entries import creates
 from tests.support.people import TESTS, acting, events
@@ -62,7 +62,7 @@ def test_list_that_was_not_confirmed_is_erased_after_its_days(staff: User, setti
     assert erased.details == {"batch": str(old.public_id), "rows": 2}
     assert delete_expired(TESTS) == 0
     with pytest.raises(control.NotInThisState):
-        control.confirm(old, expected_rows=2, actor=acting(staff), client=get_client())
+        control.confirm(old, shown=shown_rows(old), actor=acting(staff), client=get_client())
 
 
 @pytest.mark.parametrize("state", [BatchState.FINISHED, BatchState.STOPPED])

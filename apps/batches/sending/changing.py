@@ -31,6 +31,7 @@ from apps.batches.models import (
     SourceKind,
 )
 from apps.batches.recording import event_of
+from apps.batches.sending.shown import digest_of_warnings
 from apps.consumers.duplicates.reasons import SimilarReason
 from apps.consumers.forms.consumer import ConsumerForm
 from apps.consumers.forms.lists import LISTS
@@ -74,7 +75,7 @@ class NotPossible(NotChanged):
     """The state does not allow it.
 
     ``code``: ``stopped``, ``erased``, ``not_matched``, ``not_ended``, ``nothing_failed``, ``no_such_row``,
-    ``reason_missing``, ``not_already_sent`` or ``open``.
+    ``reason_missing``, ``not_already_sent``, ``open`` or ``other_warnings`` than were shown.
     """
 
     def __init__(self, code: str) -> None:
@@ -133,33 +134,35 @@ def accept_warnings(
     codes: Collection[str],
     similar_reason: str,
     *,
+    shown: str,
     actor: Actor,
-    numbers: Collection[int] | None = None,
 ) -> None:
     """Confirm the warnings with these codes at every row that needs attention.
 
-    ``similar_reason``: a ``SimilarReason``, needed for similar consumers and rows. ``numbers``: of the rows,
-    if not all are meant. Raises :class:`NotChanged`.
+    ``similar_reason``: a ``SimilarReason``, needed for similar consumers and rows. ``shown``: the
+    ``digest_of_warnings`` of the rows that needed attention when the person saw them. Raises
+    :class:`NotChanged`.
     """
     with transaction.atomic():
-        held = _held(batch)
-        for row in selectors.rows_in(held, [RowState.NEEDS_ATTENTION]).defer(
-            "encrypted_cells", "encrypted_values"
-        ):
-            if numbers is None or row.number in numbers:
-                _accept(row, codes, similar_reason)
+        waiting = selectors.rows_in(_held(batch), [RowState.NEEDS_ATTENTION])
+        rows = [*waiting.defer("encrypted_cells", "encrypted_values")]
+        if digest_of_warnings(rows) != shown:
+            raise NotPossible("other_warnings")
+        for row in rows:
+            _accept(row, codes, similar_reason)
 
 
 def release_row(batch: Batch, row: BatchRow, reason: ReleaseReason, *, actor: Actor) -> None:
     """Send a row although its consumer was created, and check the batch again.
 
-    It also confirms that this consumer is similar. Raises :class:`NotChanged`: never possible while the
+    ``row``: as the person saw it, with its version and the submission of that consumer. It also confirms that
+    this consumer is similar. Raises :class:`NotChanged`: never possible while the
     earlier submission is being sent or unknown.
     """
     with transaction.atomic():
         held = _held(batch)
         [stored] = _unsent(held, [row.number])
-        if stored.version != row.version:
+        if (stored.version, stored.earlier) != (row.version, row.earlier):
             raise RowChanged(row.number)
         if stored.state != OwnState.ALREADY_SENT:
             raise NotPossible("not_already_sent")

@@ -17,6 +17,7 @@ from apps.batches.checking.findings import Findings
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason, RowState
 from apps.batches.recording import event_of
 from apps.batches.sending.run import confirming_person
+from apps.batches.sending.shown import digest_of_rows
 from apps.cdp.client import CdpClient
 from apps.cdp.errors import CdpError
 from apps.consumers.selectors import may_have_changed_since
@@ -62,16 +63,17 @@ class ConfirmResult:
     attention: tuple[int, ...] = ()
 
 
-def confirm(batch: Batch, *, expected_rows: int, actor: Actor, client: CdpClient) -> ConfirmResult:
+def confirm(batch: Batch, *, shown: str, actor: Actor, client: CdpClient) -> ConfirmResult:
     """Confirm that the ready rows are sent, by the worker and as this person.
 
     If the order may have changed since the rows were checked, they are checked again. If one of them is not
-    ready afterwards, nothing is confirmed. ``expected_rows``: how many rows the page showed as ready. Rows
-    that were corrected are confirmed in the same way while the batch is being sent, or was finished.
+    ready afterwards, nothing is confirmed. ``shown``: the ``digest_of_rows`` of the rows that the page showed
+    as ready. Rows that were corrected are confirmed in the same way while the batch is being sent, or was
+    finished.
 
     Raises :class:`NotInThisState` and :class:`RowsChanged`.
     """
-    seen = _rows_to_confirm(batch, expected_rows, actor)
+    seen = _rows_to_confirm(batch, shown, actor)
     if _may_have_changed(batch, client):
         check_batch(batch, client=client)
         batch.refresh_from_db()
@@ -79,15 +81,15 @@ def confirm(batch: Batch, *, expected_rows: int, actor: Actor, client: CdpClient
         changed = tuple(row.number for row in seen if row.pk not in ready)
         if changed:
             return ConfirmResult(0, changed)
-        seen = _rows_to_confirm(batch, expected_rows, actor)
+        seen = _rows_to_confirm(batch, shown, actor)
     _confirm(batch, seen, actor)
     return ConfirmResult(len(seen))
 
 
-def _rows_to_confirm(batch: Batch, expected_rows: int, actor: Actor) -> list[BatchRow]:
+def _rows_to_confirm(batch: Batch, shown: str, actor: Actor) -> list[BatchRow]:
     _require_confirmable(batch, actor)
     rows = [*selectors.rows_to_confirm(batch)]
-    if not rows or len(rows) != expected_rows:
+    if not rows or digest_of_rows(rows) != shown:
         raise RowsChanged(len(rows))
     return rows
 
