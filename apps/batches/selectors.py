@@ -6,12 +6,12 @@ import uuid
 from collections.abc import Iterable
 from typing import Any, Final
 
-from django.db.models import CharField, Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import CharField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Lower
 
-from apps.batches.models import Batch, BatchState, OwnState, RowState
+from apps.batches.models import ENDED_STATES, Batch, BatchRow, BatchState, OwnState, RowState
 from apps.cdp.errors import ErrorCode
-from apps.consumers.models import OPEN_OUTCOMES, Outcome, Submission
+from apps.consumers.models import CORRECTABLE_OUTCOMES, OPEN_OUTCOMES, Outcome, Submission
 
 NO_ROWS: Final = dict.fromkeys(RowState, 0)
 # Without a version that was confirmed, a row is not confirmed.
@@ -43,6 +43,20 @@ def rows_to_confirm(batch: Batch) -> QuerySet[Any]:
 def rows_to_send(batch: Batch) -> QuerySet[Any]:
     """The rows that are ready and confirmed as they are, in the order in which they are sent."""
     return rows_in(batch, [RowState.READY]).filter(_CONFIRMED)
+
+
+def rows_for_new_list(batch: Batch) -> QuerySet[Any]:
+    """The rows that a new list of what failed has; none before the end of this one, and after its erasure.
+
+    Their outcome proves that no consumer was created. Of a stopped list, also those that were not sent,
+    except for those that its author had left out.
+    """
+    wanted = Q(current__in=CORRECTABLE_OUTCOMES)
+    if batch.state == BatchState.STOPPED:
+        own = [state for state in OwnState if state != OwnState.LEFT_OUT]
+        wanted |= Q(current__in=own) | Q(current=OwnState.LEFT_OUT, left_out_by_stop=True)
+    rows = rows_of(batch).filter(wanted).exclude(encrypted_values=b"")
+    return rows if batch.state in ENDED_STATES else rows.none()
 
 
 def has_open_submission(batch: Batch) -> bool:
@@ -105,6 +119,16 @@ def submissions_of_rows(rows: Iterable[Any]) -> dict[uuid.UUID, Submission]:
 
 
 def going_on(person_id: int) -> list[Batch]:
-    """The person's lists that are not ended, newest first: sent, paused, or not confirmed."""
-    ended = [BatchState.FINISHED, BatchState.STOPPED]
-    return [*visible(person_id, sees_all=False).exclude(state__in=ended)[:MAX_GOING_ON]]
+    """The person's lists that are not ended, newest first: sent, paused, or not confirmed.
+
+    Also a finished one with rows that were never sent and wait for the person: ready ones to be confirmed.
+    """
+    undecided = [OwnState.UNCHECKED, OwnState.NEEDS_ATTENTION]
+    waiting = BatchRow.objects.filter(
+        Q(state__in=undecided) | Q(state=OwnState.READY) & ~_CONFIRMED,
+        ~Exists(Submission.objects.filter(token=OuterRef("token"))),
+        batch=OuterRef("pk"),
+    )
+    finished = Q(state=BatchState.FINISHED, erased_at__isnull=True)
+    going = ~Q(state__in=ENDED_STATES) | finished & Exists(waiting)
+    return [*visible(person_id, sees_all=False).filter(going)[:MAX_GOING_ON]]

@@ -14,10 +14,11 @@ import pytest
 from django.db import connection
 
 from apps.accounts.models import User
+from apps.batches import selectors
 from apps.batches.checking.accepting import accepted_keys
 from apps.batches.checking.check import check_batch, set_attention
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, ReleaseReason, SourceKind
-from apps.batches.sending import changing
+from apps.batches.sending import changing, control
 from apps.batches.sending.changing import (
     NotChanged,
     NotPossible,
@@ -36,6 +37,7 @@ from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending.submit import BatchPlace, submit
 from apps.consumers.sending.warnings import EntryWarning
 from apps.core import clock
+from apps.core.encryption import NotReadableError
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import (
     batch_of,
@@ -340,6 +342,36 @@ def test_rows_of_a_stopped_list_that_were_not_sent_are_in_the_new_one(staff: Use
     sent_row(batch, 2, Outcome.CREATED, IDA)
     again = rows_again(batch, actor=acting(staff))
     assert [row.number for row in again.rows.all()] == [3]
+
+
+def test_rows_that_the_author_left_out_are_not_in_the_new_one(staff: User) -> None:
+    batch = checked(staff, IDA, KAI, posted(FULL, last_name=""), **paused(staff))
+    leave_out(batch, [2], actor=acting(staff))
+    control.stop(batch, actor=acting(staff))
+    assert states(batch) == ["left_out", "left_out", "attention"]
+    assert [row.number for row in selectors.rows_for_new_list(batch)] == [3, 4]
+    again = rows_again(batch, actor=acting(staff))
+    assert [row.number for row in again.rows.order_by("number")] == [3, 4]
+    check_batch(again, client=get_client())
+    assert states(again) == ["ready", "attention"]
+
+
+def test_list_that_was_stopped_before_its_columns_were_chosen_has_no_rows_again(staff: User) -> None:
+    batch = batch_of(staff, [IDA], state=BatchState.MATCHING)
+    batch.rows.update(encrypted_values=b"")
+    control.stop(batch, actor=acting(staff))
+    with pytest.raises(NotPossible, match="nothing_failed"):
+        rows_again(batch, actor=acting(staff))
+
+
+@pytest.mark.parametrize("column", ["encrypted_headers", "encrypted_cells", "encrypted_values"])
+def test_rows_that_cannot_be_read_are_not_copied(staff: User, column: str) -> None:
+    stopped = {**paused(staff), "state": BatchState.STOPPED, "pause_reason": ""}
+    batch = checked(staff, IDA, KAI, **stopped)
+    (Batch if column == "encrypted_headers" else BatchRow).objects.update(**{column: b"of another key"})
+    with pytest.raises(NotReadableError):
+        rows_again(batch, actor=acting(staff))
+    assert (Batch.objects.count(), events("batch.uploaded")) == (1, [])
 
 
 @pytest.mark.parametrize("state", [BatchState.CHECKED, BatchState.PAUSED])

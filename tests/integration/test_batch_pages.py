@@ -15,13 +15,16 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.batches import selectors
+from apps.batches.checking.check import check_batch
 from apps.batches.models import Batch, BatchState, OwnState, PauseReason
 from apps.batches.sending import changing, control
 from apps.batches.views import batch as batch_views
 from apps.batches.views import checked, upload
+from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, ShownKey, Submission
 from apps.consumers.recording import key_of
 from sandbox.data.seed import FAULT_ORDERS, GROUP_ORDER, SAMPLE_ORDER, TRIPLE_REFERENCE_ID
+from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import states
 from tests.support.batch_sending import checked_batch, confirmed_batch, people, send_all, take_turn
@@ -180,6 +183,31 @@ def test_columns_that_are_not_recognised_are_asked_once(as_staff: Client, sandbo
     assert states(batch) == ["ready", "ready"]
     again = as_staff.post(at("columns", batch), right, follow=True)
     assert "were chosen already" in text(again)
+
+
+def test_list_without_columns_is_not_checked(as_staff: Client, sandbox: SandboxServer) -> None:
+    paste(as_staff, TABLE.replace("Last name", "Zwxy"))
+    batch = only_batch()
+    answer = as_staff.post(at("check", batch), follow=True)
+    assert "had changed meanwhile" in text(answer)
+    assert "To be chosen" in text(answer)
+    check_batch(batch, client=get_client())
+    assert (only_batch().state, set(states(batch))) == (BatchState.MATCHING, {"unchecked"})
+
+
+def test_columns_of_rows_that_cannot_be_decrypted_are_not_stored(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    paste(as_staff, TABLE.replace("Last name", "Zwxy"))
+    batch = only_batch()
+    batch.rows.filter(number=3).update(encrypted_cells=b"of another key")
+    names = enumerate(("first_name", "last_name", "date_of_birth", "emails"))
+    chosen = {"has_headers": "yes", **{f"column-{index}": name for index, name in names}}
+    answer = as_staff.post(at("columns", batch), chosen, follow=True)
+    assert "Some rows cannot be decrypted" in text(answer)
+    assert only_batch().state == BatchState.MATCHING
+    batch.rows.update(encrypted_cells=b"of another key")
+    assert as_staff.get(at("columns", batch)).status_code == 200
 
 
 def test_the_order_of_dates_is_asked_with_both_readings(as_staff: Client, sandbox: SandboxServer) -> None:
@@ -375,6 +403,32 @@ def test_what_failed_becomes_a_new_list_that_names_the_old_one(
     assert at("batch", batch) in as_staff.get(at("batch", made)).content.decode()
 
 
+def test_what_cannot_be_decrypted_becomes_no_new_list(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = confirmed_batch(staff, people(2))
+    as_staff.post(at("leave_out", batch), {"number": "2"})
+    control.stop(batch, actor=acting(staff))
+    assert "a new list of 1 row" in text(as_staff.get(at("batch", batch)))
+    batch.rows.update(encrypted_values=b"of another key")
+    answer = as_staff.post(at("rows_again", batch), follow=True)
+    assert "Some rows cannot be decrypted" in text(answer)
+    assert Batch.objects.count() == 1
+
+
+def test_what_failed_is_not_offered_before_the_end(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.faults.arm(Armed("422"))
+    batch = confirmed_batch(staff, people(2))
+    take_turn(batch)
+    control.pause(batch, actor=acting(staff))
+    assert states(batch) == ["rejected", "ready"]
+    assert "Only what failed" not in text(as_staff.get(at("batch", batch)))
+    control.stop(batch, actor=acting(staff))
+    assert "a new list of 2 rows" in text(as_staff.get(at("batch", batch)))
+
+
 def test_row_that_was_created_is_released_with_a_reason(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -514,6 +568,20 @@ def test_lists_say_what_to_do_if_there_are_none_and_the_start_page_shows_those_g
     send_all(batch)
     assert at("batch", batch) not in as_staff.get("/").content.decode()
     assert at("batch", batch) in as_staff.get(LISTS).content.decode()
+
+
+@pytest.mark.parametrize("state", [OwnState.NEEDS_ATTENTION, OwnState.READY, OwnState.UNCHECKED])
+def test_finished_list_that_waits_for_the_person_is_on_the_start_page(
+    as_staff: Client, staff: User, sandbox: SandboxServer, state: OwnState
+) -> None:
+    batch = confirmed_batch(staff, people(2))
+    batch.rows.filter(number=3).update(state=state, version=2)
+    send_all(batch)
+    assert states(batch) == ["created", state]
+    assert batch.state == BatchState.FINISHED
+    assert at("batch", batch) in as_staff.get("/").content.decode()
+    as_staff.post(at("leave_out", batch), {"number": "3"})
+    assert at("batch", batch) not in as_staff.get("/").content.decode()
 
 
 def test_lists_are_paged(

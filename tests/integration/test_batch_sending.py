@@ -15,9 +15,11 @@ from pytest_django import Settings
 
 from apps.accounts import services
 from apps.accounts.models import User
+from apps.audit.registry import EventOutcome
 from apps.batches import leases, selectors
+from apps.batches.audit_events import BATCH_PAUSED
 from apps.batches.checking.findings import Findings
-from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason
+from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason, RowState
 from apps.batches.sending import changing, control, pace, run
 from apps.batches.sending.run import send_next_due
 from apps.cdp.factory import get_client
@@ -27,7 +29,7 @@ from apps.core import clock, personal_data
 from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.batch_rows import shown_rows, states
+from tests.support.batch_rows import sent_row, shown_rows, states
 from tests.support.batch_sending import (
     PAST,
     checked_batch,
@@ -78,8 +80,26 @@ def test_events_name_the_rows_and_nobody(sandbox: SandboxServer, staff: User) ->
     assert [(one["batch"], one["row"]) for one in requested] == [(str(batch.public_id), n) for n in (2, 3)]
     [finished] = events("batch.finished")
     assert finished.actor_name == "system:worker"
-    counts = {"created": 2, "rejected": 0, "not_sent": 0, "unknown": 0, "attention": 0}
-    assert finished.details == {**named, "rows": 2, **counts}
+    counts = {state.value: 0 for state in RowState if state is not RowState.SENDING}
+    assert finished.details == {**named, "rows": 2, **counts, "created": 2}
+
+
+def test_counts_at_the_end_are_of_every_row(sandbox: SandboxServer, staff: User) -> None:
+    consumers = people(6)
+    batch = confirmed_batch(staff, consumers)
+    of_others = {2: OwnState.LEFT_OUT, 3: OwnState.NEEDS_ATTENTION, 4: OwnState.UNCHECKED}
+    for number, state in of_others.items():
+        batch.rows.filter(number=number).update(state=state)
+    sent_row(batch, 5, Outcome.NOT_CREATED, consumers[3])
+    store(staff, Outcome.CREATED, consumers[4])
+    send_all(batch)
+    [finished] = data_of("batch.finished")
+    counts = {state.value: finished[state.value] for state in RowState if state is not RowState.SENDING}
+    assert counts == {
+        **dict.fromkeys(counts, 0),
+        **dict.fromkeys(("left_out", "attention", "unchecked", "not_created", "already_sent", "created"), 1),
+    }
+    assert sum(counts.values()) == finished["rows"] == 6
 
 
 def test_events_of_a_row_have_the_session_of_the_confirmation_and_no_address(
@@ -323,7 +343,7 @@ def test_five_unknown_in_a_row_pause_the_batch(sandbox: SandboxServer, staff: Us
     send_all(batch)
     assert (batch.state, batch.pause_reason) == (BatchState.PAUSED, PauseReason.SEVERAL_UNKNOWN)
     assert states(batch) == ["unknown"] * 5 + ["ready"] * 2
-    [paused] = data_of("batch.paused")
+    [paused] = data_of("batch.paused_by_portal")
     assert paused["pause_reason"] == "several_unknown"
     control.resume(batch, actor=acting(staff))
     send_all(batch)
@@ -491,6 +511,26 @@ def test_person_who_may_no_longer_send_pauses_the_batch(
     assert batch.state == BatchState.PAUSED
 
 
+@pytest.mark.parametrize("change", ["deactivated", "another role"])
+def test_person_who_lost_the_permission_just_before_the_record_sends_nothing(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    make_person("ada", "administrator")
+    batch = confirmed_batch(staff, people(1))
+
+    def lose() -> None:
+        if change == "deactivated":
+            services.deactivate_person(person_id=staff.pk, actor=TESTS)
+        else:
+            services.revoke_role(person_id=staff.pk, role="staff", actor=TESTS)
+
+    _before_the_record(monkeypatch, lose)
+    take_turn(batch)
+    assert (creates(sandbox), states(batch)) == ([], ["ready"])
+    take_turn(batch)
+    assert (batch.state, batch.pause_reason) == (BatchState.PAUSED, PauseReason.NOT_PERMITTED)
+
+
 # --- Pause, resume and stop -----------------------------------------------------------------------------
 def test_paused_batch_sends_nothing_until_it_is_resumed(
     sandbox: SandboxServer, staff: User, supervisor: User
@@ -498,6 +538,9 @@ def test_paused_batch_sends_nothing_until_it_is_resumed(
     batch = confirmed_batch(staff, people(3))
     take_turn(batch)
     control.pause(batch, actor=acting(supervisor))
+    [paused] = events("batch.paused")
+    assert (paused.actor_id, BATCH_PAUSED.outcome) == (str(supervisor.pk), EventOutcome.DONE)
+    assert events("batch.paused_by_portal") == []
     assert not take_turn(batch)
     assert states(batch) == ["created", "ready", "ready"]
     control.resume(batch, actor=acting(supervisor))

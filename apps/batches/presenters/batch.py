@@ -30,7 +30,6 @@ _DONE: Final = (
     RowState.UNKNOWN,
     RowState.NOT_CREATED,
 )
-_SENT_AGAIN: Final = (RowState.NOT_SENT, RowState.REJECTED, RowState.NOT_CREATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,8 @@ class BatchPage:
     """Everything of the page. ``confirmation``: None while nothing can be sent.
 
     ``errors``: how many rows have errors; ``few_errors``: whether they are best corrected here.
-    ``unsent``: how many rows were not sent and can be sent again; ``failed``: those and the rejected ones.
+    ``unsent``: how many rows were not sent and can be sent again; ``failed``: how many rows a
+    new list of what failed has.
     ``replaced_by_url``: where a corrected file is uploaded. ``warnings_shown``, ``attention_shown``: the
     ``digest_of_warnings`` and ``digest_of_rows`` of the rows that need attention.
     """
@@ -202,6 +202,7 @@ def batch_page(
     warnings: tuple[WarningGroup, ...],
     waiting: Sequence[BatchRow],
     to_confirm: Sequence[BatchRow],
+    failed: int,
     overridden: tuple[tuple[str, int], ...],
     may_edit: bool,
     may_change_rows: bool,
@@ -210,6 +211,7 @@ def batch_page(
     """The page's data. ``counts``: the rows by state; ``shown``: the filter of the rows in effect.
 
     ``waiting``: the rows that need attention. ``to_confirm``: the rows that can be confirmed now.
+    ``failed``: how many rows a new list of what failed has.
     """
     errors = tuple(row.number for row in waiting if findings_of(row).errors)
     attention = counts[RowState.NEEDS_ATTENTION]
@@ -236,7 +238,7 @@ def batch_page(
         progress=progress_of(batch, counts),
         unchecked=counts[RowState.UNCHECKED],
         unsent=counts[RowState.NOT_SENT],
-        failed=sum(counts[state] for state in _SENT_AGAIN),
+        failed=failed,
         may_edit=may_edit,
         may_change_rows=may_change_rows,
         may_control=may_control,

@@ -21,6 +21,7 @@ from apps.batches.checking.accepting import row_of_key
 from apps.batches.checking.check import recheck
 from apps.batches.checking.findings import Findings
 from apps.batches.models import (
+    ENDED_STATES,
     FINAL_STATES,
     Batch,
     BatchRow,
@@ -32,6 +33,7 @@ from apps.batches.models import (
 )
 from apps.batches.recording import event_of
 from apps.batches.sending.shown import digest_of_warnings
+from apps.batches.sending.storing import require_readable
 from apps.consumers.duplicates.reasons import SimilarReason
 from apps.consumers.forms.consumer import ConsumerForm
 from apps.consumers.forms.lists import LISTS
@@ -46,7 +48,6 @@ SIMILAR_REASON_OF: Final = {
     ReleaseReason.OTHER: SimilarReason.OTHER,
 }
 """A released row is like the consumer that was created: the reason for both is one decision."""
-ENDED: Final = (BatchState.FINISHED, BatchState.STOPPED)
 _CORRECTED: Final = (
     "token",
     "encrypted_values",
@@ -200,18 +201,17 @@ def send_again(batch: Batch, numbers: Iterable[int], *, actor: Actor) -> None:
 def rows_again(batch: Batch, *, actor: Actor) -> Batch:
     """A new batch of the rows that failed, with their numbers, values and uploaded cells; to be checked.
 
-    Of a stopped batch, also the rows that were not sent. Raises :class:`NotChanged`, and ``MissingKeyError``.
+    Of a stopped batch, also the rows that were not sent, except for those that its author had left out.
+
+    Raises :class:`NotChanged`, ``MissingKeyError``, and ``NotReadableError`` if one of these rows cannot be
+    read: the copy would be empty.
     """
     with transaction.atomic():
         held = _held(batch, ended=True)
-        failed: list[Any] = [
-            row
-            for row in selectors.rows_of(held)
-            if row.current in CORRECTABLE_OUTCOMES
-            or (held.state == BatchState.STOPPED and row.current in OwnState.values)
-        ]
+        failed = [*selectors.rows_for_new_list(held)]
         if not failed:
             raise NotPossible("nothing_failed")
+        require_readable(held, failed)
         again = Batch(
             author_id=actor.id,
             author_name=actor.name,
@@ -246,7 +246,7 @@ def _held(batch: Batch, *, ended: bool = False) -> Batch:
     held = Batch.objects.select_for_update().get(pk=batch.pk)
     if held.erased_at is not None:
         raise NotPossible("erased")
-    if ended and held.state not in ENDED:
+    if ended and held.state not in ENDED_STATES:
         raise NotPossible("not_ended")
     if not ended and held.state in FINAL_STATES:
         raise NotPossible("stopped")

@@ -163,9 +163,9 @@ def pause(batch: Batch, *, actor: Actor) -> None:
         if current.state != BatchState.SENDING:
             raise NotInThisState(current.state)
         current.state, current.due_at = BatchState.PAUSED, None
-        current.pause_reason = PauseReason.BY_PERSON
+        current.pause_reason, current.paused_at = PauseReason.BY_PERSON, clock.now()
         current.save()
-        record(event_of(BATCH_PAUSED, current, actor, pause_reason=PauseReason.BY_PERSON.value))
+        record(event_of(BATCH_PAUSED, current, actor))
     batch.refresh_from_db()
 
 
@@ -199,12 +199,17 @@ def stop(batch: Batch, *, actor: Actor) -> None:
         current = Batch.objects.select_for_update().get(pk=batch.pk)
         if current.state not in CAN_BE_STOPPED:
             raise NotInThisState(current.state)
-        unsent = selectors.rows_in(current, [RowState.READY])
-        left_out = BatchRow.objects.filter(pk__in=[*unsent.values_list("pk", flat=True)]).update(
-            state=OwnState.LEFT_OUT, version=F("version") + 1
-        )
-        current.state, current.pause_reason, current.due_at = BatchState.STOPPED, "", None
-        current.ended_at = clock.now()
-        current.save()
-        record(event_of(BATCH_STOPPED, current, actor, rows=left_out))
+        stop_held(current, actor)
     batch.refresh_from_db()
+
+
+def stop_held(batch: Batch, actor: Actor) -> None:
+    """Stop a batch that the transaction holds, and record it. As :func:`stop`, which checks its state."""
+    unsent = selectors.rows_in(batch, [RowState.READY])
+    left_out = BatchRow.objects.filter(pk__in=[*unsent.values_list("pk", flat=True)]).update(
+        state=OwnState.LEFT_OUT, left_out_by_stop=True, version=F("version") + 1
+    )
+    batch.state, batch.pause_reason, batch.due_at = BatchState.STOPPED, "", None
+    batch.ended_at = clock.now()
+    batch.save()
+    record(event_of(BATCH_STOPPED, batch, actor, rows=left_out))

@@ -21,10 +21,11 @@ from apps.batches.sending import changing, control
 from apps.batches.sending.shown import digest_of_rows
 from apps.batches.views.batch import show
 from apps.batches.views.checked import check_stored
-from apps.batches.views.visible import find_batch, find_own, may_control
+from apps.batches.views.visible import find_batch, find_own, may_change_rows, may_control
 from apps.cdp.factory import get_client
 from apps.consumers.forms.similar import SimilarReasonForm
 from apps.core.actor import Actor
+from apps.core.encryption import NotReadableError
 from apps.core.forms.errors import FieldError
 from apps.core.forms.input import single_value
 from apps.core.web.filters import UnreadableAddress
@@ -42,6 +43,8 @@ MAX_ROWS = 10_000  # row numbers in one POST; the limit of rows is far below
 def check(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Check the rows that have not been checked, such as after a lost connection."""
     batch = find_own(request, batch_id)
+    if not may_change_rows(batch):
+        return _stale(request, batch)
     check_batch(batch, client=get_client())
     return _back(batch)
 
@@ -150,6 +153,9 @@ def rows_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         made = changing.rows_again(batch, actor=actor_of(request))
     except STALE:
         return _stale(request, batch)
+    except NotReadableError:
+        messages.warning(request, labels.NOT_READABLE)
+        return _back(batch)
     check_stored(made)
     return HttpResponseSeeOther(batch_url(made))
 

@@ -121,6 +121,7 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]
         warnings=warning_groups(waiting) if changes else (),
         waiting=waiting,
         to_confirm=to_confirm,
+        failed=selectors.rows_for_new_list(found).count(),
         overridden=confirmed_warnings(row for row in to_confirm if row.accepted),
         may_edit=edits,
         may_change_rows=changes,
