@@ -6,12 +6,18 @@ import uuid
 from collections.abc import Iterable
 from typing import Any, Final
 
-from django.db.models import CharField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Lower
 
 from apps.batches.models import ENDED_STATES, Batch, BatchRow, BatchState, OwnState, RowState
 from apps.cdp.errors import ErrorCode
-from apps.consumers.models import CORRECTABLE_OUTCOMES, OPEN_OUTCOMES, Outcome, Submission
+from apps.consumers.models import (
+    CORRECTABLE_OUTCOMES,
+    EXISTING_OUTCOMES,
+    OPEN_OUTCOMES,
+    Outcome,
+    Submission,
+)
 
 NO_ROWS: Final = dict.fromkeys(RowState, 0)
 # Without a version that was confirmed, a row is not confirmed.
@@ -23,10 +29,22 @@ MAX_GOING_ON: Final = 10
 
 
 def rows_of(batch: Batch) -> QuerySet[Any]:
-    """The rows, each a ``BatchRow`` with its state as ``current``, in the order of the file."""
+    """The rows, each a ``BatchRow`` with its state as ``current``, in the order of the file.
+
+    A row that was already sent is unchecked again once the submission that it names has created nothing.
+    """
+    return _with_state(batch.rows.order_by("number"))
+
+
+def _with_state(rows: QuerySet[BatchRow]) -> QuerySet[Any]:
     outcome = Submission.objects.filter(token=OuterRef("token")).values("outcome")[:1]
-    current = Coalesce(Subquery(outcome), F("state"), output_field=CharField())
-    return batch.rows.annotate(current=current).order_by("number")
+    earlier = Submission.objects.filter(public_id=OuterRef("earlier"), outcome__in=EXISTING_OUTCOMES)
+    own = Case(
+        When(Q(state=OwnState.ALREADY_SENT) & ~Exists(earlier), then=Value(OwnState.UNCHECKED.value)),
+        default=F("state"),
+    )
+    current = Coalesce(Subquery(outcome), own, output_field=CharField())
+    return rows.annotate(current=current)
 
 
 def rows_in(batch: Batch, states: Iterable[RowState]) -> QuerySet[Any]:
@@ -38,6 +56,16 @@ def rows_to_confirm(batch: Batch) -> QuerySet[Any]:
     """The rows that the next confirmation is about: ready, and while the batch is sent, not confirmed yet."""
     ready = rows_in(batch, [RowState.READY])
     return ready.filter(~_CONFIRMED) if batch.state == BatchState.SENDING else ready
+
+
+def rows_not_sent_after_all(batch: Batch) -> QuerySet[Any]:
+    """The rows that were already sent, until the submission that they name has created nothing."""
+    return rows_in(batch, [RowState.UNCHECKED]).filter(state=OwnState.ALREADY_SENT)
+
+
+def has_row_to_check_again(batch: Batch) -> bool:
+    """Whether a row that was confirmed as it is has to be checked again before it can be sent."""
+    return rows_not_sent_after_all(batch).filter(_CONFIRMED).exists()
 
 
 def rows_to_send(batch: Batch) -> QuerySet[Any]:
@@ -123,12 +151,10 @@ def going_on(person_id: int) -> list[Batch]:
 
     Also a finished one with rows that were never sent and wait for the person: ready ones to be confirmed.
     """
-    undecided = [OwnState.UNCHECKED, OwnState.NEEDS_ATTENTION]
-    waiting = BatchRow.objects.filter(
-        Q(state__in=undecided) | Q(state=OwnState.READY) & ~_CONFIRMED,
-        ~Exists(Submission.objects.filter(token=OuterRef("token"))),
-        batch=OuterRef("pk"),
-    )
+    # Nearly all rows of finished lists are ready and confirmed: they were sent.
+    rows = BatchRow.objects.filter(~Q(state=OwnState.READY) | ~_CONFIRMED, batch=OuterRef("pk"))
+    undecided = [RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY]
+    waiting = _with_state(rows).filter(current__in=undecided)
     finished = Q(state=BatchState.FINISHED, erased_at__isnull=True)
     going = ~Q(state__in=ENDED_STATES) | finished & Exists(waiting)
     return [*visible(person_id, sees_all=False).filter(going)[:MAX_GOING_ON]]

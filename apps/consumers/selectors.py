@@ -12,6 +12,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 
 from apps.consumers.models import (
+    EXISTING_OUTCOMES,
     OPEN_OUTCOMES,
     DigestKind,
     IdentityRule,
@@ -60,8 +61,8 @@ def submissions_to_order_since(order_ref: str, since: datetime, viewer: Viewer) 
     Only those whose consumer was created, or may have been.
     """
     of_order = visible_submissions(viewer).alias(order_key=Lower("order_ref"))
-    outcomes = (Outcome.CREATED, *OPEN_OUTCOMES)
-    return of_order.filter(order_key=order_ref.lower(), submitted_at__gte=since, outcome__in=outcomes)
+    since_then = of_order.filter(order_key=order_ref.lower(), submitted_at__gte=since)
+    return since_then.filter(outcome__in=EXISTING_OUTCOMES)
 
 
 def own_outcomes_since(person_id: str, since: datetime) -> dict[str, int]:
@@ -174,7 +175,7 @@ def existing_on_order(order_ref: str) -> QuerySet[Submission]:
     Includes submissions corrected from created to not created, because the correction may be wrong.
     """
     once_created = PastResolution.objects.filter(submission=OuterRef("pk"), outcome=Outcome.CREATED)
-    exists = Q(outcome__in=[Outcome.CREATED, *OPEN_OUTCOMES]) | ~Q(late_consumer_ref="")
+    exists = Q(outcome__in=EXISTING_OUTCOMES) | ~Q(late_consumer_ref="")
     exists |= Q(Exists(once_created), outcome=Outcome.NOT_CREATED)
     return _on_order(order_ref).filter(exists).defer("refs_before").order_by("-submitted_at", "-id")
 
@@ -232,7 +233,7 @@ def sent_again(submission: Submission, digests: Collection[bytes]) -> list[Submi
     These are corrections of this submission, and submissions with the same content. ``digests``: those of its
     content; none for an erased one.
     """
-    exists = Q(outcome__in=[Outcome.CREATED, *OPEN_OUTCOMES]) | ~Q(late_consumer_ref="")
+    exists = Q(outcome__in=EXISTING_OUTCOMES) | ~Q(late_consumer_ref="")
     corrected = Submission.objects.filter(exists, resubmission_of=submission.pk)
     same = _on_order(submission.order_ref).filter(exists, content_digest__in=digests)
     later = same.filter(submitted_at__gt=submission.submitted_at)

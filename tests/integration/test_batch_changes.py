@@ -16,8 +16,16 @@ from django.db import connection
 from apps.accounts.models import User
 from apps.batches import selectors
 from apps.batches.checking.accepting import accepted_keys
-from apps.batches.checking.check import check_batch, set_attention
-from apps.batches.models import Batch, BatchRow, BatchState, OwnState, ReleaseReason, SourceKind
+from apps.batches.checking.check import check_batch, recheck, set_attention
+from apps.batches.models import (
+    Batch,
+    BatchRow,
+    BatchState,
+    OwnState,
+    ReleaseReason,
+    RowState,
+    SourceKind,
+)
 from apps.batches.sending import changing, control
 from apps.batches.sending.changing import (
     NotChanged,
@@ -35,13 +43,14 @@ from apps.batches.sending.run import RowNotCurrent, require_current
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending.submit import BatchPlace, submit
-from apps.consumers.sending.warnings import EntryWarning
+from apps.consumers.sending.warnings import EntryWarning, similar_key
 from apps.core import clock
 from apps.core.encryption import NotReadableError
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import (
     batch_of,
     findings,
+    resolve_as_not_created,
     row_of,
     sent_row,
     shown_warnings,
@@ -276,6 +285,50 @@ def test_release_is_about_one_submission(staff: User) -> None:
     assert (states(batch), row_of(batch, 2).earlier) == (["already_sent"], another.public_id)
 
 
+@pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.CREATED])
+def test_release_stays_about_one_submission_however_often_the_row_is_checked(
+    outcome: Outcome, staff: User
+) -> None:
+    released = store(staff, Outcome.CREATED, FULL)
+    batch = checked(staff, FULL)
+    release_row(batch, row_of(batch, 2), ReleaseReason.OTHER, actor=acting(staff))
+    another = store(staff, outcome, FULL)
+    for _check in range(2):
+        recheck(batch)
+        row = row_of(batch, 2)
+        assert (row.current, row.earlier) == ("already_sent", another.public_id)
+    assert similar_key(str(released.public_id), "same_identifier") in row.accepted
+    assert similar_key(str(another.public_id), "same_identifier") not in row.accepted
+    resolve_as_not_created(another, staff)
+    recheck(batch)
+    assert states(batch) == ["ready"]  # what was decided about the first one still holds
+
+
+def test_release_is_about_the_submission_that_the_person_saw(staff: User) -> None:
+    store(staff, Outcome.CREATED, FULL)
+    batch = checked(staff, FULL)
+    seen = row_of(batch, 2)
+    another = store(staff, Outcome.CREATED, FULL)
+    with pytest.raises(RowChanged):  # before any check has found the other one
+        release_row(batch, seen, ReleaseReason.OTHER, actor=acting(staff))
+    assert (states(batch), row_of(batch, 2).earlier) == (["already_sent"], another.public_id)
+    with pytest.raises(RowChanged):
+        release_row(batch, seen, ReleaseReason.OTHER, actor=acting(staff))
+    assert events("batch.row_released") == []
+    release_row(batch, row_of(batch, 2), ReleaseReason.OTHER, actor=acting(staff))
+    assert states(batch) == ["ready"]  # one decision for all that were created before
+
+
+def test_submission_that_turns_out_to_be_created_later_was_not_released(staff: User) -> None:
+    older = store(staff, Outcome.NOT_CREATED, FULL)  # contradicted by Sitecore CDP later
+    store(staff, Outcome.CREATED, FULL)
+    batch = checked(staff, FULL)
+    release_row(batch, row_of(batch, 2), ReleaseReason.OTHER, actor=acting(staff))
+    Submission.objects.filter(pk=older.pk).update(outcome=Outcome.CREATED, consumer_ref="r-2")
+    recheck(batch)
+    assert (states(batch), row_of(batch, 2).earlier) == (["already_sent"], older.public_id)
+
+
 @pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.UNKNOWN])
 def test_row_whose_consumer_may_exist_is_never_released(outcome: Outcome, staff: User) -> None:
     store(staff, outcome, FULL)
@@ -283,6 +336,26 @@ def test_row_whose_consumer_may_exist_is_never_released(outcome: Outcome, staff:
     with pytest.raises(NotPossible, match="open"):
         release_row(batch, row_of(batch, 2), ReleaseReason.OTHER, actor=acting(staff))
     assert (states(batch), events("batch.row_released")) == (["already_sent"], [])
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.UNKNOWN])
+@pytest.mark.parametrize("by_number", [False, True])
+def test_row_whose_earlier_submission_created_nothing_is_to_be_checked_again(
+    outcome: Outcome, by_number: bool, staff: User
+) -> None:
+    old = batch_of(staff, [KAI])
+    earlier = sent_row(old, 2, outcome, KAI)
+    ended = {**paused(staff), "state": BatchState.FINISHED, "pause_reason": ""}
+    batch = checked(staff, IDA if by_number else KAI, FULL, replaces=old if by_number else None, **ended)
+    assert states(batch) == ["already_sent", "ready"]
+    seen = row_of(batch, 2)
+    resolve_as_not_created(earlier, staff)
+    assert states(batch) == ["unchecked", "ready"]
+    counts = selectors.count_by_state(batch)
+    assert (counts[RowState.UNCHECKED], counts[RowState.ALREADY_SENT], sum(counts.values())) == (1, 0, 2)
+    with pytest.raises(RowChanged):  # the page still said "already sent": now it is checked
+        release_row(batch, seen, ReleaseReason.OTHER, actor=acting(staff))
+    assert (states(batch), events("batch.row_released")) == (["ready", "ready"], [])
 
 
 def test_released_row_waits_for_an_open_one(staff: User) -> None:

@@ -16,7 +16,9 @@ from apps.batches.checking.evaluation import evaluate
 from apps.batches.checking.evidence import OrderEvidence
 from apps.batches.models import BatchState, OwnState
 from apps.batches.selectors import rows_of
-from apps.cdp.client import ListedConsumers
+from apps.batches.sending import changing, control
+from apps.cdp.client import CdpClient, ListedConsumers
+from apps.cdp.errors import CdpUnreachable
 from apps.cdp.factory import get_client
 from apps.consumers.labels import warning_text
 from apps.consumers.models import IdentityRule, OrderReading, Outcome
@@ -24,9 +26,17 @@ from apps.consumers.sending.submit import NotConfirmed, submit
 from apps.consumers.sending.warnings import consumer_of_key
 from apps.core import clock, personal_data
 from apps.core.references import reference_key
-from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.batch_rows import batch_of, findings, row_of, sent_row, states, warning_codes
+from tests.support.batch_rows import (
+    batch_of,
+    findings,
+    row_of,
+    sent_row,
+    shown_rows,
+    states,
+    warning_codes,
+)
 from tests.support.entries import FULL, clean, posted, store
 from tests.support.people import acting
 from tests.support.resolving import add_elsewhere
@@ -163,6 +173,48 @@ def test_consumer_that_only_the_vendor_has_stays_a_warning_after_a_correction_of
     assert consumer_of_key(warning.key) == reference_key(elsewhere.ref)
 
 
+@pytest.mark.parametrize("cause", ["corrected", "taken_back", "not_reached"])
+def test_row_that_was_not_compared_with_the_order_is_compared_before_it_is_confirmed(
+    cause: str, staff: User, sandbox: SandboxServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    add_elsewhere(KAI)
+    batch = batch_of(staff, [posted(IDA, first_name="") if cause == "corrected" else KAI])
+    if cause == "taken_back":
+        batch.rows.update(state=OwnState.LEFT_OUT)
+    with monkeypatch.context() as patch:
+        if cause == "not_reached":
+            patch.setattr(CdpClient, "read_order_consumers", _not_reached)
+        check_batch(batch, client=get_client())
+    OrderReading.objects.update(read_at=clock.now() - timedelta(minutes=11))
+    if cause == "corrected":
+        changing.correct_row(batch, row_of(batch, 2), posted(KAI), actor=acting(staff))
+    if cause == "taken_back":
+        changing.take_back_in(batch, [2], actor=acting(staff))
+    assert states(batch) == ["ready"]
+    batch.refresh_from_db()
+    result = control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
+    assert (result, states(batch)) == (control.ConfirmResult(0, (2,)), ["attention"])
+    assert warning_codes(batch, 2) == ["similar_consumer"]
+
+
+def _not_reached(*_given: object, **_named: object) -> None:
+    raise CdpUnreachable
+
+
+def test_confirmation_after_a_correction_reads_only_the_references(
+    staff: User, sandbox: SandboxServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    batch = batch_of(staff, [IDA, OLA])
+    check_batch(batch, client=get_client())
+    changing.leave_out(batch, [3], actor=acting(staff))  # compared with what the check has read
+    batch.refresh_from_db()
+    monkeypatch.setattr(control, "check_batch", lambda *_, **__: pytest.fail("checked again"))
+    result = control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
+    assert result == control.ConfirmResult(1)
+
+
 def test_consumer_that_is_no_longer_on_the_order_is_no_warning(
     staff: User, sandbox: SandboxServer, settings: Settings
 ) -> None:
@@ -204,7 +256,7 @@ def test_order_that_cannot_be_read_costs_the_evidence_and_not_the_check(
     check_batch(batch, client=get_client())
     assert states(batch) == ["ready"]
     batch.refresh_from_db()
-    assert (batch.refs_at_check, batch.checked_at is not None) == (None, True)
+    assert (batch.refs_at_check, batch.checked_at) == (None, None)  # compared before it is confirmed
 
 
 def test_later_of_two_similar_rows_has_a_warning_with_the_row(staff: User) -> None:
@@ -322,6 +374,18 @@ def test_correction_of_a_correction_is_compared_with_the_first_list_too(staff: U
     batch = batch_of(staff, [KAI], replaces=second)
     check_batch(batch, client=get_client())
     assert warning_codes(batch, 2) == ["row_sent_before"]
+
+
+def test_row_of_a_replaced_list_for_another_order_says_nothing(staff: User) -> None:
+    old = batch_of(staff, [IDA, OLA], order=FAMILY_ORDER)  # uploaded for the wrong order
+    sent_row(old, 2, Outcome.UNKNOWN, IDA)
+    sent_row(old, 3, Outcome.CREATED, OLA)
+    batch = batch_of(staff, [IDA, KAI], replaces=old)
+    check_batch(batch, client=get_client())
+    assert states(batch) == ["ready", "ready"]
+    upper = batch_of(staff, [IDA, KAI], order=FAMILY_ORDER.upper(), replaces=old)
+    check_batch(upper, client=get_client())
+    assert states(upper) == ["already_sent", "attention"]
 
 
 def test_rows_left_out_or_sent_are_not_checked(staff: User) -> None:

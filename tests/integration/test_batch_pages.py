@@ -26,8 +26,9 @@ from apps.consumers.recording import key_of
 from sandbox.data.seed import FAULT_ORDERS, GROUP_ORDER, SAMPLE_ORDER, TRIPLE_REFERENCE_ID
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.batch_rows import states
+from tests.support.batch_rows import row_of, states
 from tests.support.batch_sending import checked_batch, confirmed_batch, people, send_all, take_turn
+from tests.support.entries import on_page
 from tests.support.people import PASSWORD, acting, events, make_person
 
 pytestmark = pytest.mark.django_db
@@ -439,17 +440,17 @@ def test_row_that_was_created_is_released_with_a_reason(
     assert states(batch) == ["already_sent"]
     page = as_staff.get(at("batch", batch))
     assert staff.name in text(page)
-    row = text(as_staff.get(at("row", batch, 2)))
-    assert "This row was sent already" in row
-    named = {"earlier": str(batch.rows.get().earlier)}
-    assert f'value="{named["earlier"]}"' in as_staff.get(at("row", batch, 2)).content.decode()
-    without = as_staff.post(at("release", batch, 2), named)
+    row = as_staff.get(at("row", batch, 2))
+    assert "This row was sent already" in text(row)
+    earlier = {"earlier": str(row_of(batch, 2).earlier)}
+    assert on_page(row)["earlier"] == earlier["earlier"]
+    without = as_staff.post(at("release", batch, 2), earlier)
     assert "Choose why the row is sent again" in summary_of(without)
-    decided = {"reason": "another_person"}
-    other = as_staff.post(at("release", batch, 2), {**decided, "earlier": str(batch.public_id)}, follow=True)
-    assert "had changed meanwhile" in text(other)
+    unseen = as_staff.post(at("release", batch, 2), {"reason": "another_person"}, follow=True)
+    assert "had changed meanwhile" in text(unseen)
     assert states(batch) == ["already_sent"]
-    assert as_staff.post(at("release", batch, 2), {**decided, **named}).status_code == 303
+    released = as_staff.post(at("release", batch, 2), {**earlier, "reason": "another_person"})
+    assert released.status_code == 303
     assert states(batch) != ["already_sent"]
     assert len(events("batch.row_released")) == 1
     again = as_staff.post(at("release", batch, 2), {"reason": "another_person"}, follow=True)

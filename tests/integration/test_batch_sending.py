@@ -18,6 +18,8 @@ from apps.accounts.models import User
 from apps.audit.registry import EventOutcome
 from apps.batches import leases, selectors
 from apps.batches.audit_events import BATCH_PAUSED
+from apps.batches.checking import check
+from apps.batches.checking.check import recheck
 from apps.batches.checking.findings import Findings
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason, RowState
 from apps.batches.sending import changing, control, pace, run
@@ -29,7 +31,7 @@ from apps.core import clock, personal_data
 from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.batch_rows import sent_row, shown_rows, states
+from tests.support.batch_rows import resolve_as_not_created, sent_row, shown_rows, states
 from tests.support.batch_sending import (
     PAST,
     checked_batch,
@@ -286,6 +288,26 @@ def test_row_that_is_not_valid_any_more_needs_attention(sandbox: SandboxServer, 
     assert [one.field for one in found.errors] == ["emails-0-value"]
 
 
+def test_rows_that_are_not_valid_any_more_are_checked_together(
+    sandbox: SandboxServer, staff: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumers = people(5)
+    batch = confirmed_batch(staff, [*consumers[:3], replace(consumers[3], country="IE"), consumers[4]])
+    settings.REQUIRED_FIELDS = (*settings.REQUIRED_FIELDS, "country")
+    checks: list[object] = []
+    evaluate = check.evaluate
+
+    def evaluate_counted(*given: Any) -> Any:
+        checks.append(given)
+        return evaluate(*given)
+
+    monkeypatch.setattr(check, "evaluate", evaluate_counted)  # as it is imported there
+    take_turn(batch)
+    assert (states(batch), len(checks)) == (["attention"] * 3 + ["created", "ready"], 1)
+    take_turn(batch)
+    assert (states(batch)[4], len(checks), batch.state) == ("attention", 2, BatchState.FINISHED)
+
+
 @pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.UNKNOWN])
 def test_row_that_is_identical_to_an_open_submission_waits(
     sandbox: SandboxServer, staff: User, outcome: Outcome
@@ -327,6 +349,19 @@ def test_row_whose_content_was_created_meanwhile_is_already_sent(sandbox: Sandbo
 
 
 # --- Outcomes -----------------------------------------------------------------------------------------
+def test_row_whose_earlier_submission_created_nothing_goes_on_with_the_list(
+    sandbox: SandboxServer, staff: User
+) -> None:
+    first, second = people(2)
+    batch = confirmed_batch(staff, [first, second])
+    open_ = store(staff, Outcome.UNKNOWN, second)
+    recheck(batch)  # such as after a correction of another row
+    assert states(batch) == ["ready", "already_sent"]
+    resolve_as_not_created(open_, staff)
+    send_all(batch)
+    assert states(batch) == ["created", "created"]
+
+
 def test_unknown_row_does_not_stop_the_others(sandbox: SandboxServer, staff: User) -> None:
     sandbox.sandbox.faults.arm(Armed("reset_after"))
     batch = confirmed_batch(staff, people(3))

@@ -15,7 +15,7 @@ from apps.cdp.consumers import NewConsumer
 from apps.consumers.models import Outcome, Submission
 from apps.core import clock, personal_data
 from sandbox.data.seed import SAMPLE_ORDER
-from tests.support.entries import posted, store
+from tests.support.entries import posted, resolved_by, store
 
 FIRST_ROW = 2  # the first one is the header
 
@@ -85,6 +85,13 @@ def shown_rows(batch: Batch) -> str:
 def shown_warnings(batch: Batch) -> str:
     """What the page of the batch posts back to confirm warnings."""
     return digest_of_warnings(selectors.rows_in(batch, [RowState.NEEDS_ATTENTION]))
+
+
+def resolve_as_not_created(submission: Submission, person: User) -> None:
+    """Store that the consumer of this submission does not exist, as a person resolves it."""
+    facts = {"consumer_ref": "", "error_code": "read_timeout", "http_status": None}
+    resolved = {**facts, **resolved_by(person), "finished_at": submission.submitted_at}
+    Submission.objects.filter(pk=submission.pk).update(outcome=Outcome.NOT_CREATED, **resolved)
 
 
 def before(submission: Submission, seconds: float) -> datetime.datetime:

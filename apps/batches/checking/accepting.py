@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from apps.batches.checking.earlier import of_rows
-from apps.batches.models import BatchRow
+from apps.batches.checking.earlier import is_open, of_rows
+from apps.batches.models import Batch, BatchRow
+from apps.consumers.models import Submission
 from apps.consumers.sending.warnings import similar_key
 
 _ROW = "row"
@@ -31,6 +32,20 @@ def accepted_keys(row: BatchRow) -> frozenset[str]:
     """
     numbers = {number for key in row.accepted if (number := row_of_key(key)) is not None}
     return translated(row.accepted, of_rows(row.batch, numbers) if numbers else {})
+
+
+def undecided(batch: Batch, row: BatchRow, same: Sequence[Submission]) -> Submission | None:
+    """The first of these identical submissions that keeps the row from being sent.
+
+    Not one that a person has decided to repeat: of an identical row of this list that was confirmed, or one
+    that was created and named by a release.
+    """
+    numbers = {number for key in row.accepted if (number := row_of_key(key)) is not None}
+    for one in same:
+        is_confirmed = one.batch == batch.public_id and one.batch_row in numbers
+        if not (is_confirmed or (str(one.public_id) in row.released and not is_open(one))):
+            return one
+    return None
 
 
 def translated(accepted: Iterable[str], submissions: Mapping[int, tuple[uuid.UUID, ...]]) -> frozenset[str]:

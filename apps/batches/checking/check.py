@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import transaction
 
 from apps.batches import selectors
@@ -29,18 +30,26 @@ _TRIES: Final = 3
 def check_batch(batch: Batch, *, client: CdpClient) -> None:
     """Check every row that has no submission, with a new reading of the order.
 
-    Stores the states, and when and with which consumers on the order they were found. Nothing is done before
-    the columns were matched, and after a stop. Raises ``MissingKeyError``.
+    Stores the states, and when and with which consumers on the order they were found; no time if that could
+    not be read. Nothing is done before the columns were matched, and after a stop. Raises
+    ``MissingKeyError``.
     """
     evidence = read_evidence(batch.order_ref, client)
     refs = None if evidence.refs is None else list(evidence.refs)
-    stored = {"checked_at": evidence.read_at, "refs_at_check": refs}
+    is_compared = refs is not None or not settings.CDP_RECONCILIATION
+    stored = {"checked_at": evidence.read_at if is_compared else None, "refs_at_check": refs}
     _check(batch, evidence, stored=stored)
 
 
 def recheck(batch: Batch) -> None:
-    """Check every row again without a call: what one row says also decides about rows that are like it."""
-    _check(batch, known_evidence(batch.order_ref))
+    """Check every row again without a call: what one row says also decides about rows that are like it.
+
+    If the portal does not know the order's consumers any more, the rows are checked with a new reading before
+    they are confirmed: corrected ones were not compared with the consumers that only Sitecore CDP has.
+    """
+    evidence = known_evidence(batch.order_ref)
+    is_compared = evidence.known.has_ended or not settings.CDP_RECONCILIATION
+    _check(batch, evidence, stored=None if is_compared else {"checked_at": None})
 
 
 def check_rows(batch: Batch, rows: Iterable[BatchRow]) -> None:

@@ -8,16 +8,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from django.db.models import Q
+from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
 from apps.batches.models import Batch
 from apps.cdp.consumers import NewConsumer
-from apps.consumers.models import OPEN_OUTCOMES, Outcome, Submission
+from apps.consumers.models import EXISTING_OUTCOMES, OPEN_OUTCOMES, Submission
 from apps.consumers.sending.digests import content_digests
 
-EXISTING = (Outcome.CREATED, *OPEN_OUTCOMES)
-"""The outcomes of a submission whose consumer exists or may exist."""
 _COLUMNS = ("public_id", "token", "content_digest", "outcome", "batch", "batch_row")
 
 
@@ -30,8 +28,7 @@ def same_content(order_ref: str, consumers: Sequence[NewConsumer]) -> list[tuple
     by_digest: dict[bytes, list[Submission]] = {}
     wanted = {digest for under_each_key in digests for digest in under_each_key}
     if wanted:
-        on_order = Submission.objects.alias(order_key=Lower("order_ref")).filter(order_key=order_ref.lower())
-        found = on_order.filter(content_digest__in=wanted, outcome__in=EXISTING)
+        found = _existing(order_ref).filter(content_digest__in=wanted)
         for submission in found.only(*_COLUMNS).order_by("-submitted_at", "-id"):
             by_digest.setdefault(bytes(submission.content_digest), []).append(submission)
     return [
@@ -48,15 +45,14 @@ def same_content(order_ref: str, consumers: Sequence[NewConsumer]) -> list[tuple
 def sent_before(batch: Batch, numbers: Iterable[int]) -> dict[int, Submission]:
     """The submissions of the rows with these numbers from the lists that this one replaces.
 
-    Only those whose consumer exists or may exist; of several with one number, an open one, else the newest.
+    Only those to this order, because a list may have been uploaded for a wrong one, and whose consumer exists
+    or may exist; of several with one number, an open one, else the newest.
     """
     replaced = _replaced(batch)
     found: dict[int, Submission] = {}
     if not replaced:
         return found
-    submissions = Submission.objects.filter(
-        Q(batch__in=replaced), batch_row__in=list(numbers), outcome__in=EXISTING
-    )
+    submissions = _existing(batch.order_ref).filter(batch__in=replaced, batch_row__in=list(numbers))
     for submission in submissions.only(*_COLUMNS).order_by("submitted_at", "id"):
         number = submission.batch_row
         if number is not None and not (number in found and is_open(found[number])):
@@ -77,6 +73,12 @@ def of_rows(batch: Batch, numbers: Collection[int] | None = None) -> Mapping[int
         if number is not None:
             found[number] = (*found.get(number, ()), public_id)
     return found
+
+
+def _existing(order_ref: str) -> QuerySet[Submission]:
+    """The submissions to the order whose consumer exists or may exist."""
+    on_order = Submission.objects.alias(order_key=Lower("order_ref")).filter(order_key=order_ref.lower())
+    return on_order.filter(outcome__in=EXISTING_OUTCOMES)
 
 
 def is_open(submission: Submission) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from apps.batches.checking.accepting import row_of_key, translated
+from apps.batches.checking.accepting import translated, undecided
 from apps.batches.checking.earlier import is_open, of_rows, same_content, sent_before
 from apps.batches.checking.entries import validated
 from apps.batches.checking.evidence import OrderEvidence
@@ -38,25 +38,16 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Valid:
-    """A row that the form accepts. ``same``: the submissions that have its content and were not confirmed."""
+    """A row that the form accepts. ``same``: the submissions that have its content.
+
+    ``already_sent``: that one of them because of which the row is not sent.
+    """
 
     row: BatchRow
     consumer: NewConsumer
     accepted: frozenset[str]
     same: tuple[Submission, ...]
-
-    @property
-    def is_released(self) -> bool:
-        """Whether a person has released the row although its consumer was created."""
-        row = self.row
-        return bool(self.same and row.release_reason) and row.earlier == self.same[0].public_id
-
-    @property
-    def already_sent(self) -> Submission | None:
-        """The submission because of which the row is not sent: an open one, or a created one."""
-        if not self.same or (self.is_released and not is_open(self.same[0])):
-            return None
-        return self.same[0]
+    already_sent: Submission | None
 
 
 def is_to_check(row: Any) -> bool:
@@ -112,13 +103,10 @@ def _not_sendable(
 def _with_same_content(batch: Batch, entries: Sequence[tuple[BatchRow, NewConsumer]]) -> list[_Valid]:
     submissions = of_rows(batch)
     found = same_content(batch.order_ref, [consumer for _row, consumer in entries])
-    valid = []
-    for (row, consumer), same in zip(entries, found, strict=True):
-        # Of an identical row of this list that was confirmed, the submission is no reason to leave this out.
-        numbers = {number for key in row.accepted if (number := row_of_key(key)) is not None}
-        left = tuple(one for one in same if not (one.batch == batch.public_id and one.batch_row in numbers))
-        valid.append(_Valid(row, consumer, translated(row.accepted, submissions), left))
-    return valid
+    return [
+        _Valid(row, consumer, translated(row.accepted, submissions), same, undecided(batch, row, same))
+        for (row, consumer), same in zip(entries, found, strict=True)
+    ]
 
 
 def _sent_before(batch: Batch, valid: Collection[_Valid]) -> dict[int, Submission]:
@@ -153,11 +141,10 @@ def _kept(row: BatchRow, evidence: OrderEvidence) -> list[RowWarning]:
 def _evaluation(one: _Valid, warnings: tuple[EntryWarning, ...], others: Sequence[RowWarning]) -> Evaluation:
     """The evaluation of a row with these warnings of the form, and others that only rows have."""
     of_form = of_the_form(warnings)
-    released = {str(submission.public_id) for submission in one.same}
     confirmed = {
         shown.key
         for shown, warning in zip(of_form, warnings, strict=True)
-        if warning.is_confirmed(one.accepted) or (shown.submission and shown.submission in released)
+        if warning.is_confirmed(one.accepted) or (shown.submission and shown.submission in one.row.released)
     }
     findings = Findings(warnings=(*of_form, *others))
     accepted = tuple(dict.fromkeys(chain(one.row.accepted, sorted(confirmed))))
@@ -167,5 +154,5 @@ def _evaluation(one: _Valid, warnings: tuple[EntryWarning, ...], others: Sequenc
         OwnState.NEEDS_ATTENTION if is_open_question else OwnState.READY,
         findings,
         accepted,
-        one.row.earlier if one.is_released else None,
+        uuid.UUID(one.row.released[0]) if one.row.released else None,
     )

@@ -83,6 +83,7 @@ class Batch(models.Model):
     replaces = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
     # Consumers on the order at the last check of the whole batch; null if it could not be read.
     refs_at_check = models.JSONField(null=True)
+    # When all rows were compared with these; null if they have to be, before any is confirmed.
     checked_at = models.DateTimeField(null=True)
     confirmed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"

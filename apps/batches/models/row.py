@@ -73,7 +73,10 @@ class BatchRow(models.Model):
     encrypted_findings = models.BinaryField(blank=True)  # checking.findings.Findings, as JSON
     accepted = models.JSONField(default=list)
     similar_reason = models.CharField(max_length=30, blank=True)
-    earlier = models.UUIDField(null=True)  # the submission because of which it is already sent
+    # The submission because of which it is already sent, or was before it was released.
+    earlier = models.UUIDField(null=True)
+    # The ids of the created submissions that it repeats, as a person has decided.
+    released = models.JSONField(default=list)
     release_reason = models.CharField(max_length=20, choices=ReleaseReason, blank=True)
 
     class Meta:

@@ -9,7 +9,7 @@ sent, never both. The other rows are checked again afterwards, because warnings 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from django.db import transaction
@@ -17,8 +17,10 @@ from django.db import transaction
 from apps.audit.recording import record
 from apps.batches import selectors
 from apps.batches.audit_events import BATCH_ROW_RELEASED, BATCH_UPLOADED
-from apps.batches.checking.accepting import row_of_key
+from apps.batches.checking.accepting import row_of_key, undecided
 from apps.batches.checking.check import recheck
+from apps.batches.checking.earlier import is_open, same_content
+from apps.batches.checking.entries import validated
 from apps.batches.checking.findings import Findings
 from apps.batches.models import (
     ENDED_STATES,
@@ -37,7 +39,7 @@ from apps.batches.sending.storing import require_readable
 from apps.consumers.duplicates.reasons import SimilarReason
 from apps.consumers.forms.consumer import ConsumerForm
 from apps.consumers.forms.lists import LISTS
-from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
+from apps.consumers.models import CORRECTABLE_OUTCOMES, Submission
 from apps.consumers.sending.warnings import SIMILAR
 from apps.core import clock, personal_data
 from apps.core.actor import Actor
@@ -55,6 +57,7 @@ _CORRECTED: Final = (
     "accepted",
     "similar_reason",
     "release_reason",
+    "released",
     "earlier",
 )
 _FIELDS: Final = frozenset(ConsumerForm.base_fields) - {"token"}
@@ -102,7 +105,7 @@ def correct_row(batch: Batch, row: BatchRow, values: Mapping[str, str], *, actor
             key for key in stored.accepted if row_of_key(key) is None and not key.startswith(f"{SIMILAR}:")
         ]
         stored.accepted, stored.similar_reason = kept, ""
-        stored.release_reason, stored.earlier = "", None
+        stored.release_reason, stored.released, stored.earlier = "", [], None
         stored.state, stored.encrypted_findings = OwnState.UNCHECKED, b""
         _save(stored, *_CORRECTED)
         _ask_again(held, stored.number)
@@ -156,9 +159,10 @@ def accept_warnings(
 def release_row(batch: Batch, row: BatchRow, reason: ReleaseReason, *, actor: Actor) -> None:
     """Send a row although its consumer was created, and check the batch again.
 
-    ``row``: as the person saw it, with its version and the submission of that consumer. It also confirms that
-    this consumer is similar. Raises :class:`NotChanged`: never possible while the
-    earlier submission is being sent or unknown.
+    ``row``: as the person saw it, with the submission that it names. The release is about that one, and about
+    identical ones before it; it also confirms that they are similar. Raises :class:`NotChanged`: never
+    possible while an identical submission is being sent or unknown. If the row is already sent because of
+    another submission by now, or of none, it is checked again.
     """
     with transaction.atomic():
         held = _held(batch)
@@ -167,19 +171,22 @@ def release_row(batch: Batch, row: BatchRow, reason: ReleaseReason, *, actor: Ac
             raise RowChanged(row.number)
         if stored.state != OwnState.ALREADY_SENT:
             raise NotPossible("not_already_sent")
-        earlier = (
-            Submission.objects.filter(public_id=stored.earlier).values_list("outcome", flat=True).first()
-        )
-        if earlier != Outcome.CREATED:
-            raise NotPossible("open")
-        stored.release_reason = ReleaseReason(reason)
-        stored.similar_reason = SIMILAR_REASON_OF[ReleaseReason(reason)]
-        stored.state = OwnState.UNCHECKED
-        _save(stored, "release_reason", "similar_reason")
-        record(
-            event_of(BATCH_ROW_RELEASED, held, actor, row=stored.number, release_reason=stored.release_reason)
-        )
+        same = _same_content(held, stored)
+        blocking = undecided(held, stored, same)
+        is_as_seen = blocking is not None and blocking.public_id == stored.earlier
+        if is_as_seen and blocking is not None:
+            if is_open(blocking):
+                raise NotPossible("open")
+            stored.released = [str(one.public_id) for one in same]
+            stored.release_reason = ReleaseReason(reason)
+            stored.similar_reason = SIMILAR_REASON_OF[ReleaseReason(reason)]
+            stored.state = OwnState.UNCHECKED
+            _save(stored, "released", "release_reason", "similar_reason")
+            facts = {"row": stored.number, "release_reason": stored.release_reason}
+            record(event_of(BATCH_ROW_RELEASED, held, actor, **facts))
     recheck(batch)
+    if not is_as_seen:
+        raise RowChanged(row.number)
     row.refresh_from_db()
 
 
@@ -279,6 +286,12 @@ def _renew(row: Any) -> None:
         row.token = uuid.uuid4()
     elif row.current not in OwnState.values:
         raise RowChanged(row.number)
+
+
+def _same_content(batch: Batch, row: Any) -> Sequence[Submission]:
+    """The submissions with the content of a row; none if it is not valid."""
+    entry = validated(batch, row).entry
+    return () if entry is None else same_content(batch.order_ref, [entry.to_new_consumer()])[0]
 
 
 def _ask_again(batch: Batch, number: int) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from apps.batches import selectors
+from apps.batches.checking.accepting import undecided
 from apps.batches.checking.check import check_rows
 from apps.batches.checking.earlier import is_open, same_content
 from apps.batches.checking.entries import validated
@@ -13,6 +14,7 @@ from apps.batches.models import Batch, BatchRow, OwnState
 from apps.cdp.consumers import NewConsumer
 from apps.consumers.forms.entry import Entry
 from apps.consumers.models import Submission
+from apps.consumers.selectors import providers
 
 
 class Nothing(Enum):
@@ -35,14 +37,26 @@ def next_row(batch: Batch) -> Chosen | Nothing:
     """The first row, in the order of the file, that can be sent now.
 
     Rows before it may change: a row that is not valid any more needs attention; one whose content was
-    created meanwhile is already sent. A row that is identical to an open submission waits.
+    created meanwhile is already sent. A row that is identical to an open submission waits. One that was
+    already sent is checked again once that submission has created nothing.
     """
-    waits = False
+    if again := [*selectors.rows_not_sent_after_all(batch)]:
+        check_rows(batch, again)
+    invalid: list[BatchRow] = []
+    found = _first_sendable(batch, invalid)
+    if invalid:  # together, because a check compares all rows
+        check_rows(batch, invalid)
+    return found
+
+
+def _first_sendable(batch: Batch, invalid: list[BatchRow]) -> Chosen | Nothing:
+    """The row that :func:`next_row` returns. Adds the rows before it that are not valid to ``invalid``."""
+    offered, waits = providers(), False
     for pk in [*selectors.rows_to_send(batch).values_list("pk", flat=True)]:
         row = BatchRow.objects.get(pk=pk)
-        entry = validated(batch, row).entry
+        entry = validated(batch, row, providers=offered).entry
         if entry is None:
-            check_rows(batch, [row])
+            invalid.append(row)
             continue
         consumer = entry.to_new_consumer()
         same = _same_content(batch, row, consumer)
@@ -56,16 +70,9 @@ def next_row(batch: Batch) -> Chosen | Nothing:
 
 
 def _same_content(batch: Batch, row: BatchRow, consumer: NewConsumer) -> Submission | None:
-    """A submission because of which the row is not sent now: open, or created outside of this batch.
-
-    A created one of another row is a warning that the person has confirmed, and one of before may have been
-    released with a reason.
-    """
+    """A submission because of which the row is not sent now: open, or created and no person has decided."""
     [same] = same_content(batch.order_ref, [consumer])
-    for one in same:
-        if is_open(one) or (one.batch != batch.public_id and not row.release_reason):
-            return one
-    return None
+    return same[0] if same and is_open(same[0]) else undecided(batch, row, same)
 
 
 def _is_already_sent(row: BatchRow, same: Submission) -> None:

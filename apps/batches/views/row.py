@@ -65,7 +65,8 @@ def release(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpRespo
     batch = find_own(request, batch_id)
     found = _find_row(batch, number)
     form = ReleaseForm(request.POST)
-    if found.current != RowState.ALREADY_SENT or single_value(request.POST, "earlier") != str(found.earlier):
+    seen = single_value(request.POST, "earlier")
+    if found.current != RowState.ALREADY_SENT or seen != str(found.earlier):
         return _changed(request, batch)
     if not form.is_valid():
         return _page(request, batch, found, _entry_of(batch, found), release=form)

@@ -15,6 +15,7 @@ from apps.consumers.models.shown import SEVERAL, UNBOUNDED, WIDEST, ShownKey, Sh
 from apps.consumers.models.submission import (
     CORRECTABLE_OUTCOMES,
     DURATION_OR_ZERO,
+    EXISTING_OUTCOMES,
     OPEN_OUTCOMES,
     UNCERTAIN_MATCHES,
     CheckResult,
@@ -29,6 +30,7 @@ from apps.consumers.models.submission import (
 __all__ = [
     "CORRECTABLE_OUTCOMES",
     "DURATION_OR_ZERO",
+    "EXISTING_OUTCOMES",
     "MAX_IDENTITY_RULES",
     "OPEN_OUTCOMES",
     "SEVERAL",

@@ -30,6 +30,8 @@ class Outcome(models.TextChoices):
 
 # The consumer may exist: a constraint prevents sending the same content while such a submission exists.
 OPEN_OUTCOMES = (Outcome.SENDING, Outcome.UNKNOWN)
+# The consumer exists, or may exist.
+EXISTING_OUTCOMES = (Outcome.CREATED, *OPEN_OUTCOMES)
 # The consumer does not exist: the entry may be corrected and sent again.
 CORRECTABLE_OUTCOMES = (Outcome.REJECTED, Outcome.NOT_SENT, Outcome.NOT_CREATED)
 

@@ -294,6 +294,21 @@ def test_other_columns_with_such_names_stay(headers: tuple[str, ...]) -> None:
     assert without_own_columns(table) is table
 
 
+RECEIPT = "https://portal.example/submissions/2d7de9df-45a2-45ea-872c-30e45139007d/"
+
+
+def test_a_result_without_headers_has_a_state_in_each_row_and_only_receipts_at_its_end() -> None:
+    own = _table((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "Ready", "", "", ""))
+    assert [row.cells for row in without_own_columns(own).rows] == [ADA, ALAN]
+    for rows in (
+        ((*ADA, "Created", "c-1", "", "x"), (*ALAN, "Ready", "", "", "")),
+        ((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "Munich", "", "", "")),
+        ((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "", "", "", "")),
+    ):
+        table = _table(*rows)
+        assert without_own_columns(table) is table
+
+
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [
