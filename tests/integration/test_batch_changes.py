@@ -367,18 +367,6 @@ def test_released_row_waits_for_an_open_one(staff: User) -> None:
     assert (states(batch), row_of(batch, 2).earlier) == (["already_sent"], open_.public_id)
 
 
-def test_release_is_about_the_submission_that_the_person_saw(staff: User) -> None:
-    store(staff, Outcome.CREATED, FULL)
-    batch = checked(staff, FULL)
-    seen = row_of(batch, 2)
-    store(staff, Outcome.CREATED, FULL, consumer_ref="22222222-2222-4333-8444-555555555555")
-    check_batch(batch, client=get_client())
-    assert row_of(batch, 2).version == seen.version
-    with pytest.raises(RowChanged):
-        release_row(batch, seen, ReleaseReason.OTHER, actor=acting(staff))
-    assert states(batch) == ["already_sent"]
-
-
 def test_row_that_is_not_already_sent_is_not_released(staff: User) -> None:
     batch = checked(staff, IDA)
     with pytest.raises(NotPossible, match="not_already_sent"):
