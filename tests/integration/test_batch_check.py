@@ -49,7 +49,7 @@ KAI = clean(first_name="Kai", last_name="Neat", emails=("kai@example.com",))
 
 
 def test_row_without_findings_is_ready(staff: User) -> None:
-    batch = batch_of(staff, [IDA, OLA], state=BatchState.MATCHING)
+    batch = batch_of(staff, [IDA, OLA])
     check_batch(batch, client=get_client())
     assert states(batch) == ["ready", "ready"]
     assert not row_of(batch, 2).encrypted_findings
