@@ -145,20 +145,20 @@ def _counted(code: FindingCode, count: int) -> str:
             count,
         ),
         FindingCode.FORMULAS_WITHOUT_RESULT: ngettext(
-            "%(count)s formula has no stored result, so its cell was read as empty. Save the file in a"
-            " spreadsheet program and upload it again.",
-            "%(count)s formulas have no stored result, so their cells were read as empty. Save the file in a"
-            " spreadsheet program and upload it again.",
+            "%(count)s formula has no stored result. Save the file in a spreadsheet program and upload it"
+            " again, or enter the value in its row.",
+            "%(count)s formulas have no stored results. Save the file in a spreadsheet program and upload it"
+            " again, or enter the values in their rows.",
             count,
         ),
         FindingCode.ERROR_VALUES: ngettext(
-            "%(count)s cell shows an error such as #REF! and was read as empty.",
-            "%(count)s cells show an error such as #REF! and were read as empty.",
+            "%(count)s cell shows an error such as #REF!. Enter the value in its row.",
+            "%(count)s cells show an error such as #REF!. Enter the values in their rows.",
             count,
         ),
         FindingCode.SHORTENED_NUMBERS: ngettext(
             "%(count)s number was shortened by a spreadsheet program, for example to 1.23E+11. Its last"
-            " digits are lost. Enter it again as text.",
+            " digits are lost. Enter it again in its row.",
             "%(count)s numbers were shortened by a spreadsheet program, for example to 1.23E+11. Their last"
             " digits are lost. Enter them again as text.",
             count,
@@ -170,8 +170,8 @@ def _counted(code: FindingCode, count: int) -> str:
             count,
         ),
         FindingCode.UNEVEN_ROWS: ngettext(
-            "%(count)s row has more cells than the first one. Check that its columns are not shifted.",
-            "%(count)s rows have more cells than the first one. Check that their columns are not shifted.",
+            "%(count)s row has more cells than the headers. Check that its columns are not shifted.",
+            "%(count)s rows have more cells than the headers. Check that their columns are not shifted.",
             count,
         ),
         FindingCode.ROWS_ABOVE_HEADERS: ngettext(

@@ -146,6 +146,13 @@ def submissions_of_rows(rows: Iterable[Any]) -> dict[uuid.UUID, Submission]:
     return {one.token if one.token in known else one.public_id: one for one in found}
 
 
+def submissions_with_ids(public_ids: Iterable[str]) -> dict[str, Submission]:
+    """These submissions, of whichever list or none, by public id."""
+    wanted = set(public_ids)
+    found = Submission.objects.filter(public_id__in=wanted).defer("refs_before") if wanted else ()
+    return {str(one.public_id): one for one in found}
+
+
 def going_on(person_id: int) -> list[Batch]:
     """The person's lists that are not ended, newest first: sent, paused, or not confirmed.
 

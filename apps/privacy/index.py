@@ -37,6 +37,8 @@ from apps.privacy.report import NAMING
 
 EVENTS_AT_ONCE: Final = 20_000
 _KEYS_AT_ONCE: Final = 500  # per query: SQLite allows 999 parameters before version 3.32
+_LONGEST_KEY: Final = ShownKey._meta.get_field("key").max_length or 0
+_MOST_LISTED: Final = 10_000  # rows of a list: far more than a page has
 _OF_EXPORT: Final = tuple(
     one.name for one in (EXPORT_STARTED, EXPORT_FINISHED, EXPORT_FAILED, EXPORT_CANCELLED)
 )
@@ -83,20 +85,19 @@ def complete_index(actor: Actor, *, progress: Callable[[int], object] = lambda s
 def _complete(events: Sequence[AuditEvent], done: Completed) -> None:
     keys: dict[int, set[str]] = {}
     runs: dict[int, list[Run]] = {}
-    exports: dict[int, Run] = {}
+    exports: dict[int, Run | None] = {}
     for event in events:
         done.events += 1
         if not event.is_readable:
             done.unreadable += 1
             continue
         try:
-            keys[event.seq] = set(_keys_of(event))
+            keys[event.seq] = _fitting(_keys_of(event))
             if event.action == SUBMISSIONS_LISTED.name:
-                runs[event.seq] = [*read_runs(_words(event.details.get("rows")))]
+                runs[event.seq] = _runs_of(event)
             elif event.action == EXPORT_STARTED.name:
-                bounds = (int(event.details.get("first") or 0), int(event.details.get("last") or 0))
-                exports[event.seq] = bounds
-        except (TypeError, ValueError):  # altered
+                exports[event.seq] = _bounds_of(event)
+        except (OverflowError, TypeError, ValueError):  # altered
             done.unreadable += 1
         done.beyond += _shows_more(event)
     _add_keys(keys, done)
@@ -127,6 +128,32 @@ def _keys_of(event: AuditEvent) -> Iterator[str]:
             yield from (key_of(kind, ref) for ref in [own, *_words(details.get(others))] if ref)
 
 
+def _runs_of(event: AuditEvent) -> list[Run]:
+    """The runs of a list. Raises ``ValueError`` for rows that no page has: an altered event may name any."""
+    runs = [*read_runs(_words(event.details.get("rows")))]
+    rows = sum(last - first + 1 for first, last in runs)
+    if rows > _MOST_LISTED or any(not 0 < first <= last < UNBOUNDED for first, last in runs):
+        raise ValueError("the rows are not those of a list")
+    return runs
+
+
+def _bounds_of(event: AuditEvent) -> Run | None:
+    """The lowest and the highest row of an export; None if nothing was selected when it was started."""
+    bounds = (event.details.get("first"), event.details.get("last"))
+    if bounds == (None, None):
+        return None
+    first, last = (int(one) for one in bounds)  # type: ignore[arg-type]  # TypeError: altered
+    return first, last
+
+
+def _fitting(keys: Iterable[str]) -> set[str]:
+    """These keys. Raises ``ValueError`` for one that the index cannot have: its event was altered."""
+    found = {*keys}
+    if any(len(one) > _LONGEST_KEY or "\0" in one for one in found):
+        raise ValueError("a key of no event")
+    return found
+
+
 def _shows_more(event: AuditEvent) -> bool:
     details = event.details
     shown = (("shown", "consumers"), ("guest_count", "guests"))
@@ -151,7 +178,7 @@ def _add_keys(wanted: dict[int, set[str]], done: Completed) -> None:
 
 
 def _add_ranges(
-    first: int, last: int, runs: dict[int, list[Run]], exports: dict[int, Run], done: Completed
+    first: int, last: int, runs: dict[int, list[Run]], exports: dict[int, Run | None], done: Completed
 ) -> None:
     stored: dict[int, list[Run]] = defaultdict(list)
     rows = ShownRange.objects.filter(seq__gte=first, seq__lte=last)
@@ -173,7 +200,7 @@ def _add_ranges(
                 index_range(seq, begin, end)
                 done.ranges += 1
     for seq, bounds in exports.items():
-        if not _is_covered(bounds, stored[seq]) or not stored[seq]:
+        if not stored[seq] or (bounds is not None and not _is_covered(bounds, stored[seq])):
             index_range(seq, 0, UNBOUNDED)  # its lowest possible row is not in the event; the worker ends it
             done.ranges += 1
 

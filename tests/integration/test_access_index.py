@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from apps.accounts.models import User
-from apps.audit.events import Event
+from apps.audit.events import Event, Value
 from apps.audit.models import AuditEvent
 from apps.consumers import recording
 from apps.consumers.audit_events import VENDOR_RECORD_VIEWED
@@ -115,7 +115,7 @@ def test_what_the_log_does_not_say_is_counted(
 ) -> None:
     refs = [str(uuid.UUID(int=number)) for number in range(60)]
     with transaction.atomic():
-        data = {"kind": "order", "result": "found", "shown": 60}
+        data: dict[str, Value] = {"kind": "order", "result": "found", "shown": 60}
         recording.record_shown(Event(VENDOR_RECORD_VIEWED, acting(supervisor), data=data), consumers=refs)
     with lift_triggers(connection), connection.cursor() as cursor:
         cursor.execute(
@@ -128,3 +128,36 @@ def test_what_the_log_does_not_say_is_counted(
     assert "6 events checked; 50 keys and 0 ranges were missing and added" in printed
     assert "1 events showed more records than they name" in printed
     assert "2 events cannot be read: verify the audit log" in printed
+
+
+def test_export_that_selected_nothing_needs_no_row_that_it_did_not_have(
+    rows: list[Submission], supervisor: User
+) -> None:
+    selection = Selection(SubmissionFilter(reason="busy"), Viewer(str(supervisor.pk), sees_all=True))
+    export = exports.prepare(selection, PLAIN, query="", rows=0, person=acting(supervisor))
+    exports.start(export, acting(supervisor))
+    started = events("export.started")[1].seq
+    ShownRange.objects.filter(seq=started).update(first=F("first") + 1)  # as of a portal with many rows
+    assert complete_index(TESTS).ranges == 0
+    ShownRange.objects.filter(seq=started).delete()
+    assert complete_index(TESTS).ranges == 1
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        """data = '{"rows": ["1-9007199254740990"], "count": 4}' WHERE action = 'submissions.listed'""",
+        """data = '{"rows": ["7-1", "0"], "count": 4}' WHERE action = 'submissions.listed'""",
+        """data = '{"first": "x", "last": 4}' WHERE action = 'export.started'""",
+        f"""data = '{{"export": "{"7" * 300}"}}' WHERE action = 'export.started'""",
+        """data = '{"export": "\\u0000"}' WHERE action = 'export.started'""",
+    ],
+    ids=["many rows", "no rows", "no numbers", "long", "NUL"],
+)
+def test_altered_event_is_counted_and_stops_nothing(rows: list[Submission], altered: str) -> None:
+    with lift_triggers(connection), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {AuditEvent._meta.db_table} SET {altered}")
+    ShownKey.objects.all().delete()
+    done = complete_index(TESTS)
+    assert done.unreadable > 0
+    assert done.keys >= 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -39,6 +40,7 @@ from apps.consumers.audit_events import (
     VENDOR_RECORDS_SEARCHED,
 )
 from apps.consumers.models import (
+    DigestKind,
     OrderReading,
     Outcome,
     RecordedSearch,
@@ -56,7 +58,7 @@ from apps.history.exports.services import FailureCode, Progress
 from apps.history.selection import Selection, SubmissionFilter
 from apps.privacy import report as reports
 from apps.privacy import subjects
-from apps.privacy.exports import Doubt
+from apps.privacy.exports import COMPARED, Doubt
 from apps.privacy.presenters import DOUBT_LABELS, VERDICT_LABELS
 from apps.privacy.report import Counts, Report, Verdict
 from sandbox.data.seed import SAMPLE_ORDER
@@ -411,6 +413,26 @@ def test_export_with_filters_that_do_not_match_is_not_in_the_report(
 ) -> None:
     export(supervisor, finish, asked)
     assert verdicts(one) == []
+
+
+def test_export_of_a_list_showed_the_submissions_of_the_list_only(staff: User, supervisor: User) -> None:
+    batch = uuid.uuid4()
+    made = [store(staff, Outcome.REJECTED, batch=of, batch_row=1) for of in (batch, uuid.uuid4(), batch)]
+    export(supervisor, finish, {"batch": batch})
+    assert [verdicts(one) for one in made] == [[(Verdict.SHOWED, None)], [], [(Verdict.SHOWED, None)]]
+
+
+def test_each_filter_of_an_export_is_compared() -> None:
+    names = {one.name for one in dataclasses.fields(SubmissionFilter)} - {"search"}  # its kinds are named
+    assert {*names, *DigestKind} == COMPARED
+
+
+def test_filter_that_is_not_compared_is_a_doubt(
+    one: Submission, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export(supervisor, finish, {"order_ref": one.order_ref})
+    monkeypatch.setattr("apps.privacy.exports.COMPARED", COMPARED - {"order_ref"})
+    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.NOT_RECORDED)]
 
 
 def test_outcome_that_changed_since_is_the_one_of_the_export(one: Submission, supervisor: User) -> None:

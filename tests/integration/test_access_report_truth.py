@@ -30,6 +30,7 @@ from apps.accounts.models import User
 from apps.accounts.roles import PERSONAL_DATA_EXPORT
 from apps.audit.models import AuditEvent
 from apps.audit.recording import record
+from apps.batches.models import Batch
 from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.cdp.factory import get_client
 from apps.consumers import drafts, searches
@@ -64,6 +65,7 @@ from apps.privacy.report import Entry, Report, Verdict
 from apps.privacy.subjects import Subject, of_consumer, of_guest, of_search
 from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support.batch_sending import confirmed_batch, send_all
 from tests.support.entries import clean, on_page, posted, store
 from tests.support.people import TESTS, acting, make_person
 from tests.support.resolving import AS_CREATED, add_elsewhere, confirm, resolve_url, seen
@@ -71,6 +73,7 @@ from tests.support.resolving import AS_CREATED, add_elsewhere, confirm, resolve_
 pytestmark = pytest.mark.django_db(transaction=True)
 
 STEPS = 220
+LIST_PAGE, RESULT = "list of people", "result of a list"
 EMPTY = NewConsumer(first_name="", last_name="")
 ENDED = {
     Outcome.CREATED: CONSUMER_CREATED,
@@ -101,6 +104,7 @@ class Month:
     names: dict[int, str] = field(default_factory=dict)
     vendor_only: list[OrderConsumer] = field(default_factory=list)  # the first has the name -1, and so on
     orders: list[str] = field(default_factory=list)  # of these
+    batches: list[tuple[str, Batch]] = field(default_factory=list)  # the author's user name, and the list
     drafts: list[tuple[str, str]] = field(default_factory=list)  # the author, and the query that opens it
     shown: list[Shown] = field(default_factory=list)
 
@@ -174,7 +178,7 @@ class Month:
     def note(self, what: str, before: int, content: bytes) -> None:
         text = content.decode()
         people = {key for key, name in self.names.items() if name in text}
-        if what == "export":
+        if what in ("export", RESULT):  # it has the receipts, and the cells if they were uploaded
             people |= {one.pk for one in self.submissions if str(one.public_id) in text}
         self.shown.append(Shown(what, before + 1, last_event(), frozenset(people)))
 
@@ -293,6 +297,32 @@ class Month:
         links = [one for one in re.findall(r'href="/consumers/new/\?([^"]+)"', start) if query in one]
         address = f"{reverse('consumers:new')}?{self.chance.choice([query, *links])}"
         self.send("draft", who, lambda client: client.get(address))
+
+    # --- Lists of people ----------------------------------------------------------------------------------
+    def list_of_people(self) -> None:
+        """Three people of one list, sent by its author."""
+        author = self.people[self.chance.choice(["sam", "sid", "sue"])]
+        consumers = [self.consumer() for _ in range(3)]
+        batch = confirmed_batch(author, consumers)
+        send_all(batch)
+        self.batches.append((author.username, batch))
+        for made in Submission.objects.filter(batch=batch.public_id).order_by("pk"):
+            assert made.consumer is not None
+            self.add(made, made.consumer)
+
+    def listed_people(self) -> None:
+        """The page of a list that its author or a supervisor opens, or its result file."""
+        if not self.batches:
+            return
+        author, batch = self.chance.choice(self.batches)
+        who = self.chance.choice([author, "sue"])
+        name = self.chance.choice(["batch", "batch", "result"])
+        address = reverse(f"batches:{name}", args=[batch.public_id])
+        query = {"format": "csv"} if name == "result" else {"show": "all"}
+        answer = self.send(
+            RESULT if name == "result" else LIST_PAGE, who, lambda client: client.get(address, query)
+        )
+        assert answer.status_code == 200
 
     # --- Other work of supervisors ------------------------------------------------------------------------
     def resolve_as_created(self) -> None:
@@ -435,6 +465,7 @@ def work(month: Month) -> None:
         month.carried, month.figures, month.orders_of_guest, month.cancelled,
         month.add_in_vendor, month.in_vendor, month.in_vendor, month.warned_of_vendor, month.draft,
         month.drafted, month.drafted, month.resolve_as_created, month.view, month.view, month.export_again,
+        month.list_of_people, month.listed_people, month.listed_people, month.listed_people,
     ]  # fmt: skip
     for _ in range(STEPS):
         month.chance.choice(acts)()
@@ -499,7 +530,7 @@ def test_report_misses_nothing_that_was_shown_and_shows_nothing_that_was_not(
     assert wrong == [], Counter(" ".join(one.split()[:6]) for one in wrong)
     assert truths > 1_000
     assert of_vendors > 100
-    assert {"draft", "evidence"} <= {*whats}
+    assert {"draft", "evidence", LIST_PAGE, RESULT} <= {*whats}
     assert 0 < sum(doubts.values()) < showed / 5  # otherwise the report would say little
 
 

@@ -105,6 +105,17 @@ def test_each_row_is_at_the_place_of_its_upload(staff: User) -> None:
     assert _csv(batch)[4][:3] == ["Wim", "''t Hooft", "007"]
 
 
+def test_blank_lines_of_a_person_far_down_are_written_in_pieces(staff: User) -> None:
+    last = 1_048_576
+    batch = _batch(staff, _table((2, HEADERS), (last, ("Ada", "Lovelace", ""))), Choice(True, TARGETS))
+    lines = longest = 0
+    for part in result_file(batch, Format.CSV, receipt_url=_url):
+        lines += part.count(b"\n")
+        longest = max(longest, len(part))
+    assert lines == last
+    assert longest < 20_000
+
+
 def test_texts_in_excel_are_never_formulas_or_numbers(staff: User) -> None:
     book = openpyxl.load_workbook(io.BytesIO(_content(_people(staff), Format.XLSX)))
     sheet = book.worksheets[0]

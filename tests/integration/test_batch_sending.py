@@ -250,6 +250,21 @@ def test_order_that_did_not_change_is_not_checked_again(
     assert result == control.ConfirmResult(2)
 
 
+@pytest.mark.parametrize("change", [{"version": 2}, {"state": OwnState.LEFT_OUT, "version": 2}])
+def test_row_that_changes_during_the_confirmation_is_not_confirmed(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    batch = checked_batch(staff, people(3))
+    monkeypatch.setattr(
+        control, "_may_have_changed", lambda *_: not batch.rows.filter(number=3).update(**change)
+    )
+    with pytest.raises(control.RowsChanged):
+        control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
+    batch.refresh_from_db()
+    assert batch.state == BatchState.CHECKED
+    assert not batch.rows.exclude(confirmed_version=None).exists()
+
+
 # --- Rows that are not sent ---------------------------------------------------------------------------
 def test_warning_that_nobody_confirmed_sets_its_row_aside_and_the_rest_goes_on(
     sandbox: SandboxServer, staff: User

@@ -102,7 +102,7 @@ def test_default_view_opens_first_and_all_submissions_are_one_click_away(
 
 
 def test_view_of_a_list_of_people_opens_its_submissions(as_staff: Client, staff: User) -> None:
-    rows = {"batch": uuid.UUID(int=7), "batch_row": 3}
+    rows: dict[str, Any] = {"batch": uuid.UUID(int=7), "batch_row": 3}
     shown, hidden = (store(staff, Outcome.REJECTED, submitted_at=OLD, **some) for some in (rows, {}))
     view = save(as_staff, f"batch={rows['batch']}", name="Rooming list")
     assert view.query == {"batch": [str(rows["batch"])]}

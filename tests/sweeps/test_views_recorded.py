@@ -95,7 +95,10 @@ def _list_of_another(client: Client, records: Records) -> HttpResponse:
 
 
 def _result_of_a_list(client: Client, records: Records) -> HttpResponse:
-    batch = checked_batch(make_person("olga", "staff"), [FULL])
+    batch = checked_batch(make_person("rita", "staff"), [FULL])
+    row = batch.rows.get()
+    row.cells = (FULL.first_name, FULL.last_name)
+    row.save()
     address = reverse("batches:result", args=[batch.public_id])
     return client.get(address, {"format": "csv"})  # type: ignore[return-value]  # as above
 

@@ -53,7 +53,8 @@ def validated(batch: Batch, row: BatchRow, *, providers: tuple[str, ...] | None 
     errors: list[RowError] = []
     if not names_order(batch, values.get("order_ref", "")):
         errors.append(RowError("order_ref", gettext("This row names another order than the list")))
-    errors += [RowError(problem.field, problem.text) for problem in problems_of(values)]
+    problems = {problem.field: problem.text for problem in problems_of(values)}
+    errors += [RowError(field, text) for field, text in problems.items()]
     named = {**values, "order_ref": batch.order_ref, "token": str(row.token)}
     try:
         entry = entry_of(named, providers=providers)
@@ -61,7 +62,9 @@ def validated(batch: Batch, row: BatchRow, *, providers: tuple[str, ...] | None 
         text = gettext("Enter fewer email addresses, phone numbers or identifiers")
         return RowEntry(None, (*errors, RowError("", text)))
     if not entry.is_valid():
-        errors += [RowError(name, error.message) for name, error in entry.named_errors()]
+        # What the form says of a value that is none would not help.
+        found = [(name, error) for name, error in entry.named_errors() if name not in problems]
+        errors += [RowError(name, error.message) for name, error in found]
     return RowEntry(None, tuple(errors)) if errors else RowEntry(entry)
 
 

@@ -1,4 +1,4 @@
-"""Numbers that a spreadsheet has changed. The form would accept them: it cannot know what they were."""
+"""Values that a spreadsheet has changed or lost. The form accepts many, as it cannot know what they were."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.batches.reading.example import EXAMPLE_MARK
+from apps.batches.reading.lost import is_error, is_formula
+
 # As spreadsheets show a number that does not fit its cell. "12E5" may be a booking's own number.
-_SHORTENED: Final = re.compile(r"\d+(?:[.,]\d+)?E\+\d+|\d+[.,]\d+E\d+", re.ASCII | re.IGNORECASE)
+_SHORTENED: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?E\+\d+|[+-]?\d+[.,]\d+E\d+", re.ASCII | re.IGNORECASE)
 # At least four digits: "1.0" may be a version or a part of a text.
 _WITH_DECIMALS: Final = re.compile(r"\+?\d{4,}[.,]0+", re.ASCII)
+_ORDER: Final = "order_ref"
 _PARTS: Final = re.compile(r"[;\t\r\n\u2028\u2029]|,(?!\d)|,(?=\s*\+?\d{6,})")
-_NAMES: Final = re.compile(
-    r"passport_number|phone_numbers-\d+-value|identifiers-\d+-id|first_name|last_name", re.ASCII
-)
 
 
 class ProblemCode(StrEnum):
-    """How a number was changed."""
+    """How a value was changed or lost."""
 
     SHORTENED_NUMBER = "shortened_number"  # 1.23E+11: digits are lost
     DECIMAL_NUMBER = "decimal_number"  # 353861234567.0
+    ERROR_VALUE = "error_value"  # #REF!
+    FORMULA = "formula"  # without a result
+    EXAMPLE = "example"  # the mark of the template's example
 
 
 TEXTS: Final = {
@@ -34,6 +38,9 @@ TEXTS: Final = {
     ProblemCode.DECIMAL_NUMBER: _(
         "The spreadsheet has added decimals to this number. Remove the dot and the digits after it"
     ),
+    ProblemCode.ERROR_VALUE: _("The spreadsheet shows an error in place of this value. Enter the value"),
+    ProblemCode.FORMULA: _("This is a formula without a result. Enter the value"),
+    ProblemCode.EXAMPLE: _("This marks the example of the template. Enter the value, or leave it empty"),
 }
 
 
@@ -51,17 +58,23 @@ class ValueProblem:
 
 
 def problems_of(values: Mapping[str, str]) -> tuple[ValueProblem, ...]:
-    """The changed numbers among the values of a row, uploaded or corrected. A row with one must not be sent.
+    """The changed or lost values of a row, uploaded or corrected. A row with one must not be sent.
 
-    The names are those of :func:`apps.batches.columns.values.row_values`.
+    The names are those of :func:`apps.batches.columns.values.row_values`. The order is not among them: it is
+    compared with that of the list.
     """
-    found = []
-    for name, value in values.items():
-        if not _NAMES.fullmatch(name):
-            continue
-        parts = [part.strip() for part in _PARTS.split(value)]
-        if any(map(_SHORTENED.fullmatch, parts)):
-            found.append(ValueProblem(name, ProblemCode.SHORTENED_NUMBER))
-        elif any(map(_WITH_DECIMALS.fullmatch, parts)):
-            found.append(ValueProblem(name, ProblemCode.DECIMAL_NUMBER))
-    return tuple(found)
+    found = ((name, _problem(value)) for name, value in values.items() if value and name != _ORDER)
+    return tuple(ValueProblem(name, code) for name, code in found if code)
+
+
+def _problem(value: str) -> ProblemCode | None:
+    if is_formula(value):
+        return ProblemCode.FORMULA
+    if value.strip().casefold() == EXAMPLE_MARK:
+        return ProblemCode.EXAMPLE
+    parts = [part.strip() for part in _PARTS.split(value)]
+    if any(map(_SHORTENED.fullmatch, parts)):
+        return ProblemCode.SHORTENED_NUMBER
+    if any(map(_WITH_DECIMALS.fullmatch, parts)):
+        return ProblemCode.DECIMAL_NUMBER
+    return ProblemCode.ERROR_VALUE if any(map(is_error, parts)) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
@@ -14,6 +15,9 @@ from apps.consumers.paste.nationalities import demonyms_of_code
 
 _ORDER: Final = "order_ref"
 _DATE: Final = "date_of_birth"
+_CODES: Final = frozenset({_ORDER, _DATE, "passport_number", "phone_numbers", IDENTIFIER_ID})
+# How people tell a spreadsheet that digits are a text. Elsewhere an apostrophe may begin a name.
+_TEXT_MARK: Final = re.compile(r"\A\s*'(?=[+\w])")
 # Appended to a date that the form would read in another order than the chosen one, so that it reads none.
 _CHOSEN: Final = {DAY_MONTH: " (DD/MM/YYYY)", MONTH_DAY: " (MM/DD/YYYY)", "": " (DD/MM or MM/DD)"}
 
@@ -30,12 +34,13 @@ def row_values(
     Titles, genders and countries are those that the form offers, also from M and F and from a country's name;
     a nationality is a word, also from a code that has only one. Dates are ISO dates, read in ``date_order``.
     What cannot be read is passed on as typed, for the form to say what is wrong; a date that the form would
-    read in the other order gets a remark that it cannot read. A cell of the column Order is passed on, so
+    read in the other order gets a remark that it cannot read. The apostrophe before a code is left out. A cell of the column Order is passed on, so
     that the check compares it with the batch's order, and a blank one is the batch's order.
     """
     by_target: dict[str, list[str]] = defaultdict(list)
     identifiers: list[dict[str, str]] = []
-    for cell, target in zip(cells, targets, strict=False):
+    for text, target in zip(cells, targets, strict=False):
+        cell = _TEXT_MARK.sub("", text) if _is_code(target) else text
         if target.startswith(PROVIDER_PREFIX):
             if cell.strip():
                 identifiers.append({"provider": target.removeprefix(PROVIDER_PREFIX), "id": cell})
@@ -51,6 +56,10 @@ def row_values(
     for name in sorted(LISTS):
         values = with_rows(values, name, [{"value": cell} for cell in by_target[name] if cell.strip()])
     return with_rows(values, "identifiers", identifiers)
+
+
+def _is_code(target: str) -> bool:
+    return target in _CODES or target.startswith(PROVIDER_PREFIX)
 
 
 def _nationality_of(text: str) -> str:

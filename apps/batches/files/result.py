@@ -41,6 +41,8 @@ from apps.core.export.zip_stream import ZipStream
 
 FORMATS: Final = (Format.XLSX, Format.CSV)
 _JOINT: Final = "; "
+_BLANK_LINES: Final = 1_000
+"""Blank lines that are written at once: a short file can have its only person in row 1,048,576."""
 _UPLOADED_WIDTH, _OWN_WIDTHS = 20, (18, 40, 60, 60)
 
 
@@ -171,12 +173,19 @@ def _csv(
         return separator.join(quote(protect(cell), separator) for cell in cells) + "\r\n"
 
     blank = line([""] * (width + len(OWN_HEADERS)))
+
+    def blanks(count: int) -> Iterator[bytes]:
+        for done in range(0, count, _BLANK_LINES):
+            yield (blank * min(_BLANK_LINES, count - done)).encode()
+
     yield BYTE_ORDER_MARK.encode()
     written = header_row
     if headings:
-        yield (blank * (header_row - 1) + line(headings)).encode()
+        yield from blanks(header_row - 1)
+        yield line(headings).encode()
     for row in rows:
-        yield (blank * (row.number - written - 1) + line((*_padded(row.cells, width), *row.own))).encode()
+        yield from blanks(row.number - written - 1)
+        yield line((*_padded(row.cells, width), *row.own)).encode()
         written = row.number
 
 

@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 
 from django.utils.translation import gettext
 
-from apps.batches.reading.sheet import EXAMPLE_MARK, TEMPLATE_NOTES
+from apps.batches.reading.example import EXAMPLE, EXAMPLE_MARK
+from apps.batches.reading.sheet import TEMPLATE_NOTES
 from apps.consumers.fields import FIELD_LABELS
 from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
 from apps.core.export.excel import (
@@ -59,17 +60,23 @@ def _columns(providers: tuple[str, ...]) -> list[_Column]:
     email, phone = gettext("Email address"), gettext("Phone number")
     columns = [
         _Column(label["title"], "Ms", gettext("Leave it empty for no title.")),
-        _Column(label["first_name"], "Ida"),
-        _Column(label["last_name"], "Example"),
-        _Column(label["gender"], "Female", gettext("Female, Male or Unknown, or empty.")),
-        _Column(label["date_of_birth"], "1991-03-07", gettext("Year, month and day are never mistaken.")),
-        _Column(f"{email} 1", "ida@example.com", several),
+        _Column(label["first_name"], EXAMPLE["first_name"]),
+        _Column(label["last_name"], EXAMPLE["last_name"]),
+        _Column(label["gender"], EXAMPLE["gender"], gettext("Female, Male or Unknown, or empty.")),
+        _Column(
+            label["date_of_birth"],
+            EXAMPLE["date_of_birth"],
+            gettext("Year, month and day are never mistaken."),
+        ),
+        _Column(f"{email} 1", EXAMPLE["emails"], several),
         _Column(f"{email} 2", ""),
-        _Column(f"{phone} 1", "+44 20 7946 0000", gettext("With the country code. ") + several),
+        _Column(f"{phone} 1", EXAMPLE["phone_numbers"], gettext("With the country code. ") + several),
         _Column(f"{phone} 2", ""),
-        _Column(label["nationality"], "British"),
-        _Column(label["passport_number"], "X1234567"),
-        _Column(label["country"], "GB", gettext("The name of the country, or its two letters.")),
+        _Column(label["nationality"], EXAMPLE["nationality"]),
+        _Column(label["passport_number"], EXAMPLE["passport_number"]),
+        _Column(
+            label["country"], EXAMPLE["country"], gettext("The name of the country, or its two letters.")
+        ),
     ]
     if providers:
         return columns + [

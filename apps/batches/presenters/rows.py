@@ -10,12 +10,14 @@ from typing import Any, Final
 
 from django.urls import reverse
 
-from apps.batches.checking.findings import Findings
+from apps.batches.checking.findings import Findings, RowWarning
 from apps.batches.labels import SHAPES, warning_label
 from apps.batches.models import Batch, BatchRow, RowState
+from apps.batches.presenters.row_warnings import line_of_warning, row_url, submissions_of_warnings
 from apps.consumers import labels as consumer_labels
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import CORRECTABLE_OUTCOMES, Submission
+from apps.consumers.presenters.entry import WarningLine
 from apps.consumers.viewer import Viewer
 from apps.core import personal_data
 
@@ -57,10 +59,11 @@ class RowLine:
 
 @dataclass(frozen=True, slots=True)
 class RowSentence:
-    """What a warning says about a row."""
+    """What a warning says about a row, with the earlier consumer. ``url``: the page of the row."""
 
     number: int
-    text: str
+    url: str
+    warning: WarningLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +102,7 @@ def row_line(
         receipt_url=reverse("consumers:receipt", args=[submission.public_id])
         if submission is not None and may_open
         else "",
-        open_url=reverse("batches:row", args=[batch.public_id, row.number])
-        if may_edit and state in CORRECTABLE
-        else "",
+        open_url=row_url(batch, row.number) if may_edit and state in CORRECTABLE else "",
         act=act,
         who=submission.actor_name if submission is not None and is_earlier else "",
         when=submission.submitted_at if submission is not None and is_earlier else None,
@@ -134,27 +135,30 @@ def _with_field(control: str, text: str) -> str:
     return f"{label}: {text}" if label and label.lower() not in text.lower() else text
 
 
-def warning_groups(rows: Iterable[BatchRow]) -> tuple[WarningGroup, ...]:
+def warning_groups(batch: Batch, rows: Iterable[BatchRow], viewer: Viewer) -> tuple[WarningGroup, ...]:
     """The warnings of these rows that were not confirmed, by kind. Rows with errors are corrected first."""
-    found: Mapping[str, list[tuple[int, str, bool]]] = defaultdict(list)
+    found: Mapping[str, list[tuple[int, RowWarning]]] = defaultdict(list)
     for row in rows:
         findings = findings_of(row)
         if findings.errors:
             continue
         for warning in findings.unconfirmed(frozenset(row.accepted)):
-            found[warning.code].append((row.number, warning.text, warning.needs_reason))
+            found[warning.code].append((row.number, warning))
+    named = [warning for pairs in found.values() for _number, warning in pairs[:_MAX_SENTENCES]]
+    earlier = submissions_of_warnings(named)
     return tuple(
         WarningGroup(
             code=code,
             label=warning_label(code),
-            rows=len({number for number, _text, _reason in sentences}),
+            rows=len({number for number, _warning in pairs}),
             sentences=tuple(
-                RowSentence(number, text) for number, text, _reason in sentences[:_MAX_SENTENCES]
+                RowSentence(number, row_url(batch, number), line_of_warning(batch, warning, earlier, viewer))
+                for number, warning in pairs[:_MAX_SENTENCES]
             ),
-            more=max(len(sentences) - _MAX_SENTENCES, 0),
-            needs_reason=any(reason for _number, _text, reason in sentences),
+            more=max(len(pairs) - _MAX_SENTENCES, 0),
+            needs_reason=any(warning.needs_reason for _number, warning in pairs),
         )
-        for code, sentences in sorted(found.items())
+        for code, pairs in sorted(found.items())
     )
 
 

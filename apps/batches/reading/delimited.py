@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from statistics import median_low
 from typing import NamedTuple
 
 from apps.batches.reading.limits import Limits
@@ -25,6 +26,8 @@ _DELIMITERS = "\t;|,"
 _PASTED_DELIMITERS = "\t;,"
 # The first line that tells Excel the delimiter. Excel does not count it as a row.
 _TOLD = re.compile(r"""["']?sep=(.)["']?\n""", re.IGNORECASE)
+# ="0123456": how a program writes a code that a spreadsheet is to show with its zeros.
+_TEXT_FORMULA = re.compile(r'\A\s*="([^"]*)"\s*\Z')
 _CLEAR_SHARE = 0.8
 """A delimiter is clearly the right one if it separates this share of the lines into as many cells."""
 
@@ -32,12 +35,17 @@ Rows = tuple[tuple[TableRow, ...], tuple[Finding, ...]]
 
 
 def pasted_rows(text: str, limits: Limits) -> Rows:
-    """The rows of a text as spreadsheets copy it: the first delimiter of tab, semicolon and comma in it.
+    """The rows of a text as spreadsheets copy it, with tabs.
+
+    A text without tabs is read as CSV: the delimiter is the semicolon or comma that fits all of it best.
 
     Raises :class:`NotReadable`.
     """
     text, findings = _cleaned(text)
-    return _rows(text, first_delimiter(text, _PASTED_DELIMITERS), limits, findings)
+    if "\t" in without_quoted(text, _PASTED_DELIMITERS):
+        return _rows(text, "\t", limits, findings)
+    delimiter = detected_delimiter(text, _PASTED_DELIMITERS)
+    return _rows(text, delimiter or first_delimiter(text, _PASTED_DELIMITERS), limits, findings)
 
 
 def csv_rows(text: str, limits: Limits, *, has_tabs: bool = False) -> Rows:
@@ -64,7 +72,7 @@ def _cleaned(text: str) -> tuple[str, list[Finding]]:
 
 def _rows(text: str, delimiter: str, limits: Limits, findings: list[Finding]) -> Rows:
     sheet = Sheet()
-    first_width = 0
+    widths: list[int] = []
     for number, cells in enumerate(read_lines(text, delimiter), 1):
         if not has_content(cells):
             continue
@@ -73,11 +81,23 @@ def _rows(text: str, delimiter: str, limits: Limits, findings: list[Finding]) ->
             if count > limits.lines + 1:  # one may be the example of the template
                 raise NotReadable(TableFault.TOO_MANY_ROWS, count)
         filled = _without_blank_end(cells)
-        first_width = first_width or len(filled)
-        sheet.found[FindingCode.UNEVEN_ROWS] += len(filled) > first_width
-        sheet.rows[number] = [*map(restored, filled)]
+        widths.append(len(filled))
+        sheet.rows[number] = [_TEXT_FORMULA.sub(r"\1", restored(cell)) for cell in filled]
+    sheet.found[FindingCode.UNEVEN_ROWS] = _count_uneven(widths)
     rows, found = finished_rows(sheet, limits)
     return rows, (*findings, *found)
+
+
+def _count_uneven(widths: list[int]) -> int:
+    """How many rows have more cells than the headers: than the first row that is as wide as most rows.
+
+    Above the headers there may be a title, and the last cells of many people may be blank.
+    """
+    if not widths:
+        return 0
+    usual = median_low(widths)
+    headers = next(width for width in widths if width >= usual)
+    return sum(width > headers for width in widths)
 
 
 def _without_blank_end(cells: tuple[str, ...]) -> tuple[str, ...]:
@@ -97,12 +117,12 @@ class _Fit(NamedTuple):
     delimiter: str
 
 
-def detected_delimiter(text: str) -> str:
-    """The delimiter of a text with line feeds only; empty if each line is one cell.
+def detected_delimiter(text: str, delimiters: str = _DELIMITERS) -> str:
+    """Which of ``delimiters`` separates a text with line feeds only; empty if each line is one cell.
 
     Raises :class:`NotReadable` with ``SEVERAL_FORMATS`` if parts of the text have different ones.
     """
-    fits = list(_fits(text))
+    fits = list(_fits(text, delimiters))
     if clear := max((fit for fit in fits if fit.is_clear), default=None):
         return clear.delimiter
     fits.sort(key=lambda fit: (fit.separated, fit.width, fit.priority), reverse=True)
@@ -113,10 +133,10 @@ def detected_delimiter(text: str) -> str:
     return fits[0].delimiter
 
 
-def _fits(text: str) -> Iterator[_Fit]:
+def _fits(text: str, delimiters: str) -> Iterator[_Fit]:
     """The fit of each delimiter that separates cells of the text."""
-    unquoted = without_quoted(text, _DELIMITERS)
-    for priority, delimiter in enumerate(reversed(_DELIMITERS)):
+    unquoted = without_quoted(text, delimiters)
+    for priority, delimiter in enumerate(reversed(delimiters)):
         if delimiter not in unquoted:
             continue
         widths = [len(cells) for cells in read_lines(text, delimiter) if has_content(cells)]

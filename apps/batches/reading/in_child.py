@@ -28,7 +28,7 @@ def read_spreadsheet(content: bytes, limits: Limits) -> Table:
     """The table of an Excel or OpenDocument file.
 
     Raises :class:`NotReadable`: what the child found, ``TOO_COMPLEX`` if it ended without an answer, ``BUSY``
-    if it had to wait for too long.
+    if it had to wait for too long or the machine cannot start a child.
     """
     if not _turns.acquire(timeout=_WAIT):
         raise NotReadable(TableFault.BUSY)
@@ -64,6 +64,8 @@ def _answer(content: bytes, limits: Limits) -> dict[str, Any]:
         found = json.loads(child.stdout)
     except (subprocess.SubprocessError, ValueError):
         raise NotReadable(TableFault.TOO_COMPLEX) from None
+    except OSError:  # the machine has no memory or no process left for a child
+        raise NotReadable(TableFault.BUSY) from None
     if not isinstance(found, dict):
         raise NotReadable(TableFault.TOO_COMPLEX)
     return found

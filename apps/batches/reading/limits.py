@@ -8,6 +8,8 @@ from typing import Final
 MAX_COLUMNS: Final = 100
 MAX_CELL: Final = 5_000
 """Characters of a cell: far above each field of the form, far below the size limit of a file."""
+MAX_ROW: Final = 1_048_576
+"""The last row that a sheet has in any spreadsheet program."""
 COUNTED_ROWS: Final = 10_000
 """Above so many rows with content, the rest is not counted."""
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from typing import Final
 from xml.parsers import expat
 
+from apps.batches.reading.codes import shown_code
 from apps.batches.reading.limits import COUNTED_ROWS, Limits
+from apps.batches.reading.lost import NO_RESULT, UNKNOWN_ERROR, is_error
 from apps.batches.reading.package import is_encrypted_open_document, parse
-from apps.batches.reading.sheet import MAX_MERGES, TEMPLATE_NOTES, Merge, Sheet, is_shortened, number_text
+from apps.batches.reading.sheet import MAX_MERGES, TEMPLATE_NOTES, Merge, Sheet, number_text
 from apps.batches.reading.table import FindingCode, NotReadable, TableFault
 
 _ODF: Final = "urn:oasis:names:tc:opendocument:xmlns:"
@@ -182,17 +184,18 @@ class _Reading:
         first, self._column = self._column, self._column + repeat
         found, shown = self._table.sheet.found, "\n".join(cell.paragraphs)
         kind, count = attributes.get(_VALUE_TYPE, ""), repeat * self._row_repeat
-        if f"{_TABLE}formula" in attributes:
-            found[FindingCode.FORMULAS] += count
-            found[FindingCode.FORMULAS_WITHOUT_RESULT] += count if not kind else 0
-        if attributes.get(_CALC_VALUE_TYPE) == "error":
-            found[FindingCode.ERROR_VALUES] += count
-            return
-        text, is_number = _value(kind, attributes, shown)
+        is_formula = f"{_TABLE}formula" in attributes
+        has_no_result = is_formula and not kind and not shown
+        found[FindingCode.FORMULAS] += count if is_formula else 0
+        found[FindingCode.FORMULAS_WITHOUT_RESULT] += count if has_no_result else 0
+        if has_no_result:
+            text, is_number = NO_RESULT, False
+        elif attributes.get(_CALC_VALUE_TYPE) == "error" or (is_formula and is_error(shown)):
+            text, is_number = shown if is_error(shown) else UNKNOWN_ERROR, False
+        else:
+            text, is_number = _value(kind, attributes, shown)
         if not text or text.isspace():
             return
-        if is_number and is_shortened(float(attributes.get(f"{_OFFICE}value", "0"))):
-            found[FindingCode.SHORTENED_NUMBERS] += count
         self._table.widest = max(self._table.widest, self._column)
         self._row_has_content = True
         kept = min(repeat, max(0, self._limits.columns - first))
@@ -240,9 +243,8 @@ def _value(kind: str, attributes: dict[str, str], shown: str) -> tuple[str, bool
     if kind in {"float", "percentage", "currency"}:
         number = float(attributes[f"{_OFFICE}value"])
         text = number_text(number)
-        if shown.isdecimal() and shown.startswith("0") and shown.lstrip("0") == text.lstrip("0"):
-            return shown, False  # a code: it is shown with its zeros
-        return text, True
+        code = shown_code(text, shown) if text.isdecimal() else ""
+        return (code, False) if code else (text, True)
     if kind == "date":
         day, _mark, time = attributes[f"{_OFFICE}date-value"].partition("T")
         time = time.partition(".")[0]

@@ -12,19 +12,17 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from apps.batches.reading.limits import Limits
+from apps.batches.reading.example import is_example
+from apps.batches.reading.limits import MAX_ROW, Limits
+from apps.batches.reading.lost import is_error, is_shortened, shortened_text
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, TableFault, TableRow
 
-EXAMPLE_MARK: Final = "#example"
-"""The first cell of a row of the template that is an example."""
 TEMPLATE_NOTES: Final = "About"
 """The name of the sheet with notes in the portal's own files. It is not told as a further sheet."""
 MAX_MERGES: Final = 10_000
 
 # 1.23E+11 and 1,23E+11: as spreadsheets write long numbers into CSV files and copied texts.
 _SHORTENED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+?\d{1,3}")
-# A number with this many digits has lost some: spreadsheets keep 15.
-_TOO_MANY_DIGITS = 10**15
 _LEADING_ZERO = re.compile(r"0\d[\d ]*")
 
 
@@ -59,13 +57,13 @@ def has_content(cells: Collection[str]) -> bool:
 
 
 def number_text(value: float) -> str:
-    """A number without an exponent, and without a decimal point if it is whole."""
+    """A number without an exponent, and without a decimal point if it is whole.
+
+    A number that has lost digits has an exponent, so that nobody takes it for a whole one.
+    """
+    if is_shortened(value):
+        return shortened_text(value)
     return str(value) if isinstance(value, int) else f"{Decimal(f'{value:.15g}'):f}"
-
-
-def is_shortened(value: float) -> bool:
-    """Whether a spreadsheet has lost digits of this number."""
-    return abs(value) >= _TOO_MANY_DIGITS
 
 
 def finished_rows(sheet: Sheet, limits: Limits) -> tuple[tuple[TableRow, ...], tuple[Finding, ...]]:
@@ -74,11 +72,13 @@ def finished_rows(sheet: Sheet, limits: Limits) -> tuple[tuple[TableRow, ...], t
     Blank columns at the right edge are left out. Raises :class:`NotReadable` for a limit, and ``EMPTY``.
     """
     rows = {number: cells for number, cells in sorted(sheet.rows.items()) if has_content(cells)}
-    examples = [number for number, cells in rows.items() if _is_example(cells)]
+    examples = [number for number, cells in rows.items() if is_example(cells)]
     for number in examples:
         del rows[number]
     if not rows:
         raise NotReadable(TableFault.EMPTY)
+    if max(rows) > MAX_ROW:
+        raise NotReadable(TableFault.TOO_COMPLEX)
     if len(rows) > limits.lines:
         raise NotReadable(TableFault.TOO_MANY_ROWS, len(rows))
     _fill_merged(rows, sheet.merges)
@@ -89,17 +89,14 @@ def finished_rows(sheet: Sheet, limits: Limits) -> tuple[tuple[TableRow, ...], t
     _check_lengths(whole, limits)
     found = Counter(sheet.found)
     found[FindingCode.EXAMPLE_ROWS] += len(examples)
+    texts = [cell for cells in whole.values() for cell in cells if cell]
     found[FindingCode.SHORTENED_NUMBERS] += sum(
-        _SHORTENED.fullmatch(cell.strip()) is not None for cells in whole.values() for cell in cells
+        _SHORTENED.fullmatch(text.strip()) is not None for text in texts
     )
+    found[FindingCode.ERROR_VALUES] += sum(map(is_error, texts))
     found[FindingCode.LOST_ZEROS] += _lost_zeros(whole, sheet.numbers)
     findings = tuple(Finding(code, found[code]) for code in FindingCode if found[code] > 0)
     return tuple(TableRow(number, tuple(cells)) for number, cells in whole.items()), findings
-
-
-def _is_example(cells: list[str]) -> bool:
-    first = next(cell for cell in cells if cell and not cell.isspace())
-    return first.strip().casefold() == EXAMPLE_MARK
 
 
 def _filled_width(cells: list[str]) -> int:

@@ -21,8 +21,8 @@ class FindingCode(StrEnum):
     OTHER_SHEETS = "other_sheets"  # were not read
     MERGED_CELLS = "merged_cells"  # the value is in each of its rows
     FORMULAS = "formulas"  # their stored results were read
-    FORMULAS_WITHOUT_RESULT = "formulas_without_result"  # are empty
-    ERROR_VALUES = "error_values"  # cells such as #REF!; they are empty
+    FORMULAS_WITHOUT_RESULT = "formulas_without_result"  # are problems of their rows
+    ERROR_VALUES = "error_values"  # cells such as #REF!; they are problems of their rows
     MACROS = "macros"  # were not run
     SHORTENED_NUMBERS = "shortened_numbers"  # 1.23E+11: some digits are lost
     LOST_ZEROS = "lost_zeros"  # numbers in columns with texts that begin with a zero
@@ -31,7 +31,7 @@ class FindingCode(StrEnum):
     ROWS_ABOVE_HEADERS = "rows_above_headers"  # such as the name of the tour; they are no people
     # A spreadsheet with the other order may have made 4 March of 03/04, and left 13/04 as text.
     DATES_MAY_BE_EXCHANGED = "dates_may_be_exchanged"
-    UNEVEN_ROWS = "uneven_rows"  # rows with more cells than the first
+    UNEVEN_ROWS = "uneven_rows"  # rows with more cells than the headers
     EXAMPLE_ROWS = "example_rows"  # of the portal's template; were not read
     DELIMITER = "delimiter"  # the columns are separated by ``detail``, a key of DELIMITER_NAMES
 

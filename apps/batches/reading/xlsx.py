@@ -15,14 +15,15 @@ from typing import Any, Final
 
 import openpyxl
 
+from apps.batches.reading.codes import as_code, may_hide_zeros
 from apps.batches.reading.limits import Limits
-from apps.batches.reading.sheet import TEMPLATE_NOTES, Sheet, is_shortened, number_text
+from apps.batches.reading.lost import NO_RESULT, UNKNOWN_ERROR, is_error
+from apps.batches.reading.sheet import TEMPLATE_NOTES, Sheet, number_text
 from apps.batches.reading.table import FindingCode, NotReadable, TableFault
 from apps.batches.reading.xlsx_facts import Facts, facts_of
 from apps.batches.reading.xlsx_styles import with_plain_styles
 
 _MACROS: Final = "vbaproject.bin"
-_ZEROS: Final = re.compile("0{2,}")  # the number format of codes that begin with zeros
 _CARRIAGE_RETURN: Final = re.compile("_x000D_\n?")
 
 
@@ -87,7 +88,10 @@ def _cells(worksheet: Any, facts: Facts) -> Sheet:
         for number, cells in enumerate(
             worksheet.iter_rows(min_row=1, max_row=facts.last_row, max_col=width), 1
         ):
-            texts = [_text(sheet, cell, number, column) for column, cell in enumerate(cells)]
+            texts = [
+                NO_RESULT if (number, column) in facts.without_result else _text(sheet, cell, number, column)
+                for column, cell in enumerate(cells)
+            ]
             if any(texts):
                 sheet.rows[number] = texts
     except MemoryError:
@@ -103,18 +107,18 @@ def _text(sheet: Sheet, cell: Any, number: int, column: int) -> str:
         return ""
     if isinstance(value, str):
         if cell.data_type == "e":
-            sheet.found[FindingCode.ERROR_VALUES] += 1
-            return ""
+            return value if is_error(value) else UNKNOWN_ERROR
         return _CARRIAGE_RETURN.sub("\n", value)
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, (dt.datetime, dt.date, dt.time, dt.timedelta)):
         return moment_text(value)
-    sheet.found[FindingCode.SHORTENED_NUMBERS] += is_shortened(value)
     text = number_text(value)
     pattern = cell.number_format or ""
-    if _ZEROS.fullmatch(pattern) and text.isdecimal():
-        return text.zfill(len(pattern))  # a code: it is shown with its zeros
+    if text.isdecimal():
+        if code := as_code(text, pattern):
+            return code
+        sheet.found[FindingCode.LOST_ZEROS] += may_hide_zeros(pattern)
     if sheet.numbers is not None:
         sheet.numbers.add((number, column))
     return text

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final
 from xml.parsers import expat
 
-from apps.batches.reading.limits import COUNTED_ROWS, Limits
+from apps.batches.reading.limits import COUNTED_ROWS, MAX_COLUMNS, MAX_ROW, Limits
 from apps.batches.reading.package import parse
 from apps.batches.reading.sheet import MAX_MERGES, Merge
 from apps.batches.reading.table import FindingCode, NotReadable, TableFault
@@ -26,11 +26,16 @@ _HAS_VALUE: Final = frozenset({"v", "t"})
 
 @dataclass(slots=True)
 class Facts:
-    """Where a sheet has content, and what else it has. Rows count from 1, columns from 0."""
+    """Where a sheet has content, and what else it has. Rows count from 1, columns from 0.
+
+    ``without_result``: row and column of the formulas whose results the file does not have. They are content:
+    nobody knows whether they are blank.
+    """
 
     content_rows: int = 0
     last_row: int = 0
     columns: set[int] = field(default_factory=set)
+    without_result: set[tuple[int, int]] = field(default_factory=set)
     merges: list[Merge] = field(default_factory=list)
     found: Counter[FindingCode] = field(default_factory=Counter)
 
@@ -38,6 +43,8 @@ class Facts:
         """Raise :class:`NotReadable` if the content reaches further than a table may."""
         if self.columns and max(self.columns) >= limits.columns:
             raise NotReadable(TableFault.TOO_MANY_COLUMNS, max(self.columns) + 1)
+        if self.last_row > MAX_ROW:  # each row up to it is counted when its cells are read
+            raise NotReadable(TableFault.TOO_COMPLEX)
         if self.content_rows > limits.lines + 1:  # one may be the example of the template
             raise NotReadable(TableFault.TOO_MANY_ROWS, self.content_rows)
 
@@ -122,12 +129,15 @@ class _Reading:
 
     def _end_cell(self) -> None:
         value = self._value.strip()
+        # A formula whose result is an empty text has the kind "str" and no value.
+        has_no_result = self._has_formula and not value and self._kind != "str"
         if self._has_formula:
             self._facts.found[FindingCode.FORMULAS] += 1
-            # A formula whose result is an empty text has the kind "str" and no value.
-            if not value and self._kind != "str":
-                self._facts.found[FindingCode.FORMULAS_WITHOUT_RESULT] += 1
-        if not value or (self._kind == "s" and value in self._blank_texts):
+        if has_no_result:
+            self._facts.found[FindingCode.FORMULAS_WITHOUT_RESULT] += 1
+            if self._column < MAX_COLUMNS:
+                self._facts.without_result.add((self._row, self._column))
+        elif not value or (self._kind == "s" and value in self._blank_texts):
             return
         self._row_has_content = True
         self._facts.columns.add(self._column)

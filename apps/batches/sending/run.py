@@ -99,10 +99,14 @@ def _send_next(batch: Batch, client: CdpClient) -> Turn:
 
 
 def confirming_person(batch: Batch) -> User | None:
-    """The account that confirmed the batch, as it is now; None if it may no longer send it."""
+    """The account that confirmed the batch, as it is now; None if it may no longer send it.
+
+    A deactivated account has no permissions.
+    """
     person = find_account(batch.confirmed_by_id) if batch.confirmed_by_id else None
-    may = person is not None and person.is_active and person.has_perms((SEND_BATCHES, CREATE_ORDER_CONSUMER))
-    return person if may else None
+    if person is None or not person.has_perms((SEND_BATCHES, CREATE_ORDER_CONSUMER)):
+        return None
+    return person
 
 
 def _send(batch: Batch, chosen: Chosen, actor: Actor, client: CdpClient) -> Turn:

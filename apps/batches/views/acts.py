@@ -24,6 +24,7 @@ from apps.batches.views.checked import check_stored
 from apps.batches.views.visible import find_batch, find_own, may_change_rows, may_control
 from apps.cdp.factory import get_client
 from apps.consumers.forms.similar import SimilarReasonForm
+from apps.consumers.viewer import Viewer
 from apps.core.actor import Actor
 from apps.core.encryption import NotReadableError
 from apps.core.forms.errors import FieldError
@@ -54,7 +55,8 @@ def check(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 def accept(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Confirm the chosen kinds of warnings. A similar consumer needs a reason, as on the form."""
     batch = find_own(request, batch_id)
-    groups = warning_groups(selectors.rows_in(batch, [RowState.NEEDS_ATTENTION]))
+    waiting = selectors.rows_in(batch, [RowState.NEEDS_ATTENTION])
+    groups = warning_groups(batch, waiting, Viewer.of(request.user))
     chosen = frozenset(request.POST.getlist("code"))
     codes = [group.code for group in groups if group.code in chosen]
     if not codes:

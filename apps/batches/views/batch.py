@@ -118,7 +118,7 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]
         person_id=person_id(request),
         shown=shown,
         lines=lines,
-        warnings=warning_groups(waiting) if changes else (),
+        warnings=warning_groups(found, waiting, viewer) if changes else (),
         waiting=waiting,
         to_confirm=to_confirm,
         failed=selectors.rows_for_new_list(found).count(),

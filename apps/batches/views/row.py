@@ -14,10 +14,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.batches import recording, selectors
+from apps.batches.checking.comparing import compared_again
 from apps.batches.forms.release import ReleaseForm
 from apps.batches.models import Batch, BatchRow, RowState
 from apps.batches.permissions import SEND_BATCHES
 from apps.batches.presenters.batch import batch_url, order_name
+from apps.batches.presenters.row_warnings import compared_lines
 from apps.batches.presenters.rows import CORRECTABLE, findings_of, name_of
 from apps.batches.sending import changing
 from apps.batches.views.visible import find_own
@@ -28,6 +30,8 @@ from apps.consumers.forms.consumer import required_fields
 from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.posted import PostedEntry, PostedKind
 from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
+from apps.consumers.presenters.entry import WarningLine
+from apps.consumers.recording import record_warned
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import FieldError, form_errors
 from apps.core.forms.input import single_value
@@ -178,7 +182,7 @@ def _page(
             "row": found,
             "name": name_of(found),
             "state": state,
-            "warnings": findings_of(found).unconfirmed(frozenset(found.accepted)),
+            "warnings": _warnings(request, batch, found),
             "earlier": submission if is_earlier else None,
             "refused": submission if state in [*map(str, CORRECTABLE_OUTCOMES)] else None,
             "refusal": consumer_labels.reason(submission) if submission else "",
@@ -193,6 +197,25 @@ def _page(
         },
         status=status,
     )
+
+
+def _warnings(request: HttpRequest, batch: Batch, found: BatchRow) -> tuple[WarningLine, ...]:
+    """What has to be confirmed, similar consumers beside the row. Whom they show is recorded."""
+    warnings = findings_of(found).unconfirmed(frozenset(found.accepted))
+    on_order, in_list = compared_again(batch, found, warnings)
+    lines = compared_lines(batch, warnings, on_order, in_list, Viewer.of(request.user))
+    named = [
+        (on_order[warning.key].consumer, line.is_shown)
+        for warning, line in zip(warnings, lines, strict=True)
+        if warning.key in on_order
+    ]
+    record_warned(
+        batch.order_ref,
+        shown=[one for one, is_shown in named if one and is_shown],
+        compared=[one for one, is_shown in named if one and not is_shown],
+        actor=actor_of(request),
+    )
+    return lines
 
 
 def _receipt_url(request: HttpRequest, submission: Submission | None) -> str:

@@ -23,6 +23,7 @@ from apps.consumers.value_lists import Normalisation
 from apps.core.forms.bound_field import PortalBoundField
 from apps.core.forms.errors import FieldError, field_errors
 from apps.core.forms.input import LineField
+from apps.core.references import UUID_SHAPED
 
 
 class Entry:
@@ -112,6 +113,15 @@ class Entry:
         with suppress(ValidationError):
             return str(self.form.fields["order_ref"].clean(self.values.get("order_ref", "")))
         return ""
+
+    @property
+    def known_order(self) -> str:
+        """The reference in the field Order for an address, also before validation; empty for another text.
+
+        Only the vendor's own shape: any other text may be personal, and must not stand in an address.
+        """
+        shown = str(self.form["order_ref"].value() or "").strip()
+        return shown if UUID_SHAPED.fullmatch(shown) else ""
 
     def may_be_order_number(self) -> bool:
         """Whether the field Order of a validated entry has no reference and no other error."""

@@ -112,7 +112,7 @@ def warning_line(warning: EntryWarning, viewer: Viewer) -> WarningLine:
         reference=earlier.consumer_ref or earlier.late_consumer_ref,
         url=url if may_open else "",
         url_text=gettext("Open the receipt"),
-        rows=_similar_fields(similar, is_shown=may_open) if similar else (),
+        rows=similar_fields(similar, is_shown=may_open) if similar else (),
         source=gettext("Submission of the portal") if similar else "",
         is_shown=similar is not None and may_open,
     )
@@ -127,14 +127,15 @@ def _vendors_line(text: str, similar: Similar, viewer: Viewer) -> WarningLine:
         reference=ref,
         url=record_url("orders:order_consumer", ref) if may_view else "",
         url_text=gettext("Open the consumer"),
-        rows=_similar_fields(similar, is_shown=may_view),
+        rows=similar_fields(similar, is_shown=may_view),
         source=gettext("Sitecore CDP"),
         ref=ref,
         is_shown=may_view,
     )
 
 
-def _similar_fields(similar: Similar, *, is_shown: bool) -> tuple[SimilarField, ...]:
+def similar_fields(similar: Similar, *, is_shown: bool) -> tuple[SimilarField, ...]:
+    """The fields of an entry beside those of the consumer that it is like. ``is_shown``: with its values."""
     return tuple(
         SimilarField(
             str(FIELD_LABELS[name]),

@@ -11,6 +11,7 @@ from typing import Any
 from apps.batches import selectors
 from apps.batches.models import Batch, BatchState
 from apps.consumers.models import Outcome, Submission
+from apps.core import clock
 from sandbox.faults.table import ROWS
 from tests.faults.storm.account import NOT_DECIDABLE, breaks_in_the_chain
 from tests.faults.storm.rows import Wire
@@ -79,7 +80,10 @@ def _nothing_stuck(
     account.note(
         "lists that have not ended", (f"{one} {one.state}" for one in lists if one.state not in over)
     )
-    account.note("leases that were left", (one for one in lists if one.lease is not None))
+    # One of a killed process ends by itself.
+    account.note(
+        "leases that are held", (one for one in lists if one.leased_until and one.leased_until > clock.now())
+    )
     account.note("stuck in sending", (one.public_id for one in made if one.outcome == Outcome.SENDING))
     account.note("a check is still due", (one.public_id for one in made if one.next_check_at is not None))
     account.note("left in the spool", spooled)

@@ -10,6 +10,8 @@ import pytest
 from pytest_django import Settings
 
 from apps.accounts.models import User
+from apps.batches.checking.findings import Findings, RowError
+from apps.batches.models import Batch, BatchRow
 from apps.cdp.client import ListedConsumers
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.records import Order
@@ -34,6 +36,7 @@ from apps.core.encryption import DoesNotBelongHereError, UnknownKeyError
 from apps.core.personal_data import EncryptedColumn, PersonalModel, Problem
 from apps.history.models import Export
 from sandbox.data.seed import SAMPLE_ORDER
+from tests.support.batch_rows import batch_of
 from tests.support.entries import FULL, REF, store
 from tests.support.keys import digest_again, new_encryption_key
 from tests.support.people import acting
@@ -92,6 +95,21 @@ def _note(person: User) -> SubmissionNote:
     return SubmissionNote.objects.get()
 
 
+def _batch(person: User) -> Batch:
+    batch = batch_of(person, [FULL])
+    batch.headers = ("Zed's list",)
+    batch.save()
+    return batch
+
+
+def _batch_row(person: User) -> BatchRow:
+    row: BatchRow = _batch(person).rows.get()
+    found = Findings((RowError("last_name", "Zed is too short"),))
+    row.encrypted_findings = personal_data.encrypted(row, "encrypted_findings", found.to_json())
+    row.save()
+    return row
+
+
 ROWS = {
     SubmissionNote: _note,
     Submission: _full,
@@ -100,6 +118,8 @@ ROWS = {
     OrderReading: _reading,
     Draft: _draft,
     Export: _export,
+    Batch: _batch,
+    BatchRow: _batch_row,
 }
 
 

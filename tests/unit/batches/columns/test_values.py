@@ -15,6 +15,7 @@ from apps.consumers import phones
 from apps.consumers.demonyms import DEMONYMS
 from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.flat_values import rows_of
+from apps.consumers.paste.columns import TARGETS
 
 _SEVERAL_WORDS = [code for code, words in DEMONYMS.items() if len(words) > 1 and code != "GB"]
 ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
@@ -125,6 +126,18 @@ def test_a_nationality_is_changed_only_from_a_code_that_has_one_word(code: str, 
         ("353871234567.0", ProblemCode.DECIMAL_NUMBER),
         ("353871234567,0", ProblemCode.DECIMAL_NUMBER),
         ("353871234567.00", ProblemCode.DECIMAL_NUMBER),
+        ("-1.23456789012340E+15", ProblemCode.SHORTENED_NUMBER),
+        ("#REF!", ProblemCode.ERROR_VALUE),
+        ("#N/A", ProblemCode.ERROR_VALUE),
+        ("#NV", ProblemCode.ERROR_VALUE),
+        ("#DIV/0!", ProblemCode.ERROR_VALUE),
+        ("#¿NOMBRE?", ProblemCode.ERROR_VALUE),
+        ("Err:502", ProblemCode.ERROR_VALUE),
+        ("########", ProblemCode.ERROR_VALUE),
+        ("+442079460018; #N/A", ProblemCode.ERROR_VALUE),
+        ("=…", ProblemCode.FORMULA),
+        (" =A1&B1", ProblemCode.FORMULA),
+        ("#EXAMPLE", ProblemCode.EXAMPLE),
     ],
 )
 @pytest.mark.parametrize("target", ["phone_numbers", "passport_number", "identifier:CRM"])
@@ -135,8 +148,41 @@ def test_a_number_that_a_spreadsheet_changed_is_a_problem(target: str, text: str
     assert problem.text
 
 
+@pytest.mark.parametrize("target", ["phone_numbers", "passport_number", "identifier:CRM", "date_of_birth"])
+@pytest.mark.parametrize("code", ["0123456", "+44207946", "X123", "1991-03-07"])
+def test_apostrophe_that_marks_a_text_is_no_part_of_a_code(target: str, code: str) -> None:
+    assert _values((f"'{code}", target)) == _values((code, target))
+
+
+def test_apostrophe_of_a_name_stays() -> None:
+    assert _values(("'t Hooft", "last_name"))["last_name"] == "'t Hooft"
+
+
+@pytest.mark.parametrize("text", ["1.23E+15", "#REF!", "=…", "#example"])
+@pytest.mark.parametrize("target", [*TARGETS[1:], "identifier:CRM"])
+def test_each_column_that_is_sent_is_guarded(target: str, text: str) -> None:
+    [problem] = problems_of(_values((text, target)))
+    assert problem.field in (target, f"{target}-0-value") or problem.field.startswith("identifiers-0-")
+
+
 @pytest.mark.parametrize(
-    "text", ["12E5", "E12345", "PA.123456", "1.0", "353871234567", "0012", "+44 20 7946.0018", "12,34", ""]
+    "text",
+    [
+        "#12",
+        "#A7",
+        "A#",
+        "##",
+        "#",
+        "12E5",
+        "E12345",
+        "PA.123456",
+        "1.0",
+        "353871234567",
+        "0012",
+        "+44 20 7946.0018",
+        "12,34",
+        "",
+    ],
 )
 @pytest.mark.parametrize("target", ["phone_numbers", "passport_number", "identifier:CRM"])
 def test_other_numbers_are_no_problem(target: str, text: str) -> None:

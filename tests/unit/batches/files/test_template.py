@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import openpyxl
 import pytest
@@ -71,6 +72,50 @@ def test_example_alone_is_no_list() -> None:
     with pytest.raises(NotReadable) as refused:
         read_file("a.csv", example)
     assert refused.value.fault is TableFault.EMPTY
+
+
+def _rows_with_example(change: Callable[[list[str]], list[str]]) -> list[tuple[str, ...]]:
+    """The rows of a template whose example was changed, with a person below it."""
+    header, example, _end = template(Format.CSV, ()).decode().split("\r\n")
+    lines = [header, ",".join(change(example.split(","))), "Ms,Zoe,Clean"]
+    return [row.cells for row in read_file("a.csv", "\r\n".join(lines).encode()).rows]
+
+
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [
+        (1, "Ada"),
+        (2, "Lovelace"),
+        (4, "1815-12-10"),
+        (4, "7 March"),
+        (6, "ada@example.com"),
+        (8, "12"),
+        (13, "A-1"),
+    ],
+)
+def test_person_who_was_written_over_the_example_is_not_dropped(at: int, text: str) -> None:
+    def overwritten(cells: list[str]) -> list[str]:
+        return [*cells[:at], text, *cells[at + 1 :]]
+
+    _headers, person, _other = _rows_with_example(overwritten)
+    assert (person[0], person[at]) == ("#example", text)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda cells: cells[:3],
+        lambda cells: [cells[0].upper(), *cells[1:]],
+        lambda cells: [*cells[:4], "07/03/1991", *cells[5:]],
+        lambda cells: [*cells[:4], "3/7/91", *cells[5:]],
+        lambda cells: [*cells[:4], "7.3.1991", *cells[5:]],
+        lambda cells: [*cells[1:5], cells[0]],
+    ],
+)
+def test_example_that_a_spreadsheet_has_saved_is_recognised(
+    change: Callable[[list[str]], list[str]],
+) -> None:
+    assert [cells[1] for cells in _rows_with_example(change)] == ["First name", "Zoe"]
 
 
 @pytest.mark.parametrize("format_", [Format.JSONL, Format.CSV_EXACT])

@@ -20,7 +20,11 @@ from apps.batches.reading.read import read_file
 from apps.batches.reading.table import DELIMITER_NAMES, Finding, FindingCode, NotReadable, TableFault
 from tests.support.broken_sheets import BOMBS, BROKEN
 
+pytestmark = pytest.mark.once
+
 _MEGABYTE = 1_000_000
+pytestmark = pytest.mark.once
+
 _MEASURE = """
 import json, resource, sys, pathlib
 import django
@@ -28,7 +32,6 @@ django.setup()
 from apps.batches.reading.read import read_file
 from apps.batches.reading.table import NotReadable
 
-pytestmark = pytest.mark.once
 def peak(who):
     return resource.getrusage(who).ru_maxrss * 1024
 found = {"before": peak(resource.RUSAGE_SELF)}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from django.conf import settings
@@ -113,6 +115,19 @@ def test_file_that_gets_no_turn_is_told_so(monkeypatch: pytest.MonkeyPatch) -> N
     with turns, pytest.raises(NotReadable) as refused:
         read_file("x.xlsx", workbook_of(ROWS))
     assert refused.value.fault is TableFault.BUSY
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.ENOENT])
+def test_machine_that_cannot_start_a_child_is_busy(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_child(*_command: object, **_options: object) -> NoReturn:
+        raise OSError(number, "no child")
+
+    monkeypatch.setattr(subprocess, "run", no_child)
+    with pytest.raises(NotReadable) as refused:
+        read_file("x.xlsx", workbook_of(ROWS))
+    assert refused.value.fault is TableFault.BUSY
+    monkeypatch.undo()
+    assert read_file("x.xlsx", workbook_of(ROWS)).width == 2  # its turn was given back
 
 
 def test_child_starts_without_django() -> None:

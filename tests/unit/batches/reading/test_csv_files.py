@@ -161,6 +161,23 @@ def test_text_that_could_only_be_garbled_is_refused(content: bytes, fault: Table
     assert refused.value.fault is fault
 
 
+def test_text_formula_is_the_text_that_a_spreadsheet_shows() -> None:
+    content = b'Code;Other\n="0123456";"=""007"""\n="";=A1&"x"\n"\'=""08""";=1\n'
+    assert [row.cells for row in read_file("a.csv", content).rows[1:]] == [
+        ("0123456", "007"),
+        ("", '=A1&"x"'),
+        ("08", "=1"),
+    ]
+
+
+def test_line_after_the_last_row_of_a_sheet_is_refused() -> None:
+    blank = b"\n" * 1_048_575
+    assert read_file("a.csv", blank + b"Ida").rows[0].number == 1_048_576
+    with pytest.raises(NotReadable) as refused:
+        read_file("a.csv", blank + b"\nIda")
+    assert refused.value.fault is TableFault.TOO_COMPLEX
+
+
 def test_text_of_the_full_size_is_decoded_within_its_sample() -> None:
     content = PLAIN.encode() + b"".join(b"M\xfcller %d,J\xfcrgen\n" % number for number in range(400))
     table = read_file("a.csv", content)

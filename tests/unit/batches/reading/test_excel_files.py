@@ -114,12 +114,82 @@ def test_formulas_have_their_stored_results() -> None:
         '<c r="F1"><v>7</v></c></row></sheetData>'
     )
     content = excel_file(sheet)
-    assert cells_of(content) == {1: ("2", "x", "", "", "", "7")}
+    assert cells_of(content) == {1: ("2", "x", "=…", "", "#REF!", "7")}
     assert findings_of(content) == {
         FindingCode.FORMULAS: 5,
         FindingCode.FORMULAS_WITHOUT_RESULT: 1,
         FindingCode.ERROR_VALUES: 1,
     }
+
+
+def test_row_of_formulas_without_results_is_no_blank_row() -> None:
+    sheet = (
+        f'<sheetData><row r="1">{text_cell("A1", "Name")}</row>'
+        '<row r="2"><c r="B2"><f>X1</f></c></row><row><c><f>X2</f><v/></c></row></sheetData>'
+    )
+    content = excel_file(sheet)
+    assert cells_of(content) == {1: ("Name", ""), 2: ("", "=…"), 3: ("=…", "")}
+    assert _fault(excel_file('<sheetData><row r="1"><c r="XFD1"><f>X1</f></c></row></sheetData>')) == (
+        TableFault.TOO_MANY_COLUMNS,
+        16_384,
+    )
+
+
+@pytest.mark.parametrize(
+    ("stored", "text"),
+    [
+        ("6011111111111117", "6.01111111111112E+15"),
+        ("1.2345678901234E15", "1.23456789012340E+15"),
+        ("-1e15", "-1.00000000000000E+15"),
+        ("999999999999999", "999999999999999"),
+        ("1E999", "#VALUE!"),
+    ],
+)
+def test_number_with_lost_digits_is_read_as_a_shortened_one(stored: str, text: str) -> None:
+    content = excel_file(f'<sheetData><row r="1"><c r="A1"><v>{stored}</v></c></row></sheetData>')
+    assert cells_of(content) == {1: (text,)}
+    assert findings_of(content).get(FindingCode.SHORTENED_NUMBERS, 0) == ("E+" in text)
+
+
+@pytest.mark.parametrize(
+    ("number", "pattern", "text", "lost"),
+    [
+        (12345678, "000-00-0000", "012-34-5678", 0),
+        (123456789, "000-00-0000", "123-45-6789", 0),
+        (612345678, '0#" "##" "##" "##" "##', "06 12 34 56 78", 0),
+        (442079460018, '"+"0', "+442079460018", 0),
+        (442079460018, "\\+00\\ 00\\ 0000\\ 0000", "+44 20 7946 0018", 0),
+        (5, "[$-407]00000", "00005", 0),
+        (1234, "000", "1234", 0),
+        (7, '"A"000', "7", 1),
+        (7, "[>9]000;0", "7", 1),
+        (7, '"+"General', "7", 1),
+        (1234, "#,##0", "1234", 0),
+        (1234, "0.00", "1234", 0),
+        (1234, "0.00E+00", "1234", 0),
+        (1234, '#,##0.00\\ "€"', "1234", 0),
+        (1234, "0", "1234", 0),
+        (1234, "General", "1234", 0),
+        (1234, "@", "1234", 0),
+    ],
+)
+def test_number_with_the_format_of_a_code_is_read_as_it_is_shown(
+    number: int, pattern: str, text: str, lost: int
+) -> None:
+    def fill(_book: Any, sheet: Any) -> None:
+        sheet["A1"] = number
+        sheet["A1"].number_format = pattern
+
+    assert cells_of(workbook(fill)) == {1: (text,)}
+    assert findings_of(workbook(fill)).get(FindingCode.LOST_ZEROS, 0) == lost
+
+
+def test_zeros_of_a_format_hide_no_lost_digits() -> None:
+    def fill(_book: Any, sheet: Any) -> None:
+        sheet["A1"] = 1234567890123456
+        sheet["A1"].number_format = "0" * 20
+
+    assert cells_of(workbook(fill)) == {1: ("1.23456789012346E+15",)}
 
 
 def test_long_numbers_and_lost_zeros_are_told() -> None:
@@ -131,7 +201,7 @@ def test_long_numbers_and_lost_zeros_are_told() -> None:
 
     content = workbook(fill)
     assert cells_of(content)[3] == ("1701234567", "008", "815")
-    assert cells_of(content)[4] == ("1234567890123456", "1.23E+11", "")
+    assert cells_of(content)[4] == ("1.23456789012346E+15", "1.23E+11", "")
     assert findings_of(content) == {FindingCode.SHORTENED_NUMBERS: 2, FindingCode.LOST_ZEROS: 1}
 
 
@@ -156,7 +226,9 @@ def test_dates_of_both_systems_are_the_days_that_are_shown() -> None:
         rb"(<cellXfs[^>]*>.*?)</cellXfs>", rb'\1<xf numFmtId="14"/></cellXfs>', members["xl/styles.xml"]
     )
     content = packed({**members, "xl/worksheets/sheet1.xml": sheet, "xl/styles.xml": styles})
-    assert cells_of(content) == {1: ("1900-01-01", "1900-02-28", "1900-03-01", "1991-03-07", "1898-11-25")}
+    assert cells_of(content) == {
+        1: ("1900-01-01", "1900-02-28", "1900-03-01", "1991-03-07", "1898-11-25", "#VALUE!")
+    }
     assert findings_of(content) == {FindingCode.ERROR_VALUES: 1}  # a day that no calendar has
 
 
@@ -214,6 +286,15 @@ def test_limits_name_what_is_too_large() -> None:
     repeated = workbook_of([["x" * 900] * 10] * 400)
     assert len(cells_of(repeated)) == 400
     assert _fault(repeated, Limits(500, 2_000_000)) == (TableFault.TOO_COMPLEX, 0)
+
+
+@pytest.mark.parametrize("row", [1_048_577, 999_999_999, 2_999_999_999])
+def test_row_that_no_sheet_has_is_refused_before_the_cells_are_read(
+    row: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("apps.batches.reading.xlsx._cells")
+    cells = f'<row r="1">{text_cell("A1", "Name")}</row><row r="{row}">{text_cell("A1", "Ida")}</row>'
+    assert _fault(excel_file(f"<sheetData>{cells}</sheetData>")) == (TableFault.TOO_COMPLEX, 0)
 
 
 def _fault(content: bytes, limits: Limits = LIMITS) -> tuple[TableFault, int]:

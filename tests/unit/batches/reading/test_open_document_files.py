@@ -138,7 +138,7 @@ def test_what_a_sheet_hides_merges_and_computes_is_told() -> None:
         + table(row(cell("notes")), name="About"),
         styles,
     )
-    assert cells_of(content) == {1: ("Ali", "7", ""), 2: ("Ali", "", "Ida"), 3: ("Ali", "", "Bo")}
+    assert cells_of(content) == {1: ("Ali", "7", ""), 2: ("Ali", "=…", "Ida"), 3: ("Ali", "#REF!", "Bo")}
     assert findings_of(content) == {
         FindingCode.HIDDEN_ROWS: 2,
         FindingCode.HIDDEN_COLUMNS: 1,
@@ -154,8 +154,30 @@ def test_macros_and_long_numbers_are_told() -> None:
     members = open_document_members(table(row(value("float", "1.23456789012345E+018", "1,2E+18"))))
     content = packed({**members, "Basic/Standard/Module1.xml": "<x/>", "Basic/script-lc.xml": "<x/>"})
     assert findings_of(content) == {FindingCode.MACROS: 1, FindingCode.SHORTENED_NUMBERS: 1}
-    assert cells_of(content) == {1: ("1234567890123450000",)}
+    assert cells_of(content) == {1: ("1.23456789012345E+18",)}
     assert FindingCode.MACROS not in findings_of(packed({**members, "Basic/script-lc.xml": "<x/>"}))
+
+
+@pytest.mark.parametrize(
+    ("inside", "text"),
+    [
+        (cell("Fehler:502", 'calcext:value-type="error" table:formula="x"'), "Fehler:502"),
+        (cell("??", 'calcext:value-type="error" table:formula="x"'), "#VALUE!"),
+        (value("float", "0", "#DIV/0!", 'table:formula="x"'), "#DIV/0!"),
+        (value("float", "0", "Err:503", 'table:formula="x"'), "Err:503"),
+        (value("float", "inf"), "#VALUE!"),
+        (value("float", "12345678", "012-34-5678"), "012-34-5678"),
+        (value("float", "442079460018", "+44 20 7946 0018"), "+44 20 7946 0018"),
+        (value("float", "1234", "1.234"), "1234"),
+        (value("float", "0", "0.00"), "0"),
+        (value("float", "0", "000"), "000"),
+        (value("float", "5", "05.00"), "5"),
+        ('<table:table-cell table:formula="x"/>', "=…"),
+        ('<table:table-cell table:formula="x"><text:p>Ida</text:p></table:table-cell>', "Ida"),
+    ],
+)
+def test_cell_without_a_value_says_so(inside: str, text: str) -> None:
+    assert cells_of(open_document(table(row(inside)))) == {1: (text,)}
 
 
 def test_encrypted_members_are_a_password() -> None:
@@ -173,6 +195,11 @@ def test_another_reader_finds_the_same_cells() -> None:
     assert list(cells_of(content).values()) == [tuple(line) for line in theirs.to_python()]
 
 
+def test_cell_in_the_last_row_is_read_with_its_number() -> None:
+    before = row("<table:table-cell/>", attributes='table:number-rows-repeated="1048575"')
+    assert cells_of(open_document(table(before, row(cell("x"))))) == {1_048_576: ("x",)}
+
+
 @pytest.mark.parametrize(
     ("inside", "fault", "count"),
     [
@@ -185,6 +212,15 @@ def test_another_reader_finds_the_same_cells() -> None:
         (row(cell("x"), attributes='table:number-rows-repeated="1048576"'), TableFault.TOO_MANY_ROWS, 10_000),
         (row(cell("x"), attributes='table:number-rows-repeated="503"'), TableFault.TOO_MANY_ROWS, 503),
         (row(cell("x"), attributes='table:number-rows-repeated="many"'), TableFault.DAMAGED, 0),
+        *(
+            (
+                row("<table:table-cell/>", attributes=f'table:number-rows-repeated="{before}"') * times
+                + row(cell("x")),
+                TableFault.TOO_COMPLEX,
+                0,
+            )
+            for before, times in ((1_048_576, 1), (999_999_999, 1), (999_999_999, 3))
+        ),
         (row(value("float", "NaN?")), TableFault.DAMAGED, 0),
         (row(cell("<text:s text:c='999999'/>x")), TableFault.CELL_TOO_LONG, 1),
         (row(cell("x") + table(row(cell("y")))), TableFault.TOO_COMPLEX, 0),

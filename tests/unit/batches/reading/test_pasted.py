@@ -18,7 +18,12 @@ from apps.core.export.csv_cells import restored
 pytestmark = pytest.mark.once
 
 CELLS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).filter(
-    lambda cell: restored(cell) == cell and not cell.isspace() and cell.casefold().strip() != "#example"
+    lambda cell: (
+        restored(cell) == cell
+        and not cell.isspace()
+        and not cell.startswith("=")
+        and cell.casefold().strip() != "#example"
+    )
 )
 TABLES = st.integers(2, 5).flatmap(
     lambda width: st.lists(st.lists(CELLS, min_size=width, max_size=width), min_size=1, max_size=6)
@@ -45,11 +50,28 @@ def test_row_numbers_are_the_ones_of_the_copied_rows() -> None:
         ('"Bob" Builder\tIda', ('"Bob" Builder', "Ida")),
         ("Ida\tClean\t\t", ("Ida", "Clean")),
         ("Ida|Clean", ("Ida|Clean",)),
+        ('"a;b",Clean', ("a;b", "Clean")),
         ("'t Hooft\t'+49 170", ("'t Hooft", "+49 170")),  # the guard of the portal's own files
     ],
 )
 def test_row_is_read_as_spreadsheets_copy_it(text: str, row: tuple[str, ...]) -> None:
     assert cells(read_pasted(text)) == {1: row}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Name,Mails\nIda,a@x.de;b@x.de\nBo,c@x.de",
+        "Name,Note\nIda,x;y",
+        "Name,A,B\nIda,1;2,3\nBo,4,5;6;7",
+    ],
+)
+def test_semicolons_in_cells_do_not_separate_a_text_with_commas(text: str) -> None:
+    assert list(cells(read_pasted(text)).values()) == [tuple(line.split(",")) for line in text.split("\n")]
+
+
+def test_pasted_lines_that_are_separated_in_different_ways_are_refused() -> None:
+    assert _fault("a;b\n1;2\n3;4\n5,6\n7,8\n9,0\n") == (TableFault.SEVERAL_FORMATS, 0)
 
 
 @given(TABLES)
@@ -69,7 +91,7 @@ def test_text_without_rows_is_refused(text: str) -> None:
 
 def test_limit_of_rows_leaves_room_for_headers_and_the_example(settings: Settings) -> None:
     settings.BATCH_MAX_ROWS = 3
-    lines = ["Name\tAge", "#example\t7", *(f"Ida {number}\t7" for number in range(3))]
+    lines = ["Name\tAge", "#example\tIda", *(f"Ida {number}\t7" for number in range(3))]
     table = read_pasted("\n".join(lines))
     assert [row.number for row in table.rows] == [1, 3, 4, 5]
     assert table.findings == (Finding(FindingCode.EXAMPLE_ROWS, 1),)
@@ -101,10 +123,29 @@ def test_numbers_that_a_spreadsheet_shortened_are_counted() -> None:
     )
 
 
-def test_rows_with_more_cells_than_the_first_are_counted() -> None:
+def test_rows_with_more_cells_than_the_headers_are_counted() -> None:
     table = read_pasted("a\tb\t\n1\t2\t\t\n1\t2\t3\n1")
     assert table.findings == (Finding(FindingCode.UNEVEN_ROWS, 1),)
     assert cells(table)[4] == ("1", "", "")
+
+
+@pytest.mark.parametrize(
+    ("widths", "uneven"),
+    [
+        ([1, 3, 3, 3], 0),  # a title
+        ([1, 3, 3, 4], 1),
+        ([2, 1, 4, 3, 3, 4, 5], 1),  # two rows above the headers; last cells are blank
+        ([5, 3, 3, 3, 5], 0),
+        ([3, 3, 4, 5], 2),
+        ([2, 3], 1),
+        ([3], 0),
+    ],
+)
+def test_rows_above_the_headers_and_blank_last_cells_are_no_uneven_rows(
+    widths: list[int], uneven: int
+) -> None:
+    found = read_pasted("\n".join("\t".join("x" * width) for width in widths)).findings
+    assert sum(finding.count for finding in found if finding.code is FindingCode.UNEVEN_ROWS) == uneven
 
 
 def test_text_of_unclosed_quotation_marks_takes_one_pass() -> None:

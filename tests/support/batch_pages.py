@@ -1,0 +1,45 @@
+"""Read the pages of lists as a browser does."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+from django.urls import reverse
+
+from apps.batches.models import Batch
+
+
+def at(name: str, batch: Batch, *arguments: object) -> str:
+    """The address of a page or an act of a list."""
+    return reverse(f"batches:{name}", args=[batch.public_id, *arguments])
+
+
+def text(answer: Any) -> str:
+    """The visible text of a page."""
+    return html.unescape(" ".join(re.sub("<[^>]+>", " ", answer.content.decode()).split()))
+
+
+def summary_of(answer: Any) -> list[str]:
+    """The lines of the error summary."""
+    found = re.search("data-error-summary.*?</div>", answer.content.decode(), re.DOTALL)
+    assert found is not None
+    return [html.unescape(re.sub("<[^>]+>", "", line)) for line in re.findall("<li>(.*?)</li>", found[0])]
+
+
+def values_of(answer: Any) -> dict[str, str]:
+    """What a browser would post of the entry form of a page."""
+    page = answer.content.decode()
+    form = page[page.index('id="entry"') :]
+    form = re.sub("<template.*?</template>", "", form[: form.index("</form>")], flags=re.DOTALL)
+    values = {}
+    for tag in re.findall("<input[^>]+>", form):
+        attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
+        is_chosen = attributes.get("type") not in ("radio", "checkbox") or " checked" in tag
+        if "name" in attributes and is_chosen:
+            values[attributes["name"]] = html.unescape(attributes.get("value", ""))
+    for name, options in re.findall(r'<select name="([^"]+)".*?>(.*?)</select>', form, re.DOTALL):
+        chosen = re.search(r'value="([^"]*)"[^>]* selected', options)
+        values[name] = chosen[1] if chosen else ""
+    return values
