@@ -21,7 +21,7 @@ from apps.accounts.audit_events import PERSON_PASSWORD_SET, SESSION_SIGNED_IN
 from apps.audit.integrity import past_verifications
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.models import AuditEvent
-from apps.batches.audit_events import BATCH_FINISHED, BATCH_PAUSED, BATCH_STOPPED
+from apps.batches.audit_events import BATCH_FINISHED, BATCH_PAUSED_BY_PORTAL, BATCH_STOPPED
 from apps.batches.models import BatchState, PauseReason
 from apps.consumers.models import ConnectionHealth, Outcome, Submission
 from apps.core import clock, heartbeats
@@ -137,7 +137,7 @@ def _ended_batches(search: Search) -> Iterator[Found]:
         BATCH_FINISHED.name: BatchState.FINISHED,
         BATCH_STOPPED.name: BatchState.STOPPED,
     }
-    names = [*ends, BATCH_PAUSED.name]
+    names = [*ends, BATCH_PAUSED_BY_PORTAL.name]
     for event in AuditEvent.objects.filter(action__in=names, time__gte=_microseconds(search.since)).order_by(
         "seq"
     ):
@@ -146,9 +146,8 @@ def _ended_batches(search: Search) -> Iterator[Found]:
             state = ends.get(event.action) or PauseReason(event.details["pause_reason"])
         except (KeyError, TypeError, ValueError):  # the event was altered
             continue
-        if state is not PauseReason.BY_PERSON:
-            path = reverse("batches:batch", args=[batch])
-            yield Found(str(event.seq), path, event.at, {"batch": batch, "state": state})
+        path = reverse("batches:batch", args=[batch])
+        yield Found(str(event.seq), path, event.at, {"batch": batch, "state": state})
 
 
 def _break_glass_sign_ins(search: Search) -> Iterator[Found]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.registry import AppEvents, EventGroup, EventOutcome, Key, ValueType
-from apps.batches.models import PauseReason, ReleaseReason, SourceKind
+from apps.batches.models import PauseReason, ReleaseReason, RowState, SourceKind
 from apps.consumers.audit_keys import BATCH, BATCH_ROW, OVERRIDDEN_WARNINGS, SIMILAR_REASON
 
 EVENTS = AppEvents("batches")
@@ -15,6 +15,8 @@ SOURCE = Key("source", ValueType.CODE, _("Source"), dict(SourceKind.choices))
 REPLACES = Key("replaces", ValueType.WORD, _("Earlier list"))
 PAUSE_REASON = Key("pause_reason", ValueType.CODE, _("Reason"), dict(PauseReason.choices))
 RELEASE_REASON = Key("release_reason", ValueType.CODE, _("Reason"), dict(ReleaseReason.choices))
+# No row of a list that is finished is being sent. The sum of the others is the number of rows.
+COUNTED_AT_THE_END = tuple(state for state in RowState if state is not RowState.SENDING)
 
 BATCH_UPLOADED = EVENTS.define(
     "batch.uploaded",
@@ -42,7 +44,14 @@ BATCH_PAUSED = EVENTS.define(
     "batch.paused",
     group=EventGroup.CHANGES,
     label=_("List paused"),
-    sentence=_("Sending of a list to order %(order)s was paused: %(pause_reason)s"),
+    sentence=_("%(actor)s paused sending a list to order %(order)s"),
+    keys=(BATCH,),
+)
+BATCH_PAUSED_BY_PORTAL = EVENTS.define(
+    "batch.paused_by_portal",
+    group=EventGroup.CHANGES,
+    label=_("List paused by the portal"),
+    sentence=_("The portal paused sending a list to order %(order)s: %(pause_reason)s"),
     keys=(BATCH, PAUSE_REASON),
     outcome=EventOutcome.FAILED,
 )
@@ -53,12 +62,12 @@ BATCH_RESUMED = EVENTS.define(
     sentence=_("%(actor)s resumed sending a list to order %(order)s"),
     keys=(BATCH, ROWS),
 )
-# rows: those that were not sent any more.
+# rows: those that were ready and are not sent any more. The list may never have been sent.
 BATCH_STOPPED = EVENTS.define(
     "batch.stopped",
     group=EventGroup.CHANGES,
     label=_("List stopped"),
-    sentence=_("%(actor)s stopped sending a list to order %(order)s; %(rows)s rows were left out"),
+    sentence=_("%(actor)s stopped a list for order %(order)s; %(rows)s ready rows were left out"),
     keys=(BATCH, ROWS),
 )
 BATCH_FINISHED = EVENTS.define(
@@ -69,11 +78,7 @@ BATCH_FINISHED = EVENTS.define(
     keys=(
         BATCH,
         ROWS,
-        Key("created", ValueType.NUMBER, _("Created")),
-        Key("rejected", ValueType.NUMBER, _("Rejected")),
-        Key("not_sent", ValueType.NUMBER, _("Not sent")),
-        Key("unknown", ValueType.NUMBER, _("Unknown")),
-        Key("attention", ValueType.NUMBER, _("Needs attention")),
+        *(Key(state.value, ValueType.NUMBER, state.label) for state in COUNTED_AT_THE_END),
     ),
 )
 # A row whose content was already created is sent all the same.

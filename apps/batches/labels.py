@@ -190,6 +190,7 @@ def _counted(code: FindingCode, count: int) -> str:
 
 # --- Rows, columns, pauses ---------------------------------------------------------------------------
 
+NOT_READABLE: Final = _("Some rows cannot be decrypted. Nothing was done: tell your administrator.")
 LEAVE_OUT: Final = _("Leave out this column")
 SHAPES: Final[Mapping[RowState, str]] = {
     RowState.UNCHECKED: "unchecked",

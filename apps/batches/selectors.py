@@ -9,9 +9,15 @@ from typing import Any, Final
 from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Lower
 
-from apps.batches.models import Batch, BatchState, OwnState, RowState
+from apps.batches.models import ENDED_STATES, Batch, BatchRow, BatchState, OwnState, RowState
 from apps.cdp.errors import ErrorCode
-from apps.consumers.models import EXISTING_OUTCOMES, OPEN_OUTCOMES, Outcome, Submission
+from apps.consumers.models import (
+    CORRECTABLE_OUTCOMES,
+    EXISTING_OUTCOMES,
+    OPEN_OUTCOMES,
+    Outcome,
+    Submission,
+)
 
 NO_ROWS: Final = dict.fromkeys(RowState, 0)
 # Without a version that was confirmed, a row is not confirmed.
@@ -27,6 +33,10 @@ def rows_of(batch: Batch) -> QuerySet[Any]:
 
     A row that was already sent is unchecked again once the submission that it names has created nothing.
     """
+    return _with_state(batch.rows.order_by("number"))
+
+
+def _with_state(rows: QuerySet[BatchRow]) -> QuerySet[Any]:
     outcome = Submission.objects.filter(token=OuterRef("token")).values("outcome")[:1]
     earlier = Submission.objects.filter(public_id=OuterRef("earlier"), outcome__in=EXISTING_OUTCOMES)
     own = Case(
@@ -34,7 +44,7 @@ def rows_of(batch: Batch) -> QuerySet[Any]:
         default=F("state"),
     )
     current = Coalesce(Subquery(outcome), own, output_field=CharField())
-    return batch.rows.annotate(current=current).order_by("number")
+    return rows.annotate(current=current)
 
 
 def rows_in(batch: Batch, states: Iterable[RowState]) -> QuerySet[Any]:
@@ -61,6 +71,20 @@ def has_row_to_check_again(batch: Batch) -> bool:
 def rows_to_send(batch: Batch) -> QuerySet[Any]:
     """The rows that are ready and confirmed as they are, in the order in which they are sent."""
     return rows_in(batch, [RowState.READY]).filter(_CONFIRMED)
+
+
+def rows_for_new_list(batch: Batch) -> QuerySet[Any]:
+    """The rows that a new list of what failed has; none before the end of this one, and after its erasure.
+
+    Their outcome proves that no consumer was created. Of a stopped list, also those that were not sent,
+    except for those that its author had left out.
+    """
+    wanted = Q(current__in=CORRECTABLE_OUTCOMES)
+    if batch.state == BatchState.STOPPED:
+        own = [state for state in OwnState if state != OwnState.LEFT_OUT]
+        wanted |= Q(current__in=own) | Q(current=OwnState.LEFT_OUT, left_out_by_stop=True)
+    rows = rows_of(batch).filter(wanted).exclude(encrypted_values=b"")
+    return rows if batch.state in ENDED_STATES else rows.none()
 
 
 def has_open_submission(batch: Batch) -> bool:
@@ -130,6 +154,14 @@ def submissions_with_ids(public_ids: Iterable[str]) -> dict[str, Submission]:
 
 
 def going_on(person_id: int) -> list[Batch]:
-    """The person's lists that are not ended, newest first: sent, paused, or not confirmed."""
-    ended = [BatchState.FINISHED, BatchState.STOPPED]
-    return [*visible(person_id, sees_all=False).exclude(state__in=ended)[:MAX_GOING_ON]]
+    """The person's lists that are not ended, newest first: sent, paused, or not confirmed.
+
+    Also a finished one with rows that were never sent and wait for the person: ready ones to be confirmed.
+    """
+    # Nearly all rows of finished lists are ready and confirmed: they were sent.
+    rows = BatchRow.objects.filter(~Q(state=OwnState.READY) | ~_CONFIRMED, batch=OuterRef("pk"))
+    undecided = [RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY]
+    waiting = _with_state(rows).filter(current__in=undecided)
+    finished = Q(state=BatchState.FINISHED, erased_at__isnull=True)
+    going = ~Q(state__in=ENDED_STATES) | finished & Exists(waiting)
+    return [*visible(person_id, sees_all=False).filter(going)[:MAX_GOING_ON]]

@@ -159,6 +159,46 @@ def test_rows_are_corrected_one_after_the_other_by_keyboard(
     expect(page.get_by_role("button", name="Send 14 rows to Sitecore CDP")).to_be_visible()
 
 
+LINES = """cell => { const range = document.createRange(); range.selectNodeContents(cell);
+  return new Set([...range.getClientRects()].map(box => Math.round(box.top))).size; }"""
+BOX = "element => { const { x, height } = element.getBoundingClientRect(); return [x, height]; }"
+OUTSIDE = """pills => pills.filter(pill => {
+  const [card, box] = [pill.closest('tr').getBoundingClientRect(), pill.getBoundingClientRect()];
+  return box.right > card.right || box.left < card.left || box.right > innerWidth;
+}).map(pill => pill.textContent)"""
+
+
+def test_tables_of_a_list_are_whole_wide_and_narrow(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff, viewport={"width": 1280, "height": 900})
+    page.goto(f"/batches/new/?order={SAMPLE_ORDER}")
+    expect(page.get_by_text("or", exact=True)).to_be_visible()
+    address = f"a-rather-long-name-of-{TYPED['mailbox of a list']}-and-others@travel.example.com"
+    page.get_by_label("Paste a table").fill(f"First name\tZwxy\tEmail\nAda\tKing\t{address}\nBen\t\tnobody")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Read the table").click()
+    assert page.get_by_text(address).evaluate(LINES) == 1
+    page.locator("main select").nth(1).select_option("last_name")
+    page.set_viewport_size({"width": 320, "height": 800})
+    assert page.locator("main td .outcome, main th .outcome").evaluate_all(OUTSIDE) == []
+    with page.expect_navigation():
+        page.get_by_role("button", name="Check the rows").click()
+    expect(page.locator("main td .outcome", has_text="Needs attention")).to_have_count(1)
+    assert page.locator("main td .outcome").evaluate_all(OUTSIDE) == []
+    correct = page.get_by_role("link", name="Correct row 3").evaluate(BOX)
+    assert correct == page.get_by_role("button", name="Leave out row 3").evaluate(BOX)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    wide = [
+        one.evaluate(BOX)[1]
+        for one in (
+            page.get_by_role("link", name="Correct row 3"),
+            page.get_by_role("button", name="Leave out row 3"),
+        )
+    ]
+    assert wide[0] == wide[1]
+
+
 def test_progress_pauses_and_stops_after_one_question(
     windows: Windows, staff: User, supervisor: User, sandbox: SandboxServer
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +16,7 @@ from django.db import connection
 from apps.accounts.models import User
 from apps.batches import selectors
 from apps.batches.checking.accepting import accepted_keys
-from apps.batches.checking.check import check_batch, recheck
+from apps.batches.checking.check import check_batch, recheck, set_attention
 from apps.batches.models import (
     Batch,
     BatchRow,
@@ -26,7 +26,7 @@ from apps.batches.models import (
     RowState,
     SourceKind,
 )
-from apps.batches.sending import changing
+from apps.batches.sending import changing, control
 from apps.batches.sending.changing import (
     NotChanged,
     NotPossible,
@@ -43,8 +43,9 @@ from apps.batches.sending.run import RowNotCurrent, require_current
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending.submit import BatchPlace, submit
-from apps.consumers.sending.warnings import similar_key
+from apps.consumers.sending.warnings import EntryWarning, similar_key
 from apps.core import clock
+from apps.core.encryption import NotReadableError
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import (
     batch_of,
@@ -52,6 +53,7 @@ from tests.support.batch_rows import (
     resolve_as_not_created,
     row_of,
     sent_row,
+    shown_warnings,
     states,
     warning_codes,
 )
@@ -72,6 +74,11 @@ def checked(author: User, *rows: object, **columns: object) -> Batch:
     batch = batch_of(author, rows, **columns)  # type: ignore[arg-type]
     check_batch(batch, client=get_client())
     return batch
+
+
+def accept(batch: Batch, codes: Collection[str], reason: str = "") -> None:
+    """Confirm warnings of the page as it is now."""
+    accept_warnings(batch, codes, reason, shown=shown_warnings(batch), actor=acting(batch.author))
 
 
 def paused(author: User) -> dict[str, object]:
@@ -169,27 +176,43 @@ def test_warnings_of_one_kind_are_confirmed_for_all_rows(staff: User) -> None:
     unread = replace(IDA, phone_numbers=("12",))
     also = replace(KAI, phone_numbers=("34",), first_name="Kai and Bo")
     batch = checked(staff, unread, also)
-    accept_warnings(batch, ["phone_number_not_read"], "", actor=acting(staff))
+    accept(batch, ["phone_number_not_read"], "")
     assert states(batch) == ["ready", "attention"]
-    accept_warnings(batch, ["several_people_in_a_name"], "", actor=acting(staff))
+    accept(batch, ["several_people_in_a_name"], "")
     assert states(batch) == ["ready", "ready"]
     check_batch(batch, client=get_client())
     assert states(batch) == ["ready", "ready"]
 
 
-def test_only_the_rows_that_were_named_are_confirmed(staff: User) -> None:
-    batch = checked(staff, replace(IDA, phone_numbers=("12",)), replace(KAI, phone_numbers=("34",)))
-    accept_warnings(batch, ["phone_number_not_read"], "", actor=acting(staff), numbers=[3])
-    assert states(batch) == ["attention", "ready"]
+def test_warnings_that_the_person_did_not_see_are_not_confirmed(staff: User) -> None:
+    nobody = replace(IDA, phone_numbers=("12",))
+    batch = checked(staff, nobody, KAI)
+    seen = shown_warnings(batch)
+    correct_row(batch, row_of(batch, 3), posted(replace(KAI, phone_numbers=("34",))), actor=acting(staff))
+    with pytest.raises(NotPossible, match="other_warnings"):
+        accept_warnings(batch, ["phone_number_not_read"], "", shown=seen, actor=acting(staff))
+    assert states(batch) == ["attention", "attention"]
+
+
+def test_another_warning_in_the_place_of_the_one_that_was_seen_is_not_confirmed(staff: User) -> None:
+    batch = checked(staff, FULL, FULL, KAI)
+    seen = shown_warnings(batch)
+    row = row_of(batch, 3)
+    # As the worker stores the warning of the send, which changes no version.
+    set_attention(row, (EntryWarning("no_matching_identity", "emails"),))
+    assert row_of(batch, 3).version == row.version
+    with pytest.raises(NotPossible, match="other_warnings"):
+        accept_warnings(batch, ["no_matching_identity"], "", shown=seen, actor=acting(staff))
+    assert row_of(batch, 3).accepted == []
 
 
 def test_similar_rows_need_a_reason(staff: User) -> None:
     batch = checked(staff, FULL, FULL)
     for reason in ("", "no_such_reason"):
         with pytest.raises(NotPossible, match="reason_missing"):
-            accept_warnings(batch, ["similar_row"], reason, actor=acting(staff))
+            accept(batch, ["similar_row"], reason)
     assert states(batch) == ["ready", "attention"]
-    accept_warnings(batch, ["similar_row"], "same_name", actor=acting(staff))
+    accept(batch, ["similar_row"], "same_name")
     assert states(batch) == ["ready", "ready"]
     assert row_of(batch, 3).similar_reason == "same_name"
 
@@ -201,7 +224,7 @@ def test_many_similar_rows_are_counted_and_confirmed_together(staff: User) -> No
     assert [warning.row for warning in warnings] == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
     assert warnings[-1].text == "3 more rows of this list are like this one."
     assert findings(batch, 13).warnings[-1].text == "1 more row of this list is like this one."
-    accept_warnings(batch, ["similar_row"], "same_name", actor=acting(staff))
+    accept(batch, ["similar_row"], "same_name")
     assert set(states(batch)) == {"ready"}
     assert {f"row:{number}:same_name" for number in range(2, 15)} <= accepted_keys(row_of(batch, 15))
     check_batch(batch, client=get_client())
@@ -252,13 +275,13 @@ def test_identical_rows_of_which_some_were_sent_stay_confirmed_and_small(
 
 def test_errors_cannot_be_confirmed(staff: User) -> None:
     batch = checked(staff, posted(IDA, last_name=""))
-    accept_warnings(batch, ["", "no_matching_identity"], "same_name", actor=acting(staff))
+    accept(batch, ["", "no_matching_identity"], "same_name")
     assert states(batch) == ["attention"]
 
 
 def test_other_data_are_confirmed_again(staff: User) -> None:
     batch = checked(staff, FULL, FULL)
-    accept_warnings(batch, ["similar_row"], "same_name", actor=acting(staff))
+    accept(batch, ["similar_row"], "same_name")
     version = row_of(batch, 3).version
     correct_row(batch, row_of(batch, 2), posted(replace(FULL, title="Sir")), actor=acting(staff))
     assert states(batch) == ["ready", "attention"]
@@ -422,6 +445,36 @@ def test_rows_of_a_stopped_list_that_were_not_sent_are_in_the_new_one(staff: Use
     sent_row(batch, 2, Outcome.CREATED, IDA)
     again = rows_again(batch, actor=acting(staff))
     assert [row.number for row in again.rows.all()] == [3]
+
+
+def test_rows_that_the_author_left_out_are_not_in_the_new_one(staff: User) -> None:
+    batch = checked(staff, IDA, KAI, posted(FULL, last_name=""), **paused(staff))
+    leave_out(batch, [2], actor=acting(staff))
+    control.stop(batch, actor=acting(staff))
+    assert states(batch) == ["left_out", "left_out", "attention"]
+    assert [row.number for row in selectors.rows_for_new_list(batch)] == [3, 4]
+    again = rows_again(batch, actor=acting(staff))
+    assert [row.number for row in again.rows.order_by("number")] == [3, 4]
+    check_batch(again, client=get_client())
+    assert states(again) == ["ready", "attention"]
+
+
+def test_list_that_was_stopped_before_its_columns_were_chosen_has_no_rows_again(staff: User) -> None:
+    batch = batch_of(staff, [IDA], state=BatchState.MATCHING)
+    batch.rows.update(encrypted_values=b"")
+    control.stop(batch, actor=acting(staff))
+    with pytest.raises(NotPossible, match="nothing_failed"):
+        rows_again(batch, actor=acting(staff))
+
+
+@pytest.mark.parametrize("column", ["encrypted_headers", "encrypted_cells", "encrypted_values"])
+def test_rows_that_cannot_be_read_are_not_copied(staff: User, column: str) -> None:
+    stopped = {**paused(staff), "state": BatchState.STOPPED, "pause_reason": ""}
+    batch = checked(staff, IDA, KAI, **stopped)
+    (Batch if column == "encrypted_headers" else BatchRow).objects.update(**{column: b"of another key"})
+    with pytest.raises(NotReadableError):
+        rows_again(batch, actor=acting(staff))
+    assert (Batch.objects.count(), events("batch.uploaded")) == (1, [])
 
 
 @pytest.mark.parametrize("state", [BatchState.CHECKED, BatchState.PAUSED])

@@ -28,7 +28,15 @@ from apps.core import clock, personal_data
 from apps.core.references import reference_key
 from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.batch_rows import batch_of, findings, row_of, sent_row, states, warning_codes
+from tests.support.batch_rows import (
+    batch_of,
+    findings,
+    row_of,
+    sent_row,
+    shown_rows,
+    states,
+    warning_codes,
+)
 from tests.support.entries import FULL, clean, posted, store
 from tests.support.people import acting
 from tests.support.resolving import add_elsewhere
@@ -41,7 +49,7 @@ KAI = clean(first_name="Kai", last_name="Neat", emails=("kai@example.com",))
 
 
 def test_row_without_findings_is_ready(staff: User) -> None:
-    batch = batch_of(staff, [IDA, OLA], state=BatchState.MATCHING)
+    batch = batch_of(staff, [IDA, OLA])
     check_batch(batch, client=get_client())
     assert states(batch) == ["ready", "ready"]
     assert not row_of(batch, 2).encrypted_findings
@@ -185,7 +193,7 @@ def test_row_that_was_not_compared_with_the_order_is_compared_before_it_is_confi
         changing.take_back_in(batch, [2], actor=acting(staff))
     assert states(batch) == ["ready"]
     batch.refresh_from_db()
-    result = control.confirm(batch, expected_rows=1, actor=acting(staff), client=get_client())
+    result = control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
     assert (result, states(batch)) == (control.ConfirmResult(0, (2,)), ["attention"])
     assert warning_codes(batch, 2) == ["similar_consumer"]
 
@@ -203,7 +211,7 @@ def test_confirmation_after_a_correction_reads_only_the_references(
     changing.leave_out(batch, [3], actor=acting(staff))  # compared with what the check has read
     batch.refresh_from_db()
     monkeypatch.setattr(control, "check_batch", lambda *_, **__: pytest.fail("checked again"))
-    result = control.confirm(batch, expected_rows=1, actor=acting(staff), client=get_client())
+    result = control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
     assert result == control.ConfirmResult(1)
 
 

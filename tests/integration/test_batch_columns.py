@@ -20,6 +20,7 @@ from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table,
 from apps.batches.sending import storing
 from apps.batches.sending.storing import ColumnsNotStored, choose_columns, create_batch, table_of
 from apps.core import personal_data
+from apps.core.encryption import NotReadableError
 from tests.support.people import acting, events
 
 ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
@@ -65,6 +66,19 @@ def test_a_table_with_known_headers_is_stored_with_the_values_of_the_form(staff:
     [event] = events("batch.uploaded")
     assert event.details == {"batch": str(batch.public_id), "rows": 2, "source": "csv"}
     assert batch.findings == [{"code": "encoding_guessed", "count": 0, "detail": "cp1252"}]
+
+
+@pytest.mark.parametrize("column", ["encrypted_headers", "encrypted_cells"])
+def test_columns_of_rows_that_cannot_be_read_are_not_chosen(staff: User, column: str) -> None:
+    batch = _stored(staff, _list(), None)
+    if column == "encrypted_headers":
+        Batch.objects.update(encrypted_headers=b"of another key")
+    else:
+        batch.rows.filter(number=3).update(encrypted_cells=b"of another key")
+    with pytest.raises(NotReadableError):
+        choose_columns(batch, Choice(True, TARGETS, "day-month"), actor=acting(staff))
+    batch.refresh_from_db()
+    assert (batch.state, batch.rows.count()) == (BatchState.MATCHING, 3)
 
 
 def test_without_a_choice_all_rows_are_stored_until_the_columns_are_chosen(staff: User) -> None:

@@ -15,13 +15,16 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.batches import selectors
+from apps.batches.checking.check import check_batch
 from apps.batches.models import Batch, BatchState, OwnState, PauseReason
 from apps.batches.sending import changing, control
 from apps.batches.views import batch as batch_views
 from apps.batches.views import checked, upload
+from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, ShownKey, Submission
 from apps.consumers.recording import key_of
 from sandbox.data.seed import FAULT_ORDERS, GROUP_ORDER, SAMPLE_ORDER, TRIPLE_REFERENCE_ID
+from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import row_of, states
 from tests.support.batch_sending import checked_batch, confirmed_batch, people, send_all, take_turn
@@ -63,6 +66,15 @@ def summary_of(answer: Any) -> list[str]:
     return [html.unescape(re.sub("<[^>]+>", "", line)) for line in re.findall("<li>(.*?)</li>", found[0])]
 
 
+def shown_on(answer: Any, batch: Batch, act: str) -> dict[str, str]:
+    """What the page of the list posts back of what it shows, with the act of this name."""
+    page = answer.content.decode()
+    form = page[page.index(f'action="{at(act, batch)}"') :]
+    found = re.search('name="shown" value="([0-9a-f]+)"', form[: form.index("</form>")])
+    assert found is not None
+    return {"shown": found[1]}
+
+
 def test_pasted_table_is_checked_confirmed_sent_and_has_receipts(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -70,12 +82,13 @@ def test_pasted_table_is_checked_confirmed_sent_and_has_receipts(
     answer = paste(as_staff)
     batch = only_batch()
     assert (answer.status_code, answer["Location"]) == (303, at("batch", batch))
-    shown = text(as_staff.get(at("batch", batch)))
+    page = as_staff.get(at("batch", batch))
+    shown = text(page)
     assert "2 rows are ready to be sent to order" in shown
     assert "Send 2 rows to Sitecore CDP" in shown
     assert states(batch) == ["ready", "ready"]
 
-    answer = as_staff.post(at("confirm", batch), {"rows": "2"})
+    answer = as_staff.post(at("confirm", batch), shown_on(page, batch, "confirm"))
     assert (answer.status_code, answer["Location"]) == (303, at("batch", batch))
     assert "The list is being sent" in text(as_staff.get(at("batch", batch)))
     batch.refresh_from_db()
@@ -173,6 +186,31 @@ def test_columns_that_are_not_recognised_are_asked_once(as_staff: Client, sandbo
     assert "were chosen already" in text(again)
 
 
+def test_list_without_columns_is_not_checked(as_staff: Client, sandbox: SandboxServer) -> None:
+    paste(as_staff, TABLE.replace("Last name", "Zwxy"))
+    batch = only_batch()
+    answer = as_staff.post(at("check", batch), follow=True)
+    assert "had changed meanwhile" in text(answer)
+    assert "To be chosen" in text(answer)
+    check_batch(batch, client=get_client())
+    assert (only_batch().state, set(states(batch))) == (BatchState.MATCHING, {"unchecked"})
+
+
+def test_columns_of_rows_that_cannot_be_decrypted_are_not_stored(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    paste(as_staff, TABLE.replace("Last name", "Zwxy"))
+    batch = only_batch()
+    batch.rows.filter(number=3).update(encrypted_cells=b"of another key")
+    names = enumerate(("first_name", "last_name", "date_of_birth", "emails"))
+    chosen = {"has_headers": "yes", **{f"column-{index}": name for index, name in names}}
+    answer = as_staff.post(at("columns", batch), chosen, follow=True)
+    assert "Some rows cannot be decrypted" in text(answer)
+    assert only_batch().state == BatchState.MATCHING
+    batch.rows.update(encrypted_cells=b"of another key")
+    assert as_staff.get(at("columns", batch)).status_code == 200
+
+
 def test_the_order_of_dates_is_asked_with_both_readings(as_staff: Client, sandbox: SandboxServer) -> None:
     table = TABLE.replace("1990-01-02", "03/04/1990").replace("1971-05-30", "05/06/1971")
     paste(as_staff, table)
@@ -237,7 +275,10 @@ def _values_of(answer: Any) -> dict[str, str]:
 def test_rows_are_left_out_and_taken_back_in(as_staff: Client, sandbox: SandboxServer) -> None:
     paste(as_staff, f"{TABLE}{WITHOUT_NAME}")
     batch = only_batch()
-    assert as_staff.post(at("leave_out", batch)).status_code == 303  # all that need attention
+    seen = shown_on(as_staff.get(at("batch", batch)), batch, "leave_out")
+    assert "had changed meanwhile" in text(as_staff.post(at("leave_out", batch), follow=True))
+    assert states(batch) == ["ready", "ready", "attention"]
+    assert as_staff.post(at("leave_out", batch), seen).status_code == 303  # all that need attention
     assert states(batch) == ["ready", "ready", "left_out"]
     as_staff.post(at("leave_out", batch), {"number": "2"})
     assert states(batch) == ["left_out", "ready", "left_out"]
@@ -260,15 +301,19 @@ def test_warnings_are_confirmed_by_kind_and_similar_rows_with_a_reason(
     assert code == "similar_row"
     nothing = as_staff.post(at("accept", batch))
     assert summary_of(nothing) == ["Tick the warnings that you want to confirm"]
-    without = as_staff.post(at("accept", batch), {"code": code})
+    shown = shown_on(page, batch, "accept")
+    without = as_staff.post(at("accept", batch), {"code": code, **shown})
     assert summary_of(without) == ["Choose why the consumer should be created anyway"]
     assert " checked" in without.content.decode()
-    answer = as_staff.post(at("accept", batch), {"code": code, "similar_reason": "family_member"})
-    assert answer.status_code == 303
+    decided = {"code": code, "similar_reason": "family_member"}
+    other = as_staff.post(at("accept", batch), {**decided, "shown": "x"}, follow=True)
+    assert "had changed meanwhile" in text(other)
+    assert states(batch) == ["ready", "ready", "attention"]
+    assert as_staff.post(at("accept", batch), {**decided, **shown}).status_code == 303
     assert states(batch) == ["ready"] * 3
-    shown = text(as_staff.get(at("batch", batch)))
-    assert "Send 3 rows to Sitecore CDP" in shown
-    assert "Warning confirmed for 1 row:" in shown
+    ready = text(as_staff.get(at("batch", batch)))
+    assert "Send 3 rows to Sitecore CDP" in ready
+    assert "Warning confirmed for 1 row:" in ready
     stale = as_staff.post(at("accept", batch), {"code": code}, follow=True)
     assert "had changed meanwhile" in text(stale)
 
@@ -278,15 +323,22 @@ def test_second_confirmation_and_a_stale_page_confirm_nothing(
 ) -> None:
     paste(as_staff)
     batch = only_batch()
-    stale = as_staff.post(at("confirm", batch), {"rows": "3"}, follow=True)
-    assert "had changed meanwhile" in text(stale)
+    as_staff.post(at("leave_out", batch), {"number": "2"})
+    seen = shown_on(as_staff.get(at("batch", batch)), batch, "confirm")
+    # In another tab, the other row.
+    as_staff.post(at("take_back", batch), {"number": "2"})
+    as_staff.post(at("leave_out", batch), {"number": "3"})
+    for former in (seen, {"shown": "x"}, {}):
+        stale = as_staff.post(at("confirm", batch), former, follow=True)
+        assert "had changed meanwhile" in text(stale)
+        assert "Send 1 row to Sitecore CDP" in text(stale)
     assert not events("batch.confirmed")
-    as_staff.post(at("confirm", batch), {"rows": "2"})
-    twice = as_staff.post(at("confirm", batch), {"rows": "2"}, follow=True)
+    now = shown_on(stale, batch, "confirm")
+    assert now != seen
+    as_staff.post(at("confirm", batch), now)
+    twice = as_staff.post(at("confirm", batch), now, follow=True)
     assert "had changed meanwhile" in text(twice)
     assert len(events("batch.confirmed")) == 1
-    assert as_staff.post(at("confirm", batch), {"rows": "two"}).status_code == 400
-    assert as_staff.post(at("confirm", batch)).status_code == 400
 
 
 def test_sending_is_paused_resumed_and_stopped(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
@@ -350,6 +402,32 @@ def test_what_failed_becomes_a_new_list_that_names_the_old_one(
     made = Batch.objects.exclude(pk=batch.pk).get()
     assert (answer.status_code, answer["Location"]) == (303, at("batch", made))
     assert at("batch", batch) in as_staff.get(at("batch", made)).content.decode()
+
+
+def test_what_cannot_be_decrypted_becomes_no_new_list(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = confirmed_batch(staff, people(2))
+    as_staff.post(at("leave_out", batch), {"number": "2"})
+    control.stop(batch, actor=acting(staff))
+    assert "a new list of 1 row" in text(as_staff.get(at("batch", batch)))
+    batch.rows.update(encrypted_values=b"of another key")
+    answer = as_staff.post(at("rows_again", batch), follow=True)
+    assert "Some rows cannot be decrypted" in text(answer)
+    assert Batch.objects.count() == 1
+
+
+def test_what_failed_is_not_offered_before_the_end(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.faults.arm(Armed("422"))
+    batch = confirmed_batch(staff, people(2))
+    take_turn(batch)
+    control.pause(batch, actor=acting(staff))
+    assert states(batch) == ["rejected", "ready"]
+    assert "Only what failed" not in text(as_staff.get(at("batch", batch)))
+    control.stop(batch, actor=acting(staff))
+    assert "a new list of 2 rows" in text(as_staff.get(at("batch", batch)))
 
 
 def test_row_that_was_created_is_released_with_a_reason(
@@ -432,7 +510,7 @@ def test_nobody_else_sees_or_changes_a_list(as_staff: Client, staff: User, sandb
     assert as_staff.get(at("row", batch, 2)).status_code == 404
     acts = ("check", "accept", "leave_out", "take_back", "confirm", "pause", "resume", "stop")
     for name in (*acts, "send_again", "rows_again", "columns"):
-        assert as_staff.post(at(name, batch), {"rows": "1"}).status_code == 404
+        assert as_staff.post(at(name, batch), {"shown": "x"}).status_code == 404
     assert as_staff.get(NEW, {"replaces": str(batch.public_id)}).status_code == 404
     assert as_staff.get(NEW, {"replaces": "nonsense"}).status_code == 404
     assert str(batch.public_id) not in as_staff.get(LISTS).content.decode()
@@ -451,7 +529,7 @@ def test_supervisor_sees_and_controls_everybodys_lists_and_changes_no_row(
     assert "Correct" not in text(page)
     assert as_supervisor.get(at("row", batch, 2)).status_code == 404
     assert as_supervisor.post(at("leave_out", batch), {"number": "2"}).status_code == 404
-    assert as_supervisor.post(at("confirm", batch), {"rows": "2"}).status_code == 404
+    assert as_supervisor.post(at("confirm", batch), {"shown": "x"}).status_code == 404
     assert as_supervisor.post(at("pause", batch)).status_code == 303
     assert as_supervisor.post(at("resume", batch)).status_code == 303
     assert as_supervisor.post(at("stop", batch)).status_code == 303
@@ -491,6 +569,20 @@ def test_lists_say_what_to_do_if_there_are_none_and_the_start_page_shows_those_g
     send_all(batch)
     assert at("batch", batch) not in as_staff.get("/").content.decode()
     assert at("batch", batch) in as_staff.get(LISTS).content.decode()
+
+
+@pytest.mark.parametrize("state", [OwnState.NEEDS_ATTENTION, OwnState.READY, OwnState.UNCHECKED])
+def test_finished_list_that_waits_for_the_person_is_on_the_start_page(
+    as_staff: Client, staff: User, sandbox: SandboxServer, state: OwnState
+) -> None:
+    batch = confirmed_batch(staff, people(2))
+    batch.rows.filter(number=3).update(state=state, version=2)
+    send_all(batch)
+    assert states(batch) == ["created", state]
+    assert batch.state == BatchState.FINISHED
+    assert at("batch", batch) in as_staff.get("/").content.decode()
+    as_staff.post(at("leave_out", batch), {"number": "3"})
+    assert at("batch", batch) not in as_staff.get("/").content.decode()
 
 
 def test_lists_are_paged(
@@ -570,7 +662,7 @@ def test_act_without_a_database_says_so(
     monkeypatch.setattr(control, "confirm", _lost)
     monkeypatch.setattr(control, "pause", _lost)
     monkeypatch.setattr(changing, "leave_out", _lost)
-    answer = as_staff.post(at(name, batch), {"rows": "1", "number": "2"})
+    answer = as_staff.post(at(name, batch), {"shown": "x", "number": "2"})
     assert answer.status_code == 503
     assert "Nothing was changed" not in text(answer)  # it may have been
     assert states(batch) == ["ready"]

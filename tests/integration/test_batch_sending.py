@@ -15,12 +15,14 @@ from pytest_django import Settings
 
 from apps.accounts import services
 from apps.accounts.models import User
+from apps.audit.registry import EventOutcome
 from apps.batches import leases, selectors
+from apps.batches.audit_events import BATCH_PAUSED
 from apps.batches.checking import check
 from apps.batches.checking.check import recheck
 from apps.batches.checking.findings import Findings
-from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason
-from apps.batches.sending import control, pace, run
+from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason, RowState
+from apps.batches.sending import changing, control, pace, run
 from apps.batches.sending.run import send_next_due
 from apps.cdp.factory import get_client
 from apps.consumers.models import CircuitBreaker, Outcome, Submission
@@ -29,7 +31,7 @@ from apps.core import clock, personal_data
 from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.batch_rows import resolve_as_not_created, states
+from tests.support.batch_rows import resolve_as_not_created, sent_row, shown_rows, states
 from tests.support.batch_sending import (
     PAST,
     checked_batch,
@@ -80,8 +82,26 @@ def test_events_name_the_rows_and_nobody(sandbox: SandboxServer, staff: User) ->
     assert [(one["batch"], one["row"]) for one in requested] == [(str(batch.public_id), n) for n in (2, 3)]
     [finished] = events("batch.finished")
     assert finished.actor_name == "system:worker"
-    counts = {"created": 2, "rejected": 0, "not_sent": 0, "unknown": 0, "attention": 0}
-    assert finished.details == {**named, "rows": 2, **counts}
+    counts = {state.value: 0 for state in RowState if state is not RowState.SENDING}
+    assert finished.details == {**named, "rows": 2, **counts, "created": 2}
+
+
+def test_counts_at_the_end_are_of_every_row(sandbox: SandboxServer, staff: User) -> None:
+    consumers = people(6)
+    batch = confirmed_batch(staff, consumers)
+    of_others = {2: OwnState.LEFT_OUT, 3: OwnState.NEEDS_ATTENTION, 4: OwnState.UNCHECKED}
+    for number, state in of_others.items():
+        batch.rows.filter(number=number).update(state=state)
+    sent_row(batch, 5, Outcome.NOT_CREATED, consumers[3])
+    store(staff, Outcome.CREATED, consumers[4])
+    send_all(batch)
+    [finished] = data_of("batch.finished")
+    counts = {state.value: finished[state.value] for state in RowState if state is not RowState.SENDING}
+    assert counts == {
+        **dict.fromkeys(counts, 0),
+        **dict.fromkeys(("left_out", "attention", "unchecked", "not_created", "already_sent", "created"), 1),
+    }
+    assert sum(counts.values()) == finished["rows"] == 6
 
 
 def test_events_of_a_row_have_the_session_of_the_confirmation_and_no_address(
@@ -90,7 +110,7 @@ def test_events_of_a_row_have_the_session_of_the_confirmation_and_no_address(
     batch = checked_batch(staff, people(1))
     session = str(uuid.uuid4())
     actor = replace(acting(staff), session=session)
-    control.confirm(batch, expected_rows=1, actor=actor, client=get_client())
+    control.confirm(batch, shown=shown_rows(batch), actor=actor, client=get_client())
     send_all(batch)
     [requested] = events("consumer.create_requested")
     assert (requested.session, requested.client_address, requested.actor_id) == (session, None, str(staff.pk))
@@ -128,7 +148,7 @@ def test_row_that_changed_after_the_confirmation_is_not_sent(sandbox: SandboxSer
     send_all(batch)
     assert states(batch) == ["ready", "created"]
     assert batch.state == BatchState.FINISHED
-    control.confirm(batch, expected_rows=1, actor=acting(staff), client=get_client())
+    control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
     assert batch.state == BatchState.SENDING
     send_all(batch)
     assert states(batch) == ["created", "created"]
@@ -136,28 +156,43 @@ def test_row_that_changed_after_the_confirmation_is_not_sent(sandbox: SandboxSer
 
 
 # --- Confirming ---------------------------------------------------------------------------------------
-@pytest.mark.parametrize("shown", [0, 2, 4])
-def test_other_number_of_rows_than_shown_is_refused(sandbox: SandboxServer, staff: User, shown: int) -> None:
-    batch = checked_batch(staff, people(3))
+@pytest.mark.parametrize("left_out", [[], [2], [2, 4]])
+def test_other_rows_than_shown_are_refused(sandbox: SandboxServer, staff: User, left_out: list[int]) -> None:
+    batch = checked_batch(staff, people(4))
+    changing.leave_out(batch, [3], actor=acting(staff))
+    seen = shown_rows(batch)
+    # Also as many others, as in another tab.
+    changing.take_back_in(batch, [3], actor=acting(staff))
+    changing.leave_out(batch, left_out, actor=acting(staff))
     with pytest.raises(control.RowsChanged) as refused:
-        control.confirm(batch, expected_rows=shown, actor=acting(staff), client=get_client())
-    assert refused.value.rows == 3
+        control.confirm(batch, shown=seen, actor=acting(staff), client=get_client())
+    assert refused.value.rows == 4 - len(left_out)
     batch.refresh_from_db()
     assert batch.state == BatchState.CHECKED
     assert events("batch.confirmed") == []
 
 
-def test_second_confirmation_of_the_same_rows_is_refused(sandbox: SandboxServer, staff: User) -> None:
-    batch = confirmed_batch(staff, people(2))
+def test_row_that_was_corrected_since_it_was_shown_is_refused(sandbox: SandboxServer, staff: User) -> None:
+    batch = checked_batch(staff, people(2))
+    seen = shown_rows(batch)
+    BatchRow.objects.filter(batch=batch, number=2).update(version=2)
     with pytest.raises(control.RowsChanged):
-        control.confirm(batch, expected_rows=2, actor=acting(staff), client=get_client())
+        control.confirm(batch, shown=seen, actor=acting(staff), client=get_client())
+
+
+def test_second_confirmation_of_the_same_rows_is_refused(sandbox: SandboxServer, staff: User) -> None:
+    batch = checked_batch(staff, people(2))
+    seen = shown_rows(batch)
+    control.confirm(batch, shown=seen, actor=acting(staff), client=get_client())
+    with pytest.raises(control.RowsChanged):
+        control.confirm(batch, shown=seen, actor=acting(staff), client=get_client())
 
 
 @pytest.mark.parametrize("state", [BatchState.MATCHING, BatchState.STOPPED])
 def test_batch_that_cannot_be_confirmed(sandbox: SandboxServer, staff: User, state: BatchState) -> None:
     batch = checked_batch(staff, people(1), state=state)
     with pytest.raises(control.NotInThisState) as refused:
-        control.confirm(batch, expected_rows=1, actor=acting(staff), client=get_client())
+        control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
     assert refused.value.state == state
 
 
@@ -168,8 +203,8 @@ def test_only_its_own_person_confirms_more_rows_while_it_is_being_sent(
     first = batch.rows.get(number=2)
     BatchRow.objects.filter(pk=first.pk).update(version=first.version + 1)
     with pytest.raises(control.NotInThisState):
-        control.confirm(batch, expected_rows=1, actor=acting(supervisor), client=get_client())
-    control.confirm(batch, expected_rows=1, actor=acting(staff), client=get_client())
+        control.confirm(batch, shown=shown_rows(batch), actor=acting(supervisor), client=get_client())
+    control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
     assert selectors.rows_to_send(batch).count() == 2
 
 
@@ -197,7 +232,7 @@ def test_order_that_changed_since_the_check_stops_the_confirmation(
         again.rows.filter(number=3).update(state=OwnState.NEEDS_ATTENTION)
 
     monkeypatch.setattr(control, "check_batch", check_again)
-    result = control.confirm(batch, expected_rows=3, actor=acting(staff), client=get_client())
+    result = control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
     assert result == control.ConfirmResult(0, (3,))
     assert checked == [batch.pk]
     assert batch.state == BatchState.CHECKED
@@ -211,7 +246,7 @@ def test_order_that_did_not_change_is_not_checked_again(
     listed = get_client().read_order_consumers(SAMPLE_ORDER, within=2, details=False)
     batch = checked_batch(staff, people(2), refs_at_check=list(listed.refs))
     monkeypatch.setattr(control, "check_batch", lambda *_, **__: pytest.fail("checked again"))
-    result = control.confirm(batch, expected_rows=2, actor=acting(staff), client=get_client())
+    result = control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
     assert result == control.ConfirmResult(2)
 
 
@@ -224,7 +259,7 @@ def test_row_that_changes_during_the_confirmation_is_not_confirmed(
         control, "_may_have_changed", lambda *_: not batch.rows.filter(number=3).update(**change)
     )
     with pytest.raises(control.RowsChanged):
-        control.confirm(batch, expected_rows=3, actor=acting(staff), client=get_client())
+        control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
     batch.refresh_from_db()
     assert batch.state == BatchState.CHECKED
     assert not batch.rows.exclude(confirmed_version=None).exists()
@@ -249,7 +284,7 @@ def test_warning_that_was_confirmed_is_overridden(sandbox: SandboxServer, staff:
     [one] = people(1)
     batch = checked_batch(staff, [replace(one, emails=())])
     batch.rows.update(accepted=["no_matching_identity"])
-    control.confirm(batch, expected_rows=1, actor=acting(staff), client=get_client())
+    control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
     send_all(batch)
     assert states(batch) == ["created"]
     [requested] = data_of("consumer.create_requested")
@@ -358,7 +393,7 @@ def test_five_unknown_in_a_row_pause_the_batch(sandbox: SandboxServer, staff: Us
     send_all(batch)
     assert (batch.state, batch.pause_reason) == (BatchState.PAUSED, PauseReason.SEVERAL_UNKNOWN)
     assert states(batch) == ["unknown"] * 5 + ["ready"] * 2
-    [paused] = data_of("batch.paused")
+    [paused] = data_of("batch.paused_by_portal")
     assert paused["pause_reason"] == "several_unknown"
     control.resume(batch, actor=acting(staff))
     send_all(batch)
@@ -526,6 +561,26 @@ def test_person_who_may_no_longer_send_pauses_the_batch(
     assert batch.state == BatchState.PAUSED
 
 
+@pytest.mark.parametrize("change", ["deactivated", "another role"])
+def test_person_who_lost_the_permission_just_before_the_record_sends_nothing(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    make_person("ada", "administrator")
+    batch = confirmed_batch(staff, people(1))
+
+    def lose() -> None:
+        if change == "deactivated":
+            services.deactivate_person(person_id=staff.pk, actor=TESTS)
+        else:
+            services.revoke_role(person_id=staff.pk, role="staff", actor=TESTS)
+
+    _before_the_record(monkeypatch, lose)
+    take_turn(batch)
+    assert (creates(sandbox), states(batch)) == ([], ["ready"])
+    take_turn(batch)
+    assert (batch.state, batch.pause_reason) == (BatchState.PAUSED, PauseReason.NOT_PERMITTED)
+
+
 # --- Pause, resume and stop -----------------------------------------------------------------------------
 def test_paused_batch_sends_nothing_until_it_is_resumed(
     sandbox: SandboxServer, staff: User, supervisor: User
@@ -533,6 +588,9 @@ def test_paused_batch_sends_nothing_until_it_is_resumed(
     batch = confirmed_batch(staff, people(3))
     take_turn(batch)
     control.pause(batch, actor=acting(supervisor))
+    [paused] = events("batch.paused")
+    assert (paused.actor_id, BATCH_PAUSED.outcome) == (str(supervisor.pk), EventOutcome.DONE)
+    assert events("batch.paused_by_portal") == []
     assert not take_turn(batch)
     assert states(batch) == ["created", "ready", "ready"]
     control.resume(batch, actor=acting(supervisor))
@@ -554,7 +612,7 @@ def test_stopped_batch_sends_nothing_any_more(sandbox: SandboxServer, staff: Use
         with pytest.raises(control.NotInThisState):
             change(batch, actor=acting(staff))
     with pytest.raises(control.NotInThisState):
-        control.confirm(batch, expected_rows=0, actor=acting(staff), client=get_client())
+        control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
 
 
 @pytest.mark.parametrize("change", [control.pause, control.stop])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,10 +14,14 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
+from apps.batches import leases
+from apps.batches.checking.check import check_batch
 from apps.batches.models import Batch, BatchState, PauseReason
-from apps.batches.sending import control
+from apps.batches.sending import control, expiry, pace
+from apps.batches.sending.changing import accept_warnings
 from apps.batches.sending.expiry import delete_expired
 from apps.batches.sending.run import send_next_due
+from apps.batches.sending.turns import end_turn
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
 from apps.core import clock
@@ -24,8 +29,15 @@ from consumerportal import batch_threads, status
 from consumerportal.management.commands.worker import run_duty
 from consumerportal.status import Level, Line
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.batch_rows import sent_row, states
-from tests.support.batch_sending import checked_batch, confirmed_batch, people, send_all, stored_batch
+from tests.support.batch_rows import batch_of, sent_row, shown_rows, shown_warnings, states
+from tests.support.batch_sending import (
+    checked_batch,
+    confirmed_batch,
+    people,
+    send_all,
+    stored_batch,
+    take_turn,
+)
 from tests.support.entries import creates
 from tests.support.people import TESTS, acting, events
 from tests.support.waiting import wait_for
@@ -62,7 +74,7 @@ def test_list_that_was_not_confirmed_is_erased_after_its_days(staff: User, setti
     assert erased.details == {"batch": str(old.public_id), "rows": 2}
     assert delete_expired(TESTS) == 0
     with pytest.raises(control.NotInThisState):
-        control.confirm(old, expected_rows=2, actor=acting(staff), client=get_client())
+        control.confirm(old, shown=shown_rows(old), actor=acting(staff), client=get_client())
 
 
 @pytest.mark.parametrize("state", [BatchState.FINISHED, BatchState.STOPPED])
@@ -99,11 +111,87 @@ def test_list_with_an_open_submission_waits(staff: User, outcome: Outcome) -> No
 
 
 @pytest.mark.parametrize("state", [BatchState.SENDING, BatchState.PAUSED])
-def test_list_that_is_not_over_is_not_erased(staff: User, state: BatchState) -> None:
-    batch = stored_batch(staff, state, created_at=days_ago(400))
+def test_list_that_is_being_sent_or_was_paused_just_now_is_not_erased(staff: User, state: BatchState) -> None:
+    long_ago = {"created_at": days_ago(400), "confirmed_at": days_ago(400)}
+    paused = {"paused_at": days_ago(29)} if state == BatchState.PAUSED else {}
+    batch = stored_batch(staff, state, **long_ago, **paused)
     assert delete_expired(TESTS) == 0
     batch.refresh_from_db()
     assert batch.erased_at is None
+
+
+def test_list_that_stays_paused_is_stopped_and_erased(sandbox: SandboxServer, staff: User) -> None:
+    batch = confirmed_batch(staff, people(2), created_at=days_ago(90))
+    take_turn(batch)
+    control.pause(batch, actor=acting(staff))
+    assert delete_expired(TESTS) == 0
+    Batch.objects.update(confirmed_at=days_ago(60), paused_at=days_ago(31))
+    assert delete_expired(TESTS) == 1
+    assert is_erased(batch)
+    assert (batch.state, batch.pause_reason) == (BatchState.STOPPED, "")
+    assert states(batch) == ["created", "left_out"]
+    [stopped], [erased] = events("batch.stopped"), events("batch.erased")
+    assert (stopped.details["rows"], stopped.actor_name) == (1, TESTS.name)
+    assert stopped.seq < erased.seq
+    with pytest.raises(control.NotInThisState):
+        control.resume(batch, actor=acting(staff))
+
+
+def test_list_that_is_paused_again_begins_its_days_again(sandbox: SandboxServer, staff: User) -> None:
+    batch = confirmed_batch(staff, people(2))
+    control.pause(batch, actor=acting(staff))
+    Batch.objects.update(confirmed_at=days_ago(60), paused_at=days_ago(31))
+    control.resume(batch, actor=acting(staff))
+    end_turn(
+        acquired(batch), pace.unchanged(batch, pause=PauseReason.CREDENTIALS), began=clock.now(), actor=TESTS
+    )
+    batch.refresh_from_db()
+    assert batch.state == BatchState.PAUSED
+    assert delete_expired(TESTS) == 0
+
+
+def acquired(batch: Batch) -> Batch:
+    """The batch under a lease."""
+    found = leases.acquire(clock.now())
+    assert found == batch
+    return found
+
+
+def test_nothing_of_what_was_confirmed_stays_after_the_erasure(staff: User) -> None:
+    [person] = people(1)
+    batch = batch_of(staff, [replace(person, first_name="Kai and Bo")], created_at=days_ago(31))
+    check_batch(batch, client=get_client())
+    codes = ["several_people_in_a_name"]
+    accept_warnings(batch, codes, "", shown=shown_warnings(batch), actor=acting(staff))
+    batch.rows.update(similar_reason="same_name")
+    [key] = batch.rows.get().accepted
+    assert key.startswith("several_people_in_a_name:")
+    assert delete_expired(TESTS) == 1
+    row = batch.rows.get()
+    assert (row.accepted, row.similar_reason) == ([], "")
+
+
+@pytest.mark.parametrize("was", [BatchState.CHECKED, BatchState.PAUSED, BatchState.FINISHED])
+def test_list_that_is_confirmed_or_resumed_meanwhile_is_not_erased(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch, was: BatchState
+) -> None:
+    long_ago = {"confirmed_by": staff, "confirmed_at": days_ago(60), "paused_at": days_ago(60)}
+    pause = {"pause_reason": PauseReason.BY_PERSON} if was == BatchState.PAUSED else {}
+    batch = checked_batch(
+        staff, people(1), state=was, created_at=days_ago(90), ended_at=days_ago(60), **long_ago, **pause
+    )
+
+    def confirm_meanwhile(found: Batch) -> bool:
+        if was == BatchState.PAUSED:
+            control.resume(found, actor=acting(staff))
+        else:
+            control.confirm(found, shown=shown_rows(found), actor=acting(staff), client=get_client())
+        return False
+
+    monkeypatch.setattr(expiry.selectors, "has_open_submission", confirm_meanwhile)
+    assert delete_expired(TESTS) == 0
+    assert not is_erased(batch)
+    assert batch.state == BatchState.SENDING
 
 
 # --- Status -------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from typing import Any
 from apps.accounts.models import User
 from apps.batches import selectors
 from apps.batches.checking.findings import Findings
-from apps.batches.models import Batch, BatchRow, BatchState, SourceKind
+from apps.batches.models import Batch, BatchRow, BatchState, RowState, SourceKind
+from apps.batches.sending.shown import digest_of_rows, digest_of_warnings
 from apps.cdp.consumers import NewConsumer
 from apps.consumers.models import Outcome, Submission
 from apps.core import clock, personal_data
@@ -74,6 +75,16 @@ def sent_row(
     row = row_of(batch, number)
     place = {"token": row.token, "batch": batch.public_id, "batch_row": number}
     return store(batch.author, outcome, consumer, order=batch.order_ref, **{**place, **columns})
+
+
+def shown_rows(batch: Batch) -> str:
+    """What the page of the batch posts back to confirm its ready rows."""
+    return digest_of_rows(selectors.rows_to_confirm(batch))
+
+
+def shown_warnings(batch: Batch) -> str:
+    """What the page of the batch posts back to confirm warnings."""
+    return digest_of_warnings(selectors.rows_in(batch, [RowState.NEEDS_ATTENTION]))
 
 
 def resolve_as_not_created(submission: Submission, person: User) -> None:

@@ -14,7 +14,7 @@ from apps.cdp.consumers import NewConsumer
 from apps.cdp.factory import get_client
 from apps.core import clock
 from sandbox.data.seed import SAMPLE_ORDER
-from tests.support.batch_rows import batch_of, states
+from tests.support.batch_rows import batch_of, shown_rows, states
 from tests.support.entries import clean
 from tests.support.people import acting
 
@@ -65,7 +65,7 @@ def stored_batch(author: User, state: BatchState, **columns: Any) -> Batch:
 def confirmed_batch(author: User, consumers: Sequence[NewConsumer], **columns: Any) -> Batch:
     """Such a batch after its author has confirmed it."""
     batch = checked_batch(author, consumers, **columns)
-    control.confirm(batch, expected_rows=len(consumers), actor=acting(author), client=get_client())
+    control.confirm(batch, shown=shown_rows(batch), actor=acting(author), client=get_client())
     return batch
 
 

@@ -322,6 +322,7 @@ BREAKS: dict[str, list[Break]] = {
     "batch_of_an_order_sent_one_at_a_time": [_two_leases, lambda: _two_leases(REF.upper())],
     "batch_row_number_once": [_two_rows],
     "batch_row_state_is_known": [lambda: _row(state="lost")],
+    "batch_row_left_out_by_a_stop": [lambda: _row(left_out_by_stop=True)],
     "batch_row_confirmed_as_it_was": [lambda: _row(confirmed_version=2)],
     "batch_row_already_sent_names_a_submission": [lambda: _row(state="already_sent")],
     "batch_row_ready_with_values": [lambda: _row(state="ready")],

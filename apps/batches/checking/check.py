@@ -31,7 +31,8 @@ def check_batch(batch: Batch, *, client: CdpClient) -> None:
     """Check every row that has no submission, with a new reading of the order.
 
     Stores the states, and when and with which consumers on the order they were found; no time if that could
-    not be read. A batch whose columns were being matched is then checked. Raises ``MissingKeyError``.
+    not be read. Nothing is done before the columns were matched, and after a stop. Raises
+    ``MissingKeyError``.
     """
     evidence = read_evidence(batch.order_ref, client)
     refs = None if evidence.refs is None else list(evidence.refs)
@@ -90,8 +91,6 @@ def _check(
             # Rows that are being sent meanwhile keep their findings; the others were compared with them.
             stored_pks = found.keys() & unsent.keys() & (found.keys() if only is None else only)
             _store([row for row in rows if row.pk in stored_pks], found)
-            if stored and locked.state == BatchState.MATCHING:
-                stored = {**stored, "state": BatchState.CHECKED}
             if stored:
                 Batch.objects.filter(pk=batch.pk).update(**stored)
             break
@@ -102,7 +101,7 @@ def _check(
 def _locked(batch: Batch) -> Batch | None:
     """The batch, held until the commit; None if its rows are not checked any more."""
     kept = Batch.objects.select_for_update().filter(pk=batch.pk, erased_at__isnull=True)
-    return kept.exclude(state__in=FINAL_STATES).first()
+    return kept.exclude(state__in=(BatchState.MATCHING, *FINAL_STATES)).first()
 
 
 def _unsent(batch: Batch) -> dict[int, tuple[int, str]]:

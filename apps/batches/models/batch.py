@@ -39,6 +39,10 @@ FINAL_STATES = (BatchState.STOPPED,)
 """States that a batch never leaves. A finished batch is sent again once a corrected row is confirmed."""
 
 
+ENDED_STATES = (BatchState.STOPPED, BatchState.FINISHED)
+"""States in which nothing more is sent unless a person confirms it."""
+
+
 class PauseReason(models.TextChoices):
     """Why a batch is paused; codes, so that events may carry them."""
 
@@ -87,6 +91,7 @@ class Batch(models.Model):
     confirmed_by_name = models.CharField(max_length=200, blank=True)
     confirmed_session = models.CharField(max_length=200, blank=True)
     confirmed_at = models.DateTimeField(null=True)
+    paused_at = models.DateTimeField(null=True)  # the last time
     ended_at = models.DateTimeField(null=True)  # finished or stopped, the last time
     lease = models.UUIDField(null=True)
     leased_until = models.DateTimeField(null=True)

@@ -66,6 +66,8 @@ class BatchRow(models.Model):
     version = models.PositiveIntegerField(default=1)
     confirmed_version = models.PositiveIntegerField(null=True)
     state = models.CharField(max_length=12, choices=OwnState, default=OwnState.UNCHECKED)
+    # Left out because the list was stopped, and not by its author.
+    left_out_by_stop = models.BooleanField(default=False)
     encrypted_cells = models.BinaryField(blank=True)  # a JSON list of texts, as uploaded
     encrypted_values = models.BinaryField(blank=True)  # the flat values of the form, as JSON
     encrypted_findings = models.BinaryField(blank=True)  # checking.findings.Findings, as JSON
@@ -85,6 +87,10 @@ class BatchRow(models.Model):
             models.CheckConstraint(
                 name="batch_row_already_sent_names_a_submission",
                 condition=~Q(state="already_sent") | Q(earlier__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="batch_row_left_out_by_a_stop",
+                condition=Q(left_out_by_stop=False) | Q(state="left_out"),
             ),
             models.CheckConstraint(
                 name="batch_row_confirmed_as_it_was",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,10 +11,11 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
 from apps.batches import labels
-from apps.batches.models import Batch, BatchState, RowState
-from apps.batches.presenters.rows import RowLine, WarningGroup
+from apps.batches.models import Batch, BatchRow, BatchState, RowState
+from apps.batches.presenters.rows import RowLine, WarningGroup, findings_of
 from apps.batches.reading.table import Finding, FindingCode
 from apps.batches.sending.control import CAN_BE_CONFIRMED
+from apps.batches.sending.shown import digest_of_rows, digest_of_warnings
 from apps.consumers.presenters.record_urls import record_url
 from apps.core.web.filters import with_query
 
@@ -29,7 +30,6 @@ _DONE: Final = (
     RowState.UNKNOWN,
     RowState.NOT_CREATED,
 )
-_SENT_AGAIN: Final = (RowState.NOT_SENT, RowState.REJECTED, RowState.NOT_CREATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,13 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What pressing Send does. ``left``: how many rows are not sent because they need attention."""
+    """What pressing Send does. ``left``: how many rows are not sent because they need attention.
+
+    ``shown``: the ``digest_of_rows`` of the rows that are sent.
+    """
 
     rows: int
+    shown: str
     left: int
     overridden: tuple[tuple[str, int], ...]
 
@@ -70,8 +74,10 @@ class BatchPage:
     """Everything of the page. ``confirmation``: None while nothing can be sent.
 
     ``errors``: how many rows have errors; ``few_errors``: whether they are best corrected here.
-    ``unsent``: how many rows were not sent and can be sent again; ``failed``: those and the rejected ones.
-    ``replaced_by_url``: where a corrected file is uploaded.
+    ``unsent``: how many rows were not sent and can be sent again; ``failed``: how many rows a
+    new list of what failed has.
+    ``replaced_by_url``: where a corrected file is uploaded. ``warnings_shown``, ``attention_shown``: the
+    ``digest_of_warnings`` and ``digest_of_rows`` of the rows that need attention.
     """
 
     batch: Batch
@@ -84,6 +90,8 @@ class BatchPage:
     filters: tuple[StateFilter, ...]
     lines: tuple[RowLine, ...]
     warnings: tuple[WarningGroup, ...]
+    warnings_shown: str
+    attention_shown: str
     errors: int
     few_errors: bool
     confirmation: Confirmation | None
@@ -192,8 +200,9 @@ def batch_page(
     shown: str,
     lines: tuple[RowLine, ...],
     warnings: tuple[WarningGroup, ...],
-    errors: tuple[int, ...],
-    to_confirm: int,
+    waiting: Sequence[BatchRow],
+    to_confirm: Sequence[BatchRow],
+    failed: int,
     overridden: tuple[tuple[str, int], ...],
     may_edit: bool,
     may_change_rows: bool,
@@ -201,8 +210,10 @@ def batch_page(
 ) -> BatchPage:
     """The page's data. ``counts``: the rows by state; ``shown``: the filter of the rows in effect.
 
-    ``errors``: the numbers of the rows with errors. ``to_confirm``: how many rows can be confirmed now.
+    ``waiting``: the rows that need attention. ``to_confirm``: the rows that can be confirmed now.
+    ``failed``: how many rows a new list of what failed has.
     """
+    errors = tuple(row.number for row in waiting if findings_of(row).errors)
     attention = counts[RowState.NEEDS_ATTENTION]
     can_be_sent = may_change_rows and to_confirm and batch.state in CAN_BE_CONFIRMED
     new_url = with_query(reverse("batches:new"), {"order": batch.order_ref, "replaces": str(batch.public_id)})
@@ -217,13 +228,17 @@ def batch_page(
         filters=state_filters(batch, counts, shown),
         lines=lines,
         warnings=warnings,
+        warnings_shown=digest_of_warnings(waiting),
+        attention_shown=digest_of_rows(waiting),
         errors=len(errors),
         few_errors=len(errors) <= FEW_ERRORS,
-        confirmation=Confirmation(to_confirm, attention, overridden) if can_be_sent else None,
+        confirmation=Confirmation(len(to_confirm), digest_of_rows(to_confirm), attention, overridden)
+        if can_be_sent
+        else None,
         progress=progress_of(batch, counts),
         unchecked=counts[RowState.UNCHECKED],
         unsent=counts[RowState.NOT_SENT],
-        failed=sum(counts[state] for state in _SENT_AGAIN),
+        failed=failed,
         may_edit=may_edit,
         may_change_rows=may_change_rows,
         may_control=may_control,

@@ -23,6 +23,7 @@ from apps.batches.checking.earlier import is_open, same_content
 from apps.batches.checking.entries import validated
 from apps.batches.checking.findings import Findings
 from apps.batches.models import (
+    ENDED_STATES,
     FINAL_STATES,
     Batch,
     BatchRow,
@@ -33,6 +34,8 @@ from apps.batches.models import (
     SourceKind,
 )
 from apps.batches.recording import event_of
+from apps.batches.sending.shown import digest_of_warnings
+from apps.batches.sending.storing import require_readable
 from apps.consumers.duplicates.reasons import SimilarReason
 from apps.consumers.forms.consumer import ConsumerForm
 from apps.consumers.forms.lists import LISTS
@@ -47,7 +50,6 @@ SIMILAR_REASON_OF: Final = {
     ReleaseReason.OTHER: SimilarReason.OTHER,
 }
 """A released row is like the consumer that was created: the reason for both is one decision."""
-ENDED: Final = (BatchState.FINISHED, BatchState.STOPPED)
 _CORRECTED: Final = (
     "token",
     "encrypted_values",
@@ -77,7 +79,7 @@ class NotPossible(NotChanged):
     """The state does not allow it.
 
     ``code``: ``stopped``, ``erased``, ``not_matched``, ``not_ended``, ``nothing_failed``, ``no_such_row``,
-    ``reason_missing``, ``not_already_sent`` or ``open``.
+    ``reason_missing``, ``not_already_sent``, ``open`` or ``other_warnings`` than were shown.
     """
 
     def __init__(self, code: str) -> None:
@@ -136,21 +138,22 @@ def accept_warnings(
     codes: Collection[str],
     similar_reason: str,
     *,
+    shown: str,
     actor: Actor,
-    numbers: Collection[int] | None = None,
 ) -> None:
     """Confirm the warnings with these codes at every row that needs attention.
 
-    ``similar_reason``: a ``SimilarReason``, needed for similar consumers and rows. ``numbers``: of the rows,
-    if not all are meant. Raises :class:`NotChanged`.
+    ``similar_reason``: a ``SimilarReason``, needed for similar consumers and rows. ``shown``: the
+    ``digest_of_warnings`` of the rows that needed attention when the person saw them. Raises
+    :class:`NotChanged`.
     """
     with transaction.atomic():
-        held = _held(batch)
-        for row in selectors.rows_in(held, [RowState.NEEDS_ATTENTION]).defer(
-            "encrypted_cells", "encrypted_values"
-        ):
-            if numbers is None or row.number in numbers:
-                _accept(row, codes, similar_reason)
+        waiting = selectors.rows_in(_held(batch), [RowState.NEEDS_ATTENTION])
+        rows = [*waiting.defer("encrypted_cells", "encrypted_values")]
+        if digest_of_warnings(rows) != shown:
+            raise NotPossible("other_warnings")
+        for row in rows:
+            _accept(row, codes, similar_reason)
 
 
 def release_row(batch: Batch, row: BatchRow, reason: ReleaseReason, *, actor: Actor) -> None:
@@ -205,18 +208,17 @@ def send_again(batch: Batch, numbers: Iterable[int], *, actor: Actor) -> None:
 def rows_again(batch: Batch, *, actor: Actor) -> Batch:
     """A new batch of the rows that failed, with their numbers, values and uploaded cells; to be checked.
 
-    Of a stopped batch, also the rows that were not sent. Raises :class:`NotChanged`, and ``MissingKeyError``.
+    Of a stopped batch, also the rows that were not sent, except for those that its author had left out.
+
+    Raises :class:`NotChanged`, ``MissingKeyError``, and ``NotReadableError`` if one of these rows cannot be
+    read: the copy would be empty.
     """
     with transaction.atomic():
         held = _held(batch, ended=True)
-        failed: list[Any] = [
-            row
-            for row in selectors.rows_of(held)
-            if row.current in CORRECTABLE_OUTCOMES
-            or (held.state == BatchState.STOPPED and row.current in OwnState.values)
-        ]
+        failed = [*selectors.rows_for_new_list(held)]
         if not failed:
             raise NotPossible("nothing_failed")
+        require_readable(held, failed)
         again = Batch(
             author_id=actor.id,
             author_name=actor.name,
@@ -251,7 +253,7 @@ def _held(batch: Batch, *, ended: bool = False) -> Batch:
     held = Batch.objects.select_for_update().get(pk=batch.pk)
     if held.erased_at is not None:
         raise NotPossible("erased")
-    if ended and held.state not in ENDED:
+    if ended and held.state not in ENDED_STATES:
         raise NotPossible("not_ended")
     if not ended and held.state in FINAL_STATES:
         raise NotPossible("stopped")

@@ -17,6 +17,7 @@ from apps.batches.checking.findings import Findings
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason, RowState
 from apps.batches.recording import event_of
 from apps.batches.sending.run import confirming_person
+from apps.batches.sending.shown import digest_of_rows
 from apps.cdp.client import CdpClient
 from apps.cdp.errors import CdpError
 from apps.consumers.selectors import may_have_changed_since
@@ -62,16 +63,17 @@ class ConfirmResult:
     attention: tuple[int, ...] = ()
 
 
-def confirm(batch: Batch, *, expected_rows: int, actor: Actor, client: CdpClient) -> ConfirmResult:
+def confirm(batch: Batch, *, shown: str, actor: Actor, client: CdpClient) -> ConfirmResult:
     """Confirm that the ready rows are sent, by the worker and as this person.
 
     If the order may have changed since the rows were checked, they are checked again. If one of them is not
-    ready afterwards, nothing is confirmed. ``expected_rows``: how many rows the page showed as ready. Rows
-    that were corrected are confirmed in the same way while the batch is being sent, or was finished.
+    ready afterwards, nothing is confirmed. ``shown``: the ``digest_of_rows`` of the rows that the page showed
+    as ready. Rows that were corrected are confirmed in the same way while the batch is being sent, or was
+    finished.
 
     Raises :class:`NotInThisState` and :class:`RowsChanged`.
     """
-    seen = _rows_to_confirm(batch, expected_rows, actor)
+    seen = _rows_to_confirm(batch, shown, actor)
     if _may_have_changed(batch, client):
         check_batch(batch, client=client)
         batch.refresh_from_db()
@@ -79,15 +81,15 @@ def confirm(batch: Batch, *, expected_rows: int, actor: Actor, client: CdpClient
         changed = tuple(row.number for row in seen if row.pk not in ready)
         if changed:
             return ConfirmResult(0, changed)
-        seen = _rows_to_confirm(batch, expected_rows, actor)
+        seen = _rows_to_confirm(batch, shown, actor)
     _confirm(batch, seen, actor)
     return ConfirmResult(len(seen))
 
 
-def _rows_to_confirm(batch: Batch, expected_rows: int, actor: Actor) -> list[BatchRow]:
+def _rows_to_confirm(batch: Batch, shown: str, actor: Actor) -> list[BatchRow]:
     _require_confirmable(batch, actor)
     rows = [*selectors.rows_to_confirm(batch)]
-    if not rows or len(rows) != expected_rows:
+    if not rows or digest_of_rows(rows) != shown:
         raise RowsChanged(len(rows))
     return rows
 
@@ -161,9 +163,9 @@ def pause(batch: Batch, *, actor: Actor) -> None:
         if current.state != BatchState.SENDING:
             raise NotInThisState(current.state)
         current.state, current.due_at = BatchState.PAUSED, None
-        current.pause_reason = PauseReason.BY_PERSON
+        current.pause_reason, current.paused_at = PauseReason.BY_PERSON, clock.now()
         current.save()
-        record(event_of(BATCH_PAUSED, current, actor, pause_reason=PauseReason.BY_PERSON.value))
+        record(event_of(BATCH_PAUSED, current, actor))
     batch.refresh_from_db()
 
 
@@ -197,12 +199,17 @@ def stop(batch: Batch, *, actor: Actor) -> None:
         current = Batch.objects.select_for_update().get(pk=batch.pk)
         if current.state not in CAN_BE_STOPPED:
             raise NotInThisState(current.state)
-        unsent = selectors.rows_in(current, [RowState.READY])
-        left_out = BatchRow.objects.filter(pk__in=[*unsent.values_list("pk", flat=True)]).update(
-            state=OwnState.LEFT_OUT, version=F("version") + 1
-        )
-        current.state, current.pause_reason, current.due_at = BatchState.STOPPED, "", None
-        current.ended_at = clock.now()
-        current.save()
-        record(event_of(BATCH_STOPPED, current, actor, rows=left_out))
+        stop_held(current, actor)
     batch.refresh_from_db()
+
+
+def stop_held(batch: Batch, actor: Actor) -> None:
+    """Stop a batch that the transaction holds, and record it. As :func:`stop`, which checks its state."""
+    unsent = selectors.rows_in(batch, [RowState.READY])
+    left_out = BatchRow.objects.filter(pk__in=[*unsent.values_list("pk", flat=True)]).update(
+        state=OwnState.LEFT_OUT, left_out_by_stop=True, version=F("version") + 1
+    )
+    batch.state, batch.pause_reason, batch.due_at = BatchState.STOPPED, "", None
+    batch.ended_at = clock.now()
+    batch.save()
+    record(event_of(BATCH_STOPPED, batch, actor, rows=left_out))

@@ -1,4 +1,4 @@
-"""Delete the personal data of batches that were not confirmed, or have ended, after ``BATCH_DAYS``."""
+"""Delete the personal data of batches that are unconfirmed, paused or ended, after ``BATCH_DAYS``."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ import datetime as dt
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from apps.audit.recording import record
 from apps.batches import selectors
 from apps.batches.audit_events import BATCH_ERASED
-from apps.batches.models import Batch, BatchRow, BatchState, OwnState
+from apps.batches.models import ENDED_STATES, Batch, BatchRow, BatchState, OwnState
 from apps.batches.recording import event_of
+from apps.batches.sending.control import stop_held
 from apps.core import clock
 from apps.core.actor import Actor
 
 NOT_CONFIRMED = (BatchState.MATCHING, BatchState.CHECKED)
-ENDED = (BatchState.STOPPED, BatchState.FINISHED)
 
 
 def delete_expired(actor: Actor) -> int:
     """Delete what expired batches say of people; return how many batches were erased.
 
     The rows stay, with their numbers and submissions, which have an end of their own. Rows that would be sent
-    again later are left out, because their values are gone. A batch with a row that is being sent or unknown
-    waits: whoever resolves it may need the list.
+    again later are left out, because their values are gone. A paused batch is stopped with it. A batch with a
+    row that is being sent or unknown waits: whoever resolves it may need the list.
     """
     erased = 0
     for batch in _expired():
@@ -36,8 +37,13 @@ def delete_expired(actor: Actor) -> int:
 
 def _expired() -> QuerySet[Batch]:
     since = clock.now() - dt.timedelta(days=settings.BATCH_DAYS)
-    late = Q(state__in=NOT_CONFIRMED, created_at__lt=since) | Q(state__in=ENDED, ended_at__lt=since)
-    return Batch.objects.filter(late, erased_at__isnull=True).order_by("pk")
+    late = (
+        Q(state__in=NOT_CONFIRMED, created_at__lt=since)
+        | Q(state__in=ENDED_STATES, ended_at__lt=since)
+        | Q(state=BatchState.PAUSED, stands_since__lt=since)
+    )
+    batches = Batch.objects.alias(stands_since=Coalesce("paused_at", "confirmed_at"))
+    return batches.filter(late, erased_at__isnull=True).order_by("pk")
 
 
 def _erase(batch: Batch, actor: Actor) -> bool:
@@ -45,9 +51,14 @@ def _erase(batch: Batch, actor: Actor) -> bool:
         current = _expired().select_for_update().filter(pk=batch.pk).first()
         if current is None:  # another worker has erased it, or it was confirmed just now
             return False
+        if current.state == BatchState.PAUSED:
+            stop_held(current, actor)
         rows = BatchRow.objects.filter(batch=current)
         rows.filter(state=OwnState.READY).update(state=OwnState.LEFT_OUT)
-        count = rows.update(encrypted_cells=b"", encrypted_values=b"", encrypted_findings=b"")
+        # The keys of confirmed warnings may contain digests of names.
+        count = rows.update(
+            encrypted_cells=b"", encrypted_values=b"", encrypted_findings=b"", accepted=[], similar_reason=""
+        )
         current.encrypted_headers, current.erased_at = b"", clock.now()
         current.save()
         record(event_of(BATCH_ERASED, current, actor, rows=count))

@@ -158,6 +158,8 @@ def require_current(batch: Batch, row: BatchRow) -> None:
         or current.confirmed_by_id != batch.confirmed_by_id
     ):
         raise RowNotCurrent("The batch is not being sent under this lease")
+    if confirming_person(current) is None:  # since the beginning of the turn
+        raise RowNotCurrent("The person who confirmed may no longer send it")
     if selectors.in_flight_on_order(batch.order_ref).exists():
         raise RowNotCurrent("Another row is being sent to the order")
     now = BatchRow.objects.select_for_update().filter(pk=row.pk).first()

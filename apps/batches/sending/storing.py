@@ -18,7 +18,7 @@ from apps.batches.models import Batch, BatchRow, BatchState, SourceKind
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault, TableRow
 from apps.batches.recording import event_of
 from apps.consumers.selectors import providers as offered_providers
-from apps.core import clock
+from apps.core import clock, personal_data
 from apps.core.actor import Actor
 
 _SPREADSHEETS: Final = (SourceKind.XLSX, SourceKind.ODS)
@@ -87,13 +87,15 @@ def create_batch(
 def choose_columns(batch: Batch, choice: Choice, *, actor: Actor) -> Batch:
     """Store the fields of the columns of a batch that has none, and the values of its rows.
 
-    Raises what :func:`create_batch` raises, and :class:`ColumnsNotStored` if they were chosen meanwhile.
+    Raises what :func:`create_batch` raises, :class:`ColumnsNotStored` if they were chosen meanwhile, and
+    ``NotReadableError`` if a row cannot be read: it would be stored without its values.
     """
     providers = offered_providers()
     with transaction.atomic():
         batch = Batch.objects.select_for_update().get(pk=batch.pk)
         if batch.state != BatchState.MATCHING:
             raise ColumnsNotStored
+        require_readable(batch, batch.rows.all())
         table = table_of(batch)
         parts = _chosen_parts(table, choice, providers)
         _set_columns(batch, parts, choice)
@@ -107,6 +109,14 @@ def choose_columns(batch: Batch, choice: Choice, *, actor: Actor) -> Batch:
         batch.save()
         record(event_of(BATCH_COLUMNS_CHOSEN, batch, actor, rows=len(rows)))
     return batch
+
+
+def require_readable(batch: Batch, rows: Iterable[BatchRow]) -> None:
+    """Check that the headers of the batch and these rows can be decrypted. Raises ``NotReadableError``."""
+    personal_data.text(batch, "encrypted_headers")
+    for row in rows:
+        personal_data.text(row, "encrypted_cells")
+        personal_data.text(row, "encrypted_values")
 
 
 def table_of(batch: Batch) -> Table:

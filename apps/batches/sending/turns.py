@@ -9,7 +9,7 @@ from django.db import transaction
 
 from apps.audit.recording import record
 from apps.batches import selectors
-from apps.batches.audit_events import BATCH_FINISHED, BATCH_PAUSED
+from apps.batches.audit_events import BATCH_FINISHED, BATCH_PAUSED_BY_PORTAL, COUNTED_AT_THE_END
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, RowState
 from apps.batches.recording import event_of
 from apps.batches.sending.pace import Turn
@@ -41,8 +41,8 @@ def end_turn(batch: Batch, turn: Turn, *, began: dt.datetime, actor: Actor) -> N
                 event = event_of(BATCH_FINISHED, current, actor, **_facts_at_the_end(current))
             elif turn.pause is not None:
                 current.state, current.due_at = BatchState.PAUSED, None
-                current.pause_reason = turn.pause
-                event = event_of(BATCH_PAUSED, current, actor, pause_reason=turn.pause.value)
+                current.pause_reason, current.paused_at = turn.pause, clock.now()
+                event = event_of(BATCH_PAUSED_BY_PORTAL, current, actor, pause_reason=turn.pause.value)
         current.save()
         if event is not None:
             record(event)
@@ -62,11 +62,4 @@ def _is_done(batch: Batch) -> bool:
 
 def _facts_at_the_end(batch: Batch) -> dict[str, int]:
     counts = selectors.count_by_state(batch)
-    states = (
-        RowState.CREATED,
-        RowState.REJECTED,
-        RowState.NOT_SENT,
-        RowState.UNKNOWN,
-        RowState.NEEDS_ATTENTION,
-    )
-    return {"rows": sum(counts.values()), **{state.value: counts[state] for state in states}}
+    return {"rows": sum(counts.values()), **{one.value: counts[one] for one in COUNTED_AT_THE_END}}

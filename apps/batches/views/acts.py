@@ -18,13 +18,15 @@ from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
 from apps.batches.presenters.batch import batch_url
 from apps.batches.presenters.rows import warning_groups
 from apps.batches.sending import changing, control
+from apps.batches.sending.shown import digest_of_rows
 from apps.batches.views.batch import show
 from apps.batches.views.checked import check_stored
-from apps.batches.views.visible import find_batch, find_own, may_control
+from apps.batches.views.visible import find_batch, find_own, may_change_rows, may_control
 from apps.cdp.factory import get_client
 from apps.consumers.forms.similar import SimilarReasonForm
 from apps.consumers.viewer import Viewer
 from apps.core.actor import Actor
+from apps.core.encryption import NotReadableError
 from apps.core.forms.errors import FieldError
 from apps.core.forms.input import single_value
 from apps.core.web.filters import UnreadableAddress
@@ -42,6 +44,8 @@ MAX_ROWS = 10_000  # row numbers in one POST; the limit of rows is far below
 def check(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Check the rows that have not been checked, such as after a lost connection."""
     batch = find_own(request, batch_id)
+    if not may_change_rows(batch):
+        return _stale(request, batch)
     check_batch(batch, client=get_client())
     return _back(batch)
 
@@ -65,16 +69,26 @@ def accept(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         return show(request, batch, reason=reason, ticked=chosen)
     similar_reason = reason.cleaned_data["similar_reason"] if reason.is_valid() else ""
     return _change(
-        request, batch, lambda actor: changing.accept_warnings(batch, codes, similar_reason, actor=actor)
+        request,
+        batch,
+        lambda actor: changing.accept_warnings(
+            batch, codes, similar_reason, shown=single_value(request.POST, "shown"), actor=actor
+        ),
     )
 
 
 @requires(SEND_BATCHES)
 @require_POST
 def leave_out(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
-    """Leave rows out: the named ones, or all that need attention."""
+    """Leave rows out: the named ones, or all that need attention, exactly those that the page has shown."""
     batch = find_own(request, batch_id)
-    numbers = _numbers(request.POST, batch, RowState.NEEDS_ATTENTION)
+    if "number" in request.POST:
+        numbers = _numbers(request.POST, batch, RowState.NEEDS_ATTENTION)
+    else:
+        waiting = [*selectors.rows_in(batch, [RowState.NEEDS_ATTENTION])]
+        if digest_of_rows(waiting) != single_value(request.POST, "shown"):
+            return _stale(request, batch)
+        numbers = [row.number for row in waiting]
     return _change(request, batch, lambda actor: changing.leave_out(batch, numbers, actor=actor))
 
 
@@ -90,15 +104,11 @@ def take_back(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 @requires(SEND_BATCHES)
 @require_POST
 def confirm(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
-    """Confirm that the ready rows are sent, as many as the page has shown."""
+    """Confirm that the ready rows are sent, exactly those that the page has shown."""
     batch = find_own(request, batch_id)
-    shown = single_value(request.POST, "rows")
-    if not shown.isdecimal() or len(shown) > 6:
-        raise UnreadableAddress
+    shown = single_value(request.POST, "shown")
     try:
-        result = control.confirm(
-            batch, expected_rows=int(shown), actor=actor_of(request), client=get_client()
-        )
+        result = control.confirm(batch, shown=shown, actor=actor_of(request), client=get_client())
     except STALE:
         return _stale(request, batch)
     if result.attention:
@@ -145,6 +155,9 @@ def rows_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         made = changing.rows_again(batch, actor=actor_of(request))
     except STALE:
         return _stale(request, batch)
+    except NotReadableError:
+        messages.warning(request, labels.NOT_READABLE)
+        return _back(batch)
     check_stored(made)
     return HttpResponseSeeOther(batch_url(made))
 

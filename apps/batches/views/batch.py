@@ -16,7 +16,7 @@ from apps.batches import recording, selectors
 from apps.batches.models import Batch, BatchState, RowState
 from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
 from apps.batches.presenters.batch import ALL, BatchPage, batch_page, batch_url, progress_of
-from apps.batches.presenters.rows import confirmed_warnings, findings_of, row_line, warning_groups
+from apps.batches.presenters.rows import confirmed_warnings, row_line, warning_groups
 from apps.batches.views.visible import find_batch, may_change_rows, may_control, may_edit, person_id
 from apps.consumers.forms.similar import SimilarReasonForm
 from apps.consumers.viewer import Viewer
@@ -110,7 +110,8 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]
     if seen or (lines and found.author_id != person_id(request)):
         recording.record_viewed(found, rows=len(lines), actor=actor_of(request))
     waiting = [*selectors.rows_in(found, [RowState.NEEDS_ATTENTION])]
-    to_confirm = selectors.rows_to_confirm(found)
+    # One reading of each: what the forms post back is what the page shows.
+    to_confirm = [*selectors.rows_to_confirm(found).defer("encrypted_cells", "encrypted_values")]
     page = batch_page(
         found,
         counts,
@@ -118,9 +119,10 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]
         shown=shown,
         lines=lines,
         warnings=warning_groups(found, waiting, viewer) if changes else (),
-        errors=tuple(row.number for row in waiting if findings_of(row).errors),
-        to_confirm=to_confirm.count(),
-        overridden=confirmed_warnings(to_confirm.exclude(accepted=[])),
+        waiting=waiting,
+        to_confirm=to_confirm,
+        failed=selectors.rows_for_new_list(found).count(),
+        overridden=confirmed_warnings(row for row in to_confirm if row.accepted),
         may_edit=edits,
         may_change_rows=changes,
         may_control=may_control(request, found),

@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from apps.batches import labels
 from apps.batches.columns.date_orders import order_of
 from apps.batches.columns.matching import Choice, Proposal, QuestionCode, open_questions, propose, split
 from apps.batches.columns.own_columns import without_own_columns
@@ -25,6 +26,7 @@ from apps.batches.sending.storing import ColumnsNotStored, choose_columns, table
 from apps.batches.views.checked import check_stored
 from apps.batches.views.visible import find_own, person_id
 from apps.consumers import selectors
+from apps.core.encryption import NotReadableError
 from apps.core.forms.errors import form_errors
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
@@ -73,8 +75,8 @@ def columns(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         return _page(request, batch, proposal, form, presenter.contradiction(questions))
     try:
         batch = choose_columns(batch, choice, actor=actor_of(request))
-    except ColumnsNotStored:
-        return _changed(request, batch)
+    except (ColumnsNotStored, NotReadableError) as refused:
+        return _changed(request, batch, refused)
     except ValueError:
         form.add_error("has_headers", _("There is no row below the headers"))
         return _page(request, batch, proposal, form, "")
@@ -93,8 +95,11 @@ def _choice(table: Table, form: ColumnsForm, providers: tuple[str, ...]) -> Choi
     return Choice(has_headers, targets, order)
 
 
-def _changed(request: HttpRequest, batch: Batch) -> HttpResponse:
-    messages.warning(request, _("The columns of this list were chosen already. Nothing was done."))
+def _changed(request: HttpRequest, batch: Batch, refused: Exception | None = None) -> HttpResponse:
+    if isinstance(refused, NotReadableError):
+        messages.warning(request, labels.NOT_READABLE)
+    else:
+        messages.warning(request, _("The columns of this list were chosen already. Nothing was done."))
     return HttpResponseSeeOther(batch_url(batch))
 
 

@@ -128,7 +128,7 @@ def _commands() -> dict[str, Callable[..., dict[str, Any]]]:
     from apps.cdp.factory import get_client
     from apps.consumers.models import CORRECTABLE_OUTCOMES
     from apps.core.actor import Actor
-    from tests.support.batch_rows import batch_of
+    from tests.support.batch_rows import batch_of, shown_rows
     from tests.support.batch_sending import people
 
     def actor(person: User) -> Actor:
@@ -145,12 +145,11 @@ def _commands() -> dict[str, Callable[..., dict[str, Any]]]:
 
     def confirm(batch: str) -> dict[str, Any]:
         found = find(batch)
-        ready = selectors.rows_to_confirm(found).count()
-        if not ready:
+        if not selectors.rows_to_confirm(found).exists():
             return {"rows": 0}
         author = actor(found.author)
         try:
-            result = control.confirm(found, expected_rows=ready, actor=author, client=get_client())
+            result = control.confirm(found, shown=shown_rows(found), actor=author, client=get_client())
         except (control.RowsChanged, control.NotInThisState):
             return {"rows": 0}
         return {"rows": result.rows}

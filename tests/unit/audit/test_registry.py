@@ -14,7 +14,7 @@ from apps.consumers.audit_events import CONSUMER_CREATED
 
 # design.md section 7 for the main job, and the rows of the filter "only failures and denials".
 FAILURES = {
-    "batch.paused",
+    "batch.paused_by_portal",
     "consumer.rejected",
     "consumer.not_sent",
     "consumer.outcome_unknown",
@@ -41,8 +41,9 @@ WITHOUT_BEFORE_AND_AFTER = {
     "audit.retention_decided": "decides the removal of old entries; they are named",
     "batch.columns_chosen": "adds the columns of a list, which had none",
     "batch.confirmed": "begins the sending of the rows of a list",
-    "batch.paused": "a state with its reason; the rows stay as they are",
-    "batch.resumed": "ends what batch.paused began",
+    "batch.paused": "a state of a list; the rows stay as they are",
+    "batch.paused_by_portal": "a state with its reason; the rows stay as they are",
+    "batch.resumed": "ends what batch.paused or batch.paused_by_portal began",
     "batch.row_released": "adds the reason for which a row is sent",
     "batch.stopped": "ends the sending of a list; the rows that were left out are counted",
     "batch.uploaded": "the beginning of a list",

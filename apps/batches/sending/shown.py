@@ -1,0 +1,40 @@
+"""What a page showed of a list, as a digest that its form posts back.
+
+A person decides about the rows and warnings that the page showed. In another window, or through the worker,
+others may have taken their place since, as many as before. The services compute the digest again, in the
+transaction of the change, and refuse if it differs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from apps.batches.checking.findings import Findings
+from apps.batches.models import BatchRow
+from apps.core import personal_data
+
+
+def digest_of_rows(rows: Iterable[BatchRow]) -> str:
+    """The digest of the numbers and versions of these rows, in the order of the file."""
+    return _digest([(row.number, row.version) for row in rows])
+
+
+def digest_of_warnings(rows: Iterable[BatchRow]) -> str:
+    """The digest of the warnings of these rows that can be confirmed: not of a row with errors.
+
+    ``rows``: in the order of the file.
+    """
+    shown = []
+    for row in rows:
+        findings = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
+        warnings = () if findings.errors else findings.unconfirmed(frozenset(row.accepted))
+        if warnings:
+            shown.append((row.number, row.version, [warning.keys for warning in warnings]))
+    return _digest(shown)
+
+
+def _digest(shown: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(shown).encode()).hexdigest()
