@@ -18,7 +18,13 @@ from apps.batches.columns.remembering import remembered_choice
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, SourceKind
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault, TableRow
 from apps.batches.sending import storing
-from apps.batches.sending.storing import ColumnsNotStored, choose_columns, create_batch, table_of
+from apps.batches.sending.storing import (
+    ColumnsNotStored,
+    TooManyPeople,
+    choose_columns,
+    create_batch,
+    table_of,
+)
 from apps.core import personal_data
 from tests.support.people import acting, events
 
@@ -166,6 +172,17 @@ def test_a_choice_is_stored_as_a_whole_or_not_at_all(staff: User, monkeypatch: p
 def test_a_table_of_headers_alone_is_refused(staff: User) -> None:
     with pytest.raises(NotReadable, match=TableFault.EMPTY):
         _stored(staff, _table(("First name", "Last name")), Choice(True, ("first_name", "last_name")))
+
+
+def test_headers_alone_may_be_one_row_more_than_a_list_has_people(staff: User, settings: Settings) -> None:
+    settings.BATCH_MAX_ROWS = 1
+    table = _table(("First name", "Last name"), ("Ada", "Lovelace"))
+    targets = ("first_name", "last_name")
+    with pytest.raises(TooManyPeople) as refused:
+        _stored(staff, table, Choice(False, targets))
+    assert (refused.value.fault, refused.value.count) == (TableFault.TOO_MANY_ROWS, 2)
+    assert not Batch.objects.exists()
+    assert _stored(staff, table, Choice(True, targets)).rows.count() == 1
 
 
 def test_rows_above_the_headers_are_told_and_not_stored(staff: User) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from apps.batches import labels
 from apps.batches.columns.date_orders import order_of
 from apps.batches.columns.matching import Choice, Proposal, QuestionCode, open_questions, propose, split
 from apps.batches.columns.own_columns import without_own_columns
@@ -21,7 +23,7 @@ from apps.batches.permissions import SEND_BATCHES
 from apps.batches.presenters import columns as presenter
 from apps.batches.presenters.batch import batch_url, finding_texts, order_name
 from apps.batches.reading.table import Table
-from apps.batches.sending.storing import ColumnsNotStored, choose_columns, table_of
+from apps.batches.sending.storing import ColumnsNotStored, TooManyPeople, choose_columns, table_of
 from apps.batches.views.checked import check_stored
 from apps.batches.views.visible import find_own, person_id
 from apps.consumers import selectors
@@ -73,8 +75,8 @@ def columns(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         return _page(request, batch, proposal, form, presenter.contradiction(questions))
     try:
         batch = choose_columns(batch, choice, actor=actor_of(request))
-    except ColumnsNotStored:
-        return _changed(request, batch)
+    except (ColumnsNotStored, TooManyPeople) as error:
+        return _not_stored(request, batch, error)
     except ValueError:
         form.add_error("has_headers", _("There is no row below the headers"))
         return _page(request, batch, proposal, form, "")
@@ -91,6 +93,13 @@ def _choice(table: Table, form: ColumnsForm, providers: tuple[str, ...]) -> Choi
         rows = split(table, has_headers=has_headers, providers=providers).rows
         order = order_of((row.number, row.cells[at]) for row in rows).order
     return Choice(has_headers, targets, order)
+
+
+def _not_stored(request: HttpRequest, batch: Batch, error: ColumnsNotStored | TooManyPeople) -> HttpResponse:
+    if isinstance(error, ColumnsNotStored):
+        return _changed(request, batch)
+    messages.error(request, labels.fault_text(error))  # the first row is a person: the file has to be divided
+    return HttpResponseSeeOther(reverse("batches:columns", args=[batch.public_id]))
 
 
 def _changed(request: HttpRequest, batch: Batch) -> HttpResponse:
