@@ -58,8 +58,8 @@ def create_batch(
     be checked next. Without one, all rows of the table are stored, and :func:`choose_columns` is next.
 
     Raises :class:`ColumnsNotStored` for a choice that leaves questions open, ``NotReadable`` for a table
-    without people, :class:`TooManyPeople`, ``ValueError`` for a choice of another table, and ``MissingKeyError``. Nothing is stored
-    then.
+    without people, :class:`TooManyPeople`, ``ValueError`` for a choice of another table, and
+    ``MissingKeyError``. Nothing is stored then.
     """
     table = without_own_columns(table)
     providers = offered_providers()
