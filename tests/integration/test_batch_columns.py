@@ -18,13 +18,7 @@ from apps.batches.columns.remembering import remembered_choice
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, SourceKind
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault, TableRow
 from apps.batches.sending import storing
-from apps.batches.sending.storing import (
-    ColumnsNotStored,
-    TooManyPeople,
-    choose_columns,
-    create_batch,
-    table_of,
-)
+from apps.batches.sending.storing import ColumnsNotStored, choose_columns, create_batch, table_of
 from apps.core import personal_data
 from tests.support.people import acting, events
 
@@ -178,7 +172,7 @@ def test_headers_alone_may_be_one_row_more_than_a_list_has_people(staff: User, s
     settings.BATCH_MAX_ROWS = 1
     table = _table(("First name", "Last name"), ("Ada", "Lovelace"))
     targets = ("first_name", "last_name")
-    with pytest.raises(TooManyPeople) as refused:
+    with pytest.raises(storing.TooManyPeople) as refused:
         _stored(staff, table, Choice(False, targets))
     assert (refused.value.fault, refused.value.count) == (TableFault.TOO_MANY_ROWS, 2)
     assert not Batch.objects.exists()
