@@ -182,6 +182,17 @@ def test_a_table_of_headers_alone_is_refused(staff: User) -> None:
         _stored(staff, _table(("First name", "Last name")), Choice(True, ("first_name", "last_name")))
 
 
+def test_headers_alone_may_be_one_row_more_than_a_list_has_people(staff: User, settings: Settings) -> None:
+    settings.BATCH_MAX_ROWS = 1
+    table = _table(("First name", "Last name"), ("Ada", "Lovelace"))
+    targets = ("first_name", "last_name")
+    with pytest.raises(storing.TooManyPeople) as refused:
+        _stored(staff, table, Choice(False, targets))
+    assert (refused.value.fault, refused.value.count) == (TableFault.TOO_MANY_ROWS, 2)
+    assert not Batch.objects.exists()
+    assert _stored(staff, table, Choice(True, targets)).rows.count() == 1
+
+
 def test_rows_above_the_headers_are_told_and_not_stored(staff: User) -> None:
     table = _table(
         ("Tour to Cork", "", ""), ("First name", "Last name", "DOB"), ("Ada", "Lovelace", ""), first=3

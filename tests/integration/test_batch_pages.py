@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.batches import selectors
@@ -742,3 +743,20 @@ def test_columns_that_are_not_sent_are_named(as_staff: Client, sandbox: SandboxS
     assert "These columns are not sent: Room, column 6." in text(as_staff.get(at("batch", batch)))
     again = paste(as_staff, table=f"{HEADERS}\tRoom\t\n{BEN}\t12\tx\n")  # as remembered, without asking
     assert "These columns are not sent: Room, column 6." in text(as_staff.get(again["Location"]))
+
+
+def test_list_without_headers_has_no_person_more_than_a_list_may(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.BATCH_MAX_ROWS = 2
+    rows = ["Ada\tKingsley\tada@example.com", "Ben\tOkonkwo\tben@example.com", "Cy\tYoung\tcy@example.com"]
+    assert paste(as_staff, "\n".join(rows)).status_code == 303
+    batch = only_batch()
+    answers = {"column-0": "first_name", "column-1": "last_name", "column-2": "emails"}
+    answer = as_staff.post(at("columns", batch), {"has_headers": "no", **answers}, follow=True)
+    assert "The table has 3 rows, too many for one list." in text(answer)
+    batch.refresh_from_db()
+    assert (batch.state, batch.rows.count()) == (BatchState.MATCHING, 3)
+    as_staff.post(at("columns", batch), {"has_headers": "yes", **answers})
+    batch.refresh_from_db()
+    assert (batch.state, batch.rows.count()) == (BatchState.CHECKED, 2)

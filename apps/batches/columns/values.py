@@ -34,8 +34,9 @@ def row_values(
     Titles, genders and countries are those that the form offers, also from M and F and from a country's name;
     a nationality is a word, also from a code that has only one. Dates are ISO dates, read in ``date_order``.
     What cannot be read is passed on as typed, for the form to say what is wrong; a date that the form would
-    read in the other order gets a remark that it cannot read. The apostrophe before a code is left out. A cell of the column Order is passed on, so
+    read in the other order gets a remark that it cannot read. A cell of the column Order is passed on, so
     that the check compares it with the batch's order, and a blank one is the batch's order.
+    The apostrophe before a code, a number or a date is left out.
     """
     by_target: dict[str, list[str]] = defaultdict(list)
     identifiers: list[dict[str, str]] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import transaction
 
 from apps.audit.recording import record
@@ -35,6 +36,13 @@ class ColumnsNotStored(Exception):
         self.questions = questions
 
 
+class TooManyPeople(NotReadable):
+    """The list has more people than ``BATCH_MAX_ROWS``. ``count`` says how many."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(TableFault.TOO_MANY_ROWS, count)
+
+
 def create_batch(
     table: Table,
     choice: Choice | None,
@@ -50,8 +58,8 @@ def create_batch(
     be checked next. Without one, all rows of the table are stored, and :func:`choose_columns` is next.
 
     Raises :class:`ColumnsNotStored` for a choice that leaves questions open, ``NotReadable`` for a table
-    without people, ``ValueError`` for a choice of another table, and ``MissingKeyError``. Nothing is stored
-    then.
+    without people, :class:`TooManyPeople`, ``ValueError`` for a choice of another table, and
+    ``MissingKeyError``. Nothing is stored then.
     """
     table = without_own_columns(table)
     providers = offered_providers()
@@ -137,6 +145,8 @@ def _chosen_parts(table: Table, choice: Choice, providers: tuple[str, ...]) -> S
     parts = split(table, has_headers=choice.has_headers, providers=providers)
     if not parts.rows:
         raise NotReadable(TableFault.EMPTY)
+    if len(parts.rows) > settings.BATCH_MAX_ROWS:  # a file may have one row more, for its headers
+        raise TooManyPeople(len(parts.rows))
     return parts
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -22,7 +23,7 @@ from apps.batches.permissions import SEND_BATCHES
 from apps.batches.presenters import columns as presenter
 from apps.batches.presenters.batch import batch_url, finding_texts, order_name
 from apps.batches.reading.table import Table
-from apps.batches.sending.storing import ColumnsNotStored, choose_columns, table_of
+from apps.batches.sending.storing import ColumnsNotStored, TooManyPeople, choose_columns, table_of
 from apps.batches.views.checked import check_stored
 from apps.batches.views.visible import find_own, person_id
 from apps.consumers import selectors
@@ -75,8 +76,8 @@ def columns(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         return _page(request, batch, proposal, form, presenter.contradiction(questions))
     try:
         batch = choose_columns(batch, choice, actor=actor_of(request))
-    except (ColumnsNotStored, NotReadableError) as refused:
-        return _changed(request, batch, refused)
+    except (ColumnsNotStored, NotReadableError, TooManyPeople) as refused:
+        return _not_stored(request, batch, refused)
     except ValueError:
         form.add_error("has_headers", _("There is no row below the headers"))
         return _page(request, batch, proposal, form, "")
@@ -95,11 +96,19 @@ def _choice(table: Table, form: ColumnsForm, providers: tuple[str, ...]) -> Choi
     return Choice(has_headers, targets, order)
 
 
-def _changed(request: HttpRequest, batch: Batch, refused: Exception | None = None) -> HttpResponse:
+def _not_stored(request: HttpRequest, batch: Batch, refused: Exception) -> HttpResponse:
+    if isinstance(refused, TooManyPeople):
+        # The first row is a person: the file has to be divided.
+        messages.error(request, labels.fault_text(refused))
+        return HttpResponseSeeOther(reverse("batches:columns", args=[batch.public_id]))
     if isinstance(refused, NotReadableError):
         messages.warning(request, labels.NOT_READABLE)
-    else:
-        messages.warning(request, _("The columns of this list were chosen already. Nothing was done."))
+        return HttpResponseSeeOther(batch_url(batch))
+    return _changed(request, batch)
+
+
+def _changed(request: HttpRequest, batch: Batch) -> HttpResponse:
+    messages.warning(request, _("The columns of this list were chosen already. Nothing was done."))
     return HttpResponseSeeOther(batch_url(batch))
 
 
