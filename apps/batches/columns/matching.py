@@ -201,6 +201,9 @@ def _proposed_targets(
 ) -> tuple[tuple[str, ...], list[Question]]:
     """The target of each column by its header, then by its content, and the questions about the others."""
     targets = list(targets_of_headers(headers, providers) if headers else ("",) * len(columns))
+    kinds = tuple(
+        "" if target else unmistakable_target(cells) for target, cells in zip(targets, columns, strict=True)
+    )
     questions = []
     for at, cells in enumerate(columns):
         examples = _different(cells)
@@ -209,22 +212,21 @@ def _proposed_targets(
             if examples:
                 questions.append(Question(QuestionCode.REPEATED, at, examples))
         elif not targets[at] and examples:
-            targets[at] = _by_content(cells, targets, columns)
+            targets[at] = _by_content(kinds[at], targets, kinds)
             if not targets[at]:
                 questions.append(Question(QuestionCode.FIELD, at, examples))
     return tuple(targets), questions
 
 
-def _by_content(cells: tuple[str, ...], targets: Sequence[str], columns: Sequence[tuple[str, ...]]) -> str:
-    """The field that the cells belong to unmistakably, unless another column goes to it or fits it as well.
+def _by_content(kind: str, targets: Sequence[str], kinds: Sequence[str]) -> str:
+    """The field of a column of this kind, unless another column goes to it or is of the same kind.
 
-    Two columns of dates may be the birth and the end of the passport.
+    ``kinds``: the field that the cells of each column without a known header belong to unmistakably. Two
+    columns of dates may be the birth and the end of the passport.
     """
-    target = unmistakable_target(cells)
-    if not target or (target in targets and not _may_repeat(target)):
-        return ""
-    rivals = [unmistakable_target(other) for other, taken in zip(columns, targets, strict=True) if not taken]
-    return target if _may_repeat(target) or rivals.count(target) == 1 else ""
+    if _may_repeat(kind):
+        return kind
+    return kind if kind not in targets and kinds.count(kind) == 1 else ""
 
 
 def _date_order(

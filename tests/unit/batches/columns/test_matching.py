@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from django.test import override_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from apps.batches.columns import matching
 from apps.batches.columns.date_orders import count_exchanged
+from apps.batches.columns.headers import unmistakable_target
 from apps.batches.columns.matching import (
     Choice,
     Proposal,
@@ -161,6 +163,22 @@ def test_two_columns_of_dates_are_asked() -> None:
     known = _proposal((*NAMES, "DOB", "Valid until"), (*ADA, "1991-04-13", "2031-04-13"))
     assert known.targets == ("first_name", "last_name", "date_of_birth", "")
     assert _asked(known) == [(QuestionCode.FIELD, 3)]
+
+
+def test_the_content_of_a_wide_table_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+
+    def counted(cells: Iterable[str]) -> str:
+        read.append(cells)
+        return unmistakable_target(cells)
+
+    monkeypatch.setattr(matching, "unmistakable_target", counted)
+    for cell in ("1991-03-07", "a@example.com"):
+        headers = tuple(f"Unknown {chr(65 + at)}" for at in range(20))
+        proposal = _proposal(headers, *[(cell,) * 20] * 3)
+        assert len(proposal.targets) == 20
+        assert len(read) == 20
+        read.clear()
 
 
 def test_without_headers_names_are_asked_and_the_rest_is_recognised() -> None:
