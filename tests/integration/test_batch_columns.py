@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import NoReturn
 
@@ -179,6 +180,17 @@ def test_rows_above_the_headers_are_told_and_not_stored(staff: User) -> None:
         batch.refresh_from_db()
         assert (batch.header_row, [row.number for row in batch.rows.all()]) == (4, [5])
         assert batch.findings[-1] == {"code": "rows_above_headers", "count": 1, "detail": ""}
+
+
+def test_headers_in_two_rows_are_the_same_before_and_after_the_columns_are_chosen(staff: User) -> None:
+    rows = (("Name", "", "DOB"), ("First", "Whose", "DOB"), ("Ada", "Lovelace", "1991-04-13"))
+    table = replace(_table(*rows), findings=(Finding(FindingCode.MERGED_CELLS, 1),))
+    batch = _stored(staff, table, None)
+    assert events("batch.uploaded")[-1].details["rows"] == 1
+    assert table_of(batch).findings == table.findings
+    batch = choose_columns(batch, Choice(True, TARGETS), actor=acting(staff))
+    assert batch.headers == ("First", "Whose", "DOB")
+    assert [row.number for row in batch.rows.all()] == [3]
 
 
 def test_dates_that_excel_may_have_exchanged_are_told(staff: User) -> None:

@@ -8,7 +8,13 @@ from enum import StrEnum
 from typing import Final
 
 from apps.batches.columns.date_orders import ORDERS, ColumnOrder, order_of
-from apps.batches.columns.headers import are_likely_headers, header_place, may_be_headers, unmistakable_target
+from apps.batches.columns.headers import (
+    are_likely_headers,
+    goes_on_below,
+    header_place,
+    may_be_headers,
+    unmistakable_target,
+)
 from apps.batches.columns.own_columns import without_own_columns
 from apps.batches.reading.table import Table, TableRow
 from apps.consumers.paste.columns import (
@@ -100,16 +106,22 @@ class SplitTable:
     rows_above: int = 0  # between the beginning of the file and the headers; they are no people
 
 
-def split(table: Table, *, has_headers: bool, providers: tuple[str, ...]) -> SplitTable:
+def split(table: Table, *, has_headers: bool) -> SplitTable:
     """The headers and the people of a table that :func:`without_own_columns` returned.
 
-    With headers they are the row that is recognised, otherwise the first one.
+    With headers they are the row that is recognised, otherwise the first one; and the row below it if that
+    has the rest of them.
     """
     if not has_headers or not table.rows:
         return SplitTable((), None, table.rows)
-    place = header_place(table, providers) or 0
+    place = header_place(table) or 0
     headers = tuple(cell.strip() for cell in table.rows[place].cells)
-    return SplitTable(headers, table.rows[place].number, table.rows[place + 1 :], place)
+    first = place + 1
+    if goes_on_below(table, place):
+        below = (cell.strip() for cell in table.rows[first].cells)
+        headers = tuple(other or header for header, other in zip(headers, below, strict=True))
+        first += 1
+    return SplitTable(headers, table.rows[place].number, table.rows[first:], place)
 
 
 def propose(
@@ -128,13 +140,13 @@ def propose(
     questions: list[Question] = []
     earlier = None
     if has_headers is None:
-        has_headers = header_place(table, providers) is not None
+        has_headers = header_place(table) is not None
         if not has_headers and may_be_headers(table):
-            earlier = _earlier(split(table, has_headers=True, providers=providers), remembered, providers)
+            earlier = _earlier(split(table, has_headers=True), remembered, providers)
             has_headers = earlier is not None or are_likely_headers(table, providers)
             if earlier is None:
                 questions.append(Question(QuestionCode.HEADERS, examples=_different(table.rows[0].cells)))
-    parts = split(table, has_headers=has_headers, providers=providers)
+    parts = split(table, has_headers=has_headers)
     columns = [tuple(row.cells[at] for row in parts.rows) for at in range(table.width)]
     earlier = earlier or _earlier(parts, remembered, providers)
     if earlier is not None:
@@ -172,7 +184,7 @@ def open_questions(table: Table, choice: Choice, *, providers: tuple[str, ...]) 
     table = without_own_columns(table)
     if not _is_usable(choice, table.width, providers):
         raise ValueError("a choice for another table")
-    parts = split(table, has_headers=choice.has_headers, providers=providers)
+    parts = split(table, has_headers=choice.has_headers)
     columns = [tuple(row.cells[at] for row in parts.rows) for at in range(table.width)]
     seen: set[str] = set()
     questions = []

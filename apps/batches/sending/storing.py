@@ -56,7 +56,7 @@ def create_batch(
     table = without_own_columns(table)
     providers = offered_providers()
     if choice is None:
-        expected = split(table, has_headers=header_place(table, providers) is not None, providers=providers)
+        expected = split(table, has_headers=header_place(table) is not None)
         parts = SplitTable((), None, table.rows)
         people = len(expected.rows)
     else:
@@ -117,14 +117,15 @@ def table_of(batch: Batch) -> Table:
     stored = [(row.number, row.cells or ()) for row in batch.rows.order_by("number")]
     width = max((len(cells) for _number, cells in stored), default=0)
     rows = (TableRow(number, cells + ("",) * (width - len(cells))) for number, cells in stored)
-    return Table(SourceKind(batch.source), tuple(rows))
+    findings = tuple(Finding(FindingCode(one["code"]), one["count"], one["detail"]) for one in batch.findings)
+    return Table(SourceKind(batch.source), tuple(rows), findings)
 
 
 def _chosen_parts(table: Table, choice: Choice, providers: tuple[str, ...]) -> SplitTable:
     questions = open_questions(table, choice, providers=providers)
     if questions:
         raise ColumnsNotStored(questions)
-    parts = split(table, has_headers=choice.has_headers, providers=providers)
+    parts = split(table, has_headers=choice.has_headers)
     if not parts.rows:
         raise NotReadable(TableFault.EMPTY)
     return parts

@@ -88,7 +88,7 @@ def _choice(table: Table, form: ColumnsForm, providers: tuple[str, ...]) -> Choi
     order = form.cleaned_data.get("date_order", "")
     if not order and "date_of_birth" in targets:
         at = targets.index("date_of_birth")
-        rows = split(table, has_headers=has_headers, providers=providers).rows
+        rows = split(table, has_headers=has_headers).rows
         order = order_of((row.number, row.cells[at]) for row in rows).order
     return Choice(has_headers, targets, order)
 

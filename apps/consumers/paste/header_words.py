@@ -22,7 +22,7 @@ HEADER_WORDS: Final[dict[str, str]] = {
         anrede titel civilite titre unvan hitap 敬称 tratamiento titolo aanhef tratamento tytul
     """,
     "first_name": """
-        firstnames forename forenames givenname givennames fname guestfirstname passengerfirstname
+        first firstnames forename forenames givenname givennames fname guestfirstname passengerfirstname
         vorname vornamen rufname
         prenom prenoms
         ad adi isim ismi onad
@@ -31,7 +31,7 @@ HEADER_WORDS: Final[dict[str, str]] = {
         имя 이름
     """,
     "last_name": """
-        lastnames surname surnames familyname lname guestlastname guestsurname passengerlastname
+        last lastnames surname surnames familyname lname guestlastname guestsurname passengerlastname
         passengersurname
         nachname nachnamen familienname zuname
         nomdefamille nomfamille patronyme

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytest
 from django.test import override_settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from apps.batches.columns import matching
 from apps.batches.columns.date_orders import count_exchanged
-from apps.batches.columns.headers import unmistakable_target
+from apps.batches.columns.headers import may_be_headers, unmistakable_target
 from apps.batches.columns.matching import (
     Choice,
     Proposal,
@@ -23,7 +24,7 @@ from apps.batches.columns.matching import (
 )
 from apps.batches.columns.own_columns import without_own_columns
 from apps.batches.models import SourceKind
-from apps.batches.reading.table import Table, TableRow
+from apps.batches.reading.table import Finding, FindingCode, Table, TableRow
 from apps.consumers.paste.columns import TARGETS, targets_of_headers
 from apps.consumers.paste.header_words import HEADER_WORDS
 from apps.consumers.paste.rows import header_key
@@ -212,8 +213,77 @@ def test_headers_below_the_title_of_a_manifest_are_found() -> None:
     table = _table(("Tour to Cork", "", ""), ("", "12 May", ""), (*NAMES, "DOB"), (*ADA, "1991-04-13"))
     proposal = propose(table, providers=(), remembered=_nothing)
     assert proposal.headers == (*NAMES, "DOB")
-    parts = split(table, has_headers=True, providers=())
+    parts = split(table, has_headers=True)
     assert (parts.header_row, parts.rows_above, len(parts.rows)) == (3, 2, 1)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [("Order 4711", "", ""), ("Passport", "", ""), ("Tour", "Rome 2026", ""), ("Rome", "12.05.2026", "")],
+)
+def test_a_title_is_not_taken_for_the_headers_below_it(title: tuple[str, ...]) -> None:
+    proposal = _proposal(title, (*NAMES, "DOB"), (*ADA, "1991-04-13"))
+    assert proposal.headers == (*NAMES, "DOB")
+    assert proposal.targets == ("first_name", "last_name", "date_of_birth")
+    assert proposal.questions == ()
+
+
+def test_the_only_known_cell_of_a_wider_table_is_a_question() -> None:
+    assert (QuestionCode.HEADERS, None) in _asked(_proposal(("E-mail", ""), ("a@example.com", "early")))
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        ("Ad", "Land", "ad@example.com", "1991-03-07"),
+        ("Ad", "Land", "", "12345"),
+        ("LOYALTY", "123456", "BOOKING", "98765"),
+    ],
+)
+def test_a_person_whose_names_are_words_of_headers_is_no_header(first: tuple[str, ...]) -> None:
+    for rows in ((first,), (first, ("Ada", "Lovelace", "ada@example.com", "1991-03-08"))):
+        proposal = _proposal(*rows)
+        assert not proposal.has_headers
+        assert len(split(_table(*rows), has_headers=proposal.has_headers).rows) == len(rows)
+
+
+def test_names_of_providers_alone_are_no_certain_headers() -> None:
+    pairs = ("LOYALTY", "A-12", "BOOKING", "B-98")
+    assert (QuestionCode.HEADERS, None) in _asked(_proposal(pairs, pairs))
+    three = _proposal(("Ad", "LOYALTY", "BOOKING"), ("Ada", "A-1", "B-2"))
+    assert (QuestionCode.HEADERS, None) in _asked(three)
+
+
+def _merged(*rows: tuple[str, ...]) -> Table:
+    return replace(_table(*rows), findings=(Finding(FindingCode.MERGED_CELLS, 2),))
+
+
+def test_headers_in_two_rows_with_merged_cells_are_one() -> None:
+    table = _merged(
+        ("Name", "", "DOB", "Passport"), ("First", "Last", "DOB", "Passport"), (*ADA, "1991-04-13", "P1")
+    )
+    proposal = propose(table, providers=(), remembered=_nothing)
+    assert proposal.headers == ("First", "Last", "DOB", "Passport")
+    assert proposal.targets == ("first_name", "last_name", "date_of_birth", "passport_number")
+    parts = split(table, has_headers=True)
+    assert [row.cells[:2] for row in parts.rows] == [ADA]
+    assert (parts.header_row, parts.rows_above) == (1, 0)
+
+
+def test_a_person_below_the_headers_stays_a_person() -> None:
+    headers = ("Ad", "Soyad", "E-mail")
+    for table in (
+        _table(headers, ("Ad", "Bakker", "")),  # nothing is merged
+        _merged(headers, ("Ad", "Bakker", "ad@example.com")),
+        _merged(headers, ("Ada", "Bakker", "")),
+        _merged(headers),
+    ):
+        assert split(table, has_headers=True).rows == table.rows[1:]
+
+
+def test_no_word_of_a_header_is_the_value_of_a_field() -> None:
+    words = [word for words in HEADER_WORDS.values() for word in words.split()]
+    assert [word for word in words if not may_be_headers(_table((word,), ("x",)))] == []
 
 
 def test_people_above_words_that_are_headers_are_no_title() -> None:
