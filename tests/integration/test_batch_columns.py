@@ -183,13 +183,17 @@ def test_rows_above_the_headers_are_told_and_not_stored(staff: User) -> None:
 
 
 def test_headers_in_two_rows_are_the_same_before_and_after_the_columns_are_chosen(staff: User) -> None:
-    rows = (("Name", "", "DOB"), ("First", "Whose", "DOB"), ("Ada", "Lovelace", "1991-04-13"))
+    rows = (
+        ("Name", "", "DOB", "Passport"),
+        ("First", "Whose", "DOB", "Passport"),
+        ("Ada", "Lovelace", "1991-04-13", "P1"),
+    )
     table = replace(_table(*rows), findings=(Finding(FindingCode.MERGED_CELLS, 1),))
     batch = _stored(staff, table, None)
     assert events("batch.uploaded")[-1].details["rows"] == 1
     assert table_of(batch).findings == table.findings
-    batch = choose_columns(batch, Choice(True, TARGETS), actor=acting(staff))
-    assert batch.headers == ("First", "Whose", "DOB")
+    batch = choose_columns(batch, Choice(True, (*TARGETS, "passport_number")), actor=acting(staff))
+    assert batch.headers == ("First", "Whose", "DOB", "Passport")
     assert [row.number for row in batch.rows.all()] == [3]
 
 

@@ -385,16 +385,37 @@ def test_other_columns_with_such_names_stay(headers: tuple[str, ...]) -> None:
 RECEIPT = "https://portal.example/submissions/2d7de9df-45a2-45ea-872c-30e45139007d/"
 
 
-def test_a_result_without_headers_has_a_state_in_each_row_and_only_receipts_at_its_end() -> None:
-    own = _table((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "Ready", "", "", ""))
-    assert [row.cells for row in without_own_columns(own).rows] == [ADA, ALAN]
-    for rows in (
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "Ready", "", "", "")),
+        ((*ADA, "Ready", "", ""), (*ALAN, "Needs attention", "", "Enter the last name")),
+        ((*ADA, "Ready"), (*ALAN, "Left out")),
+        ((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "", "", "", "")),  # added by a person
+        ((*ADA, ""), (*ALAN, "Ready")),
+    ],
+)
+def test_a_result_without_headers_has_states_and_only_receipts_at_its_end(
+    rows: tuple[tuple[str, ...], ...],
+) -> None:
+    assert [row.cells for row in without_own_columns(_table(*rows)).rows] == [ADA, ALAN]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
         ((*ADA, "Created", "c-1", "", "x"), (*ALAN, "Ready", "", "", "")),
         ((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "Munich", "", "", "")),
-        ((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "", "", "", "")),
-    ):
-        table = _table(*rows)
-        assert without_own_columns(table) is table
+        ((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "", "c-2", "", "")),
+        ((*ADA, "Ready", "c-1", "x"), (*ALAN, "Ready", "", "")),
+        ((*ADA, "Ready"), (*ALAN, "Munich")),
+        (ADA, ALAN),
+        (("Ready",), ("Created",)),
+    ],
+)
+def test_what_is_not_of_the_portal_stays(rows: tuple[tuple[str, ...], ...]) -> None:
+    table = _table(*rows)
+    assert without_own_columns(table) is table
 
 
 @pytest.mark.parametrize(
