@@ -59,7 +59,7 @@ class Question:
     """One question. ``column``: the index of the column; None for the headers.
 
     ``examples``: up to three different values. ``rows``: for dates, the numbers of the rows that show why it
-    is asked: the ambiguous ones, or those of the rarer order.
+    is asked: the ambiguous ones, those of the rarer order, or those that contradict the answer.
     """
 
     code: QuestionCode
@@ -192,9 +192,19 @@ def open_questions(table: Table, choice: Choice, *, providers: tuple[str, ...]) 
         if target in seen and not _may_repeat(target):
             questions.append(Question(QuestionCode.REPEATED, at, _different(columns[at])))
         seen.add(target)
-    if choice.date_order not in ORDERS:
-        questions += _date_order(parts.rows, choice.targets, columns, None)[1]
-    return tuple(questions)
+    return (*questions, *_open_date_questions(parts.rows, choice))
+
+
+def _open_date_questions(rows: tuple[TableRow, ...], choice: Choice) -> list[Question]:
+    """The question about a column of dates that the choice does not answer, or answers against its dates."""
+    questions = []
+    for at, target in enumerate(choice.targets):
+        if target == _DATE:
+            found = order_of((row.number, row.cells[at]) for row in rows)
+            is_answered = choice.date_order in ORDERS and found.order in ("", choice.date_order)
+            if not is_answered and (found.has_to_be_asked or choice.date_order):
+                questions.append(_date_question(found, at, rows))
+    return questions
 
 
 def _is_usable(choice: Choice, width: int, providers: tuple[str, ...]) -> bool:
@@ -267,7 +277,7 @@ def _date_question(found: ColumnOrder, at: int, rows: tuple[TableRow, ...]) -> Q
             min(found.day_month, found.month_day, key=len),
         )
     else:
-        code, numbers = QuestionCode.DATE_ORDER, found.ambiguous
+        code, numbers = QuestionCode.DATE_ORDER, found.day_month or found.month_day or found.ambiguous
     shown = frozenset(numbers)
     return Question(code, at, _different(row.cells[at] for row in rows if row.number in shown), numbers)
 

@@ -345,6 +345,14 @@ def test_what_a_choice_leaves_open() -> None:
 
     assert codes(Choice(True, dated)) == [QuestionCode.DATE_ORDER]
     assert codes(Choice(True, dated, "day-month")) == []
+    table = _table((*NAMES, "DOB"), (*ADA, "04/13/1991"), (*ALAN, "03/04/1991"))
+    assert codes(Choice(True, dated, "month-day")) == codes(Choice(True, dated)) == []
+    [question] = open_questions(table, Choice(True, dated, "day-month"), providers=PROVIDERS)
+    assert question == Question(QuestionCode.DATE_ORDER, 2, ("04/13/1991",), (2,))
+    table = _table((*NAMES, "DOB"), (*ADA, "04/13/1991"), (*ALAN, "13/04/1991"))
+    assert codes(Choice(True, dated, "day-month")) == []
+    assert codes(Choice(True, dated)) == [QuestionCode.DATES_CONTRADICT]
+    table = _table((*NAMES, "DOB"), (*ADA, "03/04/1991"))
     assert codes(Choice(True, ("first_name", "last_name", ""))) == []
     assert codes(Choice(True, ("first_name", "first_name", ""))) == [QuestionCode.REPEATED]
     assert codes(Choice(True, ("phone_numbers", "phone_numbers", "identifier:LOYALTY"))) == []
