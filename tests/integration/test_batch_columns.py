@@ -14,7 +14,7 @@ from apps.accounts.models import User
 from apps.audit.events import Event
 from apps.batches.checking.check import check_rows
 from apps.batches.checking.findings import Findings
-from apps.batches.columns.matching import Choice, QuestionCode, propose
+from apps.batches.columns.matching import Choice, QuestionCode, open_questions, propose
 from apps.batches.columns.remembering import remembered_choice
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, SourceKind
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault, TableRow
@@ -212,6 +212,30 @@ def test_nothing_of_a_list_is_stored_in_the_clear(staff: User) -> None:
     for row in batch.rows.all():
         assert b"Turing" not in bytes(row.encrypted_cells) + bytes(row.encrypted_values)
     assert b"Vorname" not in bytes(batch.encrypted_headers)
+
+
+def test_a_column_that_was_blank_last_time_is_not_left_out_silently(staff: User) -> None:
+    headers = ("Who", "Whose", "Room", "Code", "Reach")
+    names = ("first_name", "last_name")
+    blank = _table(headers, ("Ada", "Lovelace", "12", "", " "), ("Alan", "Turing", "", "", ""))
+    _stored(staff, blank, Choice(True, (*names, "", "", "")))
+    remembered = partial(remembered_choice, staff.pk)
+    again = propose(blank, providers=(), remembered=remembered)
+    assert (again.targets, again.questions) == ((*names, "", "", ""), ())
+    filled = _table(headers, ("Grace", "Hopper", "14", "X1", "grace@example.com"))
+    proposal = propose(filled, providers=(), remembered=remembered)
+    assert proposal.targets == (*names, "", "", "emails")
+    assert [(one.code, one.column) for one in proposal.questions] == [(QuestionCode.FIELD, 3)]
+    assert not open_questions(filled, proposal.choice, providers=())
+
+
+def test_a_known_header_that_was_left_out_while_it_was_blank_is_proposed_again(staff: User) -> None:
+    headers = ("First name", "Last name", "Surname")
+    _stored(staff, _table(headers, ("Ada", "", "Lovelace")), Choice(True, ("first_name", "", "last_name")))
+    remembered = partial(remembered_choice, staff.pk)
+    proposal = propose(_table(headers, ("Ada", "Byron", "Lovelace")), providers=(), remembered=remembered)
+    assert proposal.targets == ("first_name", "", "last_name")
+    assert [(one.code, one.column) for one in proposal.questions] == [(QuestionCode.REPEATED, 1)]
 
 
 def test_the_remembered_choice_finds_headers_that_no_list_of_words_has(staff: User) -> None:

@@ -36,12 +36,14 @@ class Choice:
 
     ``targets``: for each column one of :data:`apps.consumers.paste.columns.TARGETS`, or ``identifier:`` and
     a provider; empty for a column that is not sent. ``date_order``: ``day-month`` or ``month-day``; empty if
-    no date needs it.
+    no date needs it. ``undecided``: of a remembered choice, the columns that nobody has decided to leave out:
+    they are not sent because they were blank.
     """
 
     has_headers: bool
     targets: tuple[str, ...]
     date_order: str = ""
+    undecided: frozenset[int] = frozenset()
 
 
 class QuestionCode(StrEnum):
@@ -149,11 +151,8 @@ def propose(
     parts = split(table, has_headers=has_headers)
     columns = [tuple(row.cells[at] for row in parts.rows) for at in range(table.width)]
     earlier = earlier or _earlier(parts, remembered, providers)
-    if earlier is not None:
-        targets = earlier.targets
-    else:
-        targets, asked = _proposed_targets(parts.headers, columns, providers)
-        questions += asked
+    targets, asked = _proposed_targets(parts.headers, columns, providers, earlier)
+    questions += asked
     date_order, about_dates = _date_order(parts.rows, targets, columns, earlier)
     return Proposal(
         has_headers=has_headers,
@@ -219,17 +218,31 @@ def _may_repeat(target: str) -> bool:
 
 
 def _proposed_targets(
-    headers: tuple[str, ...], columns: Sequence[tuple[str, ...]], providers: tuple[str, ...]
+    headers: tuple[str, ...],
+    columns: Sequence[tuple[str, ...]],
+    providers: tuple[str, ...],
+    earlier: Choice | None,
 ) -> tuple[tuple[str, ...], list[Question]]:
-    """The target of each column by its header, then by its content, and the questions about the others."""
+    """The target of each column by its header, then by its content, and the questions about the others.
+
+    Those of ``earlier`` stay as they are, except for columns that nobody has decided about.
+    """
     targets = list(targets_of_headers(headers, providers) if headers else ("",) * len(columns))
+    settled: frozenset[int] = frozenset()
+    if earlier is not None:
+        settled = frozenset(range(len(columns))) - earlier.undecided
+        targets = [earlier.targets[at] if at in settled else target for at, target in enumerate(targets)]
     kinds = tuple(
-        "" if target else unmistakable_target(cells) for target, cells in zip(targets, columns, strict=True)
+        "" if target or at in settled else unmistakable_target(cells)
+        for at, (target, cells) in enumerate(zip(targets, columns, strict=True))
     )
     questions = []
     for at, cells in enumerate(columns):
+        if at in settled:
+            continue
         examples = _different(cells)
-        if targets[at] and targets[at] in targets[:at] and not _may_repeat(targets[at]):
+        others = [*targets[:at], *(targets[other] for other in settled if other > at)]
+        if targets[at] and targets[at] in others and not _may_repeat(targets[at]):
             targets[at] = ""
             if examples:
                 questions.append(Question(QuestionCode.REPEATED, at, examples))
