@@ -16,11 +16,14 @@ from apps.batches.checking.check import check_rows
 from apps.batches.checking.findings import Findings
 from apps.batches.columns.matching import Choice, QuestionCode, open_questions, propose
 from apps.batches.columns.remembering import remembered_choice
+from apps.batches.labels import warning_label
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, SourceKind
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault, TableRow
 from apps.batches.sending import storing
+from apps.batches.sending.changing import accept_warnings, correct_row
 from apps.batches.sending.storing import ColumnsNotStored, choose_columns, create_batch, table_of
 from apps.core import personal_data
+from tests.support.batch_rows import findings, states, warning_codes
 from tests.support.people import acting, events
 
 ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
@@ -205,6 +208,40 @@ def test_dates_that_excel_may_have_exchanged_are_told(staff: User) -> None:
         batch = _stored(staff, Table(source, numbered), Choice(True, TARGETS))
         found[source] = [(one["code"], one["count"]) for one in batch.findings]
     assert found == {SourceKind.XLSX: [("dates_may_be_exchanged", 1)], SourceKind.CSV: []}
+
+
+def _dated(person: User, *dates: str) -> Batch:
+    """A checked list of an Excel file with these dates of birth, from row 2 on."""
+    people = (("Ada", "Lovelace"), ("Grace", "Hopper"), ("Wim", "Kan"), ("Noor", "Inayat"))
+    rows = [("First name", "Last name", "DOB", "E-mail")]
+    rows += [(*one, at, f"{one[0]}@example.com") for one, at in zip(people, dates, strict=False)]
+    table = Table(SourceKind.XLSX, tuple(TableRow(number, cells) for number, cells in enumerate(rows, 1)))
+    batch = _stored(person, table, Choice(True, (*TARGETS, "emails"), "day-month"))
+    check_rows(batch, list(batch.rows.all()))
+    return batch
+
+
+def test_each_date_that_excel_may_have_exchanged_is_a_warning_of_its_row(staff: User) -> None:
+    batch = _dated(staff, "1991-03-04", "13/04/1982", "", "1975-12-01")
+    assert states(batch) == ["attention", "ready", "ready", "attention"]
+    [warning] = findings(batch, 2).warnings
+    assert (warning.code, warning.field) == ("exchanged_date", "date_of_birth")
+    assert warning_codes(batch, 5) == ["exchanged_date"]
+    assert warning_label("exchanged_date").startswith("Day and month")
+    accept_warnings(batch, ["exchanged_date"], "", actor=acting(staff))
+    check_rows(batch, list(batch.rows.all()))
+    assert states(batch) == ["ready"] * 4
+
+
+def test_dates_of_a_program_with_the_same_order_are_no_warnings(staff: User) -> None:
+    assert states(_dated(staff, "1991-03-13", "13/04/1982")) == ["ready", "ready"]
+
+
+def test_a_corrected_date_is_no_longer_one_that_excel_may_have_exchanged(staff: User) -> None:
+    batch = _dated(staff, "1991-03-04", "13/04/1982")
+    row = batch.rows.get(number=2)
+    correct_row(batch, row, {**(row.values or {}), "date_of_birth": "1991-04-03"}, actor=acting(staff))
+    assert states(batch) == ["ready", "ready"]
 
 
 def test_nothing_of_a_list_is_stored_in_the_clear(staff: User) -> None:

@@ -132,18 +132,19 @@ def order_of(texts: Iterable[tuple[int, str]]) -> ColumnOrder:
     return ColumnOrder(order, tuple(found[Meaning.AMBIGUOUS]), tuple(day_month), tuple(month_day))
 
 
-def count_exchanged(texts: Iterable[str]) -> int:
-    """How many dates of a spreadsheet's column may have day and month exchanged, because others are texts.
+def possibly_exchanged(texts: Iterable[tuple[int, str]]) -> tuple[int, ...]:
+    """The rows of dates of a spreadsheet that may have day and month exchanged, because others are texts.
 
     A program that expects month and day reads 03/04/1991 as 4 March, and leaves 13/04/1991 as a text. So it
-    is suspicious if all dates have a day up to 12, and all texts are dates in one order only.
+    is suspicious if all dates have a day up to 12, and all texts are dates in one order only. The texts come
+    with the numbers of their rows.
     """
-    days, orders = [], set()
-    for text in texts:
+    days, orders = {}, set()
+    for number, text in texts:
         if found := _ISO.fullmatch(text.strip()):
-            days.append(int(found[1]))
+            days[number] = int(found[1])
         elif text.strip():
             orders.add(meaning_of(text))
     orders -= {Meaning.NO_DATE}
     one_order = len(orders) == 1 and orders <= {Meaning.DAY_MONTH, Meaning.MONTH_DAY}
-    return len(days) if one_order and all(day <= _LAST_MONTH for day in days) else 0
+    return tuple(days) if one_order and all(day <= _LAST_MONTH for day in days.values()) else ()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 from django.db import transaction
 
 from apps.audit.recording import record
 from apps.batches.audit_events import BATCH_COLUMNS_CHOSEN, BATCH_UPLOADED
-from apps.batches.columns.date_orders import count_exchanged
+from apps.batches.columns.date_orders import possibly_exchanged
 from apps.batches.columns.headers import header_place
 from apps.batches.columns.matching import Choice, Question, SplitTable, open_questions, split
 from apps.batches.columns.own_columns import without_own_columns
@@ -70,7 +69,7 @@ def create_batch(
         order_number=order_number,
         source=table.source,
         replaces=replaces,
-        findings=_stored_findings([*table.findings, *_column_findings(table.source, parts, choice)]),
+        findings=[*map(_stored, table.findings), *_column_findings(table.source, parts, choice)],
     )
     if choice is not None:
         _set_columns(batch, parts, choice)
@@ -97,7 +96,7 @@ def choose_columns(batch: Batch, choice: Choice, *, actor: Actor) -> Batch:
         table = table_of(batch)
         parts = _chosen_parts(table, choice, providers)
         _set_columns(batch, parts, choice)
-        batch.findings = [*batch.findings, *_stored_findings(_column_findings(table.source, parts, choice))]
+        batch.findings = [*batch.findings, *_column_findings(table.source, parts, choice)]
         numbers = {row.number: row for row in parts.rows}
         batch.rows.exclude(number__in=numbers).delete()
         rows = list(batch.rows.all())
@@ -156,17 +155,22 @@ def _values(batch: Batch, cells: tuple[str, ...], choice: Choice) -> dict[str, s
     )
 
 
-def _column_findings(source: SourceKind, parts: SplitTable, choice: Choice | None) -> list[Finding]:
-    """What the person has to know once the columns are chosen."""
-    found = []
+def _column_findings(source: SourceKind, parts: SplitTable, choice: Choice | None) -> list[dict[str, Any]]:
+    """What the person has to know once the columns are chosen, as it is stored.
+
+    The rows of dates that may be exchanged are stored with it: each is a warning.
+    """
+    found: list[dict[str, Any]] = []
     if parts.rows_above:
-        found.append(Finding(FindingCode.ROWS_ABOVE_HEADERS, parts.rows_above))
+        found.append(_stored(Finding(FindingCode.ROWS_ABOVE_HEADERS, parts.rows_above)))
     for at, target in enumerate(choice.targets if choice else ()):
         if target == "date_of_birth" and source in _SPREADSHEETS:
-            count = count_exchanged(row.cells[at] for row in parts.rows)
-            found += [Finding(FindingCode.DATES_MAY_BE_EXCHANGED, count)] if count else []
+            rows = possibly_exchanged((row.number, row.cells[at]) for row in parts.rows)
+            if rows:
+                finding = Finding(FindingCode.DATES_MAY_BE_EXCHANGED, len(rows))
+                found.append({**_stored(finding), "rows": [*rows]})
     return found
 
 
-def _stored_findings(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    return [{"code": one.code.value, "count": one.count, "detail": one.detail} for one in findings]
+def _stored(finding: Finding) -> dict[str, Any]:
+    return {"code": finding.code.value, "count": finding.count, "detail": finding.detail}

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.batches.columns import matching
-from apps.batches.columns.date_orders import count_exchanged
+from apps.batches.columns.date_orders import possibly_exchanged
 from apps.batches.columns.headers import may_be_headers, unmistakable_target
 from apps.batches.columns.matching import (
     Choice,
@@ -443,13 +443,16 @@ def test_only_apostrophes_of_the_portal_are_removed(cell: str, expected: str) ->
     assert without_own_columns(other).rows[1].cells[0] == cell
 
 
-def test_dates_that_a_spreadsheet_may_have_exchanged_are_counted() -> None:
-    assert count_exchanged(["1991-03-04", "13/04/1991", "1990-12-01"]) == 2
-    assert count_exchanged(["1991-03-13", "13/04/1991"]) == 0  # the spreadsheet reads the day first
-    assert count_exchanged(["1991-03-04", "1990-12-01"]) == 0
-    assert count_exchanged(["1991-03-04", "13/04/1991", "04/13/1991"]) == 0  # contradicting: asked
-    assert count_exchanged(["1991-03-04", "03/04/1991"]) == 0
-    assert count_exchanged(["13/04/1991", "14/04/1991"]) == 0
+def test_dates_that_a_spreadsheet_may_have_exchanged_are_named_by_their_rows() -> None:
+    def exchanged(texts: list[str]) -> tuple[int, ...]:
+        return possibly_exchanged(enumerate(texts, 2))
+
+    assert exchanged(["1991-03-04", "13/04/1991", "1990-12-01"]) == (2, 4)
+    assert exchanged(["1991-03-13", "13/04/1991"]) == ()  # the spreadsheet reads the day first
+    assert exchanged(["1991-03-04", "1990-12-01"]) == ()
+    assert exchanged(["1991-03-04", "13/04/1991", "04/13/1991"]) == ()  # contradicting: asked
+    assert exchanged(["1991-03-04", "03/04/1991"]) == ()
+    assert exchanged(["13/04/1991", "14/04/1991"]) == ()
 
 
 @settings(deadline=None)  # a busy machine is slow
