@@ -28,6 +28,12 @@ ORDERS: Final = (DAY_MONTH, MONTH_DAY)
 
 # No name means different months in two of them. "Mar" is November in Finnish, "listopad" October in Croatian.
 _LANGUAGES: Final = ("en", "cs", "da", "de", "es", "fr", "it", "nb", "nl", "pl", "pt", "sv", "tr")
+# Short names of spreadsheet programs that Django's lists of the same languages write in another way.
+_SHORT_NAMES: Final = {
+    "mrz": 3,  # German
+    "janv": 1, "fevr": 2, "juil": 7,  # French
+    "cvn": 6, "cvc": 7,  # Czech
+}  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
 _FILLERS = re.compile(r"(?<=\d)(?:er|re|e)\b|\bden?\b|\bdel\b", re.IGNORECASE)
 _JAPANESE = re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日?", re.ASCII)
@@ -89,7 +95,7 @@ def _english_months() -> dict[str, str]:
                     if language == "en":
                         english.setdefault(number, str(name))
                     found.setdefault(similar_key(str(name)).rstrip("."), english[number])
-    return found
+    return found | {name: english[number] for name, number in _SHORT_NAMES.items()}
 
 
 def _with_english_month(text: str) -> str:
