@@ -16,6 +16,7 @@ from apps.batches.checking.check import check_rows
 from apps.batches.checking.findings import Findings
 from apps.batches.columns.matching import Choice, QuestionCode, open_questions, propose
 from apps.batches.columns.remembering import remembered_choice
+from apps.batches.files.result import result_rows
 from apps.batches.labels import warning_label
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, SourceKind
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault, TableRow
@@ -242,6 +243,19 @@ def test_a_corrected_date_is_no_longer_one_that_excel_may_have_exchanged(staff: 
     row = batch.rows.get(number=2)
     correct_row(batch, row, {**(row.values or {}), "date_of_birth": "1991-04-03"}, actor=acting(staff))
     assert states(batch) == ["ready", "ready"]
+
+
+def test_a_spanish_list_says_nobody_is_male_who_may_be_a_woman(staff: User) -> None:
+    table = _table(("Nombre", "Apellidos", "Sexo"), ("Ada", "Lovelace", "M"), ("Alan", "Turing", "H"))
+    fields = ("first_name", "last_name", "gender")
+    batch = _stored(staff, table, Choice(True, fields))
+    other = choose_columns(_stored(staff, table, None), Choice(True, fields), actor=acting(staff))
+    for one in (batch, other):
+        assert [(row.values or {})["gender"] for row in one.rows.order_by("number")] == ["M", "H"]
+        check_rows(one, list(one.rows.all()))
+        assert [error.field for error in findings(one, 2).errors] == ["gender"]
+        reasons = [row.own[2] for row in result_rows(one, receipt_url=str)]
+        assert not any("Corrected in the portal" in reason for reason in reasons)
 
 
 def test_nothing_of_a_list_is_stored_in_the_clear(staff: User) -> None:

@@ -9,6 +9,7 @@ from django.db import transaction
 from apps.audit.recording import record
 from apps.batches.audit_events import BATCH_COLUMNS_CHOSEN, BATCH_UPLOADED
 from apps.batches.columns.date_orders import possibly_exchanged
+from apps.batches.columns.genders import m_is_male
 from apps.batches.columns.headers import header_place
 from apps.batches.columns.matching import Choice, Question, SplitTable, open_questions, split
 from apps.batches.columns.own_columns import without_own_columns
@@ -73,7 +74,9 @@ def create_batch(
     )
     if choice is not None:
         _set_columns(batch, parts, choice)
-    rows = [_row(batch, row, choice) for row in parts.rows]
+    rows = [_row(batch, row) for row in parts.rows]
+    if choice is not None:
+        _set_values(batch, rows, parts, choice)
     with transaction.atomic():
         batch.save(force_insert=True)
         BatchRow.objects.bulk_create(rows)
@@ -97,11 +100,9 @@ def choose_columns(batch: Batch, choice: Choice, *, actor: Actor) -> Batch:
         parts = _chosen_parts(table, choice, providers)
         _set_columns(batch, parts, choice)
         batch.findings = [*batch.findings, *_column_findings(table.source, parts, choice)]
-        numbers = {row.number: row for row in parts.rows}
-        batch.rows.exclude(number__in=numbers).delete()
+        batch.rows.exclude(number__in=[row.number for row in parts.rows]).delete()
         rows = list(batch.rows.all())
-        for row in rows:
-            row.values = _values(batch, numbers[row.number].cells, choice)
+        _set_values(batch, rows, parts, choice)
         BatchRow.objects.bulk_update(rows, ["encrypted_values"])
         batch.save()
         record(event_of(BATCH_COLUMNS_CHOSEN, batch, actor, rows=len(rows)))
@@ -138,21 +139,24 @@ def _set_columns(batch: Batch, parts: SplitTable, choice: Choice) -> None:
     batch.state = BatchState.CHECKED
 
 
-def _row(batch: Batch, row: TableRow, choice: Choice | None) -> BatchRow:
+def _row(batch: Batch, row: TableRow) -> BatchRow:
     stored = BatchRow(batch=batch, number=row.number)
     stored.cells = row.cells
-    if choice is not None:
-        stored.values = _values(batch, row.cells, choice)
     return stored
 
 
-def _values(batch: Batch, cells: tuple[str, ...], choice: Choice) -> dict[str, str]:
-    return row_values(
-        cells,
-        choice.targets,
-        date_order=choice.date_order,
-        order_ref=batch.order_ref,
-    )
+def _set_values(batch: Batch, rows: list[BatchRow], parts: SplitTable, choice: Choice) -> None:
+    """Set the values of the form of each row, from the row of the table with its number."""
+    cells = {row.number: row.cells for row in parts.rows}
+    is_male = m_is_male(parts.headers, choice.targets, cells.values())
+    for row in rows:
+        row.values = row_values(
+            cells[row.number],
+            choice.targets,
+            date_order=choice.date_order,
+            order_ref=batch.order_ref,
+            m_is_male=is_male,
+        )
 
 
 def _column_findings(source: SourceKind, parts: SplitTable, choice: Choice | None) -> list[dict[str, Any]]:

@@ -103,5 +103,8 @@ HEADER_WORDS: Final[dict[str, str]] = {
 }
 """The words for each target of a column, separated by blanks."""
 
+SPANISH_GENDER: Final = frozenset(["sexo", "genero"])
+"""Headers of genders below which M may be a woman (mujer)."""
+
 NEXT_TO_A_FIRST_NAME: Final = frozenset(["name", "nom", "naam", "namn", "navn"])
 """Headers that mean the last name in a table with a column of first names, and may be the whole name else."""
