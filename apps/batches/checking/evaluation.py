@@ -12,6 +12,7 @@ from apps.batches.checking.accepting import translated, undecided
 from apps.batches.checking.earlier import is_open, of_rows, same_content, sent_before
 from apps.batches.checking.entries import validated
 from apps.batches.checking.evidence import OrderEvidence
+from apps.batches.checking.exchanged_dates import of_exchanged_date, suspicious_dates
 from apps.batches.checking.findings import Findings, RowError, RowWarning
 from apps.batches.checking.row_warnings import limited_to, of_earlier_list, of_similar_rows, of_the_form
 from apps.batches.checking.similar_rows import NAMED, similar_rows
@@ -71,6 +72,7 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
             entries.append((row, read.entry.to_new_consumer()))
     valid = _with_same_content(batch, entries)
     before = _sent_before(batch, valid)
+    dates = suspicious_dates(batch)
     sendable: list[_Valid] = []
     for one in valid:
         former = before.get(one.row.number)
@@ -87,6 +89,7 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
         )
         number = one.row.number
         others = of_similar_rows(similar.get(number, ()))
+        others += of_exchanged_date(dates.get(number, ""), one.consumer)
         if number in before:
             others.append(of_earlier_list(before[number]))
         found[one.row.pk] = _evaluation(one, warnings, [*_kept(one.row, evidence), *others])

@@ -19,8 +19,9 @@ class RowError:
 class RowWarning:
     """A warning that may be confirmed. ``key``: what confirms it, without personal data.
 
-    ``code``: that of ``EntryWarning``, or ``similar_row`` and ``row_sent_before``. ``row``: the row of the
-    list that it is about; its key has the row's number, because the row may have no submission yet.
+    ``code``: that of ``EntryWarning``, or ``similar_row``, ``row_sent_before`` and ``exchanged_date``.
+    ``row``: the row of the list that it is about; its key has the row's number, because the row may have no
+    submission yet.
     ``submission``: the id of the submission that it is about. ``needs_reason``: whether a ``SimilarReason``
     is needed. ``also``: the keys of further warnings of this kind, which the text counts and which are
     confirmed with it.

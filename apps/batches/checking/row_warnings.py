@@ -8,6 +8,7 @@ from dataclasses import replace
 from django.utils.translation import gettext, ngettext
 
 from apps.batches.checking.accepting import row_key
+from apps.batches.checking.exchanged_dates import EXCHANGED_DATE
 from apps.batches.checking.findings import RowWarning
 from apps.batches.checking.similar_rows import NAMED, SimilarRow
 from apps.consumers import labels
@@ -17,7 +18,7 @@ from apps.consumers.sending.warnings import SIMILAR, EntryWarning
 
 SIMILAR_ROW = "similar_row"
 SENT_BEFORE = "row_sent_before"
-ROW_CODES = (SIMILAR_ROW, SENT_BEFORE)
+ROW_CODES = (SIMILAR_ROW, SENT_BEFORE, EXCHANGED_DATE)
 """The codes of the warnings that only rows of lists have."""
 
 
