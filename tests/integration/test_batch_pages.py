@@ -93,9 +93,9 @@ def test_pasted_table_is_checked_confirmed_sent_and_has_receipts(
     assert "The list is being sent" in text(as_staff.get(at("batch", batch)))
     batch.refresh_from_db()
     send_all(batch)
-    page = text(as_staff.get(at("batch", batch)))
-    assert "The list is finished" in page
-    assert "2 of 2 rows have an outcome" in page
+    ended = text(as_staff.get(at("batch", batch)))
+    assert "The list is finished" in ended
+    assert "2 of 2 rows have an outcome" in ended
     for submission in Submission.objects.filter(batch=batch.public_id):
         assert (
             reverse("consumers:receipt", args=[submission.public_id])

@@ -20,6 +20,7 @@ from apps.batches import leases, selectors
 from apps.batches.audit_events import BATCH_PAUSED
 from apps.batches.checking import check
 from apps.batches.checking.check import recheck
+from apps.batches.checking.evaluation import evaluate
 from apps.batches.checking.findings import Findings
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason, RowState
 from apps.batches.sending import changing, control, pace, run
@@ -310,7 +311,6 @@ def test_rows_that_are_not_valid_any_more_are_checked_together(
     batch = confirmed_batch(staff, [*consumers[:3], replace(consumers[3], country="IE"), consumers[4]])
     settings.REQUIRED_FIELDS = (*settings.REQUIRED_FIELDS, "country")
     checks: list[object] = []
-    evaluate = check.evaluate
 
     def evaluate_counted(*given: Any) -> Any:
         checks.append(given)

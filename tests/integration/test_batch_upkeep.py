@@ -14,10 +14,10 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
-from apps.batches import leases
+from apps.batches import leases, selectors
 from apps.batches.checking.check import check_batch
 from apps.batches.models import Batch, BatchState, PauseReason
-from apps.batches.sending import control, expiry, pace
+from apps.batches.sending import control, pace
 from apps.batches.sending.changing import accept_warnings
 from apps.batches.sending.expiry import delete_expired
 from apps.batches.sending.run import send_next_due
@@ -175,7 +175,11 @@ def test_nothing_of_what_was_confirmed_stays_after_the_erasure(staff: User) -> N
 def test_list_that_is_confirmed_or_resumed_meanwhile_is_not_erased(
     sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch, was: BatchState
 ) -> None:
-    long_ago = {"confirmed_by": staff, "confirmed_at": days_ago(60), "paused_at": days_ago(60)}
+    long_ago: dict[str, Any] = {
+        "confirmed_by": staff,
+        "confirmed_at": days_ago(60),
+        "paused_at": days_ago(60),
+    }
     pause = {"pause_reason": PauseReason.BY_PERSON} if was == BatchState.PAUSED else {}
     batch = checked_batch(
         staff, people(1), state=was, created_at=days_ago(90), ended_at=days_ago(60), **long_ago, **pause
@@ -188,7 +192,7 @@ def test_list_that_is_confirmed_or_resumed_meanwhile_is_not_erased(
             control.confirm(found, shown=shown_rows(found), actor=acting(staff), client=get_client())
         return False
 
-    monkeypatch.setattr(expiry.selectors, "has_open_submission", confirm_meanwhile)
+    monkeypatch.setattr(selectors, "has_open_submission", confirm_meanwhile)
     assert delete_expired(TESTS) == 0
     assert not is_erased(batch)
     assert batch.state == BatchState.SENDING
