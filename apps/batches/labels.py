@@ -231,6 +231,7 @@ def target_choices(providers: tuple[str, ...]) -> list[tuple[str, str]]:
 _WARNINGS: Final[Mapping[str, str | Promise]] = {
     "similar_row": _("another row of this list is the same or similar"),
     "row_sent_before": _("the row was sent before"),
+    "exchanged_date": _("day and month of the date of birth may be exchanged"),
 }
 
 

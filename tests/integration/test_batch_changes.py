@@ -231,6 +231,48 @@ def test_many_similar_rows_are_counted_and_confirmed_together(staff: User) -> No
     assert set(states(batch)) == {"ready"}
 
 
+def test_many_similar_consumers_are_counted_and_confirmed_together(staff: User) -> None:
+    nameless = clean(first_name="TBA", last_name="TBA")
+    made = [store(staff, Outcome.CREATED, replace(nameless, title="Mr")) for _ in range(13)]
+    batch = checked(staff, nameless)
+    warnings = findings(batch, 2).warnings
+    assert ([warning.code for warning in warnings], len(warnings[-1].keys)) == (["similar_consumer"] * 11, 3)
+    assert warnings[-1].text == "3 more consumers on this order are like this one."
+    accept_warnings(batch, ["similar_consumer"], "same_name", actor=acting(staff))
+    assert states(batch) == ["ready"]
+    assert {similar_key(str(one.public_id), "same_name") for one in made} <= accepted_keys(row_of(batch, 2))
+    store(staff, Outcome.CREATED, replace(nameless, title="Ms"))
+    recheck(batch)
+    assert states(batch) == ["attention"]
+    [asked] = findings(batch, 2).unconfirmed(frozenset(row_of(batch, 2).accepted))
+    assert asked == findings(batch, 2).warnings[0]  # named, whatever was confirmed before
+
+
+def test_identical_rows_of_which_some_were_sent_stay_confirmed_and_small(
+    staff: User, sandbox: SandboxServer
+) -> None:
+    nameless = clean(first_name="TBA", last_name="TBA")
+    batch = checked(staff, *[nameless] * 60)
+    accept_warnings(batch, ["similar_row"], "same_name", actor=acting(staff))
+    made = [sent_row(batch, number, Outcome.CREATED, nameless) for number in range(2, 42)]
+    recheck(batch)
+    assert states(batch) == ["created"] * 40 + ["ready"] * 20
+    row = row_of(batch, 61)
+    assert len(findings(batch, 61).warnings) == 21  # ten consumers, ten rows, and one for the others
+    assert len(row.accepted) == 59 + 10
+    assert {similar_key(str(one.public_id), "same_name") for one in made} <= accepted_keys(row)
+    sent = submit(
+        order_ref=batch.order_ref,
+        consumer=nameless,
+        token=row.token,
+        actor=acting(staff),
+        client=get_client(),
+        accepted=accepted_keys(row),
+        similar_reason=row.similar_reason,
+    )
+    assert sent.outcome == Outcome.CREATED
+
+
 def test_errors_cannot_be_confirmed(staff: User) -> None:
     batch = checked(staff, posted(IDA, last_name=""))
     accept(batch, ["", "no_matching_identity"], "same_name")

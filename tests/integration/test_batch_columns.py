@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import NoReturn
 
@@ -13,14 +14,18 @@ from apps.accounts.models import User
 from apps.audit.events import Event
 from apps.batches.checking.check import check_rows
 from apps.batches.checking.findings import Findings
-from apps.batches.columns.matching import Choice, QuestionCode, propose
+from apps.batches.columns.matching import Choice, QuestionCode, open_questions, propose
 from apps.batches.columns.remembering import remembered_choice
+from apps.batches.files.result import result_rows
+from apps.batches.labels import warning_label
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, SourceKind
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault, TableRow
 from apps.batches.sending import storing
+from apps.batches.sending.changing import accept_warnings, correct_row
 from apps.batches.sending.storing import ColumnsNotStored, choose_columns, create_batch, table_of
 from apps.core import personal_data
 from apps.core.encryption import NotReadableError
+from tests.support.batch_rows import findings, states, warning_codes
 from tests.support.people import acting, events
 
 ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
@@ -182,6 +187,17 @@ def test_a_table_of_headers_alone_is_refused(staff: User) -> None:
         _stored(staff, _table(("First name", "Last name")), Choice(True, ("first_name", "last_name")))
 
 
+def test_headers_alone_may_be_one_row_more_than_a_list_has_people(staff: User, settings: Settings) -> None:
+    settings.BATCH_MAX_ROWS = 1
+    table = _table(("First name", "Last name"), ("Ada", "Lovelace"))
+    targets = ("first_name", "last_name")
+    with pytest.raises(storing.TooManyPeople) as refused:
+        _stored(staff, table, Choice(False, targets))
+    assert (refused.value.fault, refused.value.count) == (TableFault.TOO_MANY_ROWS, 2)
+    assert not Batch.objects.exists()
+    assert _stored(staff, table, Choice(True, targets)).rows.count() == 1
+
+
 def test_rows_above_the_headers_are_told_and_not_stored(staff: User) -> None:
     table = _table(
         ("Tour to Cork", "", ""), ("First name", "Last name", "DOB"), ("Ada", "Lovelace", ""), first=3
@@ -195,6 +211,21 @@ def test_rows_above_the_headers_are_told_and_not_stored(staff: User) -> None:
         assert batch.findings[-1] == {"code": "rows_above_headers", "count": 1, "detail": ""}
 
 
+def test_headers_in_two_rows_are_the_same_before_and_after_the_columns_are_chosen(staff: User) -> None:
+    rows = (
+        ("Name", "", "DOB", "Passport"),
+        ("First", "Whose", "DOB", "Passport"),
+        ("Ada", "Lovelace", "1991-04-13", "P1"),
+    )
+    table = replace(_table(*rows), findings=(Finding(FindingCode.MERGED_CELLS, 1),))
+    batch = _stored(staff, table, None)
+    assert events("batch.uploaded")[-1].details["rows"] == 1
+    assert table_of(batch).findings == table.findings
+    batch = choose_columns(batch, Choice(True, (*TARGETS, "passport_number")), actor=acting(staff))
+    assert batch.headers == ("First", "Whose", "DOB", "Passport")
+    assert [row.number for row in batch.rows.all()] == [3]
+
+
 def test_dates_that_excel_may_have_exchanged_are_told(staff: User) -> None:
     rows = (("First name", "Last name", "DOB"), ("Ada", "L", "1991-03-04"), ("Alan", "T", "13/04/1991"))
     numbered = tuple(TableRow(number, cells) for number, cells in enumerate(rows, 1))
@@ -205,11 +236,82 @@ def test_dates_that_excel_may_have_exchanged_are_told(staff: User) -> None:
     assert found == {SourceKind.XLSX: [("dates_may_be_exchanged", 1)], SourceKind.CSV: []}
 
 
+def _dated(person: User, *dates: str) -> Batch:
+    """A checked list of an Excel file with these dates of birth, from row 2 on."""
+    people = (("Ada", "Lovelace"), ("Grace", "Hopper"), ("Wim", "Kan"), ("Noor", "Inayat"))
+    rows = [("First name", "Last name", "DOB", "E-mail")]
+    rows += [(*one, at, f"{one[0]}@example.com") for one, at in zip(people, dates, strict=False)]
+    table = Table(SourceKind.XLSX, tuple(TableRow(number, cells) for number, cells in enumerate(rows, 1)))
+    batch = _stored(person, table, Choice(True, (*TARGETS, "emails"), "day-month"))
+    check_rows(batch, list(batch.rows.all()))
+    return batch
+
+
+def test_each_date_that_excel_may_have_exchanged_is_a_warning_of_its_row(staff: User) -> None:
+    batch = _dated(staff, "1991-03-04", "13/04/1982", "", "1975-12-01")
+    assert states(batch) == ["attention", "ready", "ready", "attention"]
+    [warning] = findings(batch, 2).warnings
+    assert (warning.code, warning.field) == ("exchanged_date", "date_of_birth")
+    assert warning_codes(batch, 5) == ["exchanged_date"]
+    assert warning_label("exchanged_date").startswith("Day and month")
+    accept_warnings(batch, ["exchanged_date"], "", actor=acting(staff))
+    check_rows(batch, list(batch.rows.all()))
+    assert states(batch) == ["ready"] * 4
+
+
+def test_dates_of_a_program_with_the_same_order_are_no_warnings(staff: User) -> None:
+    assert states(_dated(staff, "1991-03-13", "13/04/1982")) == ["ready", "ready"]
+
+
+def test_a_corrected_date_is_no_longer_one_that_excel_may_have_exchanged(staff: User) -> None:
+    batch = _dated(staff, "1991-03-04", "13/04/1982")
+    row = batch.rows.get(number=2)
+    correct_row(batch, row, {**(row.values or {}), "date_of_birth": "1991-04-03"}, actor=acting(staff))
+    assert states(batch) == ["ready", "ready"]
+
+
+def test_a_spanish_list_says_nobody_is_male_who_may_be_a_woman(staff: User) -> None:
+    table = _table(("Nombre", "Apellidos", "Sexo"), ("Ada", "Lovelace", "M"), ("Alan", "Turing", "H"))
+    fields = ("first_name", "last_name", "gender")
+    batch = _stored(staff, table, Choice(True, fields))
+    other = choose_columns(_stored(staff, table, None), Choice(True, fields), actor=acting(staff))
+    for one in (batch, other):
+        assert [(row.values or {})["gender"] for row in one.rows.order_by("number")] == ["M", "H"]
+        check_rows(one, list(one.rows.all()))
+        assert [error.field for error in findings(one, 2).errors] == ["gender"]
+        reasons = [row.own[2] for row in result_rows(one, receipt_url=str)]
+        assert not any("Corrected in the portal" in reason for reason in reasons)
+
+
 def test_nothing_of_a_list_is_stored_in_the_clear(staff: User) -> None:
     batch = _stored(staff, _list(), Choice(True, TARGETS))
     for row in batch.rows.all():
         assert b"Turing" not in bytes(row.encrypted_cells) + bytes(row.encrypted_values)
     assert b"Vorname" not in bytes(batch.encrypted_headers)
+
+
+def test_a_column_that_was_blank_last_time_is_not_left_out_silently(staff: User) -> None:
+    headers = ("Who", "Whose", "Room", "Code", "Reach")
+    names = ("first_name", "last_name")
+    blank = _table(headers, ("Ada", "Lovelace", "12", "", " "), ("Alan", "Turing", "", "", ""))
+    _stored(staff, blank, Choice(True, (*names, "", "", "")))
+    remembered = partial(remembered_choice, staff.pk)
+    again = propose(blank, providers=(), remembered=remembered)
+    assert (again.targets, again.questions) == ((*names, "", "", ""), ())
+    filled = _table(headers, ("Grace", "Hopper", "14", "X1", "grace@example.com"))
+    proposal = propose(filled, providers=(), remembered=remembered)
+    assert proposal.targets == (*names, "", "", "emails")
+    assert [(one.code, one.column) for one in proposal.questions] == [(QuestionCode.FIELD, 3)]
+    assert not open_questions(filled, proposal.choice, providers=())
+
+
+def test_a_known_header_that_was_left_out_while_it_was_blank_is_proposed_again(staff: User) -> None:
+    headers = ("First name", "Last name", "Surname")
+    _stored(staff, _table(headers, ("Ada", "", "Lovelace")), Choice(True, ("first_name", "", "last_name")))
+    remembered = partial(remembered_choice, staff.pk)
+    proposal = propose(_table(headers, ("Ada", "Byron", "Lovelace")), providers=(), remembered=remembered)
+    assert proposal.targets == ("first_name", "", "last_name")
+    assert [(one.code, one.column) for one in proposal.questions] == [(QuestionCode.REPEATED, 1)]
 
 
 def test_the_remembered_choice_finds_headers_that_no_list_of_words_has(staff: User) -> None:

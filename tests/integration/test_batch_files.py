@@ -14,6 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 from apps.accounts.models import User
 from apps.batches.checking.findings import Findings, RowError, RowWarning
 from apps.batches.columns.matching import Choice, propose
+from apps.batches.columns.own_columns import without_own_columns
 from apps.batches.files.result import record_downloaded, result_file
 from apps.batches.models import Batch, BatchRow, OwnState, RowState, SourceKind
 from apps.batches.reading.read import read_file
@@ -189,6 +190,24 @@ def test_a_result_without_headers_is_recognised_by_its_states_and_receipts(staff
             1: ("Ada", "Lovelace"),
             3: ("Alan", "Turing"),
         }
+
+
+@pytest.mark.parametrize("format_", [Format.XLSX, Format.CSV])
+@pytest.mark.parametrize("has_errors", [True, False])
+def test_a_result_without_headers_is_recognised_before_anything_is_sent(
+    staff: User, format_: Format, has_errors: bool
+) -> None:
+    batch = _batch(
+        staff,
+        _table((1, ("Ada", "Lovelace")), (2, ("Alan", "Turing"))),
+        Choice(False, ("first_name", "last_name")),
+    )
+    if has_errors:
+        findings = Findings(errors=(RowError("last_name", "Enter the last name"),))
+        row = batch.rows.get(number=1)
+        _set(batch, 1, state=OwnState.NEEDS_ATTENTION, encrypted_findings=_found(row, findings))
+    read = read_file(f"result.{format_.value}", _content(batch, format_))
+    assert [row.cells for row in without_own_columns(read).rows] == [("Ada", "Lovelace"), ("Alan", "Turing")]
 
 
 def _send(person: User, batch: Batch, number: int, outcome: Outcome, **columns: object) -> Submission:

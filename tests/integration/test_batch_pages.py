@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.batches import selectors
@@ -226,8 +227,49 @@ def test_the_order_of_dates_is_asked_with_both_readings(as_staff: Client, sandbo
         },
     }
     assert "Choose how the dates are written" in summary_of(as_staff.post(at("columns", batch), chosen))
-    assert as_staff.post(at("columns", batch), {**chosen, "date_order": "month-day"}).status_code == 303
+    answered = {**chosen, "date_order": "month-day", "date_column": "2"}
+    assert as_staff.post(at("columns", batch), answered).status_code == 303
     assert selectors.rows_of(batch)[0].values["date_of_birth"] == "1990-03-04"
+
+
+def date_column_of(answer: Any) -> str:
+    """The column whose dates the page asks about."""
+    return re.findall(r'name="date_column" value="(\d+)"', answer.content.decode())[0]
+
+
+@pytest.mark.parametrize(
+    ("other", "asked_again", "expected"),
+    [
+        (("04/13/1990", "03/04/1971"), False, "1990-04-13"),
+        (("03/05/1990", "03/04/1971"), True, "1990-05-03"),
+    ],
+)
+def test_an_answer_about_the_dates_of_one_column_is_no_answer_about_another(
+    as_staff: Client, sandbox: SandboxServer, other: tuple[str, str], asked_again: bool, expected: str
+) -> None:
+    head, ada, ben = (
+        TABLE.replace("1990-01-02", "03/04/1990").replace("1971-05-30", "05/06/1971").split("\n")[:3]
+    )
+    paste(as_staff, f"{head}\tOther\n{ada}\t{other[0]}\n{ben}\t{other[1]}\n")
+    batch = only_batch()
+    page = as_staff.get(at("columns", batch))
+    assert date_column_of(page) == "2"
+    fields = ("first_name", "last_name", "-", "emails", "date_of_birth")
+    chosen = {"has_headers": "yes", **{f"column-{index}": name for index, name in enumerate(fields)}}
+    answer = as_staff.post(at("columns", batch), {**chosen, "date_order": "day-month", "date_column": "2"})
+    if asked_again:
+        assert summary_of(answer) == ["Choose how the dates are written"]
+        assert f"{other[0]} is 3 May 1990" in text(answer)
+        assert date_column_of(answer) == "4"
+        assert (
+            "checked"
+            not in answer.content.decode().partition('name="date_order"')[2].partition("</fieldset>")[0]
+        )
+        answer = as_staff.post(
+            at("columns", batch), {**chosen, "date_order": "day-month", "date_column": "4"}
+        )
+    assert answer.status_code == 303
+    assert selectors.rows_of(batch)[0].values["date_of_birth"] == expected
 
 
 def test_row_with_an_error_is_corrected_in_the_form(as_staff: Client, sandbox: SandboxServer) -> None:
@@ -742,3 +784,20 @@ def test_columns_that_are_not_sent_are_named(as_staff: Client, sandbox: SandboxS
     assert "These columns are not sent: Room, column 6." in text(as_staff.get(at("batch", batch)))
     again = paste(as_staff, table=f"{HEADERS}\tRoom\t\n{BEN}\t12\tx\n")  # as remembered, without asking
     assert "These columns are not sent: Room, column 6." in text(as_staff.get(again["Location"]))
+
+
+def test_list_without_headers_has_no_person_more_than_a_list_may(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.BATCH_MAX_ROWS = 2
+    rows = ["Ada\tKingsley\tada@example.com", "Ben\tOkonkwo\tben@example.com", "Cy\tYoung\tcy@example.com"]
+    assert paste(as_staff, "\n".join(rows)).status_code == 303
+    batch = only_batch()
+    answers = {"column-0": "first_name", "column-1": "last_name", "column-2": "emails"}
+    answer = as_staff.post(at("columns", batch), {"has_headers": "no", **answers}, follow=True)
+    assert "The table has 3 rows, too many for one list." in text(answer)
+    batch.refresh_from_db()
+    assert (batch.state, batch.rows.count()) == (BatchState.MATCHING, 3)
+    as_staff.post(at("columns", batch), {"has_headers": "yes", **answers})
+    batch.refresh_from_db()
+    assert (batch.state, batch.rows.count()) == (BatchState.CHECKED, 2)

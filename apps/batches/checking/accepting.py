@@ -40,6 +40,8 @@ def undecided(batch: Batch, row: BatchRow, same: Sequence[Submission]) -> Submis
     Not one that a person has decided to repeat: of an identical row of this list that was confirmed, or one
     that was created and named by a release.
     """
+    if not same:  # nearly always
+        return None
     numbers = {number for key in row.accepted if (number := row_of_key(key)) is not None}
     for one in same:
         is_confirmed = one.batch == batch.public_id and one.batch_row in numbers
@@ -51,7 +53,7 @@ def undecided(batch: Batch, row: BatchRow, same: Sequence[Submission]) -> Submis
 def translated(accepted: Iterable[str], submissions: Mapping[int, tuple[uuid.UUID, ...]]) -> frozenset[str]:
     """The keys, and those about the submissions of the rows that they name. ``submissions``: by row."""
     keys = set(accepted)
-    for key in tuple(keys):
+    for key in tuple(keys) if submissions else ():
         number = row_of_key(key)
         for public_id in submissions.get(number, ()) if number is not None else ():
             keys.add(similar_key(str(public_id), key.rpartition(":")[2]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -12,9 +12,10 @@ from apps.batches.checking.accepting import translated, undecided
 from apps.batches.checking.earlier import is_open, of_rows, same_content, sent_before
 from apps.batches.checking.entries import validated
 from apps.batches.checking.evidence import OrderEvidence
+from apps.batches.checking.exchanged_dates import of_exchanged_date, suspicious_dates
 from apps.batches.checking.findings import Findings, RowError, RowWarning
-from apps.batches.checking.row_warnings import of_earlier_list, of_similar_rows, of_the_form
-from apps.batches.checking.similar_rows import similar_rows
+from apps.batches.checking.row_warnings import limited_to, of_earlier_list, of_similar_rows, of_the_form
+from apps.batches.checking.similar_rows import NAMED, similar_rows
 from apps.batches.models import Batch, BatchRow, OwnState
 from apps.cdp.consumers import NewConsumer
 from apps.consumers import selectors
@@ -71,6 +72,7 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
             entries.append((row, read.entry.to_new_consumer()))
     valid = _with_same_content(batch, entries)
     before = _sent_before(batch, valid)
+    dates = suspicious_dates(batch)
     sendable: list[_Valid] = []
     for one in valid:
         former = before.get(one.row.number)
@@ -87,6 +89,7 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
         )
         number = one.row.number
         others = of_similar_rows(similar.get(number, ()))
+        others += of_exchanged_date(dates.get(number, ""), one.consumer)
         if number in before:
             others.append(of_earlier_list(before[number]))
         found[one.row.pk] = _evaluation(one, warnings, [*_kept(one.row, evidence), *others])
@@ -129,25 +132,40 @@ def _kept(row: BatchRow, evidence: OrderEvidence) -> list[RowWarning]:
     if not row.encrypted_findings:
         return []
     former = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
-    return [
-        warning
-        for warning in former.warnings
-        if warning.code == SIMILAR
-        and not warning.submission
-        and evidence.may_still_have(consumer_of_key(warning.key))
-    ]
+    kept = []
+    for warning in former.warnings:
+        if warning.code == SIMILAR and not warning.submission:
+            keys = [key for key in warning.keys if evidence.may_still_have(consumer_of_key(key))]
+            kept.append(limited_to(warning, keys))
+    return [warning for warning in kept if warning is not None]
+
+
+def _by_decision(
+    one: _Valid, warnings: Iterable[EntryWarning]
+) -> tuple[list[EntryWarning], list[EntryWarning], list[EntryWarning]]:
+    """Those that nobody has confirmed, those about submissions that a release names, and the others."""
+    asked, released, confirmed = [], [], []
+    for warning in warnings:
+        if warning.is_confirmed(one.accepted):
+            confirmed.append(warning)
+        elif warning.submission is not None and str(warning.submission.public_id) in one.row.released:
+            released.append(warning)
+        else:
+            asked.append(warning)
+    return asked, released, confirmed
 
 
 def _evaluation(one: _Valid, warnings: tuple[EntryWarning, ...], others: Sequence[RowWarning]) -> Evaluation:
     """The evaluation of a row with these warnings of the form, and others that only rows have."""
-    of_form = of_the_form(warnings)
-    confirmed = {
-        shown.key
-        for shown, warning in zip(of_form, warnings, strict=True)
-        if warning.is_confirmed(one.accepted) or (shown.submission and shown.submission in one.row.released)
-    }
-    findings = Findings(warnings=(*of_form, *others))
-    accepted = tuple(dict.fromkeys(chain(one.row.accepted, sorted(confirmed))))
+    asked, released, confirmed = _by_decision(one, warnings)
+    # What is asked comes first. Of the confirmed similar consumers some are enough: what confirms them is
+    # stored already, or is translated from the keys of rows before each send.
+    similar = [warning for warning in confirmed if warning.code == SIMILAR]
+    others_confirmed = [warning for warning in confirmed if warning.code != SIMILAR]
+    shown = [*similar[:NAMED], *others_confirmed, *released[:NAMED]]
+    findings = Findings(warnings=(*of_the_form([*asked, *shown]), *others))
+    keys = {warning.key for warning in chain(shown, released)}
+    accepted = tuple(dict.fromkeys(chain(one.row.accepted, sorted(keys))))
     lacks_reason = any(each.needs_reason for each in findings.warnings) and not one.row.similar_reason
     is_open_question = lacks_reason or findings.unconfirmed(frozenset(accepted))
     return Evaluation(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -18,8 +19,9 @@ class RowError:
 class RowWarning:
     """A warning that may be confirmed. ``key``: what confirms it, without personal data.
 
-    ``code``: that of ``EntryWarning``, or ``similar_row`` and ``row_sent_before``. ``row``: the row of the
-    list that it is about; its key has the row's number, because the row may have no submission yet.
+    ``code``: that of ``EntryWarning``, or ``similar_row``, ``row_sent_before`` and ``exchanged_date``.
+    ``row``: the row of the list that it is about; its key has the row's number, because the row may have no
+    submission yet.
     ``submission``: the id of the submission that it is about. ``needs_reason``: whether a ``SimilarReason``
     is needed. ``also``: the keys of further warnings of this kind, which the text counts and which are
     confirmed with it.
@@ -40,6 +42,9 @@ class RowWarning:
         return (self.key, *self.also)
 
 
+_OF_A_WARNING: Final = tuple(one.name for one in fields(RowWarning))
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Findings:
     """Everything that was found in one row. The texts may quote its values: they are stored encrypted."""
@@ -49,7 +54,14 @@ class Findings:
 
     def to_json(self) -> str:
         """As text, to be encrypted; empty without any."""
-        return json.dumps(asdict(self), ensure_ascii=False) if self.errors or self.warnings else ""
+        if not self.errors and not self.warnings:
+            return ""
+        # Not asdict: it copies each key of a warning about hundreds of rows.
+        stored = {
+            "errors": [{"field": one.field, "text": one.text} for one in self.errors],
+            "warnings": [{name: getattr(one, name) for name in _OF_A_WARNING} for one in self.warnings],
+        }
+        return json.dumps(stored, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Findings:

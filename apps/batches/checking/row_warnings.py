@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from django.utils.translation import gettext, ngettext
 
 from apps.batches.checking.accepting import row_key
+from apps.batches.checking.exchanged_dates import EXCHANGED_DATE
 from apps.batches.checking.findings import RowWarning
 from apps.batches.checking.similar_rows import NAMED, SimilarRow
 from apps.consumers import labels
@@ -16,23 +18,59 @@ from apps.consumers.sending.warnings import SIMILAR, EntryWarning
 
 SIMILAR_ROW = "similar_row"
 SENT_BEFORE = "row_sent_before"
-ROW_CODES = (SIMILAR_ROW, SENT_BEFORE)
+ROW_CODES = (SIMILAR_ROW, SENT_BEFORE, EXCHANGED_DATE)
 """The codes of the warnings that only rows of lists have."""
 
 
 def of_the_form(warnings: Iterable[EntryWarning]) -> tuple[RowWarning, ...]:
-    """Warnings of ``find_warnings``, or of a send that was not confirmed, with the texts of the form."""
-    return tuple(
-        RowWarning(
-            key=warning.key,
-            code=warning.code,
-            field=warning.field,
-            text=labels.warning_text(warning),
-            submission=str(warning.submission.public_id) if warning.submission else "",
-            needs_reason=warning.code == SIMILAR,
-        )
-        for warning in warnings
+    """Warnings of ``find_warnings``, or of a send that was not confirmed, with the texts of the form.
+
+    Similar consumers after the first ``NAMED`` are one warning; those that only the vendor has are counted on
+    their own.
+    """
+    named: list[RowWarning] = []
+    similar: dict[bool, list[EntryWarning]] = {True: [], False: []}
+    for warning in warnings:
+        if warning.code == SIMILAR:
+            same_kind = similar[warning.submission is not None]
+            same_kind.append(warning)
+            if len(same_kind) > NAMED:
+                continue
+        named.append(_of_the_form(warning))
+    more = [_of_more_similar(one[NAMED:]) for one in similar.values() if len(one) > NAMED]
+    return (*named, *more)
+
+
+def _of_the_form(warning: EntryWarning) -> RowWarning:
+    return RowWarning(
+        key=warning.key,
+        code=warning.code,
+        field=warning.field,
+        text=labels.warning_text(warning),
+        submission=str(warning.submission.public_id) if warning.submission else "",
+        needs_reason=warning.code == SIMILAR,
     )
+
+
+def _of_more_similar(more: Sequence[EntryWarning]) -> RowWarning:
+    return _with_keys(_of_the_form(more[0]), [warning.key for warning in more])
+
+
+def _with_keys(warning: RowWarning, keys: Sequence[str]) -> RowWarning:
+    """The warning about as many similar consumers as there are keys. They are counted and not named."""
+    text = ngettext(
+        "%(count)s more consumer on this order is like this one.",
+        "%(count)s more consumers on this order are like this one.",
+        len(keys),
+    ) % {"count": len(keys)}
+    return replace(warning, key=keys[0], also=tuple(keys[1:]), text=text)
+
+
+def limited_to(warning: RowWarning, keys: Sequence[str]) -> RowWarning | None:
+    """The warning about the consumers of these of its keys; None without any."""
+    if len(keys) == len(warning.keys):
+        return warning
+    return _with_keys(warning, keys) if keys else None
 
 
 def of_similar_rows(similar: Sequence[SimilarRow]) -> list[RowWarning]:

@@ -30,11 +30,17 @@ def similar_rows(rows: Sequence[tuple[int, NewConsumer]]) -> dict[int, tuple[Sim
     earlier: dict[int, Facts] = {}
     candidates: Candidates[int] = Candidates()
     found: dict[int, tuple[SimilarRow, ...]] = {}
+    facts_of: dict[NewConsumer, Facts] = {}
     for number, consumer in rows:
-        facts = Facts(consumer)
+        facts = facts_of.setdefault(consumer, Facts(consumer))
         similar: list[SimilarRow] = []
+        decided: dict[int, Comparison] = {}  # by the facts: identical rows have the same
         for one in sorted(candidates.of(facts)):
-            comparison = (compare if len(similar) < NAMED else decide)(facts, earlier[one])
+            other = earlier[one]
+            if len(similar) < NAMED:
+                comparison = compare(facts, other)
+            else:
+                comparison = decided.get(id(other)) or decided.setdefault(id(other), decide(facts, other))
             if comparison.is_similar:
                 similar.append(SimilarRow(one, comparison))
         if similar:

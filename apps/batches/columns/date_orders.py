@@ -28,6 +28,12 @@ ORDERS: Final = (DAY_MONTH, MONTH_DAY)
 
 # No name means different months in two of them. "Mar" is November in Finnish, "listopad" October in Croatian.
 _LANGUAGES: Final = ("en", "cs", "da", "de", "es", "fr", "it", "nb", "nl", "pl", "pt", "sv", "tr")
+# Short names of spreadsheet programs that Django's lists of the same languages write in another way.
+_SHORT_NAMES: Final = {
+    "mrz": 3,  # German
+    "janv": 1, "fevr": 2, "juil": 7,  # French
+    "cvn": 6, "cvc": 7,  # Czech
+}  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
 _FILLERS = re.compile(r"(?<=\d)(?:er|re|e)\b|\bden?\b|\bdel\b", re.IGNORECASE)
 _JAPANESE = re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日?", re.ASCII)
@@ -89,7 +95,7 @@ def _english_months() -> dict[str, str]:
                     if language == "en":
                         english.setdefault(number, str(name))
                     found.setdefault(similar_key(str(name)).rstrip("."), english[number])
-    return found
+    return found | {name: english[number] for name, number in _SHORT_NAMES.items()}
 
 
 def _with_english_month(text: str) -> str:
@@ -132,18 +138,19 @@ def order_of(texts: Iterable[tuple[int, str]]) -> ColumnOrder:
     return ColumnOrder(order, tuple(found[Meaning.AMBIGUOUS]), tuple(day_month), tuple(month_day))
 
 
-def count_exchanged(texts: Iterable[str]) -> int:
-    """How many dates of a spreadsheet's column may have day and month exchanged, because others are texts.
+def possibly_exchanged(texts: Iterable[tuple[int, str]]) -> tuple[int, ...]:
+    """The rows of dates of a spreadsheet that may have day and month exchanged, because others are texts.
 
     A program that expects month and day reads 03/04/1991 as 4 March, and leaves 13/04/1991 as a text. So it
-    is suspicious if all dates have a day up to 12, and all texts are dates in one order only.
+    is suspicious if all dates have a day up to 12, and all texts are dates in one order only. The texts come
+    with the numbers of their rows.
     """
-    days, orders = [], set()
-    for text in texts:
+    days, orders = {}, set()
+    for number, text in texts:
         if found := _ISO.fullmatch(text.strip()):
-            days.append(int(found[1]))
+            days[number] = int(found[1])
         elif text.strip():
             orders.add(meaning_of(text))
     orders -= {Meaning.NO_DATE}
     one_order = len(orders) == 1 and orders <= {Meaning.DAY_MONTH, Meaning.MONTH_DAY}
-    return len(days) if one_order and all(day <= _LAST_MONTH for day in days) else 0
+    return tuple(days) if one_order and all(day <= _LAST_MONTH for day in days.values()) else ()

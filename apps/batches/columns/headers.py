@@ -6,47 +6,70 @@ from collections.abc import Iterable
 
 from apps.batches.columns.date_orders import Meaning, meaning_of
 from apps.batches.columns.own_columns import HEADERS_WITHIN
-from apps.batches.reading.table import Table
+from apps.batches.reading.table import FindingCode, Table
 from apps.consumers.paste.columns import RECOGNISED, fits, targets_of_headers
 
 _DATE = "date_of_birth"
 _MANY_DIGITS = 5  # a header such as "Phone 2" has fewer
 
 
-def header_place(table: Table, providers: tuple[str, ...]) -> int | None:
+def header_place(table: Table) -> int | None:
     """The index of the row of headers among the table's rows; None if no row is one for certain.
 
-    Three of its cells have to be known headers, or two that are half of the filled ones, or its only cell. A
-    row of fewer is a question: "Ad" is a Turkish header and a Dutch name. Rows above it have at most half as
-    many filled cells, as the name of a tour has: nobody may be taken for a title.
+    Three of its cells have to be known headers, or two that are half of the filled ones, or the only cell of
+    a table of one column. A row of fewer is a question: "Ad" is a Turkish header and a Dutch name. No cell
+    may be a value of a person, and the name of a provider is no evidence: it is a value as well. Rows above
+    it have at most half as many filled cells, as the name of a tour has, or fewer than headers that are all
+    known: nobody may be taken for a title.
     """
     widest_above = 0
     for place, row in enumerate(table.rows[:HEADERS_WITHIN]):
         filled = sum(bool(cell.strip()) for cell in row.cells)
-        known = _count_known(row.cells, providers)
+        known = _count_known(row.cells)
         half = known >= 2 and 2 * known >= filled
-        if (known >= 3 or half or (place == 0 and known == filled)) and 2 * widest_above <= filled:
+        alone = place == 0 and known == table.width == 1
+        fits_above = 2 * widest_above <= filled or (known == filled and widest_above < filled)
+        if (known >= 3 or half or alone) and fits_above and not _has_values(row.cells):
             return place
         widest_above = max(widest_above, filled)
     return None
+
+
+def goes_on_below(table: Table, place: int) -> bool:
+    """Whether the row below the headers at this index belongs to them: it repeats cells that are merged.
+
+    A spreadsheet with "Name" above "First" and "Last" has the other headers in both rows, as its merged
+    cells are filled. Without merged cells, and with the value of a person, a row is a person.
+    """
+    merged = any(finding.code is FindingCode.MERGED_CELLS for finding in table.findings)
+    if not merged or place + 1 >= len(table.rows):
+        return False
+    pairs = [*zip(table.rows[place].cells, table.rows[place + 1].cells, strict=True)]
+    repeated = [below for above, below in pairs if below.strip() and below.strip() == above.strip()]
+    return bool(repeated) and not _has_values(below for _above, below in pairs)
 
 
 def may_be_headers(table: Table) -> bool:
     """Whether the first row may be one of headers: no cell is the value of a field or has many digits."""
     if len(table.rows) < 2:
         return False
-    return not any(_is_value(cell) for cell in table.rows[0].cells if cell.strip())
+    return not _has_values(table.rows[0].cells)
 
 
 def are_likely_headers(table: Table, providers: tuple[str, ...]) -> bool:
     """Whether a first row that may be headers has a known one, or stands above a column of other values."""
     first, *rest = table.rows
     columns = ([row.cells[at] for row in rest] for at, cell in enumerate(first.cells) if cell.strip())
-    return _count_known(first.cells, providers) > 0 or any(map(unmistakable_target, columns))
+    known = any(targets_of_headers(first.cells, providers))
+    return known or any(map(unmistakable_target, columns))
 
 
-def _count_known(cells: tuple[str, ...], providers: tuple[str, ...]) -> int:
-    return sum(bool(target) for target in targets_of_headers(cells, providers))
+def _count_known(cells: tuple[str, ...]) -> int:
+    return sum(bool(target) for target in targets_of_headers(cells, ()))
+
+
+def _has_values(cells: Iterable[str]) -> bool:
+    return any(_is_value(cell) for cell in cells if cell.strip())
 
 
 def _is_value(cell: str) -> bool:

@@ -8,7 +8,13 @@ from enum import StrEnum
 from typing import Final
 
 from apps.batches.columns.date_orders import ORDERS, ColumnOrder, order_of
-from apps.batches.columns.headers import are_likely_headers, header_place, may_be_headers, unmistakable_target
+from apps.batches.columns.headers import (
+    are_likely_headers,
+    goes_on_below,
+    header_place,
+    may_be_headers,
+    unmistakable_target,
+)
 from apps.batches.columns.own_columns import without_own_columns
 from apps.batches.reading.table import Table, TableRow
 from apps.consumers.paste.columns import (
@@ -30,12 +36,14 @@ class Choice:
 
     ``targets``: for each column one of :data:`apps.consumers.paste.columns.TARGETS`, or ``identifier:`` and
     a provider; empty for a column that is not sent. ``date_order``: ``day-month`` or ``month-day``; empty if
-    no date needs it.
+    no date needs it. ``undecided``: of a remembered choice, the columns that nobody has decided to leave out:
+    they are not sent because they were blank.
     """
 
     has_headers: bool
     targets: tuple[str, ...]
     date_order: str = ""
+    undecided: frozenset[int] = frozenset()
 
 
 class QuestionCode(StrEnum):
@@ -53,7 +61,7 @@ class Question:
     """One question. ``column``: the index of the column; None for the headers.
 
     ``examples``: up to three different values. ``rows``: for dates, the numbers of the rows that show why it
-    is asked: the ambiguous ones, or those of the rarer order.
+    is asked: the ambiguous ones, those of the rarer order, or those that contradict the answer.
     """
 
     code: QuestionCode
@@ -100,16 +108,22 @@ class SplitTable:
     rows_above: int = 0  # between the beginning of the file and the headers; they are no people
 
 
-def split(table: Table, *, has_headers: bool, providers: tuple[str, ...]) -> SplitTable:
+def split(table: Table, *, has_headers: bool) -> SplitTable:
     """The headers and the people of a table that :func:`without_own_columns` returned.
 
-    With headers they are the row that is recognised, otherwise the first one.
+    With headers they are the row that is recognised, otherwise the first one; and the row below it if that
+    has the rest of them.
     """
     if not has_headers or not table.rows:
         return SplitTable((), None, table.rows)
-    place = header_place(table, providers) or 0
+    place = header_place(table) or 0
     headers = tuple(cell.strip() for cell in table.rows[place].cells)
-    return SplitTable(headers, table.rows[place].number, table.rows[place + 1 :], place)
+    first = place + 1
+    if goes_on_below(table, place):
+        below = (cell.strip() for cell in table.rows[first].cells)
+        headers = tuple(other or header for header, other in zip(headers, below, strict=True))
+        first += 1
+    return SplitTable(headers, table.rows[place].number, table.rows[first:], place)
 
 
 def propose(
@@ -128,20 +142,17 @@ def propose(
     questions: list[Question] = []
     earlier = None
     if has_headers is None:
-        has_headers = header_place(table, providers) is not None
+        has_headers = header_place(table) is not None
         if not has_headers and may_be_headers(table):
-            earlier = _earlier(split(table, has_headers=True, providers=providers), remembered, providers)
+            earlier = _earlier(split(table, has_headers=True), remembered, providers)
             has_headers = earlier is not None or are_likely_headers(table, providers)
             if earlier is None:
                 questions.append(Question(QuestionCode.HEADERS, examples=_different(table.rows[0].cells)))
-    parts = split(table, has_headers=has_headers, providers=providers)
+    parts = split(table, has_headers=has_headers)
     columns = [tuple(row.cells[at] for row in parts.rows) for at in range(table.width)]
     earlier = earlier or _earlier(parts, remembered, providers)
-    if earlier is not None:
-        targets = earlier.targets
-    else:
-        targets, asked = _proposed_targets(parts.headers, columns, providers)
-        questions += asked
+    targets, asked = _proposed_targets(parts.headers, columns, providers, earlier)
+    questions += asked
     date_order, about_dates = _date_order(parts.rows, targets, columns, earlier)
     return Proposal(
         has_headers=has_headers,
@@ -172,7 +183,7 @@ def open_questions(table: Table, choice: Choice, *, providers: tuple[str, ...]) 
     table = without_own_columns(table)
     if not _is_usable(choice, table.width, providers):
         raise ValueError("a choice for another table")
-    parts = split(table, has_headers=choice.has_headers, providers=providers)
+    parts = split(table, has_headers=choice.has_headers)
     columns = [tuple(row.cells[at] for row in parts.rows) for at in range(table.width)]
     seen: set[str] = set()
     questions = []
@@ -180,9 +191,19 @@ def open_questions(table: Table, choice: Choice, *, providers: tuple[str, ...]) 
         if target in seen and not _may_repeat(target):
             questions.append(Question(QuestionCode.REPEATED, at, _different(columns[at])))
         seen.add(target)
-    if choice.date_order not in ORDERS:
-        questions += _date_order(parts.rows, choice.targets, columns, None)[1]
-    return tuple(questions)
+    return (*questions, *_open_date_questions(parts.rows, choice))
+
+
+def _open_date_questions(rows: tuple[TableRow, ...], choice: Choice) -> list[Question]:
+    """The question about a column of dates that the choice does not answer, or answers against its dates."""
+    questions = []
+    for at, target in enumerate(choice.targets):
+        if target == _DATE:
+            found = order_of((row.number, row.cells[at]) for row in rows)
+            is_answered = choice.date_order in ORDERS and found.order in ("", choice.date_order)
+            if not is_answered and (found.has_to_be_asked or choice.date_order):
+                questions.append(_date_question(found, at, rows))
+    return questions
 
 
 def _is_usable(choice: Choice, width: int, providers: tuple[str, ...]) -> bool:
@@ -197,34 +218,50 @@ def _may_repeat(target: str) -> bool:
 
 
 def _proposed_targets(
-    headers: tuple[str, ...], columns: Sequence[tuple[str, ...]], providers: tuple[str, ...]
+    headers: tuple[str, ...],
+    columns: Sequence[tuple[str, ...]],
+    providers: tuple[str, ...],
+    earlier: Choice | None,
 ) -> tuple[tuple[str, ...], list[Question]]:
-    """The target of each column by its header, then by its content, and the questions about the others."""
+    """The target of each column by its header, then by its content, and the questions about the others.
+
+    Those of ``earlier`` stay as they are, except for columns that nobody has decided about.
+    """
     targets = list(targets_of_headers(headers, providers) if headers else ("",) * len(columns))
+    settled: frozenset[int] = frozenset()
+    if earlier is not None:
+        settled = frozenset(range(len(columns))) - earlier.undecided
+        targets = [earlier.targets[at] if at in settled else target for at, target in enumerate(targets)]
+    kinds = tuple(
+        "" if target or at in settled else unmistakable_target(cells)
+        for at, (target, cells) in enumerate(zip(targets, columns, strict=True))
+    )
     questions = []
     for at, cells in enumerate(columns):
+        if at in settled:
+            continue
         examples = _different(cells)
-        if targets[at] and targets[at] in targets[:at] and not _may_repeat(targets[at]):
+        others = [*targets[:at], *(targets[other] for other in settled if other > at)]
+        if targets[at] and targets[at] in others and not _may_repeat(targets[at]):
             targets[at] = ""
             if examples:
                 questions.append(Question(QuestionCode.REPEATED, at, examples))
         elif not targets[at] and examples:
-            targets[at] = _by_content(cells, targets, columns)
+            targets[at] = _by_content(kinds[at], targets, kinds)
             if not targets[at]:
                 questions.append(Question(QuestionCode.FIELD, at, examples))
     return tuple(targets), questions
 
 
-def _by_content(cells: tuple[str, ...], targets: Sequence[str], columns: Sequence[tuple[str, ...]]) -> str:
-    """The field that the cells belong to unmistakably, unless another column goes to it or fits it as well.
+def _by_content(kind: str, targets: Sequence[str], kinds: Sequence[str]) -> str:
+    """The field of a column of this kind, unless another column goes to it or is of the same kind.
 
-    Two columns of dates may be the birth and the end of the passport.
+    ``kinds``: the field that the cells of each column without a known header belong to unmistakably. Two
+    columns of dates may be the birth and the end of the passport.
     """
-    target = unmistakable_target(cells)
-    if not target or (target in targets and not _may_repeat(target)):
-        return ""
-    rivals = [unmistakable_target(other) for other, taken in zip(columns, targets, strict=True) if not taken]
-    return target if _may_repeat(target) or rivals.count(target) == 1 else ""
+    if _may_repeat(kind):
+        return kind
+    return kind if kind not in targets and kinds.count(kind) == 1 else ""
 
 
 def _date_order(
@@ -253,7 +290,7 @@ def _date_question(found: ColumnOrder, at: int, rows: tuple[TableRow, ...]) -> Q
             min(found.day_month, found.month_day, key=len),
         )
     else:
-        code, numbers = QuestionCode.DATE_ORDER, found.ambiguous
+        code, numbers = QuestionCode.DATE_ORDER, found.day_month or found.month_day or found.ambiguous
     shown = frozenset(numbers)
     return Question(code, at, _different(row.cells[at] for row in rows if row.number in shown), numbers)
 

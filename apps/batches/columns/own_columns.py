@@ -28,7 +28,7 @@ def without_own_columns(table: Table) -> Table:
     """The table without the columns of a result file, with the cells as they were uploaded.
 
     The same table if it has no such columns: four in our order, with our headers in one of the first rows, or
-    the last four with a state in each row and nothing but receipts in the last of them.
+    the last ones with a state in each row and nothing but receipts in the fourth of them.
     """
     first = _first_own_column(table)
     if first is None:
@@ -50,14 +50,37 @@ def _first_own_column(table: Table) -> int | None:
         for at in range(1, len(cells) - _COUNT + 1):
             if cells[at : at + _COUNT] in known:
                 return at
-    at = max((_filled_width(row.cells) for row in table.rows), default=0) - _COUNT
+    width = max((_filled_width(row.cells) for row in table.rows), default=0)
+    return next((at for at in _possible_places(width) if _are_own_columns(table, at)), None)
+
+
+def _possible_places(width: int) -> list[int]:
+    """Where State may be without headers. The last of our columns may be blank, and are then not counted.
+
+    Receipt and reference are blank before rows are sent, and so is the reason if nothing was found.
+    """
+    return [width - used for used in (_COUNT, _COUNT - 1, 1) if width > used]
+
+
+def _are_own_columns(table: Table, at: int) -> bool:
+    """Whether each row has a state at this column, and nothing but receipts three columns further.
+
+    A row whose cells from here on are blank may have been added by a person, below the others.
+    """
     states = _states()
-    if at > 0 and all(
-        row.cells[at].strip() in states and _is_receipt(row.cells[at + _COUNT - 1].strip())
-        for row in table.rows
-    ):
-        return at
-    return None
+    of_portal = [own for row in table.rows if any(map(str.strip, own := row.cells[at : at + _COUNT]))]
+    return bool(of_portal) and all(
+        own[0].strip() in states and _has_its_receipt(*_padded(own[1:])) for own in of_portal
+    )
+
+
+def _padded(cells: tuple[str, ...]) -> tuple[str, ...]:
+    return (*cells, *[""] * (_COUNT - 1 - len(cells)))
+
+
+def _has_its_receipt(reference: str, _reason: str, receipt: str) -> bool:
+    """Whether there is a receipt, or neither a receipt nor a reference."""
+    return _is_receipt(receipt.strip()) if receipt.strip() else not reference.strip()
 
 
 def _filled_width(cells: tuple[str, ...]) -> int:
@@ -83,8 +106,6 @@ def _states() -> set[str]:
 
 
 def _is_receipt(text: str) -> bool:
-    if not text:
-        return True
     try:
         return is_link(text) and bool(reference_in_link(text, RecordKind.SUBMISSION))
     except NoReference:

@@ -14,7 +14,8 @@ _LATEST: Final = 50
 def remembered_choice(person_id: int, headers: tuple[str, ...]) -> Choice | None:
     """The fields and the date order of this person's latest list with equal headers; None without one.
 
-    Nothing is remembered for a table without headers: its columns may be in another order.
+    Nothing is remembered for a table without headers: its columns may be in another order. A column that is
+    not sent was left out by the person only if it had content, as far as that can still be read.
     """
     if not any(headers):
         return None
@@ -22,5 +23,16 @@ def remembered_choice(person_id: int, headers: tuple[str, ...]) -> Choice | None
     earlier = earlier.exclude(encrypted_headers=b"").exclude(source=SourceKind.ROWS)
     for batch in earlier.order_by("-created_at", "-id")[:_LATEST]:
         if batch.headers == headers:
-            return Choice(True, tuple(map(str, batch.targets)), batch.date_order)
+            targets = tuple(map(str, batch.targets))
+            return Choice(True, targets, batch.date_order, _blank_columns(batch, targets))
     return None
+
+
+def _blank_columns(batch: Batch, targets: tuple[str, ...]) -> frozenset[int]:
+    """The columns without a field in which no row of the list has content."""
+    blank = {at for at, target in enumerate(targets) if not target}
+    for row in batch.rows.only("public_id", "encrypted_cells") if blank else ():
+        blank -= {at for at, cell in enumerate(row.cells or ()) if cell.strip()}
+        if not blank:
+            break
+    return frozenset(blank)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from apps.batches.columns.date_orders import DAY_MONTH, MONTH_DAY, ORDERS, Meaning, meaning_of, read_in_order
+from apps.batches.columns.genders import is_m
 from apps.consumers.forms.flat_values import with_rows
 from apps.consumers.paste.cells import country_of, gender_of, title_of
 from apps.consumers.paste.columns import IDENTIFIER_ID, IDENTIFIER_PROVIDER, LISTS, PROVIDER_PREFIX
@@ -18,6 +19,7 @@ _DATE: Final = "date_of_birth"
 _CODES: Final = frozenset({_ORDER, _DATE, "passport_number", "phone_numbers", IDENTIFIER_ID})
 # How people tell a spreadsheet that digits are a text. Elsewhere an apostrophe may begin a name.
 _TEXT_MARK: Final = re.compile(r"\A\s*'(?=[+\w])")
+_GENDER: Final = "gender"
 # Appended to a date that the form would read in another order than the chosen one, so that it reads none.
 _CHOSEN: Final = {DAY_MONTH: " (DD/MM/YYYY)", MONTH_DAY: " (MM/DD/YYYY)", "": " (DD/MM or MM/DD)"}
 
@@ -28,14 +30,18 @@ def row_values(
     *,
     date_order: str,
     order_ref: str,
+    m_is_male: bool = True,
 ) -> dict[str, str]:
     """The values of the form for one row. Columns without a target are not among them.
 
     Titles, genders and countries are those that the form offers, also from M and F and from a country's name;
     a nationality is a word, also from a code that has only one. Dates are ISO dates, read in ``date_order``.
     What cannot be read is passed on as typed, for the form to say what is wrong; a date that the form would
-    read in the other order gets a remark that it cannot read. The apostrophe before a code is left out. A cell of the column Order is passed on, so
+    read in the other order gets a remark that it cannot read. A cell of the column Order is passed on, so
     that the check compares it with the batch's order, and a blank one is the batch's order.
+    The apostrophe before a code, a number or a date is left out.
+
+    ``m_is_male``: as :func:`apps.batches.columns.genders.m_is_male` says; otherwise M is passed on as typed.
     """
     by_target: dict[str, list[str]] = defaultdict(list)
     identifiers: list[dict[str, str]] = []
@@ -52,7 +58,8 @@ def row_values(
     values = {_ORDER: "".join(by_target.pop(_ORDER, [])).strip() or order_ref}
     for target, found in by_target.items():
         if target not in LISTS:
-            values[target] = _value(found[0], target, date_order)
+            is_unread = target == _GENDER and not m_is_male and is_m(found[0])
+            values[target] = found[0].strip() if is_unread else _value(found[0], target, date_order)
     for name in sorted(LISTS):
         values = with_rows(values, name, [{"value": cell} for cell in by_target[name] if cell.strip()])
     return with_rows(values, "identifiers", identifiers)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 
 from apps.batches.audit_events import BATCH_DOWNLOADED
 from apps.batches.checking.findings import Findings, RowError, RowWarning
+from apps.batches.columns.genders import m_is_male
 from apps.batches.columns.own_columns import OWN_HEADERS
 from apps.batches.columns.values import row_values
 from apps.batches.models import Batch, BatchRow, RowState
@@ -87,7 +88,12 @@ def result_rows(batch: Batch, *, receipt_url: Callable[[uuid.UUID], str]) -> lis
         submission.public_id: submission
         for submission in Submission.objects.filter(public_id__in=earlier_ids).defer("refs_before")
     }
-    return [_result_row(batch, row, by_token, earlier, receipt_url) for row in rows]
+    cells = {row.number: row.cells for row in rows}
+    is_male = m_is_male(batch.headers, batch.targets, filter(None, cells.values()))
+    return [
+        _result_row(batch, row, by_token, earlier, receipt_url, cells=cells[row.number], m_is_male=is_male)
+        for row in rows
+    ]
 
 
 def _result_row(
@@ -96,6 +102,9 @@ def _result_row(
     by_token: Mapping[uuid.UUID, Submission],
     earlier: Mapping[uuid.UUID, Submission],
     receipt_url: Callable[[uuid.UUID], str],
+    *,
+    cells: tuple[str, ...] | None,
+    m_is_male: bool,
 ) -> ResultRow:
     submission = by_token.get(row.token)
     # The submission was read after the row, and may have got its outcome meanwhile.
@@ -107,8 +116,7 @@ def _result_row(
         reason = _outcome_reason(submission)
     else:
         reason = _findings_reason(row)
-    cells = row.cells
-    if cells is not None and _is_corrected(batch, row, cells):
+    if cells is not None and _is_corrected(batch, row, cells, m_is_male=m_is_male):
         note = gettext("Corrected in the portal: the columns have what was uploaded")
         reason = _JOINT.join(filter(None, (reason, note)))
     if cells is None and row.encrypted_cells:
@@ -118,12 +126,18 @@ def _result_row(
     return ResultRow(row.number, cells or (), (str(state.label), reference, reason, receipt))
 
 
-def _is_corrected(batch: Batch, row: BatchRow, cells: tuple[str, ...]) -> bool:
+def _is_corrected(batch: Batch, row: BatchRow, cells: tuple[str, ...], *, m_is_male: bool) -> bool:
     """Whether the values of the form differ from those of the uploaded cells."""
     values = row.values
     if values is None or not batch.targets:
         return False
-    uploaded = row_values(cells, batch.targets, date_order=batch.date_order, order_ref=batch.order_ref)
+    uploaded = row_values(
+        cells,
+        batch.targets,
+        date_order=batch.date_order,
+        order_ref=batch.order_ref,
+        m_is_male=m_is_male,
+    )
     return any(values.get(name, "") != value for name, value in uploaded.items())
 
 

@@ -12,6 +12,8 @@ from apps.core.forms.input import PortalForm
 
 LEFT_OUT: Final = "-"
 """The posted value of a column that is left out, so that it differs from a column nobody decided about."""
+DATE_COLUMN: Final = "date_column"
+"""The posted index of the column whose dates the page shows with the question about their order."""
 _HEADERS: Final = [("yes", _("The headers of the columns")), ("no", _("A person"))]
 
 

@@ -67,9 +67,14 @@ def initial(proposal: Proposal) -> dict[str, str]:
     return values
 
 
+def date_question(questions: Iterable[Question]) -> Question | None:
+    """The question about the order of the dates, which is about one column."""
+    return next((one for one in questions if one.code in _DATES), None)
+
+
 def date_choices(questions: Iterable[Question]) -> list[tuple[str, str | Promise]]:
     """Both readings with examples; none if the order of the dates is not asked."""
-    question = next((one for one in questions if one.code in _DATES), None)
+    question = date_question(questions)
     if question is None:
         return []
     return [(order, f"{label}: {_readings(question, order)}") for order, label in PLAIN_DATES]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from charset_normalizer import from_bytes
 
@@ -38,6 +38,12 @@ _CENTRAL: Final = (
     "áäčďéíľĺňóôŕšťúýž",  # Slovak
     "áéíóöőúüű",  # Hungarian
     "čćđšž",  # Croatian
+    "ăâîşţșț",  # Romanian
+)
+_BALTIC: Final = (
+    "ąčęėįšųūž",  # Lithuanian
+    "āčēģīķļņšūž",  # Latvian
+    "äöüõšž",  # Estonian
 )
 _CYRILLIC: Final = ("абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґ",)
 _GREEK: Final = ("αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋ",)
@@ -48,6 +54,7 @@ _SINGLE_BYTE: Final = (
     ("cp1250", _CENTRAL),
     ("cp1251", _CYRILLIC),
     ("cp1253", _GREEK),
+    ("cp1257", _BALTIC),
     ("cp850", _WESTERN),
     ("mac_roman", _WESTERN),
     ("cp857", _TURKISH),
@@ -68,6 +75,8 @@ _MULTI_BYTE: Final[tuple[tuple[str, Callable[[str, bytes], bool]], ...]] = (
 )
 _SURE: Final = 0.7
 """The share of usual letters from which an encoding is taken for the right one."""
+_TIE: Final = 0.05
+"""Two encodings whose shares differ by no more are equally likely."""
 _SAMPLE: Final = 20_000
 """Bytes of the lines that are compared; no encoding here has a line feed inside a character."""
 
@@ -108,23 +117,45 @@ def _utf_16_without_mark(content: bytes) -> str:
     return ""
 
 
+class _Fit(NamedTuple):
+    """How well an encoding fits. ``in_one_language``: whether one of its languages has all letters."""
+
+    encoding: str
+    share: float
+    in_one_language: bool = False
+
+
+def _is_as_likely(other: _Fit, best: _Fit, sample: bytes) -> bool:
+    """Whether another encoding would make other names of the file that are as likely.
+
+    ``Mu\xf1oz`` is Muñoz, or Muńoz in Central European. Not if only the best one reads one language.
+    """
+    if other.share < best.share - _TIE or (best.in_one_language and not other.in_one_language):
+        return False
+    texts = (sample.decode(fit.encoding, errors="replace") for fit in (other, best))
+    return next(texts) != next(texts)
+
+
 def _likely_encoding(content: bytes) -> str:
     if _is_mixed_utf_8(content):
         raise NotReadable(TableFault.ENCODING_UNKNOWN)
     sample = _sample(content)
-    shares = [
-        (_single_byte_share(sample, name, languages), name)
+    single = [
+        _single_byte_fit(sample, name, languages)
         for name, languages in _SINGLE_BYTE
         if _is_decodable(content, name)
     ]
-    shares += [
-        (_multi_byte_share(sample, name, is_usual), name)
+    multi = [
+        _Fit(name, _multi_byte_share(sample, name, is_usual))
         for name, is_usual in _MULTI_BYTE
         if _is_decodable(content, name)
     ]
-    best, encoding = max(shares, key=lambda share: share[0], default=(0.0, ""))  # the first of equal ones
-    if best >= _SURE:
-        return encoding
+    # The first of equal ones.
+    best = max([*single, *multi], key=lambda fit: fit.share, default=_Fit("", 0.0))
+    if best.share >= _SURE:
+        if best in single and any(_is_as_likely(other, best, sample) for other in single):
+            raise NotReadable(TableFault.ENCODING_UNKNOWN)
+        return best.encoding
     guess = from_bytes(content[:200_000], threshold=0.1).best()
     if guess is None or guess.chaos > 0:
         raise NotReadable(TableFault.ENCODING_UNKNOWN)
@@ -158,12 +189,12 @@ def _is_mixed_utf_8(content: bytes) -> bool:
     return read > 2 * broken
 
 
-def _single_byte_share(sample: bytes, encoding: str, languages: tuple[str, ...]) -> float:
+def _single_byte_fit(sample: bytes, encoding: str, languages: tuple[str, ...]) -> _Fit:
     """The share of the characters beyond ASCII that the languages use; more if one of them has them all."""
     text = sample.decode(encoding, errors="replace")
     special = re.findall(r"[^\x00-\x7f]", text)
     if not special:
-        return 0.0
+        return _Fit(encoding, 0.0)
     known = [
         character.lower() if len(character.lower()) == 1 else character
         for character in special
@@ -174,18 +205,33 @@ def _single_byte_share(sample: bytes, encoding: str, languages: tuple[str, ...])
     any_language = frozenset("".join(languages))
     together = sum(character in any_language for character in known)
     share = (plain + 0.6 * together + 0.4 * max(shares)) / len(special)
-    return share * (1 - min(1.0, _misplaced(text) / len(special)))
+    misplaced = _misplaced(text)
+    in_one_language = not misplaced and max(shares) == len(known)
+    return _Fit(encoding, share * (1 - min(1.0, misplaced / len(special))), in_one_language)
 
 
 def _misplaced(text: str) -> int:
-    """How many capitals follow small letters, signs are inside words, and letters of two scripts meet."""
-    capitals = sum(
-        found[0].isupper() and text[found.start() - 1].islower()
-        for found in re.finditer(r"(?<=[^\W\d_])(?![\x00-\x7f])[^\W\d_]", text)
-    )
+    """How many letters have the wrong case or place, signs touch words, and letters of two scripts meet."""
+    letters = sum(map(_misplaced_letters, re.findall(r"[^\W\d_]+", text)))
     signs = len(re.findall(r"(?<=[A-Za-z])(?![’´])[^\w\x00-\x7f](?=[A-Za-z])", text))
+    # "Mª" and "Nº" are words, "£ukasz" and "Mureº" are none.
+    signs += len(re.findall(r"[£§ªº•€°…](?=[^\W\d_ªº])|(?<=[^\W\d_]{2})[£§ªº€°]", text))
     mixed = len(re.findall(r"(?<=[A-Za-z])[\u0370-\u04ff]|[\u0370-\u04ff](?=[A-Za-z])", text))
-    return capitals + signs + mixed
+    return letters + signs + mixed
+
+
+def _misplaced_letters(word: str) -> int:
+    """How many letters beyond ASCII are out of place, as the capital in MŘller."""
+    if word.isascii():
+        return 0
+    inner = [(at, letter) for at, letter in enumerate(word) if at and letter > "\x7f"]
+    capitals = sum(letter.isupper() and not word.isupper() for _at, letter in inner)
+    small = sum(
+        letter.islower() and word[at - 1].isupper() and word[at + 1 : at + 2].isupper()
+        for at, letter in inner
+    )
+    sharp = sum(letter == "ß" and word[at - 1].lower() not in "aeiouyäöü" for at, letter in inner)
+    return capitals + small + sharp
 
 
 def _multi_byte_share(sample: bytes, encoding: str, is_usual: Callable[[str, bytes], bool]) -> float:

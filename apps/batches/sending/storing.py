@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import transaction
 
 from apps.audit.recording import record
 from apps.batches.audit_events import BATCH_COLUMNS_CHOSEN, BATCH_UPLOADED
-from apps.batches.columns.date_orders import count_exchanged
+from apps.batches.columns.date_orders import possibly_exchanged
+from apps.batches.columns.genders import m_is_male
 from apps.batches.columns.headers import header_place
 from apps.batches.columns.matching import Choice, Question, SplitTable, open_questions, split
 from apps.batches.columns.own_columns import without_own_columns
@@ -35,6 +36,13 @@ class ColumnsNotStored(Exception):
         self.questions = questions
 
 
+class TooManyPeople(NotReadable):
+    """The list has more people than ``BATCH_MAX_ROWS``. ``count`` says how many."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(TableFault.TOO_MANY_ROWS, count)
+
+
 def create_batch(
     table: Table,
     choice: Choice | None,
@@ -50,13 +58,13 @@ def create_batch(
     be checked next. Without one, all rows of the table are stored, and :func:`choose_columns` is next.
 
     Raises :class:`ColumnsNotStored` for a choice that leaves questions open, ``NotReadable`` for a table
-    without people, ``ValueError`` for a choice of another table, and ``MissingKeyError``. Nothing is stored
-    then.
+    without people, :class:`TooManyPeople`, ``ValueError`` for a choice of another table, and
+    ``MissingKeyError``. Nothing is stored then.
     """
     table = without_own_columns(table)
     providers = offered_providers()
     if choice is None:
-        expected = split(table, has_headers=header_place(table, providers) is not None, providers=providers)
+        expected = split(table, has_headers=header_place(table) is not None)
         parts = SplitTable((), None, table.rows)
         people = len(expected.rows)
     else:
@@ -70,11 +78,13 @@ def create_batch(
         order_number=order_number,
         source=table.source,
         replaces=replaces,
-        findings=_stored_findings([*table.findings, *_column_findings(table.source, parts, choice)]),
+        findings=[*map(_stored, table.findings), *_column_findings(table.source, parts, choice)],
     )
     if choice is not None:
         _set_columns(batch, parts, choice)
-    rows = [_row(batch, row, choice) for row in parts.rows]
+    rows = [_row(batch, row) for row in parts.rows]
+    if choice is not None:
+        _set_values(batch, rows, parts, choice)
     with transaction.atomic():
         batch.save(force_insert=True)
         BatchRow.objects.bulk_create(rows)
@@ -99,12 +109,10 @@ def choose_columns(batch: Batch, choice: Choice, *, actor: Actor) -> Batch:
         table = table_of(batch)
         parts = _chosen_parts(table, choice, providers)
         _set_columns(batch, parts, choice)
-        batch.findings = [*batch.findings, *_stored_findings(_column_findings(table.source, parts, choice))]
-        numbers = {row.number: row for row in parts.rows}
-        batch.rows.exclude(number__in=numbers).delete()
+        batch.findings = [*batch.findings, *_column_findings(table.source, parts, choice)]
+        batch.rows.exclude(number__in=[row.number for row in parts.rows]).delete()
         rows = list(batch.rows.all())
-        for row in rows:
-            row.values = _values(batch, numbers[row.number].cells, choice)
+        _set_values(batch, rows, parts, choice)
         BatchRow.objects.bulk_update(rows, ["encrypted_values"])
         batch.save()
         record(event_of(BATCH_COLUMNS_CHOSEN, batch, actor, rows=len(rows)))
@@ -127,16 +135,19 @@ def table_of(batch: Batch) -> Table:
     stored = [(row.number, row.cells or ()) for row in batch.rows.order_by("number")]
     width = max((len(cells) for _number, cells in stored), default=0)
     rows = (TableRow(number, cells + ("",) * (width - len(cells))) for number, cells in stored)
-    return Table(SourceKind(batch.source), tuple(rows))
+    findings = tuple(Finding(FindingCode(one["code"]), one["count"], one["detail"]) for one in batch.findings)
+    return Table(SourceKind(batch.source), tuple(rows), findings)
 
 
 def _chosen_parts(table: Table, choice: Choice, providers: tuple[str, ...]) -> SplitTable:
     questions = open_questions(table, choice, providers=providers)
     if questions:
         raise ColumnsNotStored(questions)
-    parts = split(table, has_headers=choice.has_headers, providers=providers)
+    parts = split(table, has_headers=choice.has_headers)
     if not parts.rows:
         raise NotReadable(TableFault.EMPTY)
+    if len(parts.rows) > settings.BATCH_MAX_ROWS:  # a file may have one row more, for its headers
+        raise TooManyPeople(len(parts.rows))
     return parts
 
 
@@ -148,34 +159,42 @@ def _set_columns(batch: Batch, parts: SplitTable, choice: Choice) -> None:
     batch.state = BatchState.CHECKED
 
 
-def _row(batch: Batch, row: TableRow, choice: Choice | None) -> BatchRow:
+def _row(batch: Batch, row: TableRow) -> BatchRow:
     stored = BatchRow(batch=batch, number=row.number)
     stored.cells = row.cells
-    if choice is not None:
-        stored.values = _values(batch, row.cells, choice)
     return stored
 
 
-def _values(batch: Batch, cells: tuple[str, ...], choice: Choice) -> dict[str, str]:
-    return row_values(
-        cells,
-        choice.targets,
-        date_order=choice.date_order,
-        order_ref=batch.order_ref,
-    )
+def _set_values(batch: Batch, rows: list[BatchRow], parts: SplitTable, choice: Choice) -> None:
+    """Set the values of the form of each row, from the row of the table with its number."""
+    cells = {row.number: row.cells for row in parts.rows}
+    is_male = m_is_male(parts.headers, choice.targets, cells.values())
+    for row in rows:
+        row.values = row_values(
+            cells[row.number],
+            choice.targets,
+            date_order=choice.date_order,
+            order_ref=batch.order_ref,
+            m_is_male=is_male,
+        )
 
 
-def _column_findings(source: SourceKind, parts: SplitTable, choice: Choice | None) -> list[Finding]:
-    """What the person has to know once the columns are chosen."""
-    found = []
+def _column_findings(source: SourceKind, parts: SplitTable, choice: Choice | None) -> list[dict[str, Any]]:
+    """What the person has to know once the columns are chosen, as it is stored.
+
+    The rows of dates that may be exchanged are stored with it: each is a warning.
+    """
+    found: list[dict[str, Any]] = []
     if parts.rows_above:
-        found.append(Finding(FindingCode.ROWS_ABOVE_HEADERS, parts.rows_above))
+        found.append(_stored(Finding(FindingCode.ROWS_ABOVE_HEADERS, parts.rows_above)))
     for at, target in enumerate(choice.targets if choice else ()):
         if target == "date_of_birth" and source in _SPREADSHEETS:
-            count = count_exchanged(row.cells[at] for row in parts.rows)
-            found += [Finding(FindingCode.DATES_MAY_BE_EXCHANGED, count)] if count else []
+            rows = possibly_exchanged((row.number, row.cells[at]) for row in parts.rows)
+            if rows:
+                finding = Finding(FindingCode.DATES_MAY_BE_EXCHANGED, len(rows))
+                found.append({**_stored(finding), "rows": [*rows]})
     return found
 
 
-def _stored_findings(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    return [{"code": one.code.value, "count": one.count, "detail": one.detail} for one in findings]
+def _stored(finding: Finding) -> dict[str, Any]:
+    return {"code": finding.code.value, "count": finding.count, "detail": finding.detail}

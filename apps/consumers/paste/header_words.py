@@ -22,7 +22,7 @@ HEADER_WORDS: Final[dict[str, str]] = {
         anrede titel civilite titre unvan hitap 敬称 tratamiento titolo aanhef tratamento tytul
     """,
     "first_name": """
-        firstnames forename forenames givenname givennames fname guestfirstname passengerfirstname
+        first firstnames forename forenames givenname givennames fname guestfirstname passengerfirstname
         vorname vornamen rufname
         prenom prenoms
         ad adi isim ismi onad
@@ -31,7 +31,7 @@ HEADER_WORDS: Final[dict[str, str]] = {
         имя 이름
     """,
     "last_name": """
-        lastnames surname surnames familyname lname guestlastname guestsurname passengerlastname
+        last lastnames surname surnames familyname lname guestlastname guestsurname passengerlastname
         passengersurname
         nachname nachnamen familienname zuname
         nomdefamille nomfamille patronyme
@@ -102,6 +102,9 @@ HEADER_WORDS: Final[dict[str, str]] = {
     "identifier_id": "identifier identifiers identifierid",
 }
 """The words for each target of a column, separated by blanks."""
+
+SPANISH_GENDER: Final = frozenset(["sexo", "genero"])
+"""Headers of genders below which M may be a woman (mujer)."""
 
 NEXT_TO_A_FIRST_NAME: Final = frozenset(["name", "nom", "naam", "namn", "navn"])
 """Headers that mean the last name in a table with a column of first names, and may be the whole name else."""

@@ -15,10 +15,11 @@ from apps.consumers.paste.columns import (
     LISTS,
     PROVIDER_PREFIX,
 )
+from apps.consumers.paste.header_words import SPANISH_GENDER
 from apps.consumers.paste.mrz import DatePart, Mrz, Part, PartFault
 from apps.consumers.paste.mrz_lines import Format
 from apps.consumers.paste.nationalities import demonyms_of_code
-from apps.consumers.paste.rows import Row
+from apps.consumers.paste.rows import Row, header_key
 
 _OTHER_HALF = {IDENTIFIER_PROVIDER: IDENTIFIER_ID, IDENTIFIER_ID: IDENTIFIER_PROVIDER}
 _UNCERTAIN = frozenset({Note.COMPOSITE, Note.NOT_A_PASSPORT})
@@ -141,6 +142,8 @@ def _cell_item(header: str, cell: str, target: str) -> Item:
         return Item(header, "", target)
     if not target:
         return Item(header, text, problem=Problem.NO_FIELD)
+    if target == "gender" and text.casefold() == "m" and header_key(header) in SPANISH_GENDER:
+        return Item(header, text, target, problem=Problem.NOT_A_GENDER)  # M may be "mujer"
     reading: Reading = read_cell(text, target)
     return Item(header, text, target, reading.values, reading.choices, reading.notes, reading.problem)
 

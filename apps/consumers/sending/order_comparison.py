@@ -80,7 +80,9 @@ def compare_many(
     """Compare each of these entries with the consumers on the order, which are read once."""
     on_order = _OnOrder(order_ref, known)
     counted = on_order.count()
-    similar = [on_order.similar_to(Facts(consumer)) for consumer in consumers]
+    # Identical entries, such as people without names, are compared once.
+    found_for = {consumer: on_order.similar_to(Facts(consumer)) for consumer in dict.fromkeys(consumers)}
+    similar = [found_for[consumer] for consumer in consumers]
     found = {pk for one in similar for pk in counted.readable.intersection(one)}
     submissions = on_order.submissions(found)
     return [

@@ -151,6 +151,29 @@ def test_months_are_read_in_many_languages(text: str) -> None:
     assert [read_in_order(text, order) for order in ORDERS] == [dt.date(1991, 3, 7)] * 2
 
 
+@pytest.mark.parametrize(
+    ("text", "month"),
+    [
+        ("07. Mrz 1991", 3), ("07-Mrz-1991", 3), ("7 janv. 1991", 1), ("7 févr. 1991", 2),
+        ("7 avr. 1991", 4), ("7 juil. 1991", 7), ("7 sept. 1991", 9), ("7 déc. 1991", 12), ("7. čvn 1991", 6),
+        ("7. čvc 1991", 7),
+    ],
+)  # fmt: skip
+def test_short_months_of_spreadsheet_programs_are_read(text: str, month: int) -> None:
+    assert [read_in_order(text, order) for order in ORDERS] == [dt.date(1991, month, 7)] * 2
+
+
+def test_a_short_month_has_one_meaning_in_all_languages() -> None:
+    for name, number in date_orders._SHORT_NAMES.items():
+        for language in date_orders._LANGUAGES:
+            with override(language):
+                for names in (MONTHS, MONTHS_ALT, MONTHS_3):
+                    same = {
+                        key for key, other in names.items() if similar_key(str(other)).rstrip(".") == name
+                    }
+                    assert same <= {number}
+
+
 def test_the_first_of_a_month_is_read_in_french() -> None:
     assert read_in_order("1er avril 1991", DAY_MONTH) == dt.date(1991, 4, 1)
 

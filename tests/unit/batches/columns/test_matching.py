@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytest
 from django.test import override_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.batches.columns.date_orders import count_exchanged
+from apps.batches.columns import matching
+from apps.batches.columns.date_orders import possibly_exchanged
+from apps.batches.columns.headers import may_be_headers, unmistakable_target
 from apps.batches.columns.matching import (
     Choice,
     Proposal,
@@ -21,7 +24,7 @@ from apps.batches.columns.matching import (
 )
 from apps.batches.columns.own_columns import without_own_columns
 from apps.batches.models import SourceKind
-from apps.batches.reading.table import Table, TableRow
+from apps.batches.reading.table import Finding, FindingCode, Table, TableRow
 from apps.consumers.paste.columns import TARGETS, targets_of_headers
 from apps.consumers.paste.header_words import HEADER_WORDS
 from apps.consumers.paste.rows import header_key
@@ -163,6 +166,22 @@ def test_two_columns_of_dates_are_asked() -> None:
     assert _asked(known) == [(QuestionCode.FIELD, 3)]
 
 
+def test_the_content_of_a_wide_table_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+
+    def counted(cells: Iterable[str]) -> str:
+        read.append(cells)
+        return unmistakable_target(cells)
+
+    monkeypatch.setattr(matching, "unmistakable_target", counted)
+    for cell in ("1991-03-07", "a@example.com"):
+        headers = tuple(f"Unknown {chr(65 + at)}" for at in range(20))
+        proposal = _proposal(headers, *[(cell,) * 20] * 3)
+        assert len(proposal.targets) == 20
+        assert len(read) == 20
+        read.clear()
+
+
 def test_without_headers_names_are_asked_and_the_rest_is_recognised() -> None:
     proposal = _proposal((*ADA, "a@example.com"), (*ALAN, "b@example.com"))
     assert not proposal.has_headers
@@ -194,8 +213,77 @@ def test_headers_below_the_title_of_a_manifest_are_found() -> None:
     table = _table(("Tour to Cork", "", ""), ("", "12 May", ""), (*NAMES, "DOB"), (*ADA, "1991-04-13"))
     proposal = propose(table, providers=(), remembered=_nothing)
     assert proposal.headers == (*NAMES, "DOB")
-    parts = split(table, has_headers=True, providers=())
+    parts = split(table, has_headers=True)
     assert (parts.header_row, parts.rows_above, len(parts.rows)) == (3, 2, 1)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [("Order 4711", "", ""), ("Passport", "", ""), ("Tour", "Rome 2026", ""), ("Rome", "12.05.2026", "")],
+)
+def test_a_title_is_not_taken_for_the_headers_below_it(title: tuple[str, ...]) -> None:
+    proposal = _proposal(title, (*NAMES, "DOB"), (*ADA, "1991-04-13"))
+    assert proposal.headers == (*NAMES, "DOB")
+    assert proposal.targets == ("first_name", "last_name", "date_of_birth")
+    assert proposal.questions == ()
+
+
+def test_the_only_known_cell_of_a_wider_table_is_a_question() -> None:
+    assert (QuestionCode.HEADERS, None) in _asked(_proposal(("E-mail", ""), ("a@example.com", "early")))
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        ("Ad", "Land", "ad@example.com", "1991-03-07"),
+        ("Ad", "Land", "", "12345"),
+        ("LOYALTY", "123456", "BOOKING", "98765"),
+    ],
+)
+def test_a_person_whose_names_are_words_of_headers_is_no_header(first: tuple[str, ...]) -> None:
+    for rows in ((first,), (first, ("Ada", "Lovelace", "ada@example.com", "1991-03-08"))):
+        proposal = _proposal(*rows)
+        assert not proposal.has_headers
+        assert len(split(_table(*rows), has_headers=proposal.has_headers).rows) == len(rows)
+
+
+def test_names_of_providers_alone_are_no_certain_headers() -> None:
+    pairs = ("LOYALTY", "A-12", "BOOKING", "B-98")
+    assert (QuestionCode.HEADERS, None) in _asked(_proposal(pairs, pairs))
+    three = _proposal(("Ad", "LOYALTY", "BOOKING"), ("Ada", "A-1", "B-2"))
+    assert (QuestionCode.HEADERS, None) in _asked(three)
+
+
+def _merged(*rows: tuple[str, ...]) -> Table:
+    return replace(_table(*rows), findings=(Finding(FindingCode.MERGED_CELLS, 2),))
+
+
+def test_headers_in_two_rows_with_merged_cells_are_one() -> None:
+    table = _merged(
+        ("Name", "", "DOB", "Passport"), ("First", "Last", "DOB", "Passport"), (*ADA, "1991-04-13", "P1")
+    )
+    proposal = propose(table, providers=(), remembered=_nothing)
+    assert proposal.headers == ("First", "Last", "DOB", "Passport")
+    assert proposal.targets == ("first_name", "last_name", "date_of_birth", "passport_number")
+    parts = split(table, has_headers=True)
+    assert [row.cells[:2] for row in parts.rows] == [ADA]
+    assert (parts.header_row, parts.rows_above) == (1, 0)
+
+
+def test_a_person_below_the_headers_stays_a_person() -> None:
+    headers = ("Ad", "Soyad", "E-mail")
+    for table in (
+        _table(headers, ("Ad", "Bakker", "")),  # nothing is merged
+        _merged(headers, ("Ad", "Bakker", "ad@example.com")),
+        _merged(headers, ("Ada", "Bakker", "")),
+        _merged(headers),
+    ):
+        assert split(table, has_headers=True).rows == table.rows[1:]
+
+
+def test_no_word_of_a_header_is_the_value_of_a_field() -> None:
+    words = [word for words in HEADER_WORDS.values() for word in words.split()]
+    assert [word for word in words if not may_be_headers(_table((word,), ("x",)))] == []
 
 
 def test_people_above_words_that_are_headers_are_no_title() -> None:
@@ -257,6 +345,14 @@ def test_what_a_choice_leaves_open() -> None:
 
     assert codes(Choice(True, dated)) == [QuestionCode.DATE_ORDER]
     assert codes(Choice(True, dated, "day-month")) == []
+    table = _table((*NAMES, "DOB"), (*ADA, "04/13/1991"), (*ALAN, "03/04/1991"))
+    assert codes(Choice(True, dated, "month-day")) == codes(Choice(True, dated)) == []
+    [question] = open_questions(table, Choice(True, dated, "day-month"), providers=PROVIDERS)
+    assert question == Question(QuestionCode.DATE_ORDER, 2, ("04/13/1991",), (2,))
+    table = _table((*NAMES, "DOB"), (*ADA, "04/13/1991"), (*ALAN, "13/04/1991"))
+    assert codes(Choice(True, dated, "day-month")) == []
+    assert codes(Choice(True, dated)) == [QuestionCode.DATES_CONTRADICT]
+    table = _table((*NAMES, "DOB"), (*ADA, "03/04/1991"))
     assert codes(Choice(True, ("first_name", "last_name", ""))) == []
     assert codes(Choice(True, ("first_name", "first_name", ""))) == [QuestionCode.REPEATED]
     assert codes(Choice(True, ("phone_numbers", "phone_numbers", "identifier:LOYALTY"))) == []
@@ -297,16 +393,37 @@ def test_other_columns_with_such_names_stay(headers: tuple[str, ...]) -> None:
 RECEIPT = "https://portal.example/submissions/2d7de9df-45a2-45ea-872c-30e45139007d/"
 
 
-def test_a_result_without_headers_has_a_state_in_each_row_and_only_receipts_at_its_end() -> None:
-    own = _table((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "Ready", "", "", ""))
-    assert [row.cells for row in without_own_columns(own).rows] == [ADA, ALAN]
-    for rows in (
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "Ready", "", "", "")),
+        ((*ADA, "Ready", "", ""), (*ALAN, "Needs attention", "", "Enter the last name")),
+        ((*ADA, "Ready"), (*ALAN, "Left out")),
+        ((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "", "", "", "")),  # added by a person
+        ((*ADA, ""), (*ALAN, "Ready")),
+    ],
+)
+def test_a_result_without_headers_has_states_and_only_receipts_at_its_end(
+    rows: tuple[tuple[str, ...], ...],
+) -> None:
+    assert [row.cells for row in without_own_columns(_table(*rows)).rows] == [ADA, ALAN]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
         ((*ADA, "Created", "c-1", "", "x"), (*ALAN, "Ready", "", "", "")),
         ((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "Munich", "", "", "")),
-        ((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "", "", "", "")),
-    ):
-        table = _table(*rows)
-        assert without_own_columns(table) is table
+        ((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "", "c-2", "", "")),
+        ((*ADA, "Ready", "c-1", "x"), (*ALAN, "Ready", "", "")),
+        ((*ADA, "Ready"), (*ALAN, "Munich")),
+        (ADA, ALAN),
+        (("Ready",), ("Created",)),
+    ],
+)
+def test_what_is_not_of_the_portal_stays(rows: tuple[tuple[str, ...], ...]) -> None:
+    table = _table(*rows)
+    assert without_own_columns(table) is table
 
 
 @pytest.mark.parametrize(
@@ -326,13 +443,16 @@ def test_only_apostrophes_of_the_portal_are_removed(cell: str, expected: str) ->
     assert without_own_columns(other).rows[1].cells[0] == cell
 
 
-def test_dates_that_a_spreadsheet_may_have_exchanged_are_counted() -> None:
-    assert count_exchanged(["1991-03-04", "13/04/1991", "1990-12-01"]) == 2
-    assert count_exchanged(["1991-03-13", "13/04/1991"]) == 0  # the spreadsheet reads the day first
-    assert count_exchanged(["1991-03-04", "1990-12-01"]) == 0
-    assert count_exchanged(["1991-03-04", "13/04/1991", "04/13/1991"]) == 0  # contradicting: asked
-    assert count_exchanged(["1991-03-04", "03/04/1991"]) == 0
-    assert count_exchanged(["13/04/1991", "14/04/1991"]) == 0
+def test_dates_that_a_spreadsheet_may_have_exchanged_are_named_by_their_rows() -> None:
+    def exchanged(texts: list[str]) -> tuple[int, ...]:
+        return possibly_exchanged(enumerate(texts, 2))
+
+    assert exchanged(["1991-03-04", "13/04/1991", "1990-12-01"]) == (2, 4)
+    assert exchanged(["1991-03-13", "13/04/1991"]) == ()  # the spreadsheet reads the day first
+    assert exchanged(["1991-03-04", "1990-12-01"]) == ()
+    assert exchanged(["1991-03-04", "13/04/1991", "04/13/1991"]) == ()  # contradicting: asked
+    assert exchanged(["1991-03-04", "03/04/1991"]) == ()
+    assert exchanged(["13/04/1991", "14/04/1991"]) == ()
 
 
 @settings(deadline=None)  # a busy machine is slow

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from apps.batches.columns.genders import m_is_male
 from apps.batches.columns.problems import ProblemCode, problems_of
 from apps.batches.columns.values import row_values
 from apps.consumers import phones
@@ -57,6 +58,37 @@ def test_a_whole_row_becomes_an_entry() -> None:
     assert consumer.emails == ("ada@example.com", "a@example.org")
     assert consumer.phone_numbers == ("+442079460018", "+353851234567", "+442079460019")
     assert entry.order_ref == ORDER
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "expected"),
+    [
+        ("Sex", "M F", True),
+        ("Sex", "M", True),
+        ("", "M F", True),
+        ("", "m h", False),
+        ("Sexe", "H M", False),
+        ("Sexo", "M H", False),
+        ("Sexo", "M", False),
+        ("Género 2", "M x", False),
+        ("Sexo", "M F", True),  # masculino, femenino
+        ("", "M V", False),
+        ("Geslacht", "M V", True),
+    ],
+)
+def test_m_is_a_woman_in_spanish(header: str, cells: str, expected: bool) -> None:
+    headers = ("Name", header) if header else ()
+    rows = [("x", cell) for cell in cells.split()]
+    assert m_is_male(headers, ("first_name", "gender"), rows) is expected
+    assert m_is_male(headers, ("first_name", ""), rows)
+
+
+def test_a_letter_that_may_mean_a_woman_is_left_as_typed() -> None:
+    def gender(cell: str) -> str:
+        values = row_values([cell], ["gender"], date_order="", order_ref=ORDER, m_is_male=False)
+        return values["gender"]
+
+    assert [gender(cell) for cell in (" M ", "m", "H", "F", "male")] == ["M", "m", "H", "female", "male"]
 
 
 def test_columns_without_a_field_are_not_among_the_values() -> None:

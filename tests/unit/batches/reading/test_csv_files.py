@@ -66,6 +66,52 @@ def test_encoding_is_found_by_the_letters_and_told(text: str, encoding: str) -> 
     assert table.findings[0] == Finding(FindingCode.ENCODING_GUESSED, 0, encoding)
 
 
+@pytest.mark.parametrize(
+    ("names", "encoding"),
+    [
+        ("Łukasz", "cp1250"),
+        ("Škoda", "cp1250"),
+        ("Kazlauskienė", "cp1257"),
+        ("Yılmaz", "cp1254"),
+        ("Muñoz", "cp1252"),
+        ("Sørensen", "cp1252"),
+        ("Hélène", "cp1252"),
+        ("Kovács;Szabó;Őri", "cp1250"),
+        ("Παπαδόπουλος", "cp1253"),
+    ],
+)
+def test_names_that_are_as_likely_in_another_encoding_are_refused(names: str, encoding: str) -> None:
+    with pytest.raises(NotReadable) as refused:
+        read_file("liste.csv", f"Surname;First name\n{names}\n".encode(encoding))
+    assert refused.value.fault is TableFault.ENCODING_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("names", "encoding"),
+    [
+        ("Müller", "cp1252"),
+        ("MÜLLER;ÖZ", "cp1252"),
+        ("Groß", "cp1252"),
+        ("Élodie;O’Brien", "cp1252"),
+        ("Muñoz;José;García;María;Peña", "cp1252"),
+        ("João;José;Gonçalves", "cp1252"),
+        ("Mª José;García", "cp1252"),
+        ("Müller;Åse;Muñoz;Chloë;João;François;Öz;Sørensen", "cp1252"),
+        ("Ştefănescu", "cp1250"),
+        ("Mureş;Ionuţ", "cp1250"),
+        ("Wiśniewski;Paweł", "cp1250"),
+        ("Nowak;Michał", "cp1250"),
+        ("Horvat;Željko;Đurđa", "cp1250"),
+        ("Bērziņš;Kļaviņa", "cp1257"),
+        ("Žukauskas;Jurgėnas;Šimkūnas", "cp1257"),
+        ("Müller", "cp850"),
+    ],
+)
+def test_short_list_is_read_if_one_encoding_is_likelier(names: str, encoding: str) -> None:
+    table = read_file("liste.csv", f"Surname;First name\n{names}\n".encode(encoding))
+    assert ";".join(table.rows[1].cells).rstrip(";") == names
+
+
 @pytest.mark.parametrize("text", [GERMAN, FRENCH, TURKISH, JAPANESE, RUSSIAN])
 @pytest.mark.parametrize(
     ("mark", "encoding"),

@@ -116,6 +116,13 @@ def test_order_of_day_and_month_is_that_of_the_setting(settings: Settings) -> No
     assert read_cell("07/03/1991", "date_of_birth") == Reading(("3 July 1991",), notes=(Note.MONTH_FIRST,))
 
 
+def test_m_below_a_spanish_header_may_be_a_woman() -> None:
+    for header, problem in (("Sexo", Problem.NOT_A_GENDER), ("Género", Problem.NOT_A_GENDER), ("Sex", None)):
+        [item] = propose_row(Row((" M ",), (header,)), ("gender",)).items
+        assert item.problem == problem
+        assert item.is_placed is (problem is None)
+
+
 def test_nothing_of_a_row_is_dropped() -> None:
     found = read_row("Ida\tAnna\tSmith\t38\t", known_headers=frozenset())
     proposal = propose_row(found, ("first_name", "first_name", "last_name"))
