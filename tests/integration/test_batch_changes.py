@@ -238,7 +238,7 @@ def test_many_similar_consumers_are_counted_and_confirmed_together(staff: User) 
     warnings = findings(batch, 2).warnings
     assert ([warning.code for warning in warnings], len(warnings[-1].keys)) == (["similar_consumer"] * 11, 3)
     assert warnings[-1].text == "3 more consumers on this order are like this one."
-    accept_warnings(batch, ["similar_consumer"], "same_name", actor=acting(staff))
+    accept(batch, ["similar_consumer"], "same_name")
     assert states(batch) == ["ready"]
     assert {similar_key(str(one.public_id), "same_name") for one in made} <= accepted_keys(row_of(batch, 2))
     store(staff, Outcome.CREATED, replace(nameless, title="Ms"))
@@ -253,7 +253,7 @@ def test_identical_rows_of_which_some_were_sent_stay_confirmed_and_small(
 ) -> None:
     nameless = clean(first_name="TBA", last_name="TBA")
     batch = checked(staff, *[nameless] * 60)
-    accept_warnings(batch, ["similar_row"], "same_name", actor=acting(staff))
+    accept(batch, ["similar_row"], "same_name")
     made = [sent_row(batch, number, Outcome.CREATED, nameless) for number in range(2, 42)]
     recheck(batch)
     assert states(batch) == ["created"] * 40 + ["ready"] * 20

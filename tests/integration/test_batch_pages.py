@@ -94,9 +94,9 @@ def test_pasted_table_is_checked_confirmed_sent_and_has_receipts(
     assert "The list is being sent" in text(as_staff.get(at("batch", batch)))
     batch.refresh_from_db()
     send_all(batch)
-    page = text(as_staff.get(at("batch", batch)))
-    assert "The list is finished" in page
-    assert "2 of 2 rows have an outcome" in page
+    finished = text(as_staff.get(at("batch", batch)))
+    assert "The list is finished" in finished
+    assert "2 of 2 rows have an outcome" in finished
     for submission in Submission.objects.filter(batch=batch.public_id):
         assert (
             reverse("consumers:receipt", args=[submission.public_id])
@@ -234,7 +234,8 @@ def test_the_order_of_dates_is_asked_with_both_readings(as_staff: Client, sandbo
 
 def date_column_of(answer: Any) -> str:
     """The column whose dates the page asks about."""
-    return re.findall(r'name="date_column" value="(\d+)"', answer.content.decode())[0]
+    [column] = re.findall(r'name="date_column" value="(\d+)"', answer.content.decode())
+    return str(column)
 
 
 @pytest.mark.parametrize(
