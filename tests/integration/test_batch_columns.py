@@ -25,7 +25,7 @@ from apps.batches.sending.changing import accept_warnings, correct_row
 from apps.batches.sending.storing import ColumnsNotStored, choose_columns, create_batch, table_of
 from apps.core import personal_data
 from apps.core.encryption import NotReadableError
-from tests.support.batch_rows import findings, states, warning_codes
+from tests.support.batch_rows import findings, shown_warnings, states, warning_codes
 from tests.support.people import acting, events
 
 ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
@@ -254,7 +254,8 @@ def test_each_date_that_excel_may_have_exchanged_is_a_warning_of_its_row(staff: 
     assert (warning.code, warning.field) == ("exchanged_date", "date_of_birth")
     assert warning_codes(batch, 5) == ["exchanged_date"]
     assert warning_label("exchanged_date").startswith("Day and month")
-    accept_warnings(batch, ["exchanged_date"], "", actor=acting(staff))
+    seen = shown_warnings(batch)
+    accept_warnings(batch, ["exchanged_date"], "", shown=seen, actor=acting(staff))
     check_rows(batch, list(batch.rows.all()))
     assert states(batch) == ["ready"] * 4
 
