@@ -234,7 +234,7 @@ def test_the_order_of_dates_is_asked_with_both_readings(as_staff: Client, sandbo
 
 def date_column_of(answer: Any) -> str:
     """The column whose dates the page asks about."""
-    return re.findall(r'name="date_column" value="(\d+)"', answer.content.decode())[0]
+    return str(re.findall(r'name="date_column" value="(\d+)"', answer.content.decode())[0])
 
 
 @pytest.mark.parametrize(
