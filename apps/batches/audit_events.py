@@ -17,6 +17,12 @@ PAUSE_REASON = Key("pause_reason", ValueType.CODE, _("Reason"), dict(PauseReason
 RELEASE_REASON = Key("release_reason", ValueType.CODE, _("Reason"), dict(ReleaseReason.choices))
 # No row of a list that is finished is being sent. The sum of the others is the number of rows.
 COUNTED_AT_THE_END = tuple(state for state in RowState if state is not RowState.SENDING)
+# Whom the warnings and states of the rows shown are about, besides the people of the list: submissions by
+# their public ids, and consumers that only Sitecore CDP has; up to 50 each. others: the number of both.
+_OTHER_SUBMISSIONS = Key("submissions", ValueType.WORDS, _("Submissions that rows are like"))
+_OTHER_CONSUMERS = Key("consumers", ValueType.WORDS, _("Consumers that rows are like"))
+_OTHERS = Key("others", ValueType.NUMBER, _("Consumers and submissions that rows are like"))
+_NAMED = (_OTHER_SUBMISSIONS, _OTHER_CONSUMERS, _OTHERS)
 
 BATCH_UPLOADED = EVENTS.define(
     "batch.uploaded",
@@ -89,13 +95,13 @@ BATCH_ROW_RELEASED = EVENTS.define(
     sentence=_("%(actor)s released row %(row)s of a list for order %(order)s: %(release_reason)s"),
     keys=(BATCH, BATCH_ROW, RELEASE_REASON),
 )
-# The page of another person's list, or a page of rows that were sent.
+# The page of another person's list, or of rows that were sent or are like another consumer.
 BATCH_VIEWED = EVENTS.define(
     "batch.viewed",
     group=EventGroup.VIEWS,
     label=_("List opened"),
     sentence=_("%(actor)s opened a list for order %(order)s"),
-    keys=(BATCH, ROWS),
+    keys=(BATCH, ROWS, *_NAMED),
 )
 # The file with every row, its state and its receipt.
 BATCH_DOWNLOADED = EVENTS.define(
@@ -103,7 +109,7 @@ BATCH_DOWNLOADED = EVENTS.define(
     group=EventGroup.EXPORTS,
     label=_("Result of a list downloaded"),
     sentence=_("%(actor)s downloaded the result of a list of %(rows)s rows for order %(order)s"),
-    keys=(BATCH, ROWS),
+    keys=(BATCH, ROWS, *_NAMED),
 )
 # The rows' personal data were deleted because their time had passed.
 BATCH_ERASED = EVENTS.define(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -151,6 +152,28 @@ def submissions_with_ids(public_ids: Iterable[str]) -> dict[str, Submission]:
     wanted = set(public_ids)
     found = Submission.objects.filter(public_id__in=wanted).defer("refs_before") if wanted else ()
     return {str(one.public_id): one for one in found}
+
+
+def later_lists(rows: Iterable[tuple[uuid.UUID, int]]) -> set[uuid.UUID]:
+    """The lists that replace the lists of these rows, directly or not, and have a row with the number.
+
+    ``rows``: public id of a list and number of a row. Failed rows keep their numbers, and so do those of a
+    corrected file.
+    """
+    found: set[uuid.UUID] = set()
+    numbers: dict[uuid.UUID, set[int]] = defaultdict(set)
+    for public_id, number in rows:
+        numbers[public_id].add(number)
+    while numbers:
+        replacing = Batch.objects.filter(replaces__public_id__in=numbers)
+        later = dict(replacing.values_list("public_id", "replaces__public_id"))
+        wanted = {public_id: numbers[replaced] for public_id, replaced in later.items()}
+        having = BatchRow.objects.filter(batch__public_id__in=wanted).values_list(
+            "batch__public_id", "number"
+        )
+        found.update(public_id for public_id, number in having if number in wanted[public_id])
+        numbers = defaultdict(set, wanted)
+    return found
 
 
 def going_on(person_id: int) -> list[Batch]:

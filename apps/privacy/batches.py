@@ -1,7 +1,8 @@
-"""Whether a page or the file of a list of people showed a submission of the list: yes, or why it may have.
+"""Whether a page or the file of a list of people showed a submission: yes, or why it may have.
 
 The file has all rows. A page has some of them, and its event does not say which. A row can be corrected until
-it is sent, and again after an outcome that proves that no consumer exists.
+it is sent, and again after an outcome that proves that no consumer exists. A list that replaces it may have
+the row again, and a row of any list may be like the submission.
 """
 
 from __future__ import annotations
@@ -14,21 +15,25 @@ from apps.audit.models import AuditEvent
 from apps.batches.audit_events import BATCH_DOWNLOADED, BATCH_VIEWED
 from apps.consumers.models import Submission
 from apps.privacy.exports import Different, Doubt, History
+from apps.privacy.subjects import Subject
 
 SHOWING: Final = (BATCH_VIEWED.name, BATCH_DOWNLOADED.name)
 """The events of lists that can have shown the people of its rows."""
+NAMES: Final = ("submissions", "consumers")
+"""The keys of these events with those that rows are like, the others of the list."""
 
 
-def doubt_about(event: AuditEvent, histories: Sequence[History]) -> Doubt | None:
+def doubt_about(event: AuditEvent, subject: Subject, histories: Sequence[History]) -> Doubt | None:
     """None if one of the submissions was shown for certain; else why it may have been.
 
-    ``event``: one of :data:`SHOWING`. Raises :class:`Different` if none of the submissions is of its list,
-    and ``ValueError`` if the event was altered so that it names none.
+    ``event``: one of :data:`SHOWING`. ``histories``: of the subject's submissions. Raises :class:`Different`
+    if the event has nothing to do with the subject, and ``ValueError`` if it was altered so that it names no
+    list.
     """
     batch = uuid.UUID(str(event.details.get("batch")))
     of_list = [one for one in histories if one.submission.batch == batch]
     if not of_list:
-        raise Different
+        return _of_another_list(event, str(batch), subject)
     if event.action == BATCH_VIEWED.name:
         return Doubt.PART_OF_LIST
     if any(one.is_altered for one in of_list):
@@ -36,6 +41,23 @@ def doubt_about(event: AuditEvent, histories: Sequence[History]) -> Doubt | None
     if any(_is_as_sent(one, event.seq) for one in of_list):
         return None
     return Doubt.ROW_CORRECTED
+
+
+def _of_another_list(event: AuditEvent, batch: str, subject: Subject) -> Doubt:
+    """Why an event of a list that none of the submissions was made for may have shown the subject."""
+    submissions, consumers = (_words(event.details.get(name)) for name in NAMES)
+    if not subject.public_ids.isdisjoint(submissions) or subject.names_consumer(consumers):
+        return Doubt.LIKE_A_ROW
+    if batch in subject.later_batches:
+        return Doubt.LATER_LIST
+    others = event.details.get("others")
+    if isinstance(others, int) and others > len(submissions) + len(consumers):
+        return Doubt.MORE_SHOWN
+    raise Different
+
+
+def _words(value: object) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def _is_as_sent(history: History, seq: int) -> bool:

@@ -71,6 +71,8 @@ class Doubt(StrEnum):
     SEVERAL_VALUES = "several_values"
     PART_OF_LIST = "part_of_list"
     ROW_CORRECTED = "row_corrected"
+    LATER_LIST = "later_list"
+    LIKE_A_ROW = "like_a_row"
     HISTORY_ALTERED = "history_altered"
 
 

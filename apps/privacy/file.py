@@ -128,7 +128,7 @@ class AccessFile:
                 f"{RecordKind.CONSUMER}s": sorted(subject.consumers.values()),
                 f"{RecordKind.GUEST}s": sorted(subject.guests.values()),
                 f"{SEARCH}es": sorted(subject.searches),
-                f"{BATCH}es": subject.batches,
+                f"{BATCH}es": sorted([*subject.batches, *subject.later_batches]),
             }
         )
 

@@ -112,6 +112,8 @@ def _keys_of(event: AuditEvent) -> Iterator[str]:
         return
     if event.action in batches.SHOWING:
         yield key_of(BATCH, details.get("batch") or "")
+        for kind, names in zip((RecordKind.SUBMISSION, RecordKind.CONSUMER), batches.NAMES, strict=True):
+            yield from (key_of(kind, one) for one in _words(details.get(names)))
         return
     if (search := details.get(SEARCH)) and event.action != SUBMISSIONS_LISTED.name:
         yield key_of(SEARCH, search)
@@ -156,6 +158,11 @@ def _fitting(keys: Iterable[str]) -> set[str]:
 
 def _shows_more(event: AuditEvent) -> bool:
     details = event.details
+    if event.action in batches.SHOWING:
+        others = details.get("others")
+        return isinstance(others, int) and others > sum(
+            len(_words(details.get(one))) for one in batches.NAMES
+        )
     shown = (("shown", "consumers"), ("guest_count", "guests"))
     numbers = ((details.get(number), len(_words(details.get(names)))) for number, names in shown)
     return event.action in NAMING and any(isinstance(one, int) and one > known for one, known in numbers)

@@ -43,6 +43,8 @@ DOUBT_LABELS: Final = {
         "an event of the submission, on which this depends, was altered, written past the portal, or its key"
         " is missing"
     ),
+    Doubt.LATER_LIST: gettext_lazy("the list replaces the person's, and has the row with the same number"),
+    Doubt.LIKE_A_ROW: gettext_lazy("it may have said that a row of the list is like the person"),
     Doubt.ROW_CORRECTED: gettext_lazy("its row of the list may have had other values at the time"),
 }
 # The icon and the colour of each verdict.

@@ -309,7 +309,7 @@ class Report:
 
     def _list_of_people(self, event: AuditEvent) -> Entry | None:
         try:
-            doubt = batches.doubt_about(event, self._histories)
+            doubt = batches.doubt_about(event, self.subject, self._histories)
         except Different:
             return None
         except ValueError:  # altered

@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
 from apps.audit.models import AuditEvent
+from apps.batches.selectors import later_lists
 from apps.consumers.audit_events import VENDOR_RECORD_VIEWED
 from apps.consumers.models import (
     DigestKind,
@@ -65,13 +66,27 @@ class Subject:
             *(key_of(RecordKind.CONSUMER, key) for key in self.consumers),
             *(key_of(RecordKind.GUEST, key) for key in self.guests),
             *(key_of(SEARCH, one) for one in self.searches),
-            *(key_of(BATCH, one) for one in self.batches),
+            *(key_of(BATCH, one) for one in [*self.batches, *self.later_batches]),
+            # Of pages and files of lists with a row that is like the submission.
+            *(key_of(RecordKind.SUBMISSION, one.public_id) for one in self.submissions.values()),
         ]
 
     @cached_property
     def batches(self) -> list[str]:
         """The public ids of the lists of people that the submissions were made for."""
         return sorted({str(one.batch) for one in self.submissions.values() if one.batch})
+
+    @cached_property
+    def later_batches(self) -> list[str]:
+        """The public ids of the lists that replace one of these and have the row with the same number."""
+        rows = [(one.batch, one.batch_row) for one in self.submissions.values()]
+        later = later_lists((batch, number) for batch, number in rows if batch and number is not None)
+        return sorted({*map(str, later)} - {*self.batches})
+
+    @cached_property
+    def public_ids(self) -> frozenset[str]:
+        """The public ids of the submissions."""
+        return frozenset(str(one.public_id) for one in self.submissions.values())
 
     def names_consumer(self, refs: Iterable[str | None]) -> bool:
         """Whether one of the references is a consumer of the subject."""

@@ -13,7 +13,8 @@ With --proof, the archive "Download proof" of the portal's page Integrity, made 
 checks that the proof is unchanged (as verify_audit_log.py does, with --key for the public key that you
 received through another channel), that each event of the report is in the log exactly so, and that no event
 of the log is left out which shows or names the person: opened submissions, lists with their row numbers,
-records of Sitecore CDP, searches, and lists of people that one of the submissions was made for. Whether an
+records of Sitecore CDP, searches, and lists of people that one of the submissions was made for, that replace
+such a list, or that have a row which is like the person. Whether an
 export contained a person depends on its filters, which it does not read; exports that are not in the report
 are counted. Nor does it look for figures left out.
 
@@ -73,7 +74,9 @@ class Person:
             is_found = action == "consumer.compared" or data.get("result") == "found"
             return (named and is_found) or self._is_search(data)
         if action in ("batch.viewed", "batch.downloaded"):
-            return key(data.get("batch") or "") in self.batches
+            named = any(one in self.submissions for one in data.get("submissions", []))
+            named = named or any(key(one) in self.consumers for one in data.get("consumers", []))
+            return named or key(data.get("batch") or "") in self.batches
         return action in ("submissions.searched", "access_report.searched") and self._is_search(data)
 
     def _is_search(self, data: dict[str, Any]) -> bool:

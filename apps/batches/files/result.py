@@ -16,10 +16,11 @@ from django.utils.translation import gettext
 
 from apps.batches.audit_events import BATCH_DOWNLOADED
 from apps.batches.checking.findings import Findings, RowError, RowWarning
+from apps.batches.checking.others import others_of
 from apps.batches.columns.genders import m_is_male
 from apps.batches.columns.own_columns import OWN_HEADERS
 from apps.batches.columns.values import row_values
-from apps.batches.models import Batch, BatchRow, RowState
+from apps.batches.models import Batch, BatchRow, OwnState, RowState
 from apps.batches.recording import event_of, record_shown
 from apps.batches.selectors import rows_of, submissions_of
 from apps.consumers import labels
@@ -76,7 +77,11 @@ def result_file(
 
 def record_downloaded(batch: Batch, *, actor: Actor) -> None:
     """Record that the result was downloaded. Call it before the first part is sent."""
-    record_shown(event_of(BATCH_DOWNLOADED, batch, actor, rows=batch.rows.count()), batch)
+    rows = [*rows_of(batch).defer("encrypted_cells", "encrypted_values")]
+    warnings = [one for row in rows if row.current in OwnState.values for one in _unconfirmed(row)]
+    earlier = [row.earlier for row in rows if row.current == RowState.ALREADY_SENT]
+    event = event_of(BATCH_DOWNLOADED, batch, actor, rows=len(rows))
+    record_shown(event, batch, others_of(warnings, earlier))
 
 
 def result_rows(batch: Batch, *, receipt_url: Callable[[uuid.UUID], str]) -> list[ResultRow]:
@@ -158,10 +163,16 @@ def _already_sent_reason(submission: Submission | None) -> str:
 
 def _findings_reason(row: BatchRow) -> str:
     """All errors and the warnings that nobody has confirmed, in the order of the form."""
-    findings = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
-    unconfirmed = findings.unconfirmed(frozenset(map(str, row.accepted)))
-    found: tuple[RowError | RowWarning, ...] = (*findings.errors, *unconfirmed)
+    found: tuple[RowError | RowWarning, ...] = (*_findings(row).errors, *_unconfirmed(row))
     return _JOINT.join(dict.fromkeys(map(_named, found)))
+
+
+def _findings(row: BatchRow) -> Findings:
+    return Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
+
+
+def _unconfirmed(row: BatchRow) -> tuple[RowWarning, ...]:
+    return _findings(row).unconfirmed(frozenset(map(str, row.accepted)))
 
 
 def _named(found: RowError | RowWarning) -> str:

@@ -64,6 +64,7 @@ class RowSentence:
     number: int
     url: str
     warning: WarningLine
+    about: RowWarning
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +120,9 @@ def name_of(row: BatchRow) -> str:
 
 def _problems(row: BatchRow, state: RowState, submission: Submission | None) -> Iterable[Problem]:
     if state in (RowState.NEEDS_ATTENTION, RowState.READY):
-        findings = findings_of(row)
-        for error in findings.errors:
+        for error in findings_of(row).errors:
             yield Problem("rejected", _with_field(error.field, error.text))
-        for warning in findings.unconfirmed(frozenset(row.accepted)):
+        for warning in shown_warnings(row):
             yield Problem("warning", warning.text)
     elif submission is not None and (reason := consumer_labels.reason(submission)):
         yield Problem(submission.outcome if submission.outcome != "created" else "warning", reason)
@@ -152,7 +152,12 @@ def warning_groups(batch: Batch, rows: Iterable[BatchRow], viewer: Viewer) -> tu
             label=warning_label(code),
             rows=len({number for number, _warning in pairs}),
             sentences=tuple(
-                RowSentence(number, row_url(batch, number), line_of_warning(batch, warning, earlier, viewer))
+                RowSentence(
+                    number,
+                    row_url(batch, number),
+                    line_of_warning(batch, warning, earlier, viewer),
+                    warning,
+                )
                 for number, warning in pairs[:_MAX_SENTENCES]
             ),
             more=max(len(pairs) - _MAX_SENTENCES, 0),
@@ -160,6 +165,13 @@ def warning_groups(batch: Batch, rows: Iterable[BatchRow], viewer: Viewer) -> tu
         )
         for code, pairs in sorted(found.items())
     )
+
+
+def shown_warnings(row: Any) -> tuple[RowWarning, ...]:
+    """The warnings that the line of a row from ``selectors.rows_of`` has."""
+    if row.current not in (RowState.NEEDS_ATTENTION, RowState.READY):
+        return ()
+    return findings_of(row).unconfirmed(frozenset(row.accepted))
 
 
 def confirmed_warnings(rows: Iterable[BatchRow]) -> tuple[tuple[str, int], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -13,10 +14,17 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from apps.batches import recording, selectors
+from apps.batches.checking.others import others_of
 from apps.batches.models import Batch, BatchState, RowState
 from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
 from apps.batches.presenters.batch import ALL, BatchPage, batch_page, batch_url, progress_of
-from apps.batches.presenters.rows import confirmed_warnings, row_line, warning_groups
+from apps.batches.presenters.rows import (
+    WarningGroup,
+    confirmed_warnings,
+    row_line,
+    shown_warnings,
+    warning_groups,
+)
 from apps.batches.views.visible import find_batch, may_change_rows, may_control, may_edit, person_id
 from apps.consumers.forms.similar import SimilarReasonForm
 from apps.consumers.viewer import Viewer
@@ -106,10 +114,12 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]
         )
         for one in part.rows
     )
-    seen = sum(line.state not in _NEVER_SENT for line in lines)
-    if seen or (lines and found.author_id != person_id(request)):
-        recording.record_viewed(found, rows=len(lines), actor=actor_of(request))
     waiting = [*selectors.rows_in(found, [RowState.NEEDS_ATTENTION])]
+    warnings = warning_groups(found, waiting, viewer) if changes else ()
+    others = _others(part.rows, warnings)
+    seen = sum(line.state not in _NEVER_SENT for line in lines)
+    if seen or others or (lines and found.author_id != person_id(request)):
+        recording.record_viewed(found, rows=len(lines), actor=actor_of(request), others=others)
     # One reading of each: what the forms post back is what the page shows.
     to_confirm = [*selectors.rows_to_confirm(found).defer("encrypted_cells", "encrypted_values")]
     page = batch_page(
@@ -118,7 +128,7 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]
         person_id=person_id(request),
         shown=shown,
         lines=lines,
-        warnings=warning_groups(found, waiting, viewer) if changes else (),
+        warnings=warnings,
         waiting=waiting,
         to_confirm=to_confirm,
         failed=selectors.rows_for_new_list(found).count(),
@@ -133,6 +143,15 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]
         "older_url": page_url(request.path, values, part.newer),
     }
     return page, links
+
+
+def _others(rows: Iterable[Any], groups: Iterable[WarningGroup]) -> recording.Others:
+    """Whom the lines of these rows and the warnings above them are about, besides the list's people."""
+    rows = list(rows)
+    warnings = [warning for row in rows for warning in shown_warnings(row)]
+    warnings += [sentence.about for group in groups for sentence in group.sentences]
+    earlier = [row.earlier for row in rows if row.current == RowState.ALREADY_SENT]
+    return others_of(warnings, earlier)
 
 
 def _shown(request: HttpRequest, found: Batch, counts: dict[RowState, int]) -> str:

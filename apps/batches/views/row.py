@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +16,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.batches import recording, selectors
 from apps.batches.checking.comparing import compared_again
+from apps.batches.checking.findings import RowWarning
+from apps.batches.checking.others import others_of
 from apps.batches.forms.release import ReleaseForm
 from apps.batches.models import Batch, BatchRow, RowState
 from apps.batches.permissions import SEND_BATCHES
@@ -32,6 +35,8 @@ from apps.consumers.forms.posted import PostedEntry, PostedKind
 from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
 from apps.consumers.presenters.entry import WarningLine
 from apps.consumers.recording import record_warned
+from apps.consumers.sending.order_comparison import Similar
+from apps.consumers.sending.warnings import EntryWarning
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import FieldError, form_errors
 from apps.core.forms.input import single_value
@@ -164,9 +169,13 @@ def _page(
     state = RowState(found.current)
     submissions = selectors.submissions_of_rows([found])
     submission = submissions.get(found.token) or submissions.get(found.earlier)
-    if submission is not None:
-        recording.record_viewed(batch, rows=1, actor=actor_of(request))
     is_earlier = submission is not None and state is RowState.ALREADY_SENT
+    warnings = findings_of(found).unconfirmed(frozenset(found.accepted))
+    on_order, in_list = compared_again(batch, found, warnings)
+    gone = [one for one in warnings if one.key not in on_order]  # the others are recorded as on the form
+    others = others_of(gone, [found.earlier] if is_earlier else [])
+    if submission is not None or others:
+        recording.record_viewed(batch, rows=1, actor=actor_of(request), others=others)
     may_be_released = is_earlier and submission is not None and submission.outcome == Outcome.CREATED
     release = release or ReleaseForm()
     errors: list[FieldError] = (
@@ -182,7 +191,7 @@ def _page(
             "row": found,
             "name": name_of(found),
             "state": state,
-            "warnings": _warnings(request, batch, found),
+            "warnings": _warnings(request, batch, warnings, on_order, in_list),
             "earlier": submission if is_earlier else None,
             "refused": submission if state in [*map(str, CORRECTABLE_OUTCOMES)] else None,
             "refusal": consumer_labels.reason(submission) if submission else "",
@@ -199,10 +208,14 @@ def _page(
     )
 
 
-def _warnings(request: HttpRequest, batch: Batch, found: BatchRow) -> tuple[WarningLine, ...]:
+def _warnings(
+    request: HttpRequest,
+    batch: Batch,
+    warnings: tuple[RowWarning, ...],
+    on_order: Mapping[str, EntryWarning],
+    in_list: Mapping[str, Similar],
+) -> tuple[WarningLine, ...]:
     """What has to be confirmed, similar consumers beside the row. Whom they show is recorded."""
-    warnings = findings_of(found).unconfirmed(frozenset(found.accepted))
-    on_order, in_list = compared_again(batch, found, warnings)
     lines = compared_lines(batch, warnings, on_order, in_list, Viewer.of(request.user))
     named = [
         (on_order[warning.key].consumer, line.is_shown)
