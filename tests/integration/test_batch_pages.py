@@ -293,7 +293,7 @@ def test_row_with_an_error_is_corrected_in_the_form(as_staff: Client, sandbox: S
     assert "Other" in stale.content.decode()
     values = _values_of(as_staff.get(at("row", batch, 5)))
     answer = as_staff.post(at("row", batch, 5), {**values, "last_name": "Nakamura", "then": "next"})
-    assert answer["Location"] == at("batch", batch)
+    assert answer["Location"] == f"{at('batch', batch)}#rows"
     assert states(batch) == ["ready"] * 4
 
 
