@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
-from apps.batches import leases, selectors
+from apps.batches import leases
 from apps.batches.checking.check import check_batch
 from apps.batches.models import Batch, BatchState, PauseReason
 from apps.batches.sending import control, pace

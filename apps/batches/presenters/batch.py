@@ -76,6 +76,7 @@ class BatchPage:
     ``errors``: how many rows have errors; ``few_errors``: whether they are best corrected here.
     ``unsent``: how many rows were not sent and can be sent again; ``failed``: how many rows a
     new list of what failed has.
+    ``may_leave_out_all``, ``may_take_back_all``: how many rows one button is for; 0 without it.
     ``replaced_by_url``: where a corrected file is uploaded. ``warnings_shown``, ``attention_shown``: the
     ``digest_of_warnings`` and ``digest_of_rows`` of the rows that need attention.
     """
@@ -102,7 +103,8 @@ class BatchPage:
     may_edit: bool
     may_change_rows: bool
     may_control: bool
-    may_leave_out_all: bool
+    may_leave_out_all: int
+    may_take_back_all: int
     replaced_by_url: str
     replaces_url: str
     first_error_url: str
@@ -242,7 +244,8 @@ def batch_page(
         may_edit=may_edit,
         may_change_rows=may_change_rows,
         may_control=may_control,
-        may_leave_out_all=bool(may_change_rows and attention and shown == RowState.NEEDS_ATTENTION),
+        may_leave_out_all=attention if may_change_rows and shown == RowState.NEEDS_ATTENTION else 0,
+        may_take_back_all=counts[RowState.LEFT_OUT] if may_change_rows and shown == RowState.LEFT_OUT else 0,
         replaced_by_url=new_url,
         first_error_url=reverse("batches:row", args=[batch.public_id, errors[0]]) if errors else "",
         replaces_url=batch_url(batch.replaces) if batch.replaces is not None else "",

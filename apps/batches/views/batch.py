@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -25,18 +26,17 @@ from apps.batches.presenters.rows import (
     shown_warnings,
     warning_groups,
 )
+from apps.batches.views.place import BY, Place, place_of
 from apps.batches.views.visible import find_batch, may_change_rows, may_control, may_edit, person_id
 from apps.consumers.forms.similar import SimilarReasonForm
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import FieldError, form_errors
-from apps.core.forms.input import single_value
 from apps.core.web import keyset
-from apps.core.web.filters import UnreadableAddress, page_url
+from apps.core.web.filters import page_url
 from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
 
 PAGE_SIZE = 50
-_BY = ("number",)
 # A row in another state may have been created from: it has a submission, or names one.
 _NEVER_SENT = frozenset({RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY, RowState.LEFT_OUT})
 
@@ -99,13 +99,16 @@ def show(
     )
 
 
-def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]]:
+def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, Any]]:
     counts, edits = selectors.count_by_state(found), may_edit(request, found)
     changes = edits and may_change_rows(found)
-    shown = _shown(request, found, counts)
+    place = place_of(request)
+    shown = _shown(place, counts)
     rows = selectors.rows_of(found) if shown == ALL else selectors.rows_in(found, [RowState(shown)])
-    position = keyset.read_position(request.GET, _BY)
-    part = keyset.page_of([rows.order_by()], _BY, size=PAGE_SIZE, position=position, oldest_first=True)
+    part = keyset.page_of([rows.order_by()], BY, size=PAGE_SIZE, position=place.position, oldest_first=True)
+    if not part.rows and place.position is not None:  # an act has changed the last rows of the filter
+        place = replace(place, position=None)
+        part = keyset.page_of([rows.order_by()], BY, size=PAGE_SIZE, oldest_first=True)
     submissions = selectors.submissions_of_rows(part.rows)
     viewer = Viewer.of(request.user)
     lines = tuple(
@@ -137,8 +140,9 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]
         may_change_rows=changes,
         may_control=may_control(request, found),
     )
-    values = {"show": shown} if "show" in request.GET else {}
-    links = {
+    values = place.values
+    links: dict[str, Any] = {
+        "place": place,
         "newer_url": page_url(request.path, values, part.older),  # the rows before
         "older_url": page_url(request.path, values, part.newer),
     }
@@ -154,11 +158,8 @@ def _others(rows: Iterable[Any], groups: Iterable[WarningGroup]) -> recording.Ot
     return others_of(warnings, earlier)
 
 
-def _shown(request: HttpRequest, found: Batch, counts: dict[RowState, int]) -> str:
+def _shown(place: Place, counts: dict[RowState, int]) -> str:
     """The filter in effect; without one, what needs attention, if anything does."""
-    chosen = single_value(request.GET, "show")
-    if chosen and chosen != ALL and chosen not in RowState.values:
-        raise UnreadableAddress
-    if chosen:
-        return chosen
+    if place.show:
+        return place.show
     return RowState.NEEDS_ATTENTION.value if counts[RowState.NEEDS_ATTENTION] else ALL

@@ -22,9 +22,11 @@ from apps.batches.forms.release import ReleaseForm
 from apps.batches.models import Batch, BatchRow, RowState
 from apps.batches.permissions import SEND_BATCHES
 from apps.batches.presenters.batch import batch_url, order_name
+from apps.batches.presenters.done import row_text
 from apps.batches.presenters.row_warnings import compared_lines
 from apps.batches.presenters.rows import CORRECTABLE, findings_of, name_of
 from apps.batches.sending import changing
+from apps.batches.views.place import AT_ROWS, Place, place_of
 from apps.batches.views.visible import find_own
 from apps.consumers import labels as consumer_labels
 from apps.consumers import selectors as consumer_selectors
@@ -79,11 +81,12 @@ def release(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpRespo
         return _changed(request, batch)
     if not form.is_valid():
         return _page(request, batch, found, _entry_of(batch, found), release=form)
+    place = place_of(request)
     try:
         changing.release_row(batch, found, form.cleaned_data["reason"], actor=actor_of(request))
     except changing.NotChanged:
         return _changed(request, batch)
-    return HttpResponseSeeOther(batch_url(batch))
+    return HttpResponseSeeOther(place.url(batch))
 
 
 def _find_row(batch: Batch, number: int) -> Any:
@@ -122,7 +125,7 @@ def _entry_of(batch: Batch, found: BatchRow) -> Entry:
     return entry
 
 
-def _save(request: HttpRequest, batch: Batch, found: BatchRow) -> HttpResponse:
+def _save(request: HttpRequest, batch: Batch, found: Any) -> HttpResponse:
     values = request.POST.copy()
     values["order_ref"], values["token"] = batch.order_ref, str(found.token)
     posted = PostedEntry.read(values, consumer_selectors.providers())
@@ -135,14 +138,26 @@ def _save(request: HttpRequest, batch: Batch, found: BatchRow) -> HttpResponse:
             return _page(request, batch, found, posted.entry)
     if single_value(request.POST, "version") != str(found.version):
         return _page(request, batch, found, posted.entry, changed=True, status=HTTPStatus.CONFLICT)
+    before, place = RowState(found.current), place_of(request)
     typed = {name: str(value) for name, value in posted.values.items()}
     try:
         changing.correct_row(batch, found, typed, actor=actor_of(request))
     except changing.NotChanged:
         return _page(request, batch, found, posted.entry, changed=True, status=HTTPStatus.CONFLICT)
+    return _saved(request, batch, found, place, was=before)
+
+
+def _saved(
+    request: HttpRequest, batch: Batch, found: BatchRow, place: Place, *, was: RowState
+) -> HttpResponse:
+    """Lead to the next row that needs attention, or back to the list, and say what became of this one."""
+    text = row_text(_find_row(batch, found.number), still=was is RowState.NEEDS_ATTENTION)
     if single_value(request.POST, "then") == "next" and (following := _following(batch, found.number)):
-        return HttpResponseSeeOther(reverse("batches:row", args=[batch.public_id, following]))
-    return HttpResponseSeeOther(batch_url(batch))
+        messages.success(request, text)
+        address = reverse("batches:row", args=[batch.public_id, following])
+        return HttpResponseSeeOther(f"{address}{place.query}")
+    messages.success(request, text, extra_tags=AT_ROWS)
+    return HttpResponseSeeOther(place.url(batch, at_rows=True))
 
 
 def _following(batch: Batch, number: int) -> int:
@@ -153,7 +168,7 @@ def _following(batch: Batch, number: int) -> int:
 
 def _changed(request: HttpRequest, batch: Batch) -> HttpResponse:
     messages.warning(request, _("The list had changed meanwhile. Nothing was done: check it below."))
-    return HttpResponseSeeOther(batch_url(batch))
+    return HttpResponseSeeOther(place_of(request).url(batch))
 
 
 def _page(
@@ -166,7 +181,7 @@ def _page(
     status: HTTPStatus = HTTPStatus.OK,
     **context: Any,
 ) -> HttpResponse:
-    state = RowState(found.current)
+    state, place = RowState(found.current), place_of(request)
     submissions = selectors.submissions_of_rows([found])
     submission = submissions.get(found.token) or submissions.get(found.earlier)
     is_earlier = submission is not None and state is RowState.ALREADY_SENT
@@ -187,7 +202,8 @@ def _page(
         {
             "batch": batch,
             "order_name": order_name(batch),
-            "batch_url": batch_url(batch),
+            "batch_url": place.url(batch),
+            "place": place,
             "row": found,
             "name": name_of(found),
             "state": state,
