@@ -25,7 +25,8 @@ CORRECTABLE: Final = frozenset(
     {RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY, RowState.ALREADY_SENT}
 ) | {RowState(outcome) for outcome in CORRECTABLE_OUTCOMES}
 """The states in which a row can be corrected."""
-_MAY_BE_LEFT_OUT: Final = frozenset({RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY})
+MAY_BE_LEFT_OUT: Final = frozenset({RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY})
+"""The states in which a row can be left out."""
 _MAX_SENTENCES: Final = 5  # of a kind of warning
 
 
@@ -92,7 +93,7 @@ def row_line(
     may_open = submission is not None and viewer.may_open(submission.actor_id)
     act = ""
     if may_edit:
-        act = "leave_out" if state in _MAY_BE_LEFT_OUT else "take_back" if state is RowState.LEFT_OUT else ""
+        act = "leave_out" if state in MAY_BE_LEFT_OUT else "take_back" if state is RowState.LEFT_OUT else ""
     return RowLine(
         number=row.number,
         name=name_of(row),

@@ -10,17 +10,19 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.batches import recording, selectors
 from apps.batches.checking.comparing import compared_again
+from apps.batches.checking.entries import names_order
 from apps.batches.forms.release import ReleaseForm
 from apps.batches.models import Batch, BatchRow, RowState
 from apps.batches.permissions import SEND_BATCHES
 from apps.batches.presenters.batch import batch_url, order_name
 from apps.batches.presenters.row_warnings import compared_lines
-from apps.batches.presenters.rows import CORRECTABLE, findings_of, name_of
+from apps.batches.presenters.rows import CORRECTABLE, MAY_BE_LEFT_OUT, findings_of, name_of
 from apps.batches.sending import changing
 from apps.batches.views.visible import find_own
 from apps.consumers import labels as consumer_labels
@@ -104,17 +106,36 @@ def _entry_of(batch: Batch, found: BatchRow) -> Entry:
     shown = {error.message for error in entry.errors()}
     findings = findings_of(found)
     for error in findings.errors:
-        name = error.field.partition("-")[0]
-        if (
-            error.text not in shown
-            and name != "order_ref"
-            and (name in entry.form.fields or name in entry.lists)
-        ):
-            entry.add_error(name, error.text)
+        if error.text not in shown and _has_place(entry, error.field):
+            entry.add_error(error.field.partition("-")[0], error.text)
     for warning in findings.unconfirmed(frozenset(found.accepted)):
         if warning.field in entry.form.fields or warning.field in entry.lists:
             entry.warn(warning.field, warning.text)
     return entry
+
+
+def _has_place(entry: Entry, control: str) -> bool:
+    """Whether the form has this control. The order is that of the list, and has no field here."""
+    name = control.partition("-")[0]
+    return name != "order_ref" and (name in entry.form.fields or name in entry.lists)
+
+
+def _other_order(batch: Batch, found: BatchRow) -> str:
+    """The order that the row names, as in the file, if it is another than that of the list; or empty."""
+    text = (found.values or {}).get("order_ref", "").strip()
+    return "" if names_order(batch, text) else text
+
+
+def _errors_without_place(found: BatchRow, entry: Entry, other_order: str) -> list[FieldError]:
+    """The row's errors that no field of the form shows."""
+    errors = []
+    if other_order:
+        text = gettext("This row names another order than the list: %(order)s. Leave it out, or confirm it")
+        errors.append(FieldError("#id_order_confirmed", text % {"order": other_order}))
+    for error in findings_of(found).errors:
+        if error.field != "order_ref" and not _has_place(entry, error.field):
+            errors.append(FieldError("#entry", error.text))
+    return errors
 
 
 def _save(request: HttpRequest, batch: Batch, found: BatchRow) -> HttpResponse:
@@ -128,6 +149,8 @@ def _save(request: HttpRequest, batch: Batch, found: BatchRow) -> HttpResponse:
             pass
         case _:
             return _page(request, batch, found, posted.entry)
+    if _other_order(batch, found) and not _confirms_order(request):
+        return _page(request, batch, found, posted.entry)
     if single_value(request.POST, "version") != str(found.version):
         return _page(request, batch, found, posted.entry, changed=True, status=HTTPStatus.CONFLICT)
     typed = {name: str(value) for name, value in posted.values.items()}
@@ -138,6 +161,11 @@ def _save(request: HttpRequest, batch: Batch, found: BatchRow) -> HttpResponse:
     if single_value(request.POST, "then") == "next" and (following := _following(batch, found.number)):
         return HttpResponseSeeOther(reverse("batches:row", args=[batch.public_id, following]))
     return HttpResponseSeeOther(batch_url(batch))
+
+
+def _confirms_order(request: HttpRequest) -> bool:
+    """Whether the person says that the row belongs to the order of the list, whatever it names."""
+    return single_value(request.POST, "order_confirmed") == "yes"
 
 
 def _following(batch: Batch, number: int) -> int:
@@ -169,9 +197,12 @@ def _page(
     is_earlier = submission is not None and state is RowState.ALREADY_SENT
     may_be_released = is_earlier and submission is not None and submission.outcome == Outcome.CREATED
     release = release or ReleaseForm()
-    errors: list[FieldError] = (
-        [*form_errors(release), *entry.errors()] if release.is_bound else [*entry.errors()]
-    )
+    other_order, order_confirmed = _other_order(batch, found), _confirms_order(request)
+    errors: list[FieldError] = [
+        *(form_errors(release) if release.is_bound else ()),
+        *_errors_without_place(found, entry, "" if order_confirmed else other_order),
+        *entry.errors(),
+    ]
     return render(
         request,
         "batches/row.html",
@@ -190,6 +221,9 @@ def _page(
             "release": release if may_be_released else None,
             "entry": entry,
             "errors": errors,
+            "other_order": other_order,
+            "order_confirmed": order_confirmed,
+            "may_be_left_out": state in MAY_BE_LEFT_OUT,
             "entry_of": sealed_entries.author_token(request),
             "required_fields": required_fields(),
             "nationality_suggestions": suggestions(value_lists.nationalities()),
