@@ -123,6 +123,11 @@ def find_visible(public_id: uuid.UUID, person_id: int, *, sees_all: bool) -> Bat
     return visible(person_id, sees_all=sees_all).filter(public_id=public_id).first()
 
 
+def exists(public_id: uuid.UUID) -> bool:
+    """Whether there is a batch with this id, whoever may see it."""
+    return Batch.objects.filter(public_id=public_id).exists()
+
+
 def visible(person_id: int, *, sees_all: bool) -> QuerySet[Batch]:
     """The batches that the person may see, newest first: their own, or everybody's."""
     scope = Q() if sees_all else Q(author_id=person_id)
@@ -162,6 +167,6 @@ def going_on(person_id: int) -> list[Batch]:
     rows = BatchRow.objects.filter(~Q(state=OwnState.READY) | ~_CONFIRMED, batch=OuterRef("pk"))
     undecided = [RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY]
     waiting = _with_state(rows).filter(current__in=undecided)
-    finished = Q(state=BatchState.FINISHED, erased_at__isnull=True)
-    going = ~Q(state__in=ENDED_STATES) | finished & Exists(waiting)
-    return [*visible(person_id, sees_all=False).filter(going)[:MAX_GOING_ON]]
+    going = ~Q(state__in=ENDED_STATES) | Q(state=BatchState.FINISHED) & Exists(waiting)
+    kept = visible(person_id, sees_all=False).filter(going, erased_at__isnull=True)
+    return [*kept[:MAX_GOING_ON]]

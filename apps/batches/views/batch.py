@@ -13,16 +13,24 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from apps.batches import recording, selectors
-from apps.batches.models import Batch, BatchState, RowState
+from apps.batches.models import Batch, RowState
 from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
 from apps.batches.presenters.batch import ALL, BatchPage, batch_page, batch_url, progress_of
 from apps.batches.presenters.rows import confirmed_warnings, row_line, warning_groups
-from apps.batches.views.visible import find_batch, may_change_rows, may_control, may_edit, person_id
+from apps.batches.views.visible import (
+    find_batch,
+    may_change_rows,
+    may_choose_columns,
+    may_control,
+    may_edit,
+    person_id,
+)
 from apps.consumers.forms.similar import SimilarReasonForm
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import FieldError, form_errors
 from apps.core.forms.input import single_value
 from apps.core.web import keyset
+from apps.core.web.background import background
 from apps.core.web.filters import UnreadableAddress, page_url
 from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
@@ -38,11 +46,12 @@ _NEVER_SENT = frozenset({RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.
 def batch(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """The list with its rows. Another person's list, and rows that were sent, are recorded as seen."""
     found = find_batch(request, batch_id)
-    if found.state == BatchState.MATCHING and may_edit(request, found):
+    if may_choose_columns(found) and may_edit(request, found):
         return HttpResponseRedirect(reverse("batches:columns", args=[found.public_id]))
     return show(request, found)
 
 
+@background
 @requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
 @require_GET
 def progress(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
@@ -129,8 +138,8 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]
     )
     values = {"show": shown} if "show" in request.GET else {}
     links = {
-        "newer_url": page_url(request.path, values, part.older),  # the rows before
-        "older_url": page_url(request.path, values, part.newer),
+        "newer_url": page_url(batch_url(found), values, part.older),  # the rows before
+        "older_url": page_url(batch_url(found), values, part.newer),
     }
     return page, links
 

@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from apps.batches import recording, selectors
 from apps.batches.checking.comparing import compared_again
@@ -24,6 +24,7 @@ from apps.batches.presenters.batch import batch_url, order_name
 from apps.batches.presenters.row_warnings import compared_lines
 from apps.batches.presenters.rows import CORRECTABLE, MAY_BE_LEFT_OUT, findings_of, name_of
 from apps.batches.sending import changing
+from apps.batches.views.posting import only_post
 from apps.batches.views.visible import find_own
 from apps.consumers import labels as consumer_labels
 from apps.consumers import selectors as consumer_selectors
@@ -65,7 +66,7 @@ def row(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpResponse:
 
 
 @requires(SEND_BATCHES)
-@require_POST
+@only_post
 def release(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpResponse:
     """Send the row although its content was already created, for a reason."""
     batch = find_own(request, batch_id)
@@ -132,9 +133,8 @@ def _errors_without_place(found: BatchRow, entry: Entry, other_order: str) -> li
     if other_order:
         text = gettext("This row names another order than the list: %(order)s. Leave it out, or confirm it")
         errors.append(FieldError("#id_order_confirmed", text % {"order": other_order}))
-    for error in findings_of(found).errors:
-        if error.field != "order_ref" and not _has_place(entry, error.field):
-            errors.append(FieldError("#entry", error.text))
+    found_errors = [one for one in findings_of(found).errors if one.field != "order_ref"]
+    errors += [FieldError("#entry", one.text) for one in found_errors if not _has_place(entry, one.field)]
     return errors
 
 
