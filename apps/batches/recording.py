@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
@@ -10,9 +11,17 @@ from apps.audit.events import Event
 from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.batches.audit_events import BATCH_VIEWED
+from apps.batches.checking.findings import RowWarning
 from apps.batches.models import Batch
-from apps.consumers.recording import BATCH, index_keys, key_of
+from apps.batches.selectors import submissions_with_ids
+from apps.consumers.models import Submission
+from apps.consumers.recording import BATCH, index_keys, key_of, record_compared, record_listed
+from apps.consumers.sending.warnings import SIMILAR, consumer_of_key
+from apps.consumers.viewer import Viewer
 from apps.core.actor import Actor
+from apps.core.references import with_dashes
+
+_LISTED = 50  # submissions in one event, as on a page of them
 
 
 def event_of(event_type: EventType, batch: Batch, actor: Actor, **data: Any) -> Event:
@@ -30,3 +39,23 @@ def record_shown(event: Event, batch: Batch) -> None:
     """Record an event that shows rows of the batch, and index it, so that an access report finds it."""
     with transaction.atomic():
         index_keys(record(event), [key_of(BATCH, batch.public_id)])
+
+
+def record_warnings(batch: Batch, warnings: Iterable[RowWarning], *, actor: Actor) -> None:
+    """Record the similar consumers of the order that these warnings name fields of, each once."""
+    similar = [one for one in warnings if one.code == SIMILAR]
+    submissions = submissions_with_ids(one.submission for one in similar if one.submission)
+    keys = dict.fromkeys(consumer_of_key(one.key) for one in similar if not one.submission)
+    refs = [with_dashes(key) for key in keys if key]
+    if submissions or refs:
+        record_compared(batch.order_ref, submissions.values(), refs, actor)
+
+
+def record_earlier(batch: Batch, earlier: Iterable[Submission], *, viewer: Viewer, actor: Actor) -> None:
+    """Record that the actor saw these submissions at rows that were already sent, as a list of them.
+
+    Those of this batch are found by the event of the batch itself.
+    """
+    of_others = [*{one.pk: one for one in earlier if one.batch != batch.public_id}.values()]
+    for start in range(0, len(of_others), _LISTED):
+        record_listed(of_others[start : start + _LISTED], viewer=viewer, actor=actor)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.db import transaction
 from django.utils.translation import gettext
 
 from apps.batches.audit_events import BATCH_DOWNLOADED
@@ -20,11 +21,12 @@ from apps.batches.columns.genders import m_is_male
 from apps.batches.columns.own_columns import OWN_HEADERS
 from apps.batches.columns.values import row_values
 from apps.batches.models import Batch, BatchRow, RowState
-from apps.batches.recording import event_of, record_shown
+from apps.batches.recording import event_of, record_earlier, record_shown, record_warnings
 from apps.batches.selectors import rows_of, submissions_of
 from apps.consumers import labels
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import Submission
+from apps.consumers.viewer import Viewer
 from apps.core import personal_data
 from apps.core.actor import Actor
 from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
@@ -74,9 +76,24 @@ def result_file(
     return _csv(rows, headings, batch.header_row or 0, width, separator)
 
 
-def record_downloaded(batch: Batch, *, actor: Actor) -> None:
-    """Record that the result was downloaded. Call it before the first part is sent."""
-    record_shown(event_of(BATCH_DOWNLOADED, batch, actor, rows=batch.rows.count()), batch)
+def record_downloaded(batch: Batch, *, viewer: Viewer, actor: Actor) -> None:
+    """Record that the result was downloaded, with whom it shows besides the rows.
+
+    Call it before the first part is sent.
+    """
+    rows = list(rows_of(batch).defer("encrypted_cells", "encrypted_values"))
+    warnings = [
+        one
+        for row in rows
+        if row.current in (RowState.NEEDS_ATTENTION, RowState.READY)
+        for one in _findings(row).unconfirmed(frozenset(map(str, row.accepted)))
+    ]
+    earlier = [row.earlier for row in rows if row.earlier and row.current == RowState.ALREADY_SENT]
+    submissions = Submission.objects.filter(public_id__in=earlier).defer("refs_before")
+    with transaction.atomic():
+        record_shown(event_of(BATCH_DOWNLOADED, batch, actor, rows=len(rows)), batch)
+        record_warnings(batch, warnings, actor=actor)
+        record_earlier(batch, submissions, viewer=viewer, actor=actor)
 
 
 def result_rows(batch: Batch, *, receipt_url: Callable[[uuid.UUID], str]) -> list[ResultRow]:
@@ -158,10 +175,14 @@ def _already_sent_reason(submission: Submission | None) -> str:
 
 def _findings_reason(row: BatchRow) -> str:
     """All errors and the warnings that nobody has confirmed, in the order of the form."""
-    findings = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
+    findings = _findings(row)
     unconfirmed = findings.unconfirmed(frozenset(map(str, row.accepted)))
     found: tuple[RowError | RowWarning, ...] = (*findings.errors, *unconfirmed)
     return _JOINT.join(dict.fromkeys(map(_named, found)))
+
+
+def _findings(row: BatchRow) -> Findings:
+    return Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
 
 
 def _named(found: RowError | RowWarning) -> str:

@@ -60,12 +60,14 @@ class Progress:
 class Confirmation:
     """What pressing Send does. ``left``: how many rows are not sent because they need attention.
 
-    ``shown``: the ``digest_of_rows`` of the rows that are sent.
+    ``shown``: the ``digest_of_rows`` of the rows that are sent. ``was_read``: whether the consumers on the
+    order could be read when the rows were checked.
     """
 
     rows: int
     shown: str
     left: int
+    was_read: bool
     overridden: tuple[tuple[str, int], ...]
 
 
@@ -232,7 +234,13 @@ def batch_page(
         attention_shown=digest_of_rows(waiting),
         errors=len(errors),
         few_errors=len(errors) <= FEW_ERRORS,
-        confirmation=Confirmation(len(to_confirm), digest_of_rows(to_confirm), attention, overridden)
+        confirmation=Confirmation(
+            len(to_confirm),
+            digest_of_rows(to_confirm),
+            attention,
+            batch.refs_at_check is not None,
+            overridden,
+        )
         if can_be_sent
         else None,
         progress=progress_of(batch, counts),

@@ -60,11 +60,15 @@ class RowLine:
 
 @dataclass(frozen=True, slots=True)
 class RowSentence:
-    """What a warning says about a row, with the earlier consumer. ``url``: the page of the row."""
+    """What a warning says about a row, with the earlier consumer. ``url``: the page of the row.
+
+    ``about``: the warning as it was found.
+    """
 
     number: int
     url: str
     warning: WarningLine
+    about: RowWarning
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,15 @@ def _problems(row: BatchRow, state: RowState, submission: Submission | None) -> 
         yield Problem(submission.outcome if submission.outcome != "created" else "warning", reason)
 
 
+def warnings_shown(rows: Iterable[Any], groups: Iterable[WarningGroup] = ()) -> tuple[RowWarning, ...]:
+    """The warnings that the lines of these rows have, and those that the groups name."""
+    found = [sentence.about for group in groups for sentence in group.sentences]
+    for row in rows:
+        if row.current in (RowState.NEEDS_ATTENTION, RowState.READY):
+            found += findings_of(row).unconfirmed(frozenset(row.accepted))
+    return tuple(found)
+
+
 def _with_field(control: str, text: str) -> str:
     """The text of an error, with the label of its field unless the text names it."""
     name = control.partition("-")[0]
@@ -153,7 +166,12 @@ def warning_groups(batch: Batch, rows: Iterable[BatchRow], viewer: Viewer) -> tu
             label=warning_label(code),
             rows=len({number for number, _warning in pairs}),
             sentences=tuple(
-                RowSentence(number, row_url(batch, number), line_of_warning(batch, warning, earlier, viewer))
+                RowSentence(
+                    number,
+                    row_url(batch, number),
+                    line_of_warning(batch, warning, earlier, viewer),
+                    warning,
+                )
                 for number, warning in pairs[:_MAX_SENTENCES]
             ),
             more=max(len(pairs) - _MAX_SENTENCES, 0),

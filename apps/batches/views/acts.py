@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -112,7 +112,10 @@ def confirm(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     except STALE:
         return _stale(request, batch)
     if result.attention:
-        messages.warning(request, _attention_text(len(result.attention)))
+        messages.warning(request, _attention_text(batch, result.attention))
+    elif not result.was_read:
+        text = _("The order could not be checked. Each row is compared again before it is sent.")
+        messages.warning(request, text)
     return _back(batch)
 
 
@@ -197,11 +200,19 @@ def _numbers(values: QueryDict, batch: Batch, all_in: RowState) -> list[int]:
     return [int(text) for text in texts]
 
 
-def _attention_text(count: int) -> str:
-    """What is said if rows need attention after all: the order has changed since they were checked."""
-    text = ngettext(
-        "%(n)s row needs attention: the order has changed since it was checked. Nothing was sent.",
-        "%(n)s rows need attention: the order has changed since they were checked. Nothing was sent.",
-        count,
-    )
-    return text % {"n": count}
+def _attention_text(batch: Batch, numbers: Collection[int]) -> str:
+    """What is said if rows are not ready after all: the order has changed since they were checked."""
+    current = [row.current for row in selectors.rows_of(batch).filter(number__in=numbers)]
+    waiting, sent = current.count(RowState.NEEDS_ATTENTION), current.count(RowState.ALREADY_SENT)
+    texts = [_("The order has changed since the list was checked. Nothing was sent.")]
+    if waiting:
+        text = ngettext("%(n)s row needs attention.", "%(n)s rows need attention.", waiting)
+        texts.append(text % {"n": waiting})
+    if sent:
+        text = ngettext(
+            "%(n)s row was sent already, by another submission.",
+            "%(n)s rows were sent already, by other submissions.",
+            sent,
+        )
+        texts.append(text % {"n": sent})
+    return " ".join(texts)

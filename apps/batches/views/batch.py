@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -16,7 +18,13 @@ from apps.batches import recording, selectors
 from apps.batches.models import Batch, RowState
 from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
 from apps.batches.presenters.batch import ALL, BatchPage, batch_page, batch_url, progress_of
-from apps.batches.presenters.rows import confirmed_warnings, row_line, warning_groups
+from apps.batches.presenters.rows import (
+    WarningGroup,
+    confirmed_warnings,
+    row_line,
+    warning_groups,
+    warnings_shown,
+)
 from apps.batches.views.visible import (
     find_batch,
     may_change_rows,
@@ -26,6 +34,7 @@ from apps.batches.views.visible import (
     person_id,
 )
 from apps.consumers.forms.similar import SimilarReasonForm
+from apps.consumers.models import Submission
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import FieldError, form_errors
 from apps.core.forms.input import single_value
@@ -115,19 +124,18 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]
         )
         for one in part.rows
     )
-    seen = sum(line.state not in _NEVER_SENT for line in lines)
-    if seen or (lines and found.author_id != person_id(request)):
-        recording.record_viewed(found, rows=len(lines), actor=actor_of(request))
     waiting = [*selectors.rows_in(found, [RowState.NEEDS_ATTENTION])]
     # One reading of each: what the forms post back is what the page shows.
     to_confirm = [*selectors.rows_to_confirm(found).defer("encrypted_cells", "encrypted_values")]
+    groups = warning_groups(found, waiting, viewer) if changes else ()
+    _record(request, found, part.rows, groups, submissions)
     page = batch_page(
         found,
         counts,
         person_id=person_id(request),
         shown=shown,
         lines=lines,
-        warnings=warning_groups(found, waiting, viewer) if changes else (),
+        warnings=groups,
         waiting=waiting,
         to_confirm=to_confirm,
         failed=selectors.rows_for_new_list(found).count(),
@@ -142,6 +150,29 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]
         "older_url": page_url(batch_url(found), values, part.newer),
     }
     return page, links
+
+
+def _record(
+    request: HttpRequest,
+    found: Batch,
+    rows: Sequence[Any],
+    groups: tuple[WarningGroup, ...],
+    submissions: Mapping[uuid.UUID, Submission],
+) -> None:
+    """Record whom the page shows: rows, consumers that warnings are about, and earlier submissions."""
+    actor = actor_of(request)
+    seen = any(row.current not in _NEVER_SENT for row in rows)
+    earlier = [row.earlier for row in rows if row.current == RowState.ALREADY_SENT]
+    with transaction.atomic():
+        if seen or (rows and found.author_id != person_id(request)):
+            recording.record_viewed(found, rows=len(rows), actor=actor)
+        recording.record_warnings(found, warnings_shown(rows, groups), actor=actor)
+        recording.record_earlier(
+            found,
+            [submissions[one] for one in earlier if one in submissions],
+            viewer=Viewer.of(request.user),
+            actor=actor,
+        )
 
 
 def _shown(request: HttpRequest, found: Batch, counts: dict[RowState, int]) -> str:

@@ -18,14 +18,14 @@ from apps.batches import recording, selectors
 from apps.batches.checking.comparing import compared_again
 from apps.batches.checking.entries import names_order
 from apps.batches.forms.release import ReleaseForm
-from apps.batches.models import Batch, BatchRow, RowState
+from apps.batches.models import Batch, BatchRow, BatchState, RowState
 from apps.batches.permissions import SEND_BATCHES
 from apps.batches.presenters.batch import batch_url, order_name
 from apps.batches.presenters.row_warnings import compared_lines
 from apps.batches.presenters.rows import CORRECTABLE, MAY_BE_LEFT_OUT, findings_of, name_of
 from apps.batches.sending import changing
 from apps.batches.views.posting import only_post
-from apps.batches.views.visible import find_own
+from apps.batches.views.visible import find_own, may_change_rows
 from apps.consumers import labels as consumer_labels
 from apps.consumers import selectors as consumer_selectors
 from apps.consumers import value_lists
@@ -59,16 +59,19 @@ def row(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpResponse:
     sealed = sealed_entries.unseal(request)
     if sealed is not None:
         entry = Entry.unbound({**sealed, "order_ref": batch.order_ref}, consumer_selectors.providers())
-        return _page(request, batch, found, entry, was_sealed=True)
+        # Its own version: what another tab has stored meanwhile is not overwritten.
+        return _page(request, batch, found, entry, was_sealed=True, version=sealed.get("version", ""))
+    if not may_change_rows(batch):
+        return _ended(request, batch)
     if found.values is None:
-        raise Http404  # before the columns are chosen, and after erasure
+        raise Http404  # a key is missing
     return _page(request, batch, found, _entry_of(batch, found))
 
 
 @requires(SEND_BATCHES)
 @only_post
 def release(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpResponse:
-    """Send the row although its content was already created, for a reason."""
+    """Make the row ready to be sent although its content was already created, for a reason."""
     batch = find_own(request, batch_id)
     found = _find_row(batch, number)
     form = ReleaseForm(request.POST)
@@ -81,6 +84,11 @@ def release(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpRespo
         changing.release_row(batch, found, form.cleaned_data["reason"], actor=actor_of(request))
     except changing.NotChanged:
         return _changed(request, batch)
+    if _find_row(batch, number).current == RowState.READY:
+        text = _("Row %(number)s is ready. It is sent once you confirm the list.")
+    else:
+        text = _("Row %(number)s still needs a decision. Nothing was sent.")
+    messages.success(request, text % {"number": number})
     return HttpResponseSeeOther(batch_url(batch))
 
 
@@ -97,6 +105,15 @@ def _to_receipt(batch: Batch, found: BatchRow) -> HttpResponse:
     if submission is None:
         return HttpResponseRedirect(batch_url(batch))
     return HttpResponseRedirect(reverse("consumers:receipt", args=[submission.public_id]))
+
+
+def _ended(request: HttpRequest, batch: Batch) -> HttpResponse:
+    """Lead to the list, whose rows nobody can change, and say why."""
+    if batch.erased_at is not None:
+        messages.warning(request, _("The personal data of this list were deleted."))
+    elif batch.state == BatchState.STOPPED:
+        messages.warning(request, _("The list was stopped: its rows cannot be changed."))
+    return HttpResponseRedirect(batch_url(batch))
 
 
 def _entry_of(batch: Batch, found: BatchRow) -> Entry:
@@ -142,16 +159,17 @@ def _save(request: HttpRequest, batch: Batch, found: BatchRow) -> HttpResponse:
     values = request.POST.copy()
     values["order_ref"], values["token"] = batch.order_ref, str(found.token)
     posted = PostedEntry.read(values, consumer_selectors.providers())
+    version = single_value(request.POST, "version")
     match posted.kind:
         case PostedKind.INCOMPLETE | PostedKind.CONFLICTING:
-            return _page(request, batch, found, posted.entry, damage=posted.kind.value)
+            return _page(request, batch, found, posted.entry, damage=posted.kind.value, version=version)
         case PostedKind.VALID:
             pass
         case _:
-            return _page(request, batch, found, posted.entry)
+            return _page(request, batch, found, posted.entry, version=version)
     if _other_order(batch, found) and not _confirms_order(request):
-        return _page(request, batch, found, posted.entry)
-    if single_value(request.POST, "version") != str(found.version):
+        return _page(request, batch, found, posted.entry, version=version)
+    if version != str(found.version):
         return _page(request, batch, found, posted.entry, changed=True, status=HTTPStatus.CONFLICT)
     typed = {name: str(value) for name, value in posted.values.items()}
     try:
@@ -195,6 +213,9 @@ def _page(
     if submission is not None:
         recording.record_viewed(batch, rows=1, actor=actor_of(request))
     is_earlier = submission is not None and state is RowState.ALREADY_SENT
+    if submission is not None and is_earlier:
+        viewer = Viewer.of(request.user)
+        recording.record_earlier(batch, [submission], viewer=viewer, actor=actor_of(request))
     may_be_released = is_earlier and submission is not None and submission.outcome == Outcome.CREATED
     release = release or ReleaseForm()
     other_order, order_confirmed = _other_order(batch, found), _confirms_order(request)
@@ -211,6 +232,7 @@ def _page(
             "order_name": order_name(batch),
             "batch_url": batch_url(batch),
             "row": found,
+            "version": found.version,
             "name": name_of(found),
             "state": state,
             "warnings": _warnings(request, batch, found),
@@ -249,6 +271,8 @@ def _warnings(request: HttpRequest, batch: Batch, found: BatchRow) -> tuple[Warn
         compared=[one for one, is_shown in named if one and not is_shown],
         actor=actor_of(request),
     )
+    rest = [warning for warning in warnings if warning.key not in on_order]
+    recording.record_warnings(batch, rest, actor=actor_of(request))
     return lines
 
 
