@@ -87,6 +87,16 @@ def rows_for_new_list(batch: Batch) -> QuerySet[Any]:
     return rows if batch.state in ENDED_STATES else rows.none()
 
 
+def count_not_confirmed(batch: Batch) -> int:
+    """How many rows are ready, but were corrected or taken back in since the list was confirmed."""
+    return rows_in(batch, [RowState.READY]).filter(~_CONFIRMED).count()
+
+
+def replacement_of(batch: Batch) -> Batch | None:
+    """The newest batch that was made in place of this one; None without any."""
+    return Batch.objects.filter(replaces=batch).order_by("-created_at", "-id").first()
+
+
 def has_open_submission(batch: Batch) -> bool:
     """Whether a row of the batch is being sent or unknown."""
     return Submission.objects.filter(batch=batch.public_id, outcome__in=OPEN_OUTCOMES).exists()

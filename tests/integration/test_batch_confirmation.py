@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
-from pytest_django import SettingsWrapper
+from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.batches.checking import check
@@ -32,7 +32,7 @@ def _confirm(client: Client, batch: Batch) -> str:
 
 
 def test_list_says_before_and_after_the_confirmation_that_the_order_could_not_be_checked(
-    as_staff: Client, staff: User, sandbox: SandboxServer, settings: SettingsWrapper
+    as_staff: Client, staff: User, sandbox: SandboxServer, settings: Settings
 ) -> None:
     settings.CDP_RECONCILIATION = True
     batch = batch_of(staff, people(1))
@@ -44,7 +44,7 @@ def test_list_says_before_and_after_the_confirmation_that_the_order_could_not_be
 
 
 def test_order_that_cannot_be_read_at_the_confirmation_is_said(
-    as_staff: Client, staff: User, sandbox: SandboxServer, settings: SettingsWrapper
+    as_staff: Client, staff: User, sandbox: SandboxServer, settings: Settings
 ) -> None:
     settings.CDP_RECONCILIATION = True
     batch = batch_of(staff, people(1))
@@ -55,7 +55,7 @@ def test_order_that_cannot_be_read_at_the_confirmation_is_said(
 
 
 def test_order_that_was_read_is_not_mentioned(
-    as_staff: Client, staff: User, sandbox: SandboxServer, settings: SettingsWrapper
+    as_staff: Client, staff: User, sandbox: SandboxServer, settings: Settings
 ) -> None:
     settings.CDP_RECONCILIATION = True
     batch = batch_of(staff, people(1))

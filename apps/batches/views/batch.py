@@ -69,7 +69,7 @@ def progress(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     counts = selectors.count_by_state(found)
     context = {
         "batch": found,
-        "progress": progress_of(found, counts),
+        "progress": progress_of(found, counts, not_confirmed=selectors.count_not_confirmed(found)),
         "may_control": may_control(request, found),
         "url": batch_url(found),
         "is_fragment": True,
@@ -138,6 +138,8 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]
         warnings=groups,
         waiting=waiting,
         to_confirm=to_confirm,
+        not_confirmed=selectors.count_not_confirmed(found),
+        replacement=selectors.replacement_of(found),
         failed=selectors.rows_for_new_list(found).count(),
         overridden=confirmed_warnings(row for row in to_confirm if row.accepted),
         may_edit=edits,
