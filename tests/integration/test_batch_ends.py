@@ -38,7 +38,7 @@ def _shapes(client: Client, batch: Batch) -> tuple[str, str]:
     page = client.get(at("progress", batch)).content.decode()
     lists = client.get(reverse("batches:batches")).content.decode()
     [panel] = re.findall(r'class="panel panel-(\w+)"', page)
-    [badge] = re.findall(r"badge-(\w+)", lists)
+    [badge] = re.findall(r'class="outcome outcome-(\w+)"', lists)
     return panel, badge
 
 

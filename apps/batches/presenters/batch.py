@@ -34,6 +34,13 @@ _DONE: Final = (
 )
 
 
+_LEFT: Final = (
+    *(RowState.REJECTED, RowState.NOT_SENT, RowState.NOT_CREATED),
+    *(RowState.NEEDS_ATTENTION, RowState.READY, RowState.UNCHECKED),
+)
+"""The states of rows that a finished list has not created, and that somebody can do something about."""
+
+
 @dataclass(frozen=True, slots=True)
 class StateFilter:
     """A state with the number of its rows, as a filter of the rows. ``shape``: empty for all rows."""
@@ -196,8 +203,7 @@ def _shape_of(state: BatchState, counts: Mapping[RowState, int]) -> str:
     """The shape of a list: of an ended one, that of its least certain rows."""
     if state in (BatchState.FINISHED, BatchState.STOPPED) and counts[RowState.UNKNOWN]:
         return "unknown"
-    left = (*_SENT_AGAIN, RowState.NEEDS_ATTENTION, RowState.READY, RowState.UNCHECKED)
-    if state == BatchState.FINISHED and any(counts[one] for one in left):
+    if state == BatchState.FINISHED and any(counts[one] for one in _LEFT):
         return "warning"
     return _BATCH_SHAPES[state]
 
@@ -231,7 +237,8 @@ def _notes(batch: Batch, counts: Mapping[RowState, int], not_confirmed: int) -> 
         found.append((RowState.READY, not_confirmed, text))
     if state == BatchState.PAUSED:
         text = ngettext(
-            "%(n)s row was changed since the list was confirmed. After Resume, it is sent once you confirm it.",
+            "%(n)s row was changed since the list was confirmed. After Resume, it is sent once you"
+            " confirm it.",
             "%(n)s rows were changed since the list was confirmed. After Resume, they are sent once you"
             " confirm them.",
             not_confirmed,
