@@ -11,8 +11,13 @@ from apps.audit.events import MAX_ITEMS, WORD, Event
 from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.batches.audit_events import BATCH_VIEWED
+from apps.batches.checking.findings import RowWarning
 from apps.batches.models import Batch
-from apps.consumers.recording import BATCH, index_keys, key_of
+from apps.batches.selectors import submissions_with_ids
+from apps.consumers.models import Submission
+from apps.consumers.recording import BATCH, index_keys, key_of, record_compared, record_listed
+from apps.consumers.sending.warnings import SIMILAR, consumer_of_key
+from apps.consumers.viewer import Viewer
 from apps.core.actor import Actor
 from apps.core.references import RecordKind
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.db import transaction
 from django.utils.translation import gettext
 
 from apps.batches.audit_events import BATCH_DOWNLOADED
@@ -26,6 +27,7 @@ from apps.batches.selectors import rows_of, submissions_of
 from apps.consumers import labels
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import Submission
+from apps.consumers.viewer import Viewer
 from apps.core import personal_data
 from apps.core.actor import Actor
 from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -27,10 +28,12 @@ from apps.batches.presenters.rows import (
 )
 from apps.batches.views.visible import find_batch, may_change_rows, may_control, may_edit, person_id
 from apps.consumers.forms.similar import SimilarReasonForm
+from apps.consumers.models import Submission
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import FieldError, form_errors
 from apps.core.forms.input import single_value
 from apps.core.web import keyset
+from apps.core.web.background import background
 from apps.core.web.filters import UnreadableAddress, page_url
 from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
@@ -46,11 +49,12 @@ _NEVER_SENT = frozenset({RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.
 def batch(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """The list with its rows. Another person's list, and rows that were sent, are recorded as seen."""
     found = find_batch(request, batch_id)
-    if found.state == BatchState.MATCHING and may_edit(request, found):
+    if may_choose_columns(found) and may_edit(request, found):
         return HttpResponseRedirect(reverse("batches:columns", args=[found.public_id]))
     return show(request, found)
 
 
+@background
 @requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
 @require_GET
 def progress(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
@@ -59,7 +63,7 @@ def progress(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     counts = selectors.count_by_state(found)
     context = {
         "batch": found,
-        "progress": progress_of(found, counts),
+        "progress": progress_of(found, counts, not_confirmed=selectors.count_not_confirmed(found)),
         "may_control": may_control(request, found),
         "url": batch_url(found),
         "is_fragment": True,
@@ -122,6 +126,8 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]
         recording.record_viewed(found, rows=len(lines), actor=actor_of(request), others=others)
     # One reading of each: what the forms post back is what the page shows.
     to_confirm = [*selectors.rows_to_confirm(found).defer("encrypted_cells", "encrypted_values")]
+    groups = warning_groups(found, waiting, viewer) if changes else ()
+    _record(request, found, part.rows, groups, submissions)
     page = batch_page(
         found,
         counts,
@@ -131,6 +137,8 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]
         warnings=warnings,
         waiting=waiting,
         to_confirm=to_confirm,
+        not_confirmed=selectors.count_not_confirmed(found),
+        replacement=selectors.replacement_of(found),
         failed=selectors.rows_for_new_list(found).count(),
         overridden=confirmed_warnings(row for row in to_confirm if row.accepted),
         may_edit=edits,
@@ -139,8 +147,8 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]
     )
     values = {"show": shown} if "show" in request.GET else {}
     links = {
-        "newer_url": page_url(request.path, values, part.older),  # the rows before
-        "older_url": page_url(request.path, values, part.newer),
+        "newer_url": page_url(batch_url(found), values, part.older),  # the rows before
+        "older_url": page_url(batch_url(found), values, part.newer),
     }
     return page, links
 
