@@ -28,7 +28,7 @@ BATCH_UPLOADED = EVENTS.define(
     "batch.uploaded",
     group=EventGroup.CHANGES,
     label=_("List uploaded"),
-    sentence=_("%(actor)s uploaded a list of %(rows)s rows for order %(order)s"),
+    sentence=_("%(actor)s uploaded a list for order %(order)s (rows: %(rows)s)"),
     keys=(BATCH, ROWS, SOURCE, REPLACES),
 )
 BATCH_COLUMNS_CHOSEN = EVENTS.define(
@@ -43,7 +43,7 @@ BATCH_CONFIRMED = EVENTS.define(
     "batch.confirmed",
     group=EventGroup.CHANGES,
     label=_("List confirmed"),
-    sentence=_("%(actor)s confirmed that %(rows)s rows of a list are sent to order %(order)s"),
+    sentence=_("%(actor)s confirmed that a list is sent to order %(order)s (rows: %(rows)s)"),
     keys=(BATCH, ROWS, OVERRIDDEN_WARNINGS, SIMILAR_REASON),
 )
 BATCH_PAUSED = EVENTS.define(
@@ -73,14 +73,14 @@ BATCH_STOPPED = EVENTS.define(
     "batch.stopped",
     group=EventGroup.CHANGES,
     label=_("List stopped"),
-    sentence=_("%(actor)s stopped a list for order %(order)s; %(rows)s ready rows were left out"),
+    sentence=_("%(actor)s stopped a list for order %(order)s (ready rows left out: %(rows)s)"),
     keys=(BATCH, ROWS),
 )
 BATCH_FINISHED = EVENTS.define(
     "batch.finished",
     group=EventGroup.SYSTEM,
     label=_("List finished"),
-    sentence=_("A list of %(rows)s rows for order %(order)s was finished"),
+    sentence=_("A list for order %(order)s was finished (rows: %(rows)s)"),
     keys=(
         BATCH,
         ROWS,
@@ -116,6 +116,6 @@ BATCH_ERASED = EVENTS.define(
     "batch.erased",
     group=EventGroup.SYSTEM,
     label=_("Personal data of a list deleted"),
-    sentence=_("The personal data of a list of %(rows)s rows for order %(order)s were deleted"),
+    sentence=_("The personal data of a list for order %(order)s were deleted (rows: %(rows)s)"),
     keys=(BATCH, ROWS),
 )

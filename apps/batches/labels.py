@@ -30,8 +30,8 @@ _FAULTS: dict[TableFault, Promise] = {
         " that file."
     ),
     TableFault.HTML: _(
-        "This is a web page, whatever its name says. Open it in a spreadsheet program, save it as an Excel"
-        " workbook (.xlsx) and upload that file."
+        "This is a web page, although its name says otherwise. Open it in a spreadsheet program, save it as"
+        " an Excel workbook (.xlsx) and upload that file."
     ),
     TableFault.HAS_PASSWORD: _("The file has a password. Save it without a password and upload it again."),
     TableFault.DAMAGED: _(

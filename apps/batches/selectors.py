@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Lower
 
-from apps.batches.models import ENDED_STATES, Batch, BatchRow, BatchState, OwnState, RowState
+from apps.batches.models import ENDED_STATES, Batch, BatchRow, BatchState, OwnState, RowState, SourceKind
 from apps.cdp.errors import ErrorCode
 from apps.consumers.models import (
     CORRECTABLE_OUTCOMES,
@@ -25,6 +25,7 @@ NO_ROWS: Final = dict.fromkeys(RowState, 0)
 _CONFIRMED: Final = Q(confirmed_version__isnull=False, confirmed_version=F("version"))
 NEWEST_BY: Final = ("created_at", "id")
 """The key of the list of lists, for ``core.web.keyset``."""
+_UNDER_WAY: Final = (BatchState.SENDING, BatchState.PAUSED)
 MAX_GOING_ON: Final = 10
 """Maximum number of lists on the start page."""
 
@@ -129,6 +130,16 @@ def count_by_state(batch: Batch) -> dict[RowState, int]:
     return NO_ROWS | {RowState(state): count for state, count in counted}
 
 
+def counts_by_state(batches: Iterable[Batch]) -> dict[int, dict[RowState, int]]:
+    """:func:`count_by_state` of several batches, by primary key. One statement for all of them."""
+    counts = {batch.pk: dict(NO_ROWS) for batch in batches}
+    if counts:
+        rows = _with_state(BatchRow.objects.filter(batch__in=list(counts)))
+        for pk, state, count in rows.values_list("batch", "current").annotate(Count("pk")):
+            counts[pk][RowState(state)] = count
+    return counts
+
+
 def find_visible(public_id: uuid.UUID, person_id: int, *, sees_all: bool) -> Batch | None:
     """The batch with this id; None if it does not exist or the person may not see it."""
     return visible(person_id, sees_all=sees_all).filter(public_id=public_id).first()
@@ -192,9 +203,10 @@ def later_lists(rows: Iterable[tuple[uuid.UUID, int]]) -> set[uuid.UUID]:
 
 
 def going_on(person_id: int) -> list[Batch]:
-    """The person's lists that are not ended, newest first: sent, paused, or not confirmed.
+    """The person's lists that are not ended: those being sent, paused ones, others; each newest first.
 
     Also a finished one with rows that were never sent and wait for the person: ready ones to be confirmed.
+    Of those that are neither sent nor paused, none that a corrected file replaces, or that was erased.
     """
     # Nearly all rows of finished lists are ready and confirmed: they were sent.
     rows = BatchRow.objects.filter(~Q(state=OwnState.READY) | ~_CONFIRMED, batch=OuterRef("pk"))

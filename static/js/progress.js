@@ -8,6 +8,10 @@ const PATIENCE = 30; // number of attempts before the download starts
 export function startProgress(root) {
   const part = root.querySelector("[data-progress]");
   if (!part) return;
+  const said = document.createElement("p");
+  said.className = "visually-hidden";
+  said.setAttribute("role", "status");
+  part.after(said);
   if ("progressRunning" in part.dataset) setTimeout(() => poll(part, 0), PAUSE);
   root.addEventListener("submit", (event) => {
     if (event.target.matches("[data-progress-start]") && !event.defaultPrevented)
@@ -55,11 +59,15 @@ function show(part, now) {
       else if (live.textContent !== fresh.textContent) live.textContent = fresh.textContent;
     }
   } else {
+    // Whoever is at work elsewhere on the page is not interrupted.
+    const isFree = document.activeElement === document.body || part.contains(document.activeElement);
     part.replaceChildren(...now.childNodes);
     startCopying(part);
     const title = part.querySelector(".panel-title");
-    title?.setAttribute("tabindex", "-1");
-    title?.focus(); // so that a screen reader announces the start or the end
+    if (title && isFree) {
+      title.setAttribute("tabindex", "-1");
+      title.focus(); // so that a screen reader announces the start or the end
+    } else if (title) part.nextElementSibling.textContent = title.textContent; // announced; the focus stays
   }
   part.dataset.state = now.dataset.state;
   if ("progressRunning" in now.dataset) part.dataset.progressRunning = "";

@@ -21,7 +21,7 @@ from tests.e2e.pages import stored
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 from tests.support.batch_rows import states
-from tests.support.batch_sending import people, send_all, take_turn
+from tests.support.batch_sending import confirmed_batch, people, send_all, take_turn
 
 pytestmark = pytest.mark.e2e
 
@@ -247,3 +247,21 @@ def test_twenty_people_take_few_keys(windows: Windows, staff: User, sandbox: San
     assert len(stored(sandbox)) == 20
     print(f"{keyboard.without_data} keys for 20 people")
     assert keyboard.without_data <= MOST_KEYS_OF_TWENTY
+
+
+@pytest.mark.parametrize("at_work", [True, False], ids=["elsewhere", "nowhere"])
+def test_end_of_sending_moves_the_focus_of_nobody_who_is_at_work(
+    windows: Windows, staff: User, sandbox: SandboxServer, at_work: bool
+) -> None:
+    page = windows.open(staff)
+    batch = confirmed_batch(staff, people(2))
+    page.goto(f"/batches/{batch.public_id}/")
+    link = page.locator("section a", has_text="All rows")
+    if at_work:
+        link.focus()
+    send_all(batch)
+    title = page.locator(".panel-created .panel-title")
+    expect(title).to_have_text("The list is finished")
+    expect(link if at_work else title).to_be_focused()
+    announced = page.locator("[data-progress] + [role=status]")
+    expect(announced).to_have_text("The list is finished" if at_work else "")

@@ -264,6 +264,7 @@ def test_row_with_an_error_is_corrected_in_the_form(as_staff: Client, sandbox: S
     page = as_staff.get(at("batch", batch))
     assert "2 rows have errors" in text(page)
     assert "Correct them here" in text(page)
+    assert "The rows that are ready can be sent before." in text(page)
     assert "Ada" not in text(page)  # rows that need attention are shown first
     assert "Ada" in text(as_staff.get(at("batch", batch), {"show": "all"}))
     row = as_staff.get(at("row", batch, 4))
@@ -279,7 +280,7 @@ def test_row_with_an_error_is_corrected_in_the_form(as_staff: Client, sandbox: S
     assert "Other" in stale.content.decode()
     values = values_of(as_staff.get(at("row", batch, 5)))
     answer = as_staff.post(at("row", batch, 5), {**values, "last_name": "Nakamura", "then": "next"})
-    assert answer["Location"] == at("batch", batch)
+    assert answer["Location"] == f"{at('batch', batch)}#rows"
     assert states(batch) == ["ready"] * 4
 
 
@@ -752,3 +753,18 @@ def test_list_without_headers_has_no_person_more_than_a_list_may(
     as_staff.post(at("columns", batch), {"has_headers": "yes", **answers})
     batch.refresh_from_db()
     assert (batch.state, batch.rows.count()) == (BatchState.CHECKED, 2)
+
+
+def test_rows_that_are_ready_are_named_only_if_there_are_any(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    paste(as_staff, f"{HEADERS}\n{WITHOUT_NAME}\n")
+    page = text(as_staff.get(at("batch", only_batch())))
+    assert "1 row has errors" in page
+    assert "can be sent before" not in page
+
+
+def test_navigation_has_the_name_of_the_page_that_it_leads_to(as_staff: Client) -> None:
+    page = as_staff.get(LISTS).content.decode()
+    [name] = re.findall(f'href="{LISTS}"[^>]*>([^<]+)<', page[: page.index("<main")])
+    assert f"<h1>{name}</h1>" in page

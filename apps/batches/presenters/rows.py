@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -86,6 +86,13 @@ class WarningGroup:
 def findings_of(row: BatchRow) -> Findings:
     """What was found in the row; nothing if it cannot be read, or was erased."""
     return Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
+
+
+def has_warning(row: BatchRow, codes: Collection[str]) -> bool:
+    """Whether a warning of one of these kinds is left to confirm, and no error to correct."""
+    findings = findings_of(row)
+    unconfirmed = findings.unconfirmed(frozenset(row.accepted))
+    return not findings.errors and any(one.code in codes for one in unconfirmed)
 
 
 def row_line(

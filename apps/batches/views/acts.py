@@ -14,8 +14,9 @@ from apps.batches import labels, selectors
 from apps.batches.checking.check import check_batch
 from apps.batches.models import Batch, PauseReason, RowState
 from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
+from apps.batches.presenters import done
 from apps.batches.presenters.batch import batch_url
-from apps.batches.presenters.rows import warning_groups
+from apps.batches.presenters.rows import has_warning, warning_groups
 from apps.batches.sending import changing, control
 from apps.batches.sending.shown import digest_of_rows
 from apps.batches.views.batch import show
@@ -46,8 +47,11 @@ def check(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     batch = find_own(request, batch_id)
     if not may_change_rows(batch):
         return _stale(request, batch)
+    place_of(request)
     check_batch(batch, client=get_client())
-    return _back(batch)
+    found = done.states_text(selectors.count_by_state(batch))
+    messages.success(request, _("The rows are checked. %(states)s") % {"states": found})
+    return _back(request, batch)
 
 
 @requires(SEND_BATCHES)
@@ -55,7 +59,7 @@ def check(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 def accept(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Confirm the chosen kinds of warnings. A similar consumer needs a reason, as on the form."""
     batch = find_own(request, batch_id)
-    waiting = selectors.rows_in(batch, [RowState.NEEDS_ATTENTION])
+    waiting = [*selectors.rows_in(batch, [RowState.NEEDS_ATTENTION])]
     groups = warning_groups(batch, waiting, Viewer.of(request.user))
     chosen = frozenset(request.POST.getlist("code"))
     codes = [group.code for group in groups if group.code in chosen]
@@ -68,12 +72,18 @@ def accept(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     if any(group.needs_reason and group.code in codes for group in groups) and not reason.is_valid():
         return show(request, batch, reason=reason, ticked=chosen)
     similar_reason = reason.cleaned_data["similar_reason"] if reason.is_valid() else ""
+    numbers = [row.number for row in waiting if has_warning(row, codes)]
+
+    def said() -> str:
+        return _("The warnings are confirmed. %(rows)s") % {"rows": done.rows_text(batch, numbers)}
+
     return _change(
         request,
         batch,
         lambda actor: changing.accept_warnings(
             batch, codes, similar_reason, shown=single_value(request.POST, "shown"), actor=actor
         ),
+        said=said,
     )
 
 
@@ -87,9 +97,15 @@ def leave_out(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     else:
         waiting = [*selectors.rows_in(batch, [RowState.NEEDS_ATTENTION])]
         if digest_of_rows(waiting) != single_value(request.POST, "shown"):
-            return _stale(request, batch)
+            return _stale(request, batch, at_rows=True)
         numbers = [row.number for row in waiting]
-    return _change(request, batch, lambda actor: changing.leave_out(batch, numbers, actor=actor))
+    return _change(
+        request,
+        batch,
+        lambda actor: changing.leave_out(batch, numbers, actor=actor),
+        said=lambda: done.rows_text(batch, numbers),
+        at_rows=True,
+    )
 
 
 @requires(SEND_BATCHES)
@@ -98,7 +114,13 @@ def take_back(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Take rows that were left out back in."""
     batch = find_own(request, batch_id)
     numbers = _numbers(request.POST, batch, RowState.LEFT_OUT)
-    return _change(request, batch, lambda actor: changing.take_back_in(batch, numbers, actor=actor))
+    return _change(
+        request,
+        batch,
+        lambda actor: changing.take_back_in(batch, numbers, actor=actor),
+        said=lambda: done.rows_text(batch, numbers),
+        at_rows=True,
+    )
 
 
 @requires(SEND_BATCHES)
@@ -106,6 +128,7 @@ def take_back(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 def confirm(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Confirm that the ready rows are sent, exactly those that the page has shown."""
     batch = find_own(request, batch_id)
+    place_of(request)
     shown = single_value(request.POST, "shown")
     try:
         result = control.confirm(batch, shown=shown, actor=actor_of(request), client=get_client())
@@ -146,7 +169,12 @@ def send_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Make the named rows, or all that were not sent, ready to be sent once more."""
     batch = find_own(request, batch_id)
     numbers = _numbers(request.POST, batch, RowState.NOT_SENT)
-    return _change(request, batch, lambda actor: changing.send_again(batch, numbers, actor=actor))
+    return _change(
+        request,
+        batch,
+        lambda actor: changing.send_again(batch, numbers, actor=actor),
+        said=lambda: done.rows_text(batch, numbers),
+    )
 
 
 @requires(SEND_BATCHES)
@@ -160,8 +188,9 @@ def rows_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         return _stale(request, batch)
     except NotReadableError:
         messages.warning(request, labels.NOT_READABLE)
-        return _back(batch)
+        return _back(request, batch)
     check_stored(made)
+    messages.success(request, _("This is a new list of the rows that failed. Nothing of it is sent yet."))
     return HttpResponseSeeOther(batch_url(made))
 
 
@@ -170,24 +199,38 @@ def _control(request: HttpRequest, batch_id: uuid.UUID, act: Callable[..., objec
     return _change(request, batch, lambda actor: act(batch, actor=actor))
 
 
-def _change(request: HttpRequest, batch: Batch, act: Callable[[Actor], object]) -> HttpResponse:
-    """Do it and lead back; a page that was not current any more changes nothing, and says so."""
+def _change(
+    request: HttpRequest,
+    batch: Batch,
+    act: Callable[[Actor], object],
+    *,
+    said: Callable[[], str] | None = None,
+    at_rows: bool = False,
+) -> HttpResponse:
+    """Do it and lead back; a page that was not current any more changes nothing, and says so.
+
+    ``said``: the message afterwards. ``at_rows``: the act belongs to a row, so the reader stays at the rows.
+    """
+    place_of(request)  # an address that was changed is refused before anything is done
     try:
         act(actor_of(request))
     except STALE:
-        return _stale(request, batch)
+        return _stale(request, batch, at_rows=at_rows)
     except control.ConfirmerNotPermitted:
         messages.warning(request, labels.pause_text(PauseReason.NOT_PERMITTED))
-    return _back(batch)
+    if said is not None:
+        messages.success(request, said(), extra_tags=AT_ROWS if at_rows else "")
+    return _back(request, batch, at_rows=at_rows)
 
 
-def _stale(request: HttpRequest, batch: Batch) -> HttpResponse:
-    messages.warning(request, _("The list had changed meanwhile. Nothing was done: check it below."))
-    return _back(batch)
+def _stale(request: HttpRequest, batch: Batch, *, at_rows: bool = False) -> HttpResponse:
+    text = _("The list had changed meanwhile. Nothing was done: check it below.")
+    messages.warning(request, text, extra_tags=AT_ROWS if at_rows else "")
+    return _back(request, batch, at_rows=at_rows)
 
 
-def _back(batch: Batch) -> HttpResponse:
-    return HttpResponseSeeOther(batch_url(batch))
+def _back(request: HttpRequest, batch: Batch, *, at_rows: bool = False) -> HttpResponse:
+    return HttpResponseSeeOther(place_of(request).url(batch, at_rows=at_rows))
 
 
 def _numbers(values: QueryDict, batch: Batch, all_in: RowState) -> list[int]:

@@ -31,7 +31,6 @@ from apps.consumers.forms.similar import SimilarReasonForm
 from apps.consumers.models import Submission
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import FieldError, form_errors
-from apps.core.forms.input import single_value
 from apps.core.web import keyset
 from apps.core.web.background import background
 from apps.core.web.filters import UnreadableAddress, page_url
@@ -39,7 +38,6 @@ from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
 
 PAGE_SIZE = 50
-_BY = ("number",)
 # A row in another state may have been created from: it has a submission, or names one.
 _NEVER_SENT = frozenset({RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY, RowState.LEFT_OUT})
 
@@ -103,13 +101,16 @@ def show(
     )
 
 
-def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, str]]:
+def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, Any]]:
     counts, edits = selectors.count_by_state(found), may_edit(request, found)
     changes = edits and may_change_rows(found)
-    shown = _shown(request, found, counts)
+    place = place_of(request)
+    shown = _shown(place, counts)
     rows = selectors.rows_of(found) if shown == ALL else selectors.rows_in(found, [RowState(shown)])
-    position = keyset.read_position(request.GET, _BY)
-    part = keyset.page_of([rows.order_by()], _BY, size=PAGE_SIZE, position=position, oldest_first=True)
+    part = keyset.page_of([rows.order_by()], BY, size=PAGE_SIZE, position=place.position, oldest_first=True)
+    if not part.rows and place.position is not None:  # an act has changed the last rows of the filter
+        place = replace(place, position=None)
+        part = keyset.page_of([rows.order_by()], BY, size=PAGE_SIZE, oldest_first=True)
     submissions = selectors.submissions_of_rows(part.rows)
     viewer = Viewer.of(request.user)
     lines = tuple(
@@ -164,9 +165,6 @@ def _others(rows: Iterable[Any], groups: Iterable[WarningGroup]) -> recording.Ot
 
 def _shown(request: HttpRequest, found: Batch, counts: dict[RowState, int]) -> str:
     """The filter in effect; without one, what needs attention, if anything does."""
-    chosen = single_value(request.GET, "show")
-    if chosen and chosen != ALL and chosen not in RowState.values:
-        raise UnreadableAddress
-    if chosen:
-        return chosen
+    if place.show:
+        return place.show
     return RowState.NEEDS_ATTENTION.value if counts[RowState.NEEDS_ATTENTION] else ALL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -11,6 +12,7 @@ from django.views.decorators.http import require_GET
 
 from apps.batches import selectors
 from apps.batches.forms.lists import BatchesForm
+from apps.batches.models import Batch
 from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
 from apps.batches.presenters.batch import BatchLine, batch_line
 from apps.batches.views.visible import person_id
@@ -38,7 +40,7 @@ def batches(request: HttpRequest) -> HttpResponse:
         page = keyset.page_of([found.order_by()], selectors.NEWEST_BY, size=PAGE_SIZE, position=position)
         values = {"person": chosen} if chosen else {}
         context |= {
-            "lines": [batch_line(one, selectors.count_by_state(one)) for one in page.rows],
+            "lines": _lines(page.rows),
             "chips": _chips(request.path, form),
             "first_url": with_query(request.path, values) if position else "",
             "newer_url": page_url(request.path, values, page.newer),
@@ -57,5 +59,9 @@ def going_on(request: HttpRequest) -> tuple[BatchLine, ...]:
     """The person's lists that are not ended, for the start page."""
     if not request.user.has_perm(SEND_BATCHES):
         return ()
-    found = selectors.going_on(person_id(request))
-    return tuple(batch_line(one, selectors.count_by_state(one)) for one in found)
+    return _lines(selectors.going_on(person_id(request)))
+
+
+def _lines(found: Sequence[Batch]) -> tuple[BatchLine, ...]:
+    counts = selectors.counts_by_state(found)
+    return tuple(batch_line(one, counts[one.pk]) for one in found)

@@ -23,6 +23,7 @@ from apps.batches.forms.release import ReleaseForm
 from apps.batches.models import Batch, BatchRow, BatchState, RowState
 from apps.batches.permissions import SEND_BATCHES
 from apps.batches.presenters.batch import batch_url, order_name
+from apps.batches.presenters.done import row_text
 from apps.batches.presenters.row_warnings import compared_lines
 from apps.batches.presenters.rows import CORRECTABLE, MAY_BE_LEFT_OUT, findings_of, name_of
 from apps.batches.sending import changing
@@ -84,6 +85,7 @@ def release(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpRespo
         return _changed(request, batch)
     if not form.is_valid():
         return _page(request, batch, found, _entry_of(batch, found), release=form)
+    place = place_of(request)
     try:
         changing.release_row(batch, found, form.cleaned_data["reason"], actor=actor_of(request))
     except changing.NotChanged:
@@ -175,14 +177,26 @@ def _save(request: HttpRequest, batch: Batch, found: BatchRow) -> HttpResponse:
         return _page(request, batch, found, posted.entry, version=version)
     if version != str(found.version):
         return _page(request, batch, found, posted.entry, changed=True, status=HTTPStatus.CONFLICT)
+    before, place = RowState(found.current), place_of(request)
     typed = {name: str(value) for name, value in posted.values.items()}
     try:
         changing.correct_row(batch, found, typed, actor=actor_of(request))
     except changing.NotChanged:
         return _page(request, batch, found, posted.entry, changed=True, status=HTTPStatus.CONFLICT)
+    return _saved(request, batch, found, place, was=before)
+
+
+def _saved(
+    request: HttpRequest, batch: Batch, found: BatchRow, place: Place, *, was: RowState
+) -> HttpResponse:
+    """Lead to the next row that needs attention, or back to the list, and say what became of this one."""
+    text = row_text(_find_row(batch, found.number), still=was is RowState.NEEDS_ATTENTION)
     if single_value(request.POST, "then") == "next" and (following := _following(batch, found.number)):
-        return HttpResponseSeeOther(reverse("batches:row", args=[batch.public_id, following]))
-    return HttpResponseSeeOther(batch_url(batch))
+        messages.success(request, text)
+        address = reverse("batches:row", args=[batch.public_id, following])
+        return HttpResponseSeeOther(f"{address}{place.query}")
+    messages.success(request, text, extra_tags=AT_ROWS)
+    return HttpResponseSeeOther(place.url(batch, at_rows=True))
 
 
 def _confirms_order(request: HttpRequest) -> bool:
@@ -198,7 +212,7 @@ def _following(batch: Batch, number: int) -> int:
 
 def _changed(request: HttpRequest, batch: Batch) -> HttpResponse:
     messages.warning(request, _("The list had changed meanwhile. Nothing was done: check it below."))
-    return HttpResponseSeeOther(batch_url(batch))
+    return HttpResponseSeeOther(place_of(request).url(batch))
 
 
 def _page(
@@ -211,7 +225,7 @@ def _page(
     status: HTTPStatus = HTTPStatus.OK,
     **context: Any,
 ) -> HttpResponse:
-    state = RowState(found.current)
+    state, place = RowState(found.current), place_of(request)
     submissions = selectors.submissions_of_rows([found])
     submission = submissions.get(found.token) or submissions.get(found.earlier)
     is_earlier = submission is not None and state is RowState.ALREADY_SENT
@@ -235,7 +249,8 @@ def _page(
         {
             "batch": batch,
             "order_name": order_name(batch),
-            "batch_url": batch_url(batch),
+            "batch_url": place.url(batch),
+            "place": place,
             "row": found,
             "version": found.version,
             "name": name_of(found),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -35,6 +36,12 @@ PANEL_KINDS = frozenset(
         "information",
     }
 )
+
+
+@register.filter
+def of_part(messages: Iterable[Any], part: str) -> list[Any]:
+    """The messages that a page shows at this part, by their tag; without a tag, at the top."""
+    return [message for message in messages or () if (getattr(message, "extra_tags", "") or "") == part]
 
 
 @register.filter
