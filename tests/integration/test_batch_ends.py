@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -26,7 +27,12 @@ def _finished(staff: User, *outcomes: Outcome, more: int = 0) -> Batch:
     """A finished list with a row of each outcome, and ``more`` rows without a submission."""
     everybody = people(len(outcomes) + more)
     now = clock.now()
-    facts = {"confirmed_by": staff, "confirmed_by_name": staff.name, "confirmed_at": now, "ended_at": now}
+    facts: dict[str, Any] = {
+        "confirmed_by": staff,
+        "confirmed_by_name": staff.name,
+        "confirmed_at": now,
+        "ended_at": now,
+    }
     batch = batch_of(staff, everybody, state=BatchState.FINISHED, **facts)
     for number, (outcome, person) in enumerate(zip(outcomes, everybody, strict=False), start=2):
         sent_row(batch, number, outcome, person)
