@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Lower
 
-from apps.batches.models import ENDED_STATES, Batch, BatchRow, BatchState, OwnState, RowState, SourceKind
+from apps.batches.models import ENDED_STATES, Batch, BatchRow, BatchState, OwnState, RowState
 from apps.cdp.errors import ErrorCode
 from apps.consumers.models import (
     CORRECTABLE_OUTCOMES,
@@ -89,6 +89,16 @@ def rows_for_new_list(batch: Batch) -> QuerySet[Any]:
     return rows if batch.state in ENDED_STATES else rows.none()
 
 
+def count_not_confirmed(batch: Batch) -> int:
+    """How many rows are ready, but were corrected or taken back in since the list was confirmed."""
+    return rows_in(batch, [RowState.READY]).filter(~_CONFIRMED).count()
+
+
+def replacement_of(batch: Batch) -> Batch | None:
+    """The newest batch that was made in place of this one; None without any."""
+    return Batch.objects.filter(replaces=batch).order_by("-created_at", "-id").first()
+
+
 def has_open_submission(batch: Batch) -> bool:
     """Whether a row of the batch is being sent or unknown."""
     return Submission.objects.filter(batch=batch.public_id, outcome__in=OPEN_OUTCOMES).exists()
@@ -133,6 +143,11 @@ def counts_by_state(batches: Iterable[Batch]) -> dict[int, dict[RowState, int]]:
 def find_visible(public_id: uuid.UUID, person_id: int, *, sees_all: bool) -> Batch | None:
     """The batch with this id; None if it does not exist or the person may not see it."""
     return visible(person_id, sees_all=sees_all).filter(public_id=public_id).first()
+
+
+def exists(public_id: uuid.UUID) -> bool:
+    """Whether there is a batch with this id, whoever may see it."""
+    return Batch.objects.filter(public_id=public_id).exists()
 
 
 def visible(person_id: int, *, sees_all: bool) -> QuerySet[Batch]:
@@ -197,13 +212,6 @@ def going_on(person_id: int) -> list[Batch]:
     rows = BatchRow.objects.filter(~Q(state=OwnState.READY) | ~_CONFIRMED, batch=OuterRef("pk"))
     undecided = [RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY]
     waiting = _with_state(rows).filter(current__in=undecided)
-    unfinished = ~Q(state__in=ENDED_STATES) | Q(state=BatchState.FINISHED) & Exists(waiting)
-    corrected = Batch.objects.filter(replaces=OuterRef("pk")).exclude(source=SourceKind.ROWS)
-    replaced = Exists(corrected.exclude(state=BatchState.STOPPED))
-    going = Q(state__in=_UNDER_WAY) | unfinished & ~replaced & Q(erased_at__isnull=True)
-    first = Case(
-        *(When(state=state, then=Value(rank)) for rank, state in enumerate(_UNDER_WAY)),
-        default=Value(len(_UNDER_WAY)),
-    )
-    found = visible(person_id, sees_all=False).filter(going)
-    return [*found.order_by(first, "-created_at", "-id")[:MAX_GOING_ON]]
+    going = ~Q(state__in=ENDED_STATES) | Q(state=BatchState.FINISHED) & Exists(waiting)
+    kept = visible(person_id, sees_all=False).filter(going, erased_at__isnull=True)
+    return [*kept[:MAX_GOING_ON]]

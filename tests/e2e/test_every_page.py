@@ -399,7 +399,7 @@ def _row_sent_already(page: Page, world: World) -> None:
     batch.rows.update(state=OwnState.ALREADY_SENT, earlier=world.created.public_id)
     page.goto(f"/batches/{batch.public_id}/rows/2/")
     with page.expect_navigation():
-        page.get_by_role("button", name="Send this row all the same").click()
+        page.get_by_role("button", name="Make this row ready to be sent again").click()
 
 
 PERSON = f"Aoife\tNí {TYPED['listed last name']}\t1980-02-03\t{TYPED['listed mailbox']}@example.com"

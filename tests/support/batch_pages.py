@@ -28,10 +28,10 @@ def summary_of(answer: Any) -> list[str]:
     return [html.unescape(re.sub("<[^>]+>", "", line)) for line in re.findall("<li>(.*?)</li>", found[0])]
 
 
-def values_of(answer: Any) -> dict[str, str]:
-    """What a browser would post of the entry form of a page."""
+def values_of(answer: Any, *, of: str = "") -> dict[str, str]:
+    """What a browser would post of the form of a page with this address; by default of the entry form."""
     page = answer.content.decode()
-    form = page[page.index('id="entry"') :]
+    form = page[page.index(f'action="{of}"' if of else 'id="entry"') :]
     form = re.sub("<template.*?</template>", "", form[: form.index("</form>")], flags=re.DOTALL)
     values = {}
     for tag in re.findall("<input[^>]+>", form):

@@ -152,8 +152,17 @@ def _problem(address: Address, who: str, response: HttpResponseBase) -> str:
     granted = {*ROLES.get(who, ())}
     if address.name in OF_A_SUBMISSION and "consumers.view_all_submissions" not in granted:
         return "" if status in (403, 405) else f"{status}, though the submission is another person's"
+    if "batch_id" in address.arguments and not _may_open_lists_of_others(address, granted):
+        # 302: an act that is opened as an address leads to the list, which is denied.
+        return "" if status in (302, 403, 405) else f"{status}, though the list is another person's"
     allowed = address.permissions is None or not granted.isdisjoint(address.permissions)
     if allowed:
         return f"{status}, though allowed" if status == 403 or to_sign_in else ""
     # 405: the address does not support the method.
     return "" if status in (403, 405) else f"{status}, though not allowed"
+
+
+def _may_open_lists_of_others(address: Address, granted: set[str]) -> bool:
+    """Supervisors see and control them, and change no row."""
+    name = "batches.control_all_batches"
+    return name in granted and name in (address.permissions or ())

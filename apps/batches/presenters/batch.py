@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
 from apps.batches import labels
-from apps.batches.models import Batch, BatchRow, BatchState, RowState
+from apps.batches.models import Batch, BatchRow, BatchState, RowState, SourceKind
 from apps.batches.presenters.rows import RowLine, WarningGroup, findings_of
 from apps.batches.reading.table import Finding, FindingCode
 from apps.batches.sending.control import CAN_BE_CONFIRMED
@@ -23,6 +23,8 @@ ALL: Final = "all"
 """The value of the filter that shows every row."""
 FEW_ERRORS: Final = 10
 """Up to so many rows with errors are best corrected on the page; more in the file."""
+NOT_CONFIRMED: Final = (BatchState.MATCHING, BatchState.CHECKED)
+"""The states of a list of which nothing was sent yet: it can be discarded."""
 _DONE: Final = (
     RowState.CREATED,
     RowState.REJECTED,
@@ -30,6 +32,13 @@ _DONE: Final = (
     RowState.UNKNOWN,
     RowState.NOT_CREATED,
 )
+
+
+_LEFT: Final = (
+    *(RowState.REJECTED, RowState.NOT_SENT, RowState.NOT_CREATED),
+    *(RowState.NEEDS_ATTENTION, RowState.READY, RowState.UNCHECKED),
+)
+"""The states of rows that a finished list has not created, and that somebody can do something about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +53,19 @@ class StateFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Rows that are not done with, in a sentence. ``url``: where they are shown."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
-    """How far sending is. ``announced``: the same in steps, so that it is not read out every second."""
+    """How far sending is. ``announced``: the same in steps, so that it is not read out every second.
+
+    ``shape``: of the whole list; created only if nothing is left to do. ``notes``: what is left.
+    """
 
     state: BatchState
     is_running: bool
@@ -54,18 +74,22 @@ class Progress:
     announced: str
     results: str
     pause_text: str
+    shape: str
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
     """What pressing Send does. ``left``: how many rows are not sent because they need attention.
 
-    ``shown``: the ``digest_of_rows`` of the rows that are sent.
+    ``shown``: the ``digest_of_rows`` of the rows that are sent. ``was_read``: whether the consumers on the
+    order could be read when the rows were checked.
     """
 
     rows: int
     shown: str
     left: int
+    was_read: bool
     overridden: tuple[tuple[str, int], ...]
 
 
@@ -75,8 +99,8 @@ class BatchPage:
 
     ``errors``: how many rows have errors; ``few_errors``: whether they are best corrected here.
     ``unsent``: how many rows were not sent and can be sent again; ``failed``: how many rows a
-    new list of what failed has.
-    ``may_leave_out_all``, ``may_take_back_all``: how many rows one button is for; 0 without it.
+    new list of what failed has. ``replacement_url``: of the list that was made in place of this one; empty
+    without one.
     ``replaced_by_url``: where a corrected file is uploaded. ``warnings_shown``, ``attention_shown``: the
     ``digest_of_warnings`` and ``digest_of_rows`` of the rows that need attention.
     """
@@ -103,10 +127,12 @@ class BatchPage:
     may_edit: bool
     may_change_rows: bool
     may_control: bool
-    may_leave_out_all: int
-    may_take_back_all: int
+    may_leave_out_all: bool
+    may_discard: bool
     replaced_by_url: str
     replaces_url: str
+    replacement_url: str
+    replacement_is_file: bool
     first_error_url: str
 
     @property
@@ -145,8 +171,11 @@ def state_filters(batch: Batch, counts: Mapping[RowState, int], shown: str) -> t
     )
 
 
-def progress_of(batch: Batch, counts: Mapping[RowState, int]) -> Progress:
-    """How far sending is. Rows that need attention or are left out do not count."""
+def progress_of(batch: Batch, counts: Mapping[RowState, int], *, not_confirmed: int = 0) -> Progress:
+    """How far sending is. Rows that need attention or are left out do not count.
+
+    ``not_confirmed``: how many of the ready rows were changed since the confirmation.
+    """
     done = sum(counts[state] for state in _DONE)
     total = done + counts[RowState.READY] + counts[RowState.SENDING]
     percent = done * 100 // total if total else 100
@@ -165,6 +194,59 @@ def progress_of(batch: Batch, counts: Mapping[RowState, int]) -> Progress:
         announced=announced,
         results=results,
         pause_text=labels.pause_text(batch.pause_reason) if batch.pause_reason else "",
+        shape=_shape_of(BatchState(batch.state), counts),
+        notes=_notes(batch, counts, not_confirmed),
+    )
+
+
+def _shape_of(state: BatchState, counts: Mapping[RowState, int]) -> str:
+    """The shape of a list: of an ended one, that of its least certain rows."""
+    if state in (BatchState.FINISHED, BatchState.STOPPED) and counts[RowState.UNKNOWN]:
+        return "unknown"
+    if state == BatchState.FINISHED and any(counts[one] for one in _LEFT):
+        return "warning"
+    return _BATCH_SHAPES[state]
+
+
+def _notes(batch: Batch, counts: Mapping[RowState, int], not_confirmed: int) -> tuple[Note, ...]:
+    """What is left of a list that is not being sent."""
+    state = batch.state
+    if state not in (BatchState.PAUSED, BatchState.FINISHED, BatchState.STOPPED):
+        return ()
+    unknown, waiting = counts[RowState.UNKNOWN], counts[RowState.NEEDS_ATTENTION]
+    found = [
+        (
+            RowState.UNKNOWN,
+            unknown,
+            ngettext(
+                "%(n)s row is unknown. Do not enter it again: the portal checks it.",
+                "%(n)s rows are unknown. Do not enter them again: the portal checks them.",
+                unknown,
+            ),
+        )
+    ]
+    if state != BatchState.STOPPED:
+        text = ngettext("%(n)s row needs attention.", "%(n)s rows need attention.", waiting)
+        found.append((RowState.NEEDS_ATTENTION, waiting, text))
+    if state == BatchState.FINISHED:
+        text = ngettext(
+            "%(n)s row is ready. It is sent once you confirm it.",
+            "%(n)s rows are ready. They are sent once you confirm them.",
+            not_confirmed,
+        )
+        found.append((RowState.READY, not_confirmed, text))
+    if state == BatchState.PAUSED:
+        text = ngettext(
+            "%(n)s row was changed since the list was confirmed. After Resume, it is sent once you"
+            " confirm it.",
+            "%(n)s rows were changed since the list was confirmed. After Resume, they are sent once you"
+            " confirm them.",
+            not_confirmed,
+        )
+        found.append((RowState.READY, not_confirmed, text))
+    url = batch_url(batch)
+    return tuple(
+        Note(text % {"n": count}, with_query(url, {"show": one.value})) for one, count, text in found if count
     )
 
 
@@ -204,6 +286,8 @@ def batch_page(
     warnings: tuple[WarningGroup, ...],
     waiting: Sequence[BatchRow],
     to_confirm: Sequence[BatchRow],
+    not_confirmed: int,
+    replacement: Batch | None,
     failed: int,
     overridden: tuple[tuple[str, int], ...],
     may_edit: bool,
@@ -212,7 +296,8 @@ def batch_page(
 ) -> BatchPage:
     """The page's data. ``counts``: the rows by state; ``shown``: the filter of the rows in effect.
 
-    ``waiting``: the rows that need attention. ``to_confirm``: the rows that can be confirmed now.
+    ``waiting``: the rows that need attention. ``to_confirm``: the rows that can be confirmed now;
+    ``not_confirmed``: how many ready ones are not. ``replacement``: the list that was made in place of this.
     ``failed``: how many rows a new list of what failed has.
     """
     errors = tuple(row.number for row in waiting if findings_of(row).errors)
@@ -234,19 +319,27 @@ def batch_page(
         attention_shown=digest_of_rows(waiting),
         errors=len(errors),
         few_errors=len(errors) <= FEW_ERRORS,
-        confirmation=Confirmation(len(to_confirm), digest_of_rows(to_confirm), attention, overridden)
+        confirmation=Confirmation(
+            len(to_confirm),
+            digest_of_rows(to_confirm),
+            attention,
+            batch.refs_at_check is not None,
+            overridden,
+        )
         if can_be_sent
         else None,
-        progress=progress_of(batch, counts),
+        progress=progress_of(batch, counts, not_confirmed=not_confirmed),
         unchecked=counts[RowState.UNCHECKED],
         unsent=counts[RowState.NOT_SENT],
         failed=failed,
         may_edit=may_edit,
         may_change_rows=may_change_rows,
         may_control=may_control,
-        may_leave_out_all=attention if may_change_rows and shown == RowState.NEEDS_ATTENTION else 0,
-        may_take_back_all=counts[RowState.LEFT_OUT] if may_change_rows and shown == RowState.LEFT_OUT else 0,
+        may_leave_out_all=bool(may_change_rows and attention and shown == RowState.NEEDS_ATTENTION),
+        may_discard=may_control and batch.erased_at is None and batch.state in NOT_CONFIRMED,
         replaced_by_url=new_url,
+        replacement_url=batch_url(replacement) if replacement else "",
+        replacement_is_file=replacement is not None and replacement.source != SourceKind.ROWS,
         first_error_url=reverse("batches:row", args=[batch.public_id, errors[0]]) if errors else "",
         replaces_url=batch_url(batch.replaces) if batch.replaces is not None else "",
     )
@@ -289,7 +382,7 @@ def batch_line(batch: Batch, counts: Mapping[RowState, int]) -> BatchLine:
         created_at=batch.created_at,
         author=batch.author_name,
         state=str(state.label),
-        shape=_BATCH_SHAPES[state],
+        shape=progress.shape,
         total=sum(counts.values()),
         results=", ".join(texts),
         percent=progress.percent,

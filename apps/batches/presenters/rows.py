@@ -25,7 +25,8 @@ CORRECTABLE: Final = frozenset(
     {RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY, RowState.ALREADY_SENT}
 ) | {RowState(outcome) for outcome in CORRECTABLE_OUTCOMES}
 """The states in which a row can be corrected."""
-_MAY_BE_LEFT_OUT: Final = frozenset({RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY})
+MAY_BE_LEFT_OUT: Final = frozenset({RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY})
+"""The states in which a row can be left out."""
 _MAX_SENTENCES: Final = 5  # of a kind of warning
 
 
@@ -59,7 +60,10 @@ class RowLine:
 
 @dataclass(frozen=True, slots=True)
 class RowSentence:
-    """What a warning says about a row, with the earlier consumer. ``url``: the page of the row."""
+    """What a warning says about a row, with the earlier consumer. ``url``: the page of the row.
+
+    ``about``: the warning as it was found.
+    """
 
     number: int
     url: str
@@ -100,7 +104,7 @@ def row_line(
     may_open = submission is not None and viewer.may_open(submission.actor_id)
     act = ""
     if may_edit:
-        act = "leave_out" if state in _MAY_BE_LEFT_OUT else "take_back" if state is RowState.LEFT_OUT else ""
+        act = "leave_out" if state in MAY_BE_LEFT_OUT else "take_back" if state is RowState.LEFT_OUT else ""
     return RowLine(
         number=row.number,
         name=name_of(row),
@@ -133,6 +137,15 @@ def _problems(row: BatchRow, state: RowState, submission: Submission | None) -> 
             yield Problem("warning", warning.text)
     elif submission is not None and (reason := consumer_labels.reason(submission)):
         yield Problem(submission.outcome if submission.outcome != "created" else "warning", reason)
+
+
+def warnings_shown(rows: Iterable[Any], groups: Iterable[WarningGroup] = ()) -> tuple[RowWarning, ...]:
+    """The warnings that the lines of these rows have, and those that the groups name."""
+    found = [sentence.about for group in groups for sentence in group.sentences]
+    for row in rows:
+        if row.current in (RowState.NEEDS_ATTENTION, RowState.READY):
+            found += findings_of(row).unconfirmed(frozenset(row.accepted))
+    return tuple(found)
 
 
 def _with_field(control: str, text: str) -> str:

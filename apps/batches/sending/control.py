@@ -56,11 +56,13 @@ class ConfirmerNotPermitted(Exception):
 class ConfirmResult:
     """``rows``: how many rows were confirmed; 0 if some are not ready any more since they were checked again.
 
-    ``attention``: the numbers of those rows.
+    ``attention``: the numbers of those rows. ``was_read``: whether the order could be read, to find out
+    whether it has changed.
     """
 
     rows: int
     attention: tuple[int, ...] = ()
+    was_read: bool = True
 
 
 def confirm(batch: Batch, *, shown: str, actor: Actor, client: CdpClient) -> ConfirmResult:
@@ -74,7 +76,8 @@ def confirm(batch: Batch, *, shown: str, actor: Actor, client: CdpClient) -> Con
     Raises :class:`NotInThisState` and :class:`RowsChanged`.
     """
     seen = _rows_to_confirm(batch, shown, actor)
-    if _may_have_changed(batch, client):
+    changed_since = _has_changed(batch, client)
+    if changed_since:
         check_batch(batch, client=client)
         batch.refresh_from_db()
         ready = {row.pk for row in selectors.rows_to_confirm(batch)}
@@ -83,7 +86,8 @@ def confirm(batch: Batch, *, shown: str, actor: Actor, client: CdpClient) -> Con
             return ConfirmResult(0, changed)
         seen = _rows_to_confirm(batch, shown, actor)
     _confirm(batch, seen, actor)
-    return ConfirmResult(len(seen))
+    was_read = changed_since is not None and batch.refs_at_check is not None
+    return ConfirmResult(len(seen), was_read=was_read)
 
 
 def _rows_to_confirm(batch: Batch, shown: str, actor: Actor) -> list[BatchRow]:
@@ -101,20 +105,20 @@ def _require_confirmable(batch: Batch, actor: Actor) -> None:
         raise NotInThisState(batch.state)
 
 
-def _may_have_changed(batch: Batch, client: CdpClient) -> bool:
-    """Whether a consumer may have been added to the order since the rows were checked.
+def _has_changed(batch: Batch, client: CdpClient) -> bool | None:
+    """Whether a consumer may have been added to the order since the rows were checked; None if unknown.
 
     If the order cannot be read now, that alone is no change: each row is compared again before it is sent.
     """
     if batch.checked_at is None or may_have_changed_since(batch.order_ref, batch.checked_at):
         return True
     if not settings.CDP_RECONCILIATION or batch.refs_at_check is None:
-        return False
+        return None
     release_database_connections()
     try:
         listed = client.read_order_consumers(batch.order_ref, within=SNAPSHOT_SECONDS, details=False)
     except CdpError:
-        return False
+        return None
     return {*map(reference_key, listed.refs)} != {*map(reference_key, batch.refs_at_check)}
 
 

@@ -29,7 +29,8 @@ _SPREADSHEETS: Final = (SourceKind.XLSX, SourceKind.ODS)
 class ColumnsNotStored(Exception):
     """The choice of columns was not stored.
 
-    ``questions``: what it leaves open. None if the columns of the batch were chosen meanwhile.
+    ``questions``: what it leaves open. None if the columns of the batch were chosen meanwhile, or
+    its rows were erased.
     """
 
     def __init__(self, questions: tuple[Question, ...] = ()) -> None:
@@ -98,13 +99,13 @@ def create_batch(
 def choose_columns(batch: Batch, choice: Choice, *, actor: Actor) -> Batch:
     """Store the fields of the columns of a batch that has none, and the values of its rows.
 
-    Raises what :func:`create_batch` raises, :class:`ColumnsNotStored` if they were chosen meanwhile, and
-    ``NotReadableError`` if a row cannot be read: it would be stored without its values.
+    Raises what :func:`create_batch` raises, :class:`ColumnsNotStored` if they were chosen meanwhile, or the
+    rows were erased, and ``NotReadableError`` if a row cannot be read: it would be stored without its values.
     """
     providers = offered_providers()
     with transaction.atomic():
         batch = Batch.objects.select_for_update().get(pk=batch.pk)
-        if batch.state != BatchState.MATCHING:
+        if batch.state != BatchState.MATCHING or batch.erased_at is not None:
             raise ColumnsNotStored
         require_readable(batch, batch.rows.all())
         table = table_of(batch)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST
 
 from apps.batches import labels, selectors
 from apps.batches.checking.check import check_batch
@@ -22,8 +21,8 @@ from apps.batches.sending import changing, control
 from apps.batches.sending.shown import digest_of_rows
 from apps.batches.views.batch import show
 from apps.batches.views.checked import check_stored
-from apps.batches.views.place import AT_ROWS, place_of
-from apps.batches.views.visible import find_batch, find_own, may_change_rows, may_control
+from apps.batches.views.posting import only_post
+from apps.batches.views.visible import find_batch, find_own, may_change_rows
 from apps.cdp.factory import get_client
 from apps.consumers.forms.similar import SimilarReasonForm
 from apps.consumers.viewer import Viewer
@@ -32,7 +31,7 @@ from apps.core.encryption import NotReadableError
 from apps.core.forms.errors import FieldError
 from apps.core.forms.input import single_value
 from apps.core.web.filters import UnreadableAddress
-from apps.core.web.permissions import PermissionMissing, requires
+from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 
@@ -42,7 +41,7 @@ MAX_ROWS = 10_000  # row numbers in one POST; the limit of rows is far below
 
 
 @requires(SEND_BATCHES)
-@require_POST
+@only_post
 def check(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Check the rows that have not been checked, such as after a lost connection."""
     batch = find_own(request, batch_id)
@@ -56,7 +55,7 @@ def check(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 
 
 @requires(SEND_BATCHES)
-@require_POST
+@only_post
 def accept(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Confirm the chosen kinds of warnings. A similar consumer needs a reason, as on the form."""
     batch = find_own(request, batch_id)
@@ -89,7 +88,7 @@ def accept(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 
 
 @requires(SEND_BATCHES)
-@require_POST
+@only_post
 def leave_out(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Leave rows out: the named ones, or all that need attention, exactly those that the page has shown."""
     batch = find_own(request, batch_id)
@@ -110,7 +109,7 @@ def leave_out(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 
 
 @requires(SEND_BATCHES)
-@require_POST
+@only_post
 def take_back(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Take rows that were left out back in."""
     batch = find_own(request, batch_id)
@@ -125,7 +124,7 @@ def take_back(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 
 
 @requires(SEND_BATCHES)
-@require_POST
+@only_post
 def confirm(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Confirm that the ready rows are sent, exactly those that the page has shown."""
     batch = find_own(request, batch_id)
@@ -136,33 +135,36 @@ def confirm(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     except STALE:
         return _stale(request, batch)
     if result.attention:
-        messages.warning(request, _attention_text(len(result.attention)))
-    return _back(request, batch)
+        messages.warning(request, _attention_text(batch, result.attention))
+    elif not result.was_read:
+        text = _("The order could not be checked. Each row is compared again before it is sent.")
+        messages.warning(request, text)
+    return _back(batch)
 
 
 @requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
-@require_POST
+@only_post
 def pause(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Pause sending. A row that is being sent is finished."""
     return _control(request, batch_id, control.pause)
 
 
 @requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
-@require_POST
+@only_post
 def resume(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Go on sending."""
     return _control(request, batch_id, control.resume)
 
 
 @requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
-@require_POST
+@only_post
 def stop(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Stop for good: rows that were not sent are left out."""
     return _control(request, batch_id, control.stop)
 
 
 @requires(SEND_BATCHES)
-@require_POST
+@only_post
 def send_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Make the named rows, or all that were not sent, ready to be sent once more."""
     batch = find_own(request, batch_id)
@@ -176,7 +178,7 @@ def send_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 
 
 @requires(SEND_BATCHES)
-@require_POST
+@only_post
 def rows_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """A new list of the rows that failed."""
     batch = find_own(request, batch_id)
@@ -194,8 +196,6 @@ def rows_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 
 def _control(request: HttpRequest, batch_id: uuid.UUID, act: Callable[..., object]) -> HttpResponse:
     batch = find_batch(request, batch_id)
-    if not may_control(request, batch):
-        raise PermissionMissing(CONTROL_ALL_BATCHES)
     return _change(request, batch, lambda actor: act(batch, actor=actor))
 
 
@@ -243,11 +243,19 @@ def _numbers(values: QueryDict, batch: Batch, all_in: RowState) -> list[int]:
     return [int(text) for text in texts]
 
 
-def _attention_text(count: int) -> str:
-    """What is said if rows need attention after all: the order has changed since they were checked."""
-    text = ngettext(
-        "%(n)s row needs attention: the order has changed since it was checked. Nothing was sent.",
-        "%(n)s rows need attention: the order has changed since they were checked. Nothing was sent.",
-        count,
-    )
-    return text % {"n": count}
+def _attention_text(batch: Batch, numbers: Collection[int]) -> str:
+    """What is said if rows are not ready after all: the order has changed since they were checked."""
+    current = [row.current for row in selectors.rows_of(batch).filter(number__in=numbers)]
+    waiting, sent = current.count(RowState.NEEDS_ATTENTION), current.count(RowState.ALREADY_SENT)
+    texts = [_("The order has changed since the list was checked. Nothing was sent.")]
+    if waiting:
+        text = ngettext("%(n)s row needs attention.", "%(n)s rows need attention.", waiting)
+        texts.append(text % {"n": waiting})
+    if sent:
+        text = ngettext(
+            "%(n)s row was sent already, by another submission.",
+            "%(n)s rows were sent already, by other submissions.",
+            sent,
+        )
+        texts.append(text % {"n": sent})
+    return " ".join(texts)

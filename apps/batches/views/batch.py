@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET
 
 from apps.batches import recording, selectors
 from apps.batches.checking.others import others_of
-from apps.batches.models import Batch, BatchState, RowState
+from apps.batches.models import Batch, RowState
 from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
 from apps.batches.presenters.batch import ALL, BatchPage, batch_page, batch_url, progress_of
 from apps.batches.presenters.rows import (
@@ -32,6 +32,7 @@ from apps.consumers.forms.similar import SimilarReasonForm
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import FieldError, form_errors
 from apps.core.web import keyset
+from apps.core.web.background import background
 from apps.core.web.filters import page_url
 from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
@@ -46,11 +47,12 @@ _NEVER_SENT = frozenset({RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.
 def batch(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """The list with its rows. Another person's list, and rows that were sent, are recorded as seen."""
     found = find_batch(request, batch_id)
-    if found.state == BatchState.MATCHING and may_edit(request, found):
+    if may_choose_columns(found) and may_edit(request, found):
         return HttpResponseRedirect(reverse("batches:columns", args=[found.public_id]))
     return show(request, found)
 
 
+@background
 @requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
 @require_GET
 def progress(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
@@ -59,7 +61,7 @@ def progress(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     counts = selectors.count_by_state(found)
     context = {
         "batch": found,
-        "progress": progress_of(found, counts),
+        "progress": progress_of(found, counts, not_confirmed=selectors.count_not_confirmed(found)),
         "may_control": may_control(request, found),
         "url": batch_url(found),
         "is_fragment": True,
@@ -125,6 +127,8 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, Any]
         recording.record_viewed(found, rows=len(lines), actor=actor_of(request), others=others)
     # One reading of each: what the forms post back is what the page shows.
     to_confirm = [*selectors.rows_to_confirm(found).defer("encrypted_cells", "encrypted_values")]
+    groups = warning_groups(found, waiting, viewer) if changes else ()
+    _record(request, found, part.rows, groups, submissions)
     page = batch_page(
         found,
         counts,
@@ -134,17 +138,18 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, Any]
         warnings=warnings,
         waiting=waiting,
         to_confirm=to_confirm,
+        not_confirmed=selectors.count_not_confirmed(found),
+        replacement=selectors.replacement_of(found),
         failed=selectors.rows_for_new_list(found).count(),
         overridden=confirmed_warnings(row for row in to_confirm if row.accepted),
         may_edit=edits,
         may_change_rows=changes,
         may_control=may_control(request, found),
     )
-    values = place.values
-    links: dict[str, Any] = {
-        "place": place,
-        "newer_url": page_url(request.path, values, part.older),  # the rows before
-        "older_url": page_url(request.path, values, part.newer),
+    values = {"show": shown} if "show" in request.GET else {}
+    links = {
+        "newer_url": page_url(batch_url(found), values, part.older),  # the rows before
+        "older_url": page_url(batch_url(found), values, part.newer),
     }
     return page, links
 

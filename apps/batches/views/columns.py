@@ -27,14 +27,14 @@ from apps.batches.columns.matching import (
 from apps.batches.columns.own_columns import without_own_columns
 from apps.batches.columns.remembering import remembered_choice
 from apps.batches.forms.columns import DATE_COLUMN, ColumnsForm, column_field
-from apps.batches.models import Batch, BatchState
+from apps.batches.models import Batch
 from apps.batches.permissions import SEND_BATCHES
 from apps.batches.presenters import columns as presenter
 from apps.batches.presenters.batch import batch_url, finding_texts, order_name
 from apps.batches.reading.table import Table
 from apps.batches.sending.storing import ColumnsNotStored, TooManyPeople, choose_columns, table_of
 from apps.batches.views.checked import check_stored
-from apps.batches.views.visible import find_own, person_id
+from apps.batches.views.visible import find_own, may_choose_columns, person_id
 from apps.consumers import selectors
 from apps.core.encryption import NotReadableError
 from apps.core.forms.errors import form_errors
@@ -48,7 +48,7 @@ from apps.core.web.requests import actor_of
 def columns(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Ask for the columns of a list, or store them and check its rows. Nothing is sent."""
     batch = find_own(request, batch_id)
-    if batch.state != BatchState.MATCHING:
+    if not may_choose_columns(batch):
         if request.method == "POST":
             return _changed(request, batch)
         return HttpResponseRedirect(batch_url(batch))
@@ -87,6 +87,7 @@ def columns(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     try:
         batch = choose_columns(batch, choice, actor=actor_of(request))
     except (ColumnsNotStored, NotReadableError, TooManyPeople) as refused:
+        batch.refresh_from_db()
         return _not_stored(request, batch, refused)
     except ValueError:
         form.add_error("has_headers", _("There is no row below the headers"))
@@ -135,7 +136,11 @@ def _not_stored(request: HttpRequest, batch: Batch, refused: Exception) -> HttpR
 
 
 def _changed(request: HttpRequest, batch: Batch) -> HttpResponse:
-    messages.warning(request, _("The columns of this list were chosen already. Nothing was done."))
+    if batch.erased_at is None:
+        text = _("The columns of this list were chosen already. Nothing was done.")
+    else:
+        text = _("The personal data of this list were deleted. Nothing was done.")
+    messages.warning(request, text)
     return HttpResponseSeeOther(batch_url(batch))
 
 

@@ -11,23 +11,24 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from apps.batches import recording, selectors
 from apps.batches.checking.comparing import compared_again
 from apps.batches.checking.findings import RowWarning
 from apps.batches.checking.others import others_of
 from apps.batches.forms.release import ReleaseForm
-from apps.batches.models import Batch, BatchRow, RowState
+from apps.batches.models import Batch, BatchRow, BatchState, RowState
 from apps.batches.permissions import SEND_BATCHES
 from apps.batches.presenters.batch import batch_url, order_name
 from apps.batches.presenters.done import row_text
 from apps.batches.presenters.row_warnings import compared_lines
-from apps.batches.presenters.rows import CORRECTABLE, findings_of, name_of
+from apps.batches.presenters.rows import CORRECTABLE, MAY_BE_LEFT_OUT, findings_of, name_of
 from apps.batches.sending import changing
-from apps.batches.views.place import AT_ROWS, Place, place_of
-from apps.batches.views.visible import find_own
+from apps.batches.views.posting import only_post
+from apps.batches.views.visible import find_own, may_change_rows
 from apps.consumers import labels as consumer_labels
 from apps.consumers import selectors as consumer_selectors
 from apps.consumers import value_lists
@@ -63,16 +64,19 @@ def row(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpResponse:
     sealed = sealed_entries.unseal(request)
     if sealed is not None:
         entry = Entry.unbound({**sealed, "order_ref": batch.order_ref}, consumer_selectors.providers())
-        return _page(request, batch, found, entry, was_sealed=True)
+        # Its own version: what another tab has stored meanwhile is not overwritten.
+        return _page(request, batch, found, entry, was_sealed=True, version=sealed.get("version", ""))
+    if not may_change_rows(batch):
+        return _ended(request, batch)
     if found.values is None:
-        raise Http404  # before the columns are chosen, and after erasure
+        raise Http404  # a key is missing
     return _page(request, batch, found, _entry_of(batch, found))
 
 
 @requires(SEND_BATCHES)
-@require_POST
+@only_post
 def release(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpResponse:
-    """Send the row although its content was already created, for a reason."""
+    """Make the row ready to be sent although its content was already created, for a reason."""
     batch = find_own(request, batch_id)
     found = _find_row(batch, number)
     form = ReleaseForm(request.POST)
@@ -86,7 +90,12 @@ def release(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpRespo
         changing.release_row(batch, found, form.cleaned_data["reason"], actor=actor_of(request))
     except changing.NotChanged:
         return _changed(request, batch)
-    return HttpResponseSeeOther(place.url(batch))
+    if _find_row(batch, number).current == RowState.READY:
+        text = _("Row %(number)s is ready. It is sent once you confirm the list.")
+    else:
+        text = _("Row %(number)s still needs a decision. Nothing was sent.")
+    messages.success(request, text % {"number": number})
+    return HttpResponseSeeOther(batch_url(batch))
 
 
 def _find_row(batch: Batch, number: int) -> Any:
@@ -104,6 +113,15 @@ def _to_receipt(batch: Batch, found: BatchRow) -> HttpResponse:
     return HttpResponseRedirect(reverse("consumers:receipt", args=[submission.public_id]))
 
 
+def _ended(request: HttpRequest, batch: Batch) -> HttpResponse:
+    """Lead to the list, whose rows nobody can change, and say why."""
+    if batch.erased_at is not None:
+        messages.warning(request, _("The personal data of this list were deleted."))
+    elif batch.state == BatchState.STOPPED:
+        messages.warning(request, _("The list was stopped: its rows cannot be changed."))
+    return HttpResponseRedirect(batch_url(batch))
+
+
 def _entry_of(batch: Batch, found: BatchRow) -> Entry:
     """The row as it is stored, with its errors and warnings at the fields."""
     values = {**(found.values or {}), "order_ref": batch.order_ref, "token": str(found.token)}
@@ -112,31 +130,52 @@ def _entry_of(batch: Batch, found: BatchRow) -> Entry:
     shown = {error.message for error in entry.errors()}
     findings = findings_of(found)
     for error in findings.errors:
-        name = error.field.partition("-")[0]
-        if (
-            error.text not in shown
-            and name != "order_ref"
-            and (name in entry.form.fields or name in entry.lists)
-        ):
-            entry.add_error(name, error.text)
+        if error.text not in shown and _has_place(entry, error.field):
+            entry.add_error(error.field.partition("-")[0], error.text)
     for warning in findings.unconfirmed(frozenset(found.accepted)):
         if warning.field in entry.form.fields or warning.field in entry.lists:
             entry.warn(warning.field, warning.text)
     return entry
 
 
-def _save(request: HttpRequest, batch: Batch, found: Any) -> HttpResponse:
+def _has_place(entry: Entry, control: str) -> bool:
+    """Whether the form has this control. The order is that of the list, and has no field here."""
+    name = control.partition("-")[0]
+    return name != "order_ref" and (name in entry.form.fields or name in entry.lists)
+
+
+def _other_order(batch: Batch, found: BatchRow) -> str:
+    """The order that the row names, as in the file, if it is another than that of the list; or empty."""
+    text = (found.values or {}).get("order_ref", "").strip()
+    return "" if names_order(batch, text) else text
+
+
+def _errors_without_place(found: BatchRow, entry: Entry, other_order: str) -> list[FieldError]:
+    """The row's errors that no field of the form shows."""
+    errors = []
+    if other_order:
+        text = gettext("This row names another order than the list: %(order)s. Leave it out, or confirm it")
+        errors.append(FieldError("#id_order_confirmed", text % {"order": other_order}))
+    found_errors = [one for one in findings_of(found).errors if one.field != "order_ref"]
+    errors += [FieldError("#entry", one.text) for one in found_errors if not _has_place(entry, one.field)]
+    return errors
+
+
+def _save(request: HttpRequest, batch: Batch, found: BatchRow) -> HttpResponse:
     values = request.POST.copy()
     values["order_ref"], values["token"] = batch.order_ref, str(found.token)
     posted = PostedEntry.read(values, consumer_selectors.providers())
+    version = single_value(request.POST, "version")
     match posted.kind:
         case PostedKind.INCOMPLETE | PostedKind.CONFLICTING:
-            return _page(request, batch, found, posted.entry, damage=posted.kind.value)
+            return _page(request, batch, found, posted.entry, damage=posted.kind.value, version=version)
         case PostedKind.VALID:
             pass
         case _:
-            return _page(request, batch, found, posted.entry)
-    if single_value(request.POST, "version") != str(found.version):
+            return _page(request, batch, found, posted.entry, version=version)
+    if _other_order(batch, found) and not _confirms_order(request):
+        return _page(request, batch, found, posted.entry, version=version)
+    if version != str(found.version):
         return _page(request, batch, found, posted.entry, changed=True, status=HTTPStatus.CONFLICT)
     before, place = RowState(found.current), place_of(request)
     typed = {name: str(value) for name, value in posted.values.items()}
@@ -158,6 +197,11 @@ def _saved(
         return HttpResponseSeeOther(f"{address}{place.query}")
     messages.success(request, text, extra_tags=AT_ROWS)
     return HttpResponseSeeOther(place.url(batch, at_rows=True))
+
+
+def _confirms_order(request: HttpRequest) -> bool:
+    """Whether the person says that the row belongs to the order of the list, whatever it names."""
+    return single_value(request.POST, "order_confirmed") == "yes"
 
 
 def _following(batch: Batch, number: int) -> int:
@@ -193,9 +237,12 @@ def _page(
         recording.record_viewed(batch, rows=1, actor=actor_of(request), others=others)
     may_be_released = is_earlier and submission is not None and submission.outcome == Outcome.CREATED
     release = release or ReleaseForm()
-    errors: list[FieldError] = (
-        [*form_errors(release), *entry.errors()] if release.is_bound else [*entry.errors()]
-    )
+    other_order, order_confirmed = _other_order(batch, found), _confirms_order(request)
+    errors: list[FieldError] = [
+        *(form_errors(release) if release.is_bound else ()),
+        *_errors_without_place(found, entry, "" if order_confirmed else other_order),
+        *entry.errors(),
+    ]
     return render(
         request,
         "batches/row.html",
@@ -205,6 +252,7 @@ def _page(
             "batch_url": place.url(batch),
             "place": place,
             "row": found,
+            "version": found.version,
             "name": name_of(found),
             "state": state,
             "warnings": _warnings(request, batch, warnings, on_order, in_list),
@@ -215,6 +263,9 @@ def _page(
             "release": release if may_be_released else None,
             "entry": entry,
             "errors": errors,
+            "other_order": other_order,
+            "order_confirmed": order_confirmed,
+            "may_be_left_out": state in MAY_BE_LEFT_OUT,
             "entry_of": sealed_entries.author_token(request),
             "required_fields": required_fields(),
             "nationality_suggestions": suggestions(value_lists.nationalities()),
@@ -244,6 +295,8 @@ def _warnings(
         compared=[one for one, is_shown in named if one and not is_shown],
         actor=actor_of(request),
     )
+    rest = [warning for warning in warnings if warning.key not in on_order]
+    recording.record_warnings(batch, rest, actor=actor_of(request))
     return lines
 
 

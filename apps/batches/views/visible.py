@@ -10,6 +10,7 @@ from apps.batches import selectors
 from apps.batches.models import FINAL_STATES, Batch, BatchState
 from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
 from apps.consumers.viewer import Viewer
+from apps.core.web.permissions import PermissionMissing
 
 
 def person_id(request: HttpRequest) -> int:
@@ -18,19 +19,28 @@ def person_id(request: HttpRequest) -> int:
 
 
 def find_batch(request: HttpRequest, batch_id: uuid.UUID) -> Batch:
-    """The person's own batch, or with the permission anybody's. Raises ``Http404``."""
+    """The person's own batch, or with the permission anybody's.
+
+    Raises ``Http404`` if there is none, and :class:`PermissionMissing` for another's, so that the audit log
+    shows who asked for it.
+    """
     sees_all = request.user.has_perm(CONTROL_ALL_BATCHES)
     batch = selectors.find_visible(batch_id, person_id(request), sees_all=sees_all)
+    if batch is None and selectors.exists(batch_id):
+        raise PermissionMissing(CONTROL_ALL_BATCHES)
     if batch is None:
         raise Http404
     return batch
 
 
 def find_own(request: HttpRequest, batch_id: uuid.UUID) -> Batch:
-    """The person's own batch, which they may change. Raises ``Http404``: nobody changes another's."""
+    """The person's own batch, which they may change: nobody changes another's.
+
+    Raises ``Http404`` if there is none, and :class:`PermissionMissing` for another's.
+    """
     batch = find_batch(request, batch_id)
     if not may_edit(request, batch):
-        raise Http404
+        raise PermissionMissing  # whatever the person may do
     return batch
 
 
@@ -39,11 +49,19 @@ def may_edit(request: HttpRequest, batch: Batch) -> bool:
     return batch.author_id == person_id(request) and request.user.has_perm(SEND_BATCHES)
 
 
+def may_choose_columns(batch: Batch) -> bool:
+    """Whether the list waits for its columns: an erased one has none."""
+    return batch.erased_at is None and batch.state == BatchState.MATCHING
+
+
 def may_change_rows(batch: Batch) -> bool:
     """Whether the state lets the author change rows: columns chosen, and neither stopped nor erased."""
     return batch.erased_at is None and batch.state not in (BatchState.MATCHING, *FINAL_STATES)
 
 
 def may_control(request: HttpRequest, batch: Batch) -> bool:
-    """Whether the person may pause, resume and stop: the author, and supervisors."""
+    """Whether the person may pause, resume and stop: the author, and supervisors.
+
+    They are the people who can see it.
+    """
     return may_edit(request, batch) or request.user.has_perm(CONTROL_ALL_BATCHES)

@@ -27,6 +27,7 @@ from apps.core.export.responses import download
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
 from apps.core.web import sealed_entries
+from apps.core.web.background import background
 from apps.core.web.filters import with_query
 from apps.core.web.permissions import PermissionMissing, requires
 from apps.core.web.redirects import HttpResponseSeeOther
@@ -97,6 +98,7 @@ def exported(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
     return exported_page(request, find_visible(request, export_id), earlier=_earlier(request))
 
 
+@background
 @requires(EXPORT_SUBMISSIONS)
 @require_GET
 def progress(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:

@@ -1,0 +1,30 @@
+"""Addresses that only take a POST, and where they lead a person who opens one."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, uuid.UUID, P], HttpResponse]
+
+
+def only_post(view: View[P]) -> View[P]:
+    """Call the view for a POST. A GET leads to the list: such as after an error page, or the sign-in page."""
+
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @wraps(view)
+    def guarded(
+        request: HttpRequest, /, batch_id: uuid.UUID, *args: P.args, **kwargs: P.kwargs
+    ) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseRedirect(reverse("batches:batch", args=[batch_id]))
+        return view(request, batch_id, *args, **kwargs)
+
+    return guarded

@@ -1,0 +1,137 @@
+"""How a list ends, and what its pages say is left to do."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from apps.accounts.models import User
+from apps.batches.models import Batch, BatchState, OwnState
+from apps.batches.sending import changing, control
+from apps.consumers.models import Outcome
+from apps.core import clock
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.batch_pages import at, text
+from tests.support.batch_rows import batch_of, sent_row, states
+from tests.support.batch_sending import checked_batch, confirmed_batch, people, stored_batch
+from tests.support.people import acting, events
+
+pytestmark = pytest.mark.django_db
+
+
+def _finished(staff: User, *outcomes: Outcome, more: int = 0) -> Batch:
+    """A finished list with a row of each outcome, and ``more`` rows without a submission."""
+    everybody = people(len(outcomes) + more)
+    now = clock.now()
+    facts: dict[str, Any] = {
+        "confirmed_by": staff,
+        "confirmed_by_name": staff.name,
+        "confirmed_at": now,
+        "ended_at": now,
+    }
+    batch = batch_of(staff, everybody, state=BatchState.FINISHED, **facts)
+    for number, (outcome, person) in enumerate(zip(outcomes, everybody, strict=False), start=2):
+        sent_row(batch, number, outcome, person)
+    return batch
+
+
+def _shapes(client: Client, batch: Batch) -> tuple[str, str]:
+    """The shape of the panel that says how the list ended, and that of the list among all lists."""
+    page = client.get(at("progress", batch)).content.decode()
+    lists = client.get(reverse("batches:batches")).content.decode()
+    [panel] = re.findall(r'class="panel panel-(\w+)"', page)
+    [badge] = re.findall(r'class="outcome outcome-(\w+)"', lists)
+    return panel, badge
+
+
+def test_list_is_shown_as_created_only_if_nothing_is_left(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    assert _shapes(as_staff, _finished(staff, Outcome.CREATED, Outcome.CREATED)) == ("created", "created")
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.NOT_SENT, Outcome.NOT_CREATED])
+def test_list_with_a_row_that_failed_is_shown_as_a_warning(
+    as_staff: Client, staff: User, sandbox: SandboxServer, outcome: Outcome
+) -> None:
+    assert _shapes(as_staff, _finished(staff, Outcome.CREATED, outcome)) == ("warning", "warning")
+
+
+def test_list_with_an_unknown_row_is_shown_as_unknown_and_says_not_to_enter_it_again(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = _finished(staff, Outcome.UNKNOWN, Outcome.REJECTED)
+    assert _shapes(as_staff, batch) == ("unknown", "unknown")
+    page = as_staff.get(at("batch", batch))
+    assert "1 row is unknown. Do not enter it again: the portal checks it." in text(page)
+    assert f"{at('batch', batch)}?show=unknown#rows" in page.content.decode()
+
+
+def test_finished_list_says_which_rows_wait(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
+    batch = _finished(staff, Outcome.CREATED, more=2)
+    batch.rows.filter(number=3).update(state=OwnState.NEEDS_ATTENTION)
+    batch.rows.filter(number=4).update(state=OwnState.READY)
+    assert _shapes(as_staff, batch) == ("warning", "warning")
+    page = text(as_staff.get(at("batch", batch)))
+    assert "1 row needs attention." in page
+    assert "1 row is ready. It is sent once you confirm it." in page
+
+
+def test_paused_list_says_which_rows_are_not_confirmed(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = confirmed_batch(staff, people(2))
+    control.pause(batch, actor=acting(staff))
+    said = "1 row was changed since the list was confirmed. After Resume, it is sent once you confirm it."
+    assert said not in text(as_staff.get(at("batch", batch)))
+    changing.leave_out(batch, [2], actor=acting(staff))
+    changing.take_back_in(batch, [2], actor=acting(staff))
+    assert states(batch) == ["ready", "ready"]
+    assert said in text(as_staff.get(at("batch", batch)))
+    as_staff.post(at("resume", batch))
+    assert "1 row is ready to be sent" in text(as_staff.get(at("batch", batch)))
+
+
+def test_list_that_was_not_confirmed_is_discarded(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = checked_batch(staff, people(1))
+    assert "Discard this list" in text(as_staff.get(at("batch", batch)))
+    page = as_staff.post(at("stop", batch), follow=True)
+    assert "The list was discarded" in text(page)
+    assert "Discard this list" not in text(page)
+    assert len(events("batch.stopped")) == 1
+    assert at("batch", batch) not in as_staff.get("/").content.decode()
+
+
+def test_list_without_columns_is_discarded(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
+    batch = stored_batch(staff, BatchState.MATCHING)
+    assert "Discard this list" in text(as_staff.get(at("columns", batch)))
+    page = as_staff.post(at("stop", batch), follow=True)
+    assert "The list was discarded" in text(page)
+
+
+def test_list_that_is_being_sent_is_stopped_and_not_discarded(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = confirmed_batch(staff, people(1))
+    page = text(as_staff.get(at("batch", batch)))
+    assert "Stop sending this list" in page
+    assert "Discard this list" not in page
+
+
+def test_replaced_list_leads_to_the_newer_one(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
+    batch = checked_batch(staff, people(1))
+    newer = checked_batch(staff, people(1), replaces=batch)
+    page = as_staff.get(at("batch", batch))
+    assert "A corrected file was uploaded" in text(page)
+    assert f'href="{at("batch", newer)}">Open the newer list' in page.content.decode()
+    failed = _finished(staff, Outcome.REJECTED)
+    again = changing.rows_again(failed, actor=acting(staff))
+    page = as_staff.get(at("batch", failed))
+    assert "The rows that failed are in a newer list" in text(page)
+    assert at("batch", again) in page.content.decode()

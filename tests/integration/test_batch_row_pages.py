@@ -1,0 +1,129 @@
+"""The page of one row of a list: everything that is wrong with it, and what a save does to it."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from apps.accounts.models import User
+from apps.batches.checking import check
+from apps.batches.models import Batch, OwnState
+from apps.batches.sending import control
+from apps.cdp.factory import get_client
+from apps.consumers.models import Outcome
+from apps.core import clock
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.batch_pages import at, summary_of, text, values_of
+from tests.support.batch_rows import batch_of, row_of, states
+from tests.support.batch_sending import checked_batch, confirmed_batch, people
+from tests.support.entries import posted, store
+from tests.support.people import PASSWORD, acting
+
+pytestmark = pytest.mark.django_db
+
+
+def test_row_of_another_order_is_ready_only_once_the_person_says_that_it_belongs_to_this_one(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = batch_of(staff, [{**posted(people(1)[0], order=""), "order_ref": "ZZZ-999"}])
+    check.check_batch(batch, client=get_client())
+    assert states(batch) == ["attention"]
+    page = as_staff.get(at("row", batch, 2))
+    problem = "This row names another order than the list: ZZZ-999. Leave it out, or confirm it"
+    assert summary_of(page) == [problem]
+    assert "Error: " in page.content.decode()
+    values = values_of(page)
+    unchanged = as_staff.post(at("row", batch, 2), values)
+    assert (unchanged.status_code, summary_of(unchanged)) == (200, [problem])
+    assert states(batch) == ["attention"]
+    assert row_of(batch, 2).values["order_ref"] == "ZZZ-999"
+    confirmed = {**values, "order_confirmed": "yes"}
+    wrong = as_staff.post(at("row", batch, 2), {**confirmed, "last_name": ""})
+    assert summary_of(wrong) == ["Enter the last name"]
+    assert " checked" in wrong.content.decode()  # the tick stays
+    assert as_staff.post(at("row", batch, 2), confirmed).status_code == 303
+    assert states(batch) == ["ready"]
+
+
+def test_row_is_left_out_from_its_page(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
+    batch = checked_batch(staff, people(1))
+    assert "Leave this row out" in text(as_staff.get(at("row", batch, 2)))
+    as_staff.post(at("leave_out", batch), {"number": "2"})
+    assert "Leave this row out" not in text(as_staff.get(at("row", batch, 2)))
+
+
+def test_error_of_a_row_without_a_field_is_in_the_error_summary(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    values = posted(people(1)[0], order="")
+    many = {f"emails-{at}-value": f"one{at}@example.com" for at in range(30)}
+    batch = batch_of(staff, [{**values, **many, "emails-TOTAL_FORMS": "9999"}])
+    check.check_batch(batch, client=get_client())
+    summary = summary_of(as_staff.get(at("row", batch, 2)))
+    assert "Enter fewer email addresses, phone numbers or identifiers" in summary
+
+
+def test_row_of_a_stopped_list_leads_to_the_list_which_says_why(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = confirmed_batch(staff, people(1))
+    control.stop(batch, actor=acting(staff))
+    page = as_staff.get(at("row", batch, 2), follow=True)
+    assert page.redirect_chain == [(at("batch", batch), 302)]
+    assert "The list was stopped: its rows cannot be changed." in text(page)
+
+
+def test_row_of_an_erased_list_leads_to_the_list_which_says_why(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = checked_batch(staff, people(1))
+    batch.rows.update(state=OwnState.LEFT_OUT, encrypted_values=b"")
+    Batch.objects.update(erased_at=clock.now())
+    page = as_staff.get(at("row", batch, 2), follow=True)
+    assert page.redirect_chain == [(at("batch", batch), 302)]
+    assert "The personal data of this list were deleted." in text(page)
+
+
+def test_row_that_comes_back_after_the_session_overwrites_nothing_that_was_stored_meanwhile(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = checked_batch(staff, people(1))
+    address = at("row", batch, 2)
+    values = values_of(as_staff.get(address))
+    visitor = Client()
+    visitor.post(address, {**values, "first_name": "Late"})
+    as_staff.post(address, {**values, "first_name": "Early"})
+    visitor.post(reverse("account_login"), {"login": staff.username, "password": PASSWORD})
+    back = values_of(visitor.get(address))
+    assert back["first_name"] == "Late"
+    answer = visitor.post(address, {**back, "entry_of": values["entry_of"]})
+    assert (answer.status_code, "The row had changed meanwhile" in text(answer)) == (409, True)
+    assert row_of(batch, 2).values["first_name"] == "Early"
+
+
+def test_page_with_errors_overwrites_nothing_that_was_stored_meanwhile(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = checked_batch(staff, people(1))
+    address = at("row", batch, 2)
+    values = values_of(as_staff.get(address))
+    as_staff.post(address, {**values, "first_name": "Early"})
+    wrong = as_staff.post(address, {**values, "last_name": ""})
+    answer = as_staff.post(address, {**values_of(wrong), "last_name": "Late"})
+    assert answer.status_code == 409
+    assert row_of(batch, 2).values["first_name"] == "Early"
+
+
+def test_release_says_that_the_row_waits_for_the_confirmation(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    store(staff, Outcome.CREATED, people(1)[0])
+    batch = batch_of(staff, people(1))
+    check.check_batch(batch, client=get_client())
+    page = as_staff.get(at("row", batch, 2))
+    assert "Make this row ready to be sent again" in text(page)
+    values = {"reason": "another_person", "earlier": str(row_of(batch, 2).earlier)}
+    answer = as_staff.post(at("release", batch, 2), values, follow=True)
+    assert states(batch) == ["ready"]
+    assert "Row 2 is ready. It is sent once you confirm the list." in text(answer)
