@@ -144,20 +144,6 @@ def record_warned(
             _record_consumer(CONSUMER_COMPARED, CONSUMER_COMPARED, order_ref, one, actor)
 
 
-def record_compared(
-    order_ref: str, submissions: Iterable[Submission], consumers: Iterable[str], actor: Actor
-) -> None:
-    """Record that the actor saw which fields of another entry agree with these consumers.
-
-    ``consumers``: the references of those that only the vendor has.
-    """
-    with transaction.atomic():
-        for one in submissions:
-            record(event_of(CONSUMER_COMPARED, one, actor))
-        for ref in consumers:
-            record_shown(Event(CONSUMER_COMPARED, actor, order_ref=order_ref, consumer_ref=ref))
-
-
 def _record_consumer(
     of_vendor: EventType, of_portal: EventType, order_ref: str, one: Submission | OrderConsumer, actor: Actor
 ) -> None:

@@ -21,6 +21,7 @@ from apps.batches.sending import changing, control
 from apps.batches.sending.shown import digest_of_rows
 from apps.batches.views.batch import show
 from apps.batches.views.checked import check_stored
+from apps.batches.views.place import AT_ROWS, place_of
 from apps.batches.views.posting import only_post
 from apps.batches.views.visible import find_batch, find_own, may_change_rows
 from apps.cdp.factory import get_client
@@ -139,7 +140,7 @@ def confirm(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     elif not result.was_read:
         text = _("The order could not be checked. Each row is compared again before it is sent.")
         messages.warning(request, text)
-    return _back(batch)
+    return _back(request, batch)
 
 
 @requires(SEND_BATCHES, CONTROL_ALL_BATCHES)

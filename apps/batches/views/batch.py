@@ -27,7 +27,14 @@ from apps.batches.presenters.rows import (
     warning_groups,
 )
 from apps.batches.views.place import BY, Place, place_of
-from apps.batches.views.visible import find_batch, may_change_rows, may_control, may_edit, person_id
+from apps.batches.views.visible import (
+    find_batch,
+    may_change_rows,
+    may_choose_columns,
+    may_control,
+    may_edit,
+    person_id,
+)
 from apps.consumers.forms.similar import SimilarReasonForm
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import FieldError, form_errors
@@ -127,8 +134,6 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, Any]
         recording.record_viewed(found, rows=len(lines), actor=actor_of(request), others=others)
     # One reading of each: what the forms post back is what the page shows.
     to_confirm = [*selectors.rows_to_confirm(found).defer("encrypted_cells", "encrypted_values")]
-    groups = warning_groups(found, waiting, viewer) if changes else ()
-    _record(request, found, part.rows, groups, submissions)
     page = batch_page(
         found,
         counts,
@@ -146,8 +151,9 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, Any]
         may_change_rows=changes,
         may_control=may_control(request, found),
     )
-    values = {"show": shown} if "show" in request.GET else {}
-    links = {
+    values = place.values
+    links: dict[str, Any] = {
+        "place": place,
         "newer_url": page_url(batch_url(found), values, part.older),  # the rows before
         "older_url": page_url(batch_url(found), values, part.newer),
     }

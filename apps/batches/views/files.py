@@ -13,7 +13,6 @@ from apps.batches.files import template as templates
 from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
 from apps.batches.views.visible import find_batch
 from apps.consumers.selectors import providers
-from apps.consumers.viewer import Viewer
 from apps.core import clock
 from apps.core.export.formats import Format
 from apps.core.export.responses import dated_name, download
@@ -40,7 +39,7 @@ def result(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponseBase:
     """The uploaded columns with state, reference, reason and receipt of each row. Recorded before."""
     chosen = _format(request)
     batch = find_batch(request, batch_id)
-    result_files.record_downloaded(batch, viewer=Viewer.of(request.user), actor=actor_of(request))
+    result_files.record_downloaded(batch, actor=actor_of(request))
     parts = result_files.result_file(
         batch,
         chosen,

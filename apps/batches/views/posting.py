@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
@@ -12,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, uuid.UUID, P], HttpResponse]
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
 def only_post(view: View[P]) -> View[P]:
@@ -20,11 +19,9 @@ def only_post(view: View[P]) -> View[P]:
 
     @require_http_methods(["GET", "HEAD", "POST"])
     @wraps(view)
-    def guarded(
-        request: HttpRequest, /, batch_id: uuid.UUID, *args: P.args, **kwargs: P.kwargs
-    ) -> HttpResponse:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if request.method != "POST":
-            return HttpResponseRedirect(reverse("batches:batch", args=[batch_id]))
-        return view(request, batch_id, *args, **kwargs)
+            return HttpResponseRedirect(reverse("batches:batch", args=[kwargs["batch_id"]]))
+        return view(request, *args, **kwargs)
 
     return guarded

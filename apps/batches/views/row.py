@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from apps.batches import recording, selectors
 from apps.batches.checking.comparing import compared_again
+from apps.batches.checking.entries import names_order
 from apps.batches.checking.findings import RowWarning
 from apps.batches.checking.others import others_of
 from apps.batches.forms.release import ReleaseForm
@@ -27,6 +28,7 @@ from apps.batches.presenters.done import row_text
 from apps.batches.presenters.row_warnings import compared_lines
 from apps.batches.presenters.rows import CORRECTABLE, MAY_BE_LEFT_OUT, findings_of, name_of
 from apps.batches.sending import changing
+from apps.batches.views.place import AT_ROWS, Place, place_of
 from apps.batches.views.posting import only_post
 from apps.batches.views.visible import find_own, may_change_rows
 from apps.consumers import labels as consumer_labels
@@ -95,7 +97,7 @@ def release(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpRespo
     else:
         text = _("Row %(number)s still needs a decision. Nothing was sent.")
     messages.success(request, text % {"number": number})
-    return HttpResponseSeeOther(batch_url(batch))
+    return HttpResponseSeeOther(place.url(batch))
 
 
 def _find_row(batch: Batch, number: int) -> Any:
@@ -161,7 +163,7 @@ def _errors_without_place(found: BatchRow, entry: Entry, other_order: str) -> li
     return errors
 
 
-def _save(request: HttpRequest, batch: Batch, found: BatchRow) -> HttpResponse:
+def _save(request: HttpRequest, batch: Batch, found: Any) -> HttpResponse:
     values = request.POST.copy()
     values["order_ref"], values["token"] = batch.order_ref, str(found.token)
     posted = PostedEntry.read(values, consumer_selectors.providers())
@@ -295,8 +297,6 @@ def _warnings(
         compared=[one for one, is_shown in named if one and not is_shown],
         actor=actor_of(request),
     )
-    rest = [warning for warning in warnings if warning.key not in on_order]
-    recording.record_warnings(batch, rest, actor=actor_of(request))
     return lines
 
 
