@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Lower
 
-from apps.batches.models import ENDED_STATES, Batch, BatchRow, BatchState, OwnState, RowState
+from apps.batches.models import ENDED_STATES, Batch, BatchRow, BatchState, OwnState, RowState, SourceKind
 from apps.cdp.errors import ErrorCode
 from apps.consumers.models import (
     CORRECTABLE_OUTCOMES,
@@ -212,6 +212,13 @@ def going_on(person_id: int) -> list[Batch]:
     rows = BatchRow.objects.filter(~Q(state=OwnState.READY) | ~_CONFIRMED, batch=OuterRef("pk"))
     undecided = [RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY]
     waiting = _with_state(rows).filter(current__in=undecided)
-    going = ~Q(state__in=ENDED_STATES) | Q(state=BatchState.FINISHED) & Exists(waiting)
-    kept = visible(person_id, sees_all=False).filter(going, erased_at__isnull=True)
-    return [*kept[:MAX_GOING_ON]]
+    unfinished = ~Q(state__in=ENDED_STATES) | Q(state=BatchState.FINISHED) & Exists(waiting)
+    corrected = Batch.objects.filter(replaces=OuterRef("pk")).exclude(source=SourceKind.ROWS)
+    replaced = Exists(corrected.exclude(state=BatchState.STOPPED))
+    going = Q(state__in=_UNDER_WAY) | unfinished & ~replaced & Q(erased_at__isnull=True)
+    first = Case(
+        *(When(state=state, then=Value(rank)) for rank, state in enumerate(_UNDER_WAY)),
+        default=Value(len(_UNDER_WAY)),
+    )
+    found = visible(person_id, sees_all=False).filter(going)
+    return [*found.order_by(first, "-created_at", "-id")[:MAX_GOING_ON]]

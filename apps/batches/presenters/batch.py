@@ -101,6 +101,7 @@ class BatchPage:
     ``unsent``: how many rows were not sent and can be sent again; ``failed``: how many rows a
     new list of what failed has. ``replacement_url``: of the list that was made in place of this one; empty
     without one.
+    ``may_leave_out_all``, ``may_take_back_all``: how many rows one button is for; 0 without it.
     ``replaced_by_url``: where a corrected file is uploaded. ``warnings_shown``, ``attention_shown``: the
     ``digest_of_warnings`` and ``digest_of_rows`` of the rows that need attention.
     """
@@ -127,7 +128,8 @@ class BatchPage:
     may_edit: bool
     may_change_rows: bool
     may_control: bool
-    may_leave_out_all: bool
+    may_leave_out_all: int
+    may_take_back_all: int
     may_discard: bool
     replaced_by_url: str
     replaces_url: str
@@ -335,7 +337,8 @@ def batch_page(
         may_edit=may_edit,
         may_change_rows=may_change_rows,
         may_control=may_control,
-        may_leave_out_all=bool(may_change_rows and attention and shown == RowState.NEEDS_ATTENTION),
+        may_leave_out_all=attention if may_change_rows and shown == RowState.NEEDS_ATTENTION else 0,
+        may_take_back_all=counts[RowState.LEFT_OUT] if may_change_rows and shown == RowState.LEFT_OUT else 0,
         may_discard=may_control and batch.erased_at is None and batch.state in NOT_CONFIRMED,
         replaced_by_url=new_url,
         replacement_url=batch_url(replacement) if replacement else "",
