@@ -257,7 +257,7 @@ def test_row_that_changes_during_the_confirmation_is_not_confirmed(
 ) -> None:
     batch = checked_batch(staff, people(3))
     monkeypatch.setattr(
-        control, "_may_have_changed", lambda *_: not batch.rows.filter(number=3).update(**change)
+        control, "_has_changed", lambda *_: not batch.rows.filter(number=3).update(**change)
     )
     with pytest.raises(control.RowsChanged):
         control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
