@@ -256,9 +256,7 @@ def test_row_that_changes_during_the_confirmation_is_not_confirmed(
     sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
 ) -> None:
     batch = checked_batch(staff, people(3))
-    monkeypatch.setattr(
-        control, "_has_changed", lambda *_: not batch.rows.filter(number=3).update(**change)
-    )
+    monkeypatch.setattr(control, "_has_changed", lambda *_: not batch.rows.filter(number=3).update(**change))
     with pytest.raises(control.RowsChanged):
         control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
     batch.refresh_from_db()
