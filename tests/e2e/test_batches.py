@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -108,15 +109,16 @@ def test_rooming_list_is_corrected_in_the_file_sent_and_every_row_becomes_certai
         page.get_by_role("link", name="Check progress").click()
     send_all(batch)
     if javascript:  # the page has noticed it by itself
-        expect(page.locator(".panel-created")).to_contain_text("The list is finished")
+        expect(page.locator(".panel-unknown")).to_contain_text("The list is finished")
         page.get_by_role("link", name="Show the rows").click()
     else:
         page.reload()
-    expect(page.locator(".panel-created")).to_contain_text("40 of 40 rows have an outcome")
+    expect(page.locator(".panel-unknown")).to_contain_text("40 of 40 rows have an outcome")
+    expect(page.locator(".panel-unknown")).to_contain_text("2 rows are unknown. Do not enter them again")
 
     for _ in range(2):
         with page.expect_navigation():
-            page.get_by_role("link", name="Unknown").click()
+            page.get_by_role("link", name=re.compile("^Unknown")).click()
         page.get_by_role("link", name="Receipt").first.click()
         page.get_by_role("button", name="Check now").click()
         expect(page.locator("h1")).to_contain_text("Consumer created")
