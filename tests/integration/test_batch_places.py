@@ -112,6 +112,7 @@ def test_saved_row_says_what_became_of_it_and_leads_back(
     assert f"{at('row', batch, 4)}{QUERY}" in html.unescape(page.content.decode())
     row = as_staff.get(at("row", batch, 4), PLACE)
     assert f'href="{at("batch", batch)}{QUERY}"' in html.unescape(row.content.decode())
+    assert PLACE.items() <= hidden_fields(row, at("leave_out", batch)).items()
     values = values_of(row)
     assert PLACE.items() <= values.items()
     answer = as_staff.post(at("row", batch, 4), {**values, "last_name": "Marlowe", "then": "next"})
