@@ -49,7 +49,7 @@ def test_list_saved_by_libreoffice_is_read(kind: str, tmp_path: Path) -> None:
     assert {row.number: row.cells for row in table.rows} == {
         1: ("Nachname", "Prénom", "Doğum tarihi", "電話番号", "Summe", "Code"),
         2: ("Müller", "Zoé", "1991-03-07", "491701234567", "3", "00042"),
-        3: ("Müller", "Ayşe", "1890-01-02", "0170 12", "", "007"),
+        3: ("Müller", "Ayşe", "1890-01-02", "0170 12", "#DIV/0!", "007"),
         5: ("山田", "太郎  x", "2001-12-31 21:05:00", "5", "", "zwei\nZeilen"),
     }
     found = {finding.code: finding.count for finding in table.findings}
