@@ -13,7 +13,8 @@ from typing import Any
 from tests.faults.storm.lists import Desk
 
 LOOK_SECONDS = 0.5
-PAUSED_OFTEN, STOPPED_OFTEN = 0.05, 0.004  # at each look
+PAUSED_OFTEN = 0.01  # at each look
+STOPPED_OFTEN = 0.1  # of the lists are stopped, after a share of their rows
 TWICE_OFTEN, CORRECTED_OFTEN = 0.3, 0.3  # of the lists are uploaded once more
 MOST_ATTEMPTS = 2  # for rows that failed
 OVER = ("finished", "stopped")
@@ -36,6 +37,7 @@ class Uploader(threading.Thread):
         self._desk, self._lists = desk, lists
         self._random = random.Random(f"{name} {seed}")
         self._attempts: Counter[str] = Counter()
+        self._stopped_after: dict[str, int] = {}
 
     def run(self) -> None:
         """Upload all lists, and stay until they have ended."""
@@ -61,6 +63,8 @@ class Uploader(threading.Thread):
     def _upload(self, what: str, order: str, rows: int, first: int) -> str:
         batch = self._desk.upload(self.name, order, rows, first=first)
         self.rows[batch] = rows
+        if self._random.random() < STOPPED_OFTEN:
+            self._stopped_after[batch] = self._random.randrange(rows)
         self.acts[what] += 1
         self._desk.confirm(batch)
         return batch
@@ -95,10 +99,9 @@ class Uploader(threading.Thread):
         return before["sending"] == 0 and self._desk.states(batch) == before
 
     def _meddle(self, batch: str) -> None:
-        chance = self._random.random()
-        if chance < STOPPED_OFTEN:
+        if self._desk.states(batch)["created"] > self._stopped_after.get(batch, self.rows[batch]):
             self._change("stop", batch)
-        elif chance < PAUSED_OFTEN:
+        elif self._random.random() < PAUSED_OFTEN:
             self._change("pause", batch)
 
     def _change(self, how: str, batch: str) -> None:
