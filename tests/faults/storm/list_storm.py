@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -60,6 +61,8 @@ class Options:
 def main() -> int:
     """Run one storm in this process, or one on each database."""
     options = Options.read()
+    # so that an interruption ends the started processes
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if options.database != "both":
         return storm(options)
     results = []
@@ -72,7 +75,12 @@ def main() -> int:
             "--database",
             database,
         ]
-        results.append(subprocess.run(command, cwd=ROOT, check=False).returncode)
+        with subprocess.Popen(command, cwd=ROOT) as process:
+            try:
+                results.append(process.wait())
+            except BaseException:
+                process.terminate()  # gives it time to end its processes
+                raise
     return max(map(bool, results))
 
 
