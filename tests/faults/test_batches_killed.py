@@ -76,15 +76,27 @@ class Case:
 
     def confirm(self, fault: str = "", **facts: Any) -> None:
         """Confirm the list while the workers stand still, and arm a fault for the first request of theirs."""
-        for worker in self.world.workers:
-            halt(worker.pid)
+        self._halt_workers()
         try:
             assert self.desk.confirm(self.batch) == self.rows
             if fault:
                 self.arm(fault, **facts)
         finally:
+            self._continue_workers()
+
+    def _halt_workers(self) -> None:
+        """Halt the workers outside of a transaction, whose locks would keep everybody else waiting."""
+        for _ in range(50):
             for worker in self.world.workers:
-                send(worker.pid, signal.SIGCONT)
+                halt(worker.pid)
+            if self.world.is_idle():
+                return
+            self._continue_workers()
+        raise AssertionError("The workers are always inside a transaction")
+
+    def _continue_workers(self) -> None:
+        for worker in self.world.workers:
+            send(worker.pid, signal.SIGCONT)
 
     def arm(self, fault: str, **facts: Any) -> None:
         self.world.vendor.arm(fault=fault, order=self.order, **facts)

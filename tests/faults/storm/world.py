@@ -188,6 +188,18 @@ class World:
         with psycopg.connect(self.cluster.url, row_factory=dict_row) as connection:
             return connection.execute(statement.replace("?", "%s").encode(), values).fetchall()
 
+    def is_idle(self) -> bool:
+        """Whether no process is inside a transaction that writes (SQLite), or inside any (PostgreSQL)."""
+        if self.cluster is None:
+            with closing(sqlite3.connect(self.folder / "portal.sqlite3", timeout=0.2)) as file:
+                try:
+                    file.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError:  # locked
+                    return False
+                return True
+        others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"
+        return not self.rows(f"{others} AND pid <> pg_backend_pid()")
+
     def spooled(self) -> list[str]:
         """The names of the files in the spools, including unfinished ones."""
         return sorted(path.name for path in self.folder.glob("spool*/*") if path.name != "place")
