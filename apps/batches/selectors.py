@@ -208,6 +208,9 @@ def going_on(person_id: int) -> list[Batch]:
     Also a finished one with rows that were never sent and wait for the person: ready ones to be confirmed.
     Of those that are neither sent nor paused, none that a corrected file replaces, or that was erased.
     """
+    of_person = visible(person_id, sees_all=False)
+    if not of_person.order_by().exists():  # nearly everybody: the start page asks this each time
+        return []
     # Nearly all rows of finished lists are ready and confirmed: they were sent.
     rows = BatchRow.objects.filter(~Q(state=OwnState.READY) | ~_CONFIRMED, batch=OuterRef("pk"))
     undecided = [RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY]
@@ -220,5 +223,4 @@ def going_on(person_id: int) -> list[Batch]:
         *(When(state=state, then=Value(rank)) for rank, state in enumerate(_UNDER_WAY)),
         default=Value(len(_UNDER_WAY)),
     )
-    found = visible(person_id, sees_all=False).filter(going)
-    return [*found.order_by(first, "-created_at", "-id")[:MAX_GOING_ON]]
+    return [*of_person.filter(going).order_by(first, "-created_at", "-id")[:MAX_GOING_ON]]
