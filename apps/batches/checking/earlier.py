@@ -82,7 +82,7 @@ def _existing(order_ref: str) -> QuerySet[Submission]:
 
 
 def is_open(submission: Submission) -> bool:
-    """Whether the consumer of the submission may exist, and nobody knows yet."""
+    """Whether the outcome of the submission is sending or unknown."""
     return submission.outcome in OPEN_OUTCOMES
 
 

@@ -228,20 +228,20 @@ def _proposed_targets(
     Those of ``earlier`` stay as they are, except for columns that nobody has decided about.
     """
     targets = list(targets_of_headers(headers, providers) if headers else ("",) * len(columns))
-    settled: frozenset[int] = frozenset()
+    decided: frozenset[int] = frozenset()
     if earlier is not None:
-        settled = frozenset(range(len(columns))) - earlier.undecided
-        targets = [earlier.targets[at] if at in settled else target for at, target in enumerate(targets)]
+        decided = frozenset(range(len(columns))) - earlier.undecided
+        targets = [earlier.targets[at] if at in decided else target for at, target in enumerate(targets)]
     kinds = tuple(
-        "" if target or at in settled else unmistakable_target(cells)
+        "" if target or at in decided else unmistakable_target(cells)
         for at, (target, cells) in enumerate(zip(targets, columns, strict=True))
     )
     questions = []
     for at, cells in enumerate(columns):
-        if at in settled:
+        if at in decided:
             continue
         examples = _different(cells)
-        others = [*targets[:at], *(targets[other] for other in settled if other > at)]
+        others = [*targets[:at], *(targets[other] for other in decided if other > at)]
         if targets[at] and targets[at] in others and not _may_repeat(targets[at]):
             targets[at] = ""
             if examples:
