@@ -260,6 +260,9 @@ _PAUSES: Final[Mapping[PauseReason, str | Promise]] = {
     PauseReason.RATE_LIMITED: _(
         "Sitecore CDP keeps answering that there are too many requests. Resume in a few minutes."
     ),
+    PauseReason.NOT_READABLE: _(
+        "A row cannot be decrypted: the portal may not have its key. Tell your administrator, then resume."
+    ),
     PauseReason.FAULT: _("The portal has an error. Tell your administrator, then resume."),
 }
 

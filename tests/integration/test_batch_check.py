@@ -38,6 +38,7 @@ from tests.support.batch_rows import (
     warning_codes,
 )
 from tests.support.entries import FULL, clean, posted, store
+from tests.support.keys import new_encryption_key
 from tests.support.people import acting
 from tests.support.resolving import add_elsewhere
 
@@ -98,7 +99,18 @@ def test_row_with_more_numbers_than_the_form_reads_loses_none(staff: User) -> No
     assert error.text == "Enter fewer email addresses, phone numbers or identifiers"
 
 
-def test_row_that_cannot_be_read_needs_attention(staff: User) -> None:
+def test_row_that_cannot_be_decrypted_stays_as_it_is(staff: User, settings: Settings) -> None:
+    batch = batch_of(staff, [IDA])
+    check_batch(batch, client=get_client())
+    before, keys = states(batch), settings.ENCRYPTION_KEYS
+    settings.ENCRYPTION_KEYS = [new_encryption_key()]
+    check_batch(batch, client=get_client())
+    settings.ENCRYPTION_KEYS = keys
+    assert states(batch) == before
+    assert findings(batch, 2).errors == ()
+
+
+def test_erased_row_needs_attention(staff: User) -> None:
     batch = batch_of(staff, [IDA])
     row = row_of(batch, 2)
     row.encrypted_values = b""

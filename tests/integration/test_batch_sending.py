@@ -43,6 +43,7 @@ from tests.support.batch_sending import (
 )
 from tests.support.cdp_clients import far_deadline
 from tests.support.entries import clean, creates, store
+from tests.support.keys import new_encryption_key
 from tests.support.people import TESTS, acting, events, make_person
 from tests.support.submitting import submit_anyway
 
@@ -770,3 +771,18 @@ def test_outcome_that_is_not_stored_goes_through_the_spool(
 
 def _lost(*_: object, **__: object) -> None:
     raise OperationalError("server closed the connection unexpectedly")
+
+
+def test_row_that_cannot_be_decrypted_pauses_the_list_and_is_sent_once_the_key_is_there(
+    sandbox: SandboxServer, staff: User, settings: Settings
+) -> None:
+    batch = confirmed_batch(staff, people(2))
+    keys = settings.ENCRYPTION_KEYS
+    settings.ENCRYPTION_KEYS = [new_encryption_key()]
+    take_turn(batch)
+    assert (batch.state, batch.pause_reason) == (BatchState.PAUSED, PauseReason.NOT_READABLE)
+    assert states(batch) == ["ready", "ready"]
+    settings.ENCRYPTION_KEYS = keys
+    control.resume(batch, actor=acting(staff))
+    send_all(batch)
+    assert states(batch) == ["created", "created"]

@@ -39,16 +39,22 @@ def entry_of(values: Mapping[str, str], *, providers: tuple[str, ...] | None = N
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RowEntry:
-    """A row that was validated. ``entry``: can be sent; None exactly if there are ``errors``."""
+    """A row that was validated. ``entry``: can be sent; None if there are ``errors``, or it is unreadable.
+
+    ``is_unreadable``: the values are stored but cannot be decrypted, so nothing is known about the row.
+    """
 
     entry: Entry | None
     errors: tuple[RowError, ...] = ()
+    is_unreadable: bool = False
 
 
 def validated(batch: Batch, row: BatchRow, *, providers: tuple[str, ...] | None = None) -> RowEntry:
     """The row as an entry for the order of its batch, with its own token, or everything to be corrected."""
     values = row.values
-    if values is None:  # erased, or a key is missing
+    if values is None and row.encrypted_values:
+        return RowEntry(None, is_unreadable=True)
+    if values is None:  # erased
         return RowEntry(None, (RowError("", gettext("This row cannot be read. Upload it again")),))
     errors: list[RowError] = []
     if not names_order(batch, values.get("order_ref", "")):

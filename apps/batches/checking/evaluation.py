@@ -57,7 +57,7 @@ def is_to_check(row: Any) -> bool:
 
 
 def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict[int, Evaluation]:
-    """What is found in each row that is to be checked, by primary key.
+    """What is found in each row that is to be checked and can be decrypted, by primary key.
 
     ``rows``: all of ``rows_of``. Reads submissions and identity rules a fixed number of times.
     """
@@ -66,6 +66,8 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
     entries: list[tuple[BatchRow, NewConsumer]] = []
     for row in filter(is_to_check, rows):
         read = validated(batch, row, providers=providers)
+        if read.is_unreadable:
+            continue  # it stays as it is: a process with the key checks it
         if read.entry is None:
             found[row.pk] = _not_sendable(row, OwnState.NEEDS_ATTENTION, read.errors, row.earlier)
         else:

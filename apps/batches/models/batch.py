@@ -52,6 +52,7 @@ class PauseReason(models.TextChoices):
     SEVERAL_UNKNOWN = "several_unknown", _("Five outcomes in a row are unknown")
     NOT_REACHED = "not_reached", _("Sitecore CDP could not be reached five times in a row")
     RATE_LIMITED = "rate_limited", _("Sitecore CDP keeps answering that there are too many requests")
+    NOT_READABLE = "not_readable", _("A row cannot be decrypted")
     FAULT = "fault", _("An error of the portal")
 
 

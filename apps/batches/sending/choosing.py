@@ -17,6 +17,10 @@ from apps.consumers.models import Submission
 from apps.consumers.selectors import providers
 
 
+class RowNotReadable(Exception):
+    """The next row cannot be decrypted by this process, so it does not know what is to be sent."""
+
+
 class Nothing(Enum):
     """Why no row is sent now."""
 
@@ -39,6 +43,8 @@ def next_row(batch: Batch) -> Chosen | Nothing:
     Rows before it may change: a row that is not valid any more needs attention; one whose content was
     created meanwhile is already sent. A row that is identical to an open submission waits. One that was
     already sent is checked again once that submission has created nothing.
+
+    Raises :class:`RowNotReadable`, and leaves that row as it is.
     """
     if again := [*selectors.rows_not_sent_after_all(batch)]:
         check_rows(batch, again)
@@ -54,14 +60,16 @@ def _first_sendable(batch: Batch, invalid: list[BatchRow]) -> Chosen | Nothing:
     offered, waits = providers(), False
     for pk in [*selectors.rows_to_send(batch).values_list("pk", flat=True)]:
         row = BatchRow.objects.get(pk=pk)
-        entry = validated(batch, row, providers=offered).entry
-        if entry is None:
+        read = validated(batch, row, providers=offered)
+        if read.is_unreadable:
+            raise RowNotReadable
+        if read.entry is None:
             invalid.append(row)
             continue
-        consumer = entry.to_new_consumer()
+        consumer = read.entry.to_new_consumer()
         same = _same_content(batch, row, consumer)
         if same is None:
-            return Chosen(row, entry, consumer)
+            return Chosen(row, read.entry, consumer)
         if is_open(same):
             waits = True
         else:

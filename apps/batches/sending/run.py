@@ -22,7 +22,7 @@ from apps.batches.checking.check import set_attention
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason
 from apps.batches.permissions import SEND_BATCHES
 from apps.batches.sending import pace
-from apps.batches.sending.choosing import Chosen, Nothing, next_row
+from apps.batches.sending.choosing import Chosen, Nothing, RowNotReadable, next_row
 from apps.batches.sending.pace import Turn
 from apps.batches.sending.turns import end_turn
 from apps.cdp.client import CdpClient
@@ -91,7 +91,11 @@ def _send_next(batch: Batch, client: CdpClient) -> Turn:
         return pace.unchanged(batch, pause=PauseReason.NOT_PERMITTED)
     if (token := selectors.row_to_repeat(batch)) is not None:
         return pace.after_limit(batch, token)
-    chosen = next_row(batch)
+    try:
+        chosen = next_row(batch)
+    except RowNotReadable:
+        logger.error("batch_row_not_readable %s", batch.public_id)
+        return pace.unchanged(batch, pause=PauseReason.NOT_READABLE)
     if isinstance(chosen, Nothing):
         return pace.unchanged(batch, wait=pace.LATER)
     actor = actor_for(person, Origin(), session=batch.confirmed_session)
