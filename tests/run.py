@@ -4,6 +4,8 @@ The runs are sequential, because many tests set a time limit for a fault, and mo
 On a machine without a browser, LibreOffice or PostgreSQL the other tests run, and a line says what was
 skipped and how to install it. In CI this is a failure.
 
+After the last run, a summary names every test that failed in any of them.
+
 With arguments, only these tests run, in one process: on SQLite, or with ``--postgresql`` on PostgreSQL.
 """
 
@@ -19,6 +21,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from xml.etree import ElementTree
 
 from tests.javascript.__main__ import main as run_script_tests
 from tests.support.browser import find_chromium, find_firefox, find_whole_chromium
@@ -36,8 +39,35 @@ BROWSER_TESTS = "tests/e2e"
 MEASURED = ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
 SLIPCOVER = [sys.executable, "-m", "slipcover"]
 PYTEST = [sys.executable, "-m", "pytest"]
+# Browser tests log at DEBUG. The report of a failure would have thousands of lines of it.
+SHORT_LOG = "--log-level=WARNING"
 NO_TESTS_COLLECTED = 5  # pytest's exit code
 ENOUGH_MEMORY = 256 * 1024 * 1024  # bytes
+LONGEST_REASON = 300  # characters
+
+
+class Reports:
+    """The reports of several runs of pytest in one folder, in JUnit's format."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[str, Path] = {}
+
+    def option(self, where: str) -> str:
+        """pytest's option to write the report of the run on ``where``."""
+        self._files[where] = self._folder / f"report-{len(self._files)}.xml"
+        return f"--junit-xml={self._files[where]}"
+
+    def failures(self) -> Iterator[str]:
+        """A line for each test that failed, and for each run that ended before it wrote its report."""
+        for where, file in self._files.items():
+            if not file.exists():
+                yield f"{where}: pytest ended without a report"
+                continue
+            for test in ElementTree.parse(file).iter("testcase"):
+                for problem in (*test.iter("failure"), *test.iter("error")):
+                    reason = " ".join(problem.get("message", "").split())[:LONGEST_REASON]
+                    yield f"{where}: {test.get('classname')}::{test.get('name')}: {reason}"
 
 
 def main() -> int:
@@ -76,13 +106,17 @@ def _run_all(environment: dict[str, str]) -> int:
     left_out: list[str] = []
     print("--- The unit tests of the page's scripts", flush=True)
     results = [run_script_tests()]
-    results.append(_run_measured("SQLite", without_browser, environment))
+    reports = Reports(Path(environment["PYTEST_DEBUG_TEMPROOT"]))
+    measured = [reports.option("SQLite"), *without_browser]
+    results.append(_run_measured("SQLite", measured, environment))
     if find_office() is None:
         left_out.append(f"the files opened by {OFFICE}")
     if find_chromium() is None:
         left_out.append("the browser tests (Debian: apt-get install chromium)")
     else:
-        results.append(_run("SQLite, in browsers", [*PYTEST, *ON_ALL_CORES, BROWSER_TESTS], environment))
+        where = "SQLite, in browsers"
+        in_browsers = [*PYTEST, reports.option(where), SHORT_LOG, *ON_ALL_CORES, BROWSER_TESTS]
+        results.append(_run(where, in_browsers, environment))
         if find_whole_chromium() is None:
             left_out.append("the cache for Back and Forward (Debian: apt-get install chromium)")
         if find_firefox() is None:
@@ -92,7 +126,10 @@ def _run_all(environment: dict[str, str]) -> int:
     else:
         with temporary_server(binaries) as url:
             environment = {**environment, "DATABASE_URL": url}
-            results.append(_run("PostgreSQL", [*PYTEST, *without_browser], environment))
+            command = [*PYTEST, reports.option("PostgreSQL"), *without_browser]
+            results.append(_run("PostgreSQL", command, environment))
+    for line in reports.failures():
+        print(f"Failed: {line}", flush=True)
     for what in left_out:
         print(f"Left out: {what}", flush=True)
     if left_out and os.environ.get("CI"):
