@@ -35,12 +35,14 @@ OF_SAM = f"Of Sam {TYPED['of Sam']}"
 @pytest.fixture
 def unknown(windows: Windows, staff: User, settings: Settings) -> Page:
     """The window of a staff user, on the receipt of an unknown outcome."""
-    settings.CDP_READ_TIMEOUT = 0.5
+    usual = settings.CDP_READ_TIMEOUT
+    settings.CDP_READ_TIMEOUT = 0.5  # only for the answer that never comes
     page = windows.open(staff)
     open_form(page)
     fill_entry(page, SIMPLE.but(order=fault_order("no_answer_after")))
     press_create(page)
     expect_receipt(page, UNKNOWN)
+    settings.CDP_READ_TIMEOUT = usual
     expect(page.get_by_role("button", name="Mark as")).to_have_count(0)
     return page
 
