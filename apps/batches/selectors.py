@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable
@@ -122,6 +123,19 @@ def row_to_repeat(batch: Batch) -> uuid.UUID | None:
     )
     confirmed = batch.rows.filter(_CONFIRMED, state=OwnState.READY)
     return limited.filter(token__in=confirmed.values("token")).values_list("token", flat=True).first()
+
+
+def asked_to_wait_until(*, at_most: float) -> dt.datetime | None:
+    """Until when the vendor asked to wait, in its newest answer that says so; None without one. May be past.
+
+    Also in an answer to an entry of the form: the limit is one for the whole portal. ``at_most``: seconds.
+    """
+    asked = Submission.objects.filter(retry_after__isnull=False).order_by("-submitted_at", "-id")
+    newest = asked.values_list("finished_at", "retry_after").first()
+    if newest is None or newest[0] is None:
+        return None
+    answered_at, seconds = newest
+    return answered_at + dt.timedelta(seconds=min(seconds, at_most))
 
 
 def count_by_state(batch: Batch) -> dict[RowState, int]:

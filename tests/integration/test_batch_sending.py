@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
+from django.db.models import F
+from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts import services
@@ -31,6 +33,7 @@ from apps.consumers.sending import storing, submit
 from apps.core import clock, personal_data
 from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
+from sandbox.faults.catalogue import RETRY_AFTER_SECONDS
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import resolve_as_not_created, sent_row, shown_rows, states
 from tests.support.batch_sending import (
@@ -432,7 +435,7 @@ def test_refused_credentials_pause_the_batch(sandbox: SandboxServer, staff: User
 
 
 def test_too_many_requests_slow_down_and_the_row_is_sent_again(sandbox: SandboxServer, staff: User) -> None:
-    sandbox.sandbox.faults.arm(Armed("429"))
+    sandbox.sandbox.faults.arm(Armed("429_plain"))
     batch = confirmed_batch(staff, people(3))
     token = batch.rows.get(number=2).token
     began = clock.now()
@@ -454,7 +457,7 @@ def test_too_many_requests_slow_down_and_the_row_is_sent_again(sandbox: SandboxS
 def test_row_that_was_too_much_is_ready_again_also_if_its_process_died(
     sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sandbox.sandbox.faults.arm(Armed("429"))
+    sandbox.sandbox.faults.arm(Armed("429_plain"))
     batch = confirmed_batch(staff, people(2))
     with monkeypatch.context() as patch:
         patch.setattr(run, "end_turn", _killed)
@@ -474,7 +477,7 @@ def _killed(*_: object, **__: object) -> None:
 
 def test_too_many_requests_five_times_pause_the_batch(sandbox: SandboxServer, staff: User) -> None:
     for _ in range(5):
-        sandbox.sandbox.faults.arm(Armed("429"))
+        sandbox.sandbox.faults.arm(Armed("429_plain"))
     batch = confirmed_batch(staff, people(2))
     send_all(batch)
     assert (batch.state, batch.pause_reason) == (BatchState.PAUSED, PauseReason.RATE_LIMITED)
@@ -482,6 +485,57 @@ def test_too_many_requests_five_times_pause_the_batch(sandbox: SandboxServer, st
     control.resume(batch, actor=acting(staff))
     send_all(batch)
     assert states(batch) == ["created", "created"]
+
+
+def _answered_before(seconds: float) -> None:
+    """Let the time pass since the vendor's answers."""
+    passed = dt.timedelta(seconds=seconds)
+    Submission.objects.update(submitted_at=F("submitted_at") - passed, finished_at=F("finished_at") - passed)
+
+
+@pytest.mark.parametrize("fault", ["429", "429_date"])
+def test_vendor_says_when_the_next_row_may_be_sent(
+    sandbox: SandboxServer, staff: User, fault: str, client: Client
+) -> None:
+    sandbox.sandbox.faults.arm(Armed(fault))
+    batch, another = confirmed_batch(staff, people(1)), confirmed_batch(staff, people(1), order=FAMILY_ORDER)
+    take_turn(batch)
+    for waiting in (batch, another):  # its limit is for the portal, not for one order
+        began = clock.now()
+        take_turn(waiting)
+        assert len(creates(sandbox)) == 1
+        assert waiting.due_at is not None
+        assert 25 < (waiting.due_at - began).total_seconds() <= RETRY_AFTER_SECONDS + 1
+    client.force_login(staff)
+    page = client.get(f"/batches/{batch.public_id}/progress/").content.decode()
+    assert "Waiting for Sitecore CDP. The next row is sent at " in page
+    _answered_before(RETRY_AFTER_SECONDS + 1)
+    for waiting in (batch, another):
+        send_all(waiting)
+        assert states(waiting) == ["created"]
+
+
+def test_entry_of_the_form_that_was_too_much_holds_lists_up(sandbox: SandboxServer, staff: User) -> None:
+    batch = confirmed_batch(staff, people(1))
+    sandbox.sandbox.faults.arm(Armed("429"))
+    submit_anyway(FAMILY_ORDER, clean(), staff, get_client())
+    take_turn(batch)
+    assert len(creates(sandbox)) == 1
+    assert states(batch) == ["ready"]
+
+
+def test_vendor_is_not_waited_for_longer_than_an_hour(sandbox: SandboxServer, staff: User) -> None:
+    sandbox.sandbox.faults.arm(Armed("429"))
+    batch = confirmed_batch(staff, people(1))
+    take_turn(batch)
+    Submission.objects.update(retry_after=86_400)
+    began = clock.now()
+    take_turn(batch)
+    assert batch.due_at is not None
+    assert 3500 < (batch.due_at - began).total_seconds() <= pace.LONGEST_ASKED
+    _answered_before(pace.LONGEST_ASKED)
+    send_all(batch)
+    assert states(batch) == ["created"]
 
 
 def test_row_that_the_vendor_refuses_is_rejected_and_the_others_go_on(

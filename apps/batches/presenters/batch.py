@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from django.urls import reverse
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 
 from apps.batches import labels
 from apps.batches.models import Batch, BatchRow, BatchState, RowState, SourceKind
+from apps.batches.presenters.findings import finding_texts
+from apps.batches.presenters.naming import batch_url, order_name
+from apps.batches.presenters.progress import Progress, progress_of
 from apps.batches.presenters.rows import RowLine, WarningGroup, findings_of
-from apps.batches.reading.table import Finding, FindingCode
 from apps.batches.sending.control import CAN_BE_CONFIRMED
 from apps.batches.sending.shown import digest_of_rows, digest_of_warnings
 from apps.consumers.presenters.record_urls import record_url
@@ -25,20 +26,6 @@ FEW_ERRORS: Final = 10
 """Up to so many rows with errors are best corrected on the page; more in the file."""
 NOT_CONFIRMED: Final = (BatchState.MATCHING, BatchState.CHECKED)
 """The states of a list of which nothing was sent yet: it can be discarded."""
-_DONE: Final = (
-    RowState.CREATED,
-    RowState.REJECTED,
-    RowState.NOT_SENT,
-    RowState.UNKNOWN,
-    RowState.NOT_CREATED,
-)
-
-
-_LEFT: Final = (
-    *(RowState.REJECTED, RowState.NOT_SENT, RowState.NOT_CREATED),
-    *(RowState.NEEDS_ATTENTION, RowState.READY, RowState.UNCHECKED),
-)
-"""The states of rows that a finished list has not created, and that somebody can do something about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,32 +37,6 @@ class StateFilter:
     count: int
     url: str
     is_current: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Rows that are not done with, in a sentence. ``url``: where they are shown."""
-
-    text: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far sending is. ``announced``: the same in steps, so that it is not read out every second.
-
-    ``shape``: of the whole list; created only if nothing is left to do. ``notes``: what is left.
-    """
-
-    state: BatchState
-    is_running: bool
-    percent: int
-    words: str
-    announced: str
-    results: str
-    pause_text: str
-    shape: str
-    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +104,6 @@ class BatchPage:
         return any(group.needs_reason for group in self.warnings)
 
 
-def order_name(batch: Batch) -> str:
-    """The number of the order, or its reference without one."""
-    return batch.order_number or batch.order_ref
-
-
-def batch_url(batch: Batch) -> str:
-    """The address of a list."""
-    return reverse("batches:batch", args=[batch.public_id])
-
-
 def state_filters(batch: Batch, counts: Mapping[RowState, int], shown: str) -> tuple[StateFilter, ...]:
     """The states that rows have, with their numbers, beginning with all. ``shown``: the value in effect."""
     url, total = batch_url(batch), sum(counts.values())
@@ -171,111 +122,6 @@ def state_filters(batch: Batch, counts: Mapping[RowState, int], shown: str) -> t
             if count
         ),
     )
-
-
-def progress_of(batch: Batch, counts: Mapping[RowState, int], *, not_confirmed: int = 0) -> Progress:
-    """How far sending is. Rows that need attention or are left out do not count.
-
-    ``not_confirmed``: how many of the ready rows were changed since the confirmation.
-    """
-    done = sum(counts[state] for state in _DONE)
-    total = done + counts[RowState.READY] + counts[RowState.SENDING]
-    percent = done * 100 // total if total else 100
-    words = ngettext(
-        "%(done)s of %(total)s row has an outcome", "%(done)s of %(total)s rows have an outcome", total
-    )
-    announced = gettext("%(percent)s %% done") % {"percent": percent // 10 * 10}
-    results = ", ".join(
-        f"{counts[state]} {str(state.label).lower()}" for state in (*_DONE, RowState.SENDING) if counts[state]
-    )
-    return Progress(
-        state=BatchState(batch.state),
-        is_running=batch.state == BatchState.SENDING,
-        percent=percent,
-        words=words % {"done": done, "total": total},
-        announced=announced,
-        results=results,
-        pause_text=labels.pause_text(batch.pause_reason) if batch.pause_reason else "",
-        shape=_shape_of(BatchState(batch.state), counts),
-        notes=_notes(batch, counts, not_confirmed),
-    )
-
-
-def _shape_of(state: BatchState, counts: Mapping[RowState, int]) -> str:
-    """The shape of a list: of an ended one, that of its least certain rows."""
-    if state in (BatchState.FINISHED, BatchState.STOPPED) and counts[RowState.UNKNOWN]:
-        return "unknown"
-    if state == BatchState.FINISHED and any(counts[one] for one in _LEFT):
-        return "warning"
-    return _BATCH_SHAPES[state]
-
-
-def _notes(batch: Batch, counts: Mapping[RowState, int], not_confirmed: int) -> tuple[Note, ...]:
-    """What is left of a list that is not being sent."""
-    state = batch.state
-    if state not in (BatchState.PAUSED, BatchState.FINISHED, BatchState.STOPPED):
-        return ()
-    unknown, waiting = counts[RowState.UNKNOWN], counts[RowState.NEEDS_ATTENTION]
-    found = [
-        (
-            RowState.UNKNOWN,
-            unknown,
-            ngettext(
-                "%(n)s row is unknown. Do not enter it again: the portal checks it.",
-                "%(n)s rows are unknown. Do not enter them again: the portal checks them.",
-                unknown,
-            ),
-        )
-    ]
-    if state != BatchState.STOPPED:
-        text = ngettext("%(n)s row needs attention.", "%(n)s rows need attention.", waiting)
-        found.append((RowState.NEEDS_ATTENTION, waiting, text))
-    if state == BatchState.FINISHED:
-        text = ngettext(
-            "%(n)s row is ready. It is sent once you confirm it.",
-            "%(n)s rows are ready. They are sent once you confirm them.",
-            not_confirmed,
-        )
-        found.append((RowState.READY, not_confirmed, text))
-    if state == BatchState.PAUSED:
-        text = ngettext(
-            "%(n)s row was changed since the list was confirmed. After Resume, it is sent once you"
-            " confirm it.",
-            "%(n)s rows were changed since the list was confirmed. After Resume, they are sent once you"
-            " confirm them.",
-            not_confirmed,
-        )
-        found.append((RowState.READY, not_confirmed, text))
-    url = batch_url(batch)
-    return tuple(
-        Note(text % {"n": count}, with_query(url, {"show": one.value})) for one, count, text in found if count
-    )
-
-
-def finding_texts(batch: Batch) -> tuple[str, ...]:
-    """What the reader has to know about the file, and which of its columns are not sent."""
-    texts = [
-        labels.finding_text(Finding(FindingCode(one["code"]), one.get("count", 0), one.get("detail", "")))
-        for one in batch.findings
-    ]
-    names = _unsent_columns(batch)
-    if names:
-        text = ngettext(
-            "This column is not sent: %(names)s.", "These columns are not sent: %(names)s.", len(names)
-        )
-        texts.append(text % {"names": ", ".join(names)})
-    return tuple(texts)
-
-
-def _unsent_columns(batch: Batch) -> list[str]:
-    """The columns without a field, by their headers, or by their numbers where there are none."""
-    headers = batch.headers
-    return [
-        (headers[index] if index < len(headers) else "")
-        or gettext("column %(number)s") % {"number": index + 1}
-        for index, target in enumerate(batch.targets)
-        if not target
-    ]
 
 
 def batch_page(
@@ -345,49 +191,4 @@ def batch_page(
         replacement_is_file=replacement is not None and replacement.source != SourceKind.ROWS,
         first_error_url=reverse("batches:row", args=[batch.public_id, errors[0]]) if errors else "",
         replaces_url=batch_url(batch.replaces) if batch.replaces is not None else "",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class BatchLine:
-    """A list in the list of lists, and on the start page."""
-
-    url: str
-    order_name: str
-    created_at: dt.datetime
-    author: str
-    state: str
-    shape: str
-    total: int
-    results: str
-    percent: int
-    is_running: bool
-
-
-_BATCH_SHAPES: Final[Mapping[BatchState, str]] = {
-    BatchState.MATCHING: "unchecked",
-    BatchState.CHECKED: "ready",
-    BatchState.SENDING: "sending",
-    BatchState.PAUSED: "warning",
-    BatchState.STOPPED: "not_sent",
-    BatchState.FINISHED: "created",
-}
-
-
-def batch_line(batch: Batch, counts: Mapping[RowState, int]) -> BatchLine:
-    """The line of a list, with its rows counted by state."""
-    progress = progress_of(batch, counts)
-    state = BatchState(batch.state)
-    texts = [f"{one.label}: {count}" for one, count in counts.items() if count]
-    return BatchLine(
-        url=batch_url(batch),
-        order_name=order_name(batch),
-        created_at=batch.created_at,
-        author=batch.author_name,
-        state=str(state.label),
-        shape=progress.shape,
-        total=sum(counts.values()),
-        results=", ".join(texts),
-        percent=progress.percent,
-        is_running=progress.is_running,
     )

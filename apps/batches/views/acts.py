@@ -15,7 +15,7 @@ from apps.batches.checking.check import check_batch
 from apps.batches.models import Batch, PauseReason, RowState
 from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
 from apps.batches.presenters import done
-from apps.batches.presenters.batch import batch_url
+from apps.batches.presenters.naming import batch_url
 from apps.batches.presenters.rows import has_warning, warning_groups
 from apps.batches.sending import changing, control
 from apps.batches.sending.shown import digest_of_rows

@@ -18,7 +18,9 @@ from apps.batches import recording, selectors
 from apps.batches.checking.others import others_of
 from apps.batches.models import Batch, RowState
 from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
-from apps.batches.presenters.batch import ALL, BatchPage, batch_page, batch_url, progress_of
+from apps.batches.presenters.batch import ALL, BatchPage, batch_page
+from apps.batches.presenters.naming import batch_url
+from apps.batches.presenters.progress import progress_of
 from apps.batches.presenters.rows import (
     WarningGroup,
     confirmed_warnings,

@@ -30,7 +30,8 @@ from apps.batches.forms.columns import DATE_COLUMN, ColumnsForm, column_field
 from apps.batches.models import Batch
 from apps.batches.permissions import SEND_BATCHES
 from apps.batches.presenters import columns as presenter
-from apps.batches.presenters.batch import batch_url, finding_texts, order_name
+from apps.batches.presenters.findings import finding_texts
+from apps.batches.presenters.naming import batch_url, order_name
 from apps.batches.reading.table import Table
 from apps.batches.sending.storing import ColumnsNotStored, TooManyPeople, choose_columns, table_of
 from apps.batches.views.checked import check_stored

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 
 from apps.batches.models import Batch, RowState
-from apps.batches.presenters.batch import ALL, batch_url
+from apps.batches.presenters.batch import ALL
+from apps.batches.presenters.naming import batch_url
 from apps.core.forms.input import single_value
 from apps.core.web import keyset
 from apps.core.web.filters import UnreadableAddress, page_url, with_query

@@ -23,8 +23,8 @@ from apps.batches.checking.others import others_of
 from apps.batches.forms.release import ReleaseForm
 from apps.batches.models import Batch, BatchRow, BatchState, RowState
 from apps.batches.permissions import SEND_BATCHES
-from apps.batches.presenters.batch import batch_url, order_name
 from apps.batches.presenters.done import row_text
+from apps.batches.presenters.naming import batch_url, order_name
 from apps.batches.presenters.row_warnings import compared_lines
 from apps.batches.presenters.rows import CORRECTABLE, MAY_BE_LEFT_OUT, findings_of, name_of
 from apps.batches.sending import changing

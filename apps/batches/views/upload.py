@@ -18,7 +18,7 @@ from apps.batches.columns.remembering import remembered_choice
 from apps.batches.forms.upload import UploadForm
 from apps.batches.models import Batch
 from apps.batches.permissions import SEND_BATCHES
-from apps.batches.presenters.batch import batch_url, order_name
+from apps.batches.presenters.naming import batch_url, order_name
 from apps.batches.reading.read import read_file, read_pasted
 from apps.batches.reading.table import NotReadable, Table
 from apps.batches.sending.storing import create_batch

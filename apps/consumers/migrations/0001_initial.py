@@ -175,6 +175,7 @@ class Migration(migrations.Migration):
                 ('doubt_code', models.CharField(blank=True, choices=[('known_before', 'The answer has a reference that was on the order before the send'), ('claimed', 'The answer has the reference of another submission'), ('another_data', 'The answer has another email address and another passport number')], max_length=20)),
                 ('error_code', models.CharField(blank=True, max_length=40)),
                 ('error_field', models.CharField(blank=True, max_length=60)),
+                ('retry_after', models.PositiveIntegerField(null=True)),
                 ('encrypted_vendor_message', models.BinaryField(blank=True)),
                 ('refs_before', models.JSONField(null=True)),
                 ('refs_before_whole', models.BooleanField(default=False)),
@@ -349,6 +350,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='submission',
             index=models.Index(condition=models.Q(('next_check_at__isnull', False)), fields=['next_check_at', 'id'], name='submission_check_due'),
+        ),
+        migrations.AddIndex(
+            model_name='submission',
+            index=models.Index(condition=models.Q(('retry_after__isnull', False)), fields=['submitted_at', 'id'], name='submission_asked_to_wait'),
         ),
         migrations.AddIndex(
             model_name='submission',

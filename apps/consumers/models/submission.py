@@ -127,6 +127,8 @@ class Submission(models.Model):
     doubt_code = models.CharField(max_length=20, choices=Doubt, blank=True)
     error_code = models.CharField(max_length=40, blank=True)
     error_field = models.CharField(max_length=60, blank=True)
+    # Seconds after the answer that the vendor asked to wait for (Retry-After); null if it did not.
+    retry_after = models.PositiveIntegerField(null=True)
     encrypted_vendor_message = models.BinaryField(blank=True)
     # Consumers on the order before the send; null if it could not be read or reconciliation is off.
     refs_before = models.JSONField(null=True)
@@ -226,6 +228,11 @@ class Submission(models.Model):
                 fields=["next_check_at", "id"],
                 condition=Q(next_check_at__isnull=False),
                 name="submission_check_due",
+            ),
+            models.Index(
+                fields=["submitted_at", "id"],
+                condition=Q(retry_after__isnull=False),
+                name="submission_asked_to_wait",
             ),
             models.Index(
                 fields=["batch", "submitted_at", "id"],

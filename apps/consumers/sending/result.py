@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any
 
@@ -17,7 +18,7 @@ from apps.core.references import reference_key
 class Result:
     """The outcome of one send with the data of the answer or error. Fields are named like the columns.
 
-    ``duration_ms``: milliseconds of the call.
+    ``duration_ms``: milliseconds of the call. ``retry_after``: seconds that the vendor asked to wait.
     """
 
     outcome: Outcome
@@ -33,6 +34,7 @@ class Result:
     duration_ms: int | None = None
     error_code: str = ""
     error_field: str = ""
+    retry_after: int | None = None
     encrypted_vendor_message: bytes = b""
 
     def columns(self) -> dict[str, Any]:
@@ -83,6 +85,7 @@ class Result:
             duration_ms=duration_ms,
             error_code=error.code,
             error_field=error.field,
+            retry_after=None if error.retry_after is None else math.ceil(error.retry_after),
             encrypted_vendor_message=personal_data.encrypted(
                 submission, "encrypted_vendor_message", error.vendor_message, or_own_key=True
             ),

@@ -1,0 +1,46 @@
+"""A list as one line of the list of lists, and on the start page."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from apps.batches.models import Batch, BatchState, RowState
+from apps.batches.presenters.naming import batch_url, order_name
+from apps.batches.presenters.progress import progress_of
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLine:
+    """A list in the list of lists, and on the start page."""
+
+    url: str
+    order_name: str
+    created_at: dt.datetime
+    author: str
+    state: str
+    shape: str
+    total: int
+    results: str
+    percent: int
+    is_running: bool
+
+
+def batch_line(batch: Batch, counts: Mapping[RowState, int]) -> BatchLine:
+    """The line of a list, with its rows counted by state."""
+    progress = progress_of(batch, counts)
+    state = BatchState(batch.state)
+    texts = [f"{one.label}: {count}" for one, count in counts.items() if count]
+    return BatchLine(
+        url=batch_url(batch),
+        order_name=order_name(batch),
+        created_at=batch.created_at,
+        author=batch.author_name,
+        state=str(state.label),
+        shape=progress.shape,
+        total=sum(counts.values()),
+        results=", ".join(texts),
+        percent=progress.percent,
+        is_running=progress.is_running,
+    )

@@ -1,0 +1,157 @@
+"""How far a list is: its rows with an outcome, what it waits for, and what is left of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+
+from apps.batches import labels
+from apps.batches.models import Batch, BatchState, RowState
+from apps.batches.presenters.naming import batch_url
+from apps.core import clock
+from apps.core.web.filters import with_query
+
+_DONE: Final = (
+    RowState.CREATED,
+    RowState.REJECTED,
+    RowState.NOT_SENT,
+    RowState.UNKNOWN,
+    RowState.NOT_CREATED,
+)
+
+
+_LEFT: Final = (
+    *(RowState.REJECTED, RowState.NOT_SENT, RowState.NOT_CREATED),
+    *(RowState.NEEDS_ATTENTION, RowState.READY, RowState.UNCHECKED),
+)
+"""The states of rows that a finished list has not created, and that somebody can do something about."""
+_LONG_WAIT: Final = dt.timedelta(seconds=15)
+_BATCH_SHAPES: Final[Mapping[BatchState, str]] = {
+    BatchState.MATCHING: "unchecked",
+    BatchState.CHECKED: "ready",
+    BatchState.SENDING: "sending",
+    BatchState.PAUSED: "warning",
+    BatchState.STOPPED: "not_sent",
+    BatchState.FINISHED: "created",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Rows that are not done with, in a sentence. ``url``: where they are shown."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far sending is. ``announced``: the same in steps, so that it is not read out every second.
+
+    ``shape``: of the whole list; created only if nothing is left to do. ``notes``: what is left.
+    ``waits``: why no row is sent for a while; empty if rows are sent.
+    """
+
+    state: BatchState
+    is_running: bool
+    percent: int
+    words: str
+    announced: str
+    results: str
+    waits: str
+    pause_text: str
+    shape: str
+    notes: tuple[Note, ...]
+
+
+def progress_of(batch: Batch, counts: Mapping[RowState, int], *, not_confirmed: int = 0) -> Progress:
+    """How far sending is. Rows that need attention or are left out do not count.
+
+    ``not_confirmed``: how many of the ready rows were changed since the confirmation.
+    """
+    done = sum(counts[state] for state in _DONE)
+    total = done + counts[RowState.READY] + counts[RowState.SENDING]
+    percent = done * 100 // total if total else 100
+    words = ngettext(
+        "%(done)s of %(total)s row has an outcome", "%(done)s of %(total)s rows have an outcome", total
+    )
+    announced = gettext("%(percent)s %% done") % {"percent": percent // 10 * 10}
+    results = ", ".join(
+        f"{counts[state]} {str(state.label).lower()}" for state in (*_DONE, RowState.SENDING) if counts[state]
+    )
+    return Progress(
+        state=BatchState(batch.state),
+        is_running=batch.state == BatchState.SENDING,
+        percent=percent,
+        words=words % {"done": done, "total": total},
+        announced=announced,
+        results=results,
+        waits=_waits(batch),
+        pause_text=labels.pause_text(batch.pause_reason) if batch.pause_reason else "",
+        shape=_shape_of(BatchState(batch.state), counts),
+        notes=_notes(batch, counts, not_confirmed),
+    )
+
+
+def _waits(batch: Batch) -> str:
+    """Until when no row is sent, if that is longer than rows wait for each other."""
+    if batch.due_at is None or batch.due_at - clock.now() < _LONG_WAIT:
+        return ""
+    until = timezone.localtime(batch.due_at).strftime("%H:%M:%S")
+    return gettext("Waiting for Sitecore CDP. The next row is sent at %(time)s.") % {"time": until}
+
+
+def _shape_of(state: BatchState, counts: Mapping[RowState, int]) -> str:
+    """The shape of a list: of an ended one, that of its least certain rows."""
+    if state in (BatchState.FINISHED, BatchState.STOPPED) and counts[RowState.UNKNOWN]:
+        return "unknown"
+    if state == BatchState.FINISHED and any(counts[one] for one in _LEFT):
+        return "warning"
+    return _BATCH_SHAPES[state]
+
+
+def _notes(batch: Batch, counts: Mapping[RowState, int], not_confirmed: int) -> tuple[Note, ...]:
+    """What is left of a list that is not being sent."""
+    state = batch.state
+    if state not in (BatchState.PAUSED, BatchState.FINISHED, BatchState.STOPPED):
+        return ()
+    unknown, waiting = counts[RowState.UNKNOWN], counts[RowState.NEEDS_ATTENTION]
+    found = [
+        (
+            RowState.UNKNOWN,
+            unknown,
+            ngettext(
+                "%(n)s row is unknown. Do not enter it again: the portal checks it.",
+                "%(n)s rows are unknown. Do not enter them again: the portal checks them.",
+                unknown,
+            ),
+        )
+    ]
+    if state != BatchState.STOPPED:
+        text = ngettext("%(n)s row needs attention.", "%(n)s rows need attention.", waiting)
+        found.append((RowState.NEEDS_ATTENTION, waiting, text))
+    if state == BatchState.FINISHED:
+        text = ngettext(
+            "%(n)s row is ready. It is sent once you confirm it.",
+            "%(n)s rows are ready. They are sent once you confirm them.",
+            not_confirmed,
+        )
+        found.append((RowState.READY, not_confirmed, text))
+    if state == BatchState.PAUSED:
+        text = ngettext(
+            "%(n)s row was changed since the list was confirmed. After Resume, it is sent once you"
+            " confirm it.",
+            "%(n)s rows were changed since the list was confirmed. After Resume, they are sent once you"
+            " confirm them.",
+            not_confirmed,
+        )
+        found.append((RowState.READY, not_confirmed, text))
+    url = batch_url(batch)
+    return tuple(
+        Note(text % {"n": count}, with_query(url, {"show": one.value})) for one, count, text in found if count
+    )
