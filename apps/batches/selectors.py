@@ -131,11 +131,10 @@ def asked_to_wait_until(*, at_most: float) -> dt.datetime | None:
     Also in an answer to an entry of the form: the limit is one for the whole portal. ``at_most``: seconds.
     """
     asked = Submission.objects.filter(retry_after__isnull=False).order_by("-submitted_at", "-id")
-    newest = asked.values_list("finished_at", "retry_after").first()
-    if newest is None or newest[0] is None:
+    newest = asked.only("finished_at", "retry_after").first()
+    if newest is None or newest.finished_at is None or newest.retry_after is None:
         return None
-    answered_at, seconds = newest
-    return answered_at + dt.timedelta(seconds=min(seconds, at_most))
+    return newest.finished_at + dt.timedelta(seconds=min(newest.retry_after, at_most))
 
 
 def count_by_state(batch: Batch) -> dict[RowState, int]:

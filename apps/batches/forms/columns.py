@@ -26,7 +26,8 @@ class ColumnsForm(PortalForm):
     """One select for each column.
 
     ``targets``: values and labels of the fields. ``asked``: the columns that the person has to decide about.
-    ``date_choices``: the two readings of the dates; without any it is not asked.
+    ``date_choices``: the two readings of the dates; without any it is not asked. ``discards``: whether rows
+    were changed since the columns were chosen, so that a person has to agree that this is lost.
     """
 
     has_headers = forms.ChoiceField(
@@ -34,6 +35,12 @@ class ColumnsForm(PortalForm):
         choices=_HEADERS,
         widget=forms.RadioSelect,
         error_messages={"required": _("Choose what is in the first row")},
+    )
+    discard = forms.BooleanField(
+        label=_("Discard these changes"),
+        error_messages={
+            "required": _("Tick that the changes are discarded, or go back to the list without changing it")
+        },
     )
     date_order = forms.ChoiceField(
         label=_("How are the dates written?"),
@@ -50,6 +57,7 @@ class ColumnsForm(PortalForm):
         width: int,
         asked: Collection[int] = (),
         date_choices: Sequence[tuple[str, Any]] = (),
+        discards: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -58,6 +66,8 @@ class ColumnsForm(PortalForm):
             cast("forms.ChoiceField", self.fields["date_order"]).choices = date_choices
         else:
             del self.fields["date_order"]
+        if not discards:
+            del self.fields["discard"]
         for index in range(width):
             undecided = [("", _("Choose the field"))] if index in asked else []
             self.fields[column_field(index)] = forms.ChoiceField(

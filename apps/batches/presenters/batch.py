@@ -11,12 +11,14 @@ from django.utils.translation import gettext
 
 from apps.batches import labels
 from apps.batches.models import Batch, BatchRow, BatchState, RowState, SourceKind
+from apps.batches.presenters.columns import choice_text
 from apps.batches.presenters.findings import finding_texts
 from apps.batches.presenters.naming import batch_url, order_name
 from apps.batches.presenters.progress import Progress, progress_of
 from apps.batches.presenters.rows import RowLine, WarningGroup, findings_of
 from apps.batches.sending.control import CAN_BE_CONFIRMED
 from apps.batches.sending.shown import digest_of_rows, digest_of_warnings
+from apps.batches.sending.storing import columns_may_change
 from apps.consumers.presenters.record_urls import record_url
 from apps.core.web.filters import with_query
 
@@ -63,6 +65,7 @@ class BatchPage:
     new list of what failed has. ``replacement_url``: of the list that was made in place of this one; empty
     without one.
     ``may_leave_out_all``, ``may_take_back_all``: how many rows one button is for; 0 without it.
+    ``columns``: the fields of the columns; ``columns_url``: where they are changed, empty if they cannot be.
     ``replaced_by_url``: where a corrected file is uploaded. ``warnings_shown``, ``attention_shown``: the
     ``digest_of_warnings`` and ``digest_of_rows`` of the rows that need attention.
     """
@@ -92,6 +95,8 @@ class BatchPage:
     may_leave_out_all: int
     may_take_back_all: int
     may_discard: bool
+    columns: str
+    columns_url: str
     replaced_by_url: str
     replaces_url: str
     replacement_url: str
@@ -186,6 +191,10 @@ def batch_page(
         may_leave_out_all=attention if may_change_rows and shown == RowState.NEEDS_ATTENTION else 0,
         may_take_back_all=counts[RowState.LEFT_OUT] if may_change_rows and shown == RowState.LEFT_OUT else 0,
         may_discard=may_control and batch.erased_at is None and batch.state in NOT_CONFIRMED,
+        columns=choice_text(batch),
+        columns_url=reverse("batches:columns", args=[batch.public_id])
+        if may_edit and columns_may_change(batch)
+        else "",
         replaced_by_url=new_url,
         replacement_url=batch_url(replacement) if replacement else "",
         replacement_is_file=replacement is not None and replacement.source != SourceKind.ROWS,

@@ -13,9 +13,10 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.batches.columns.date_orders import DAY_MONTH, MONTH_DAY, read_in_order
-from apps.batches.columns.matching import Proposal, Question, QuestionCode
+from apps.batches.columns.matching import Choice, Proposal, Question, QuestionCode
 from apps.batches.forms.columns import LEFT_OUT, ColumnsForm, column_field
-from apps.batches.labels import target_choices
+from apps.batches.labels import target_choices, target_label
+from apps.batches.models import Batch
 
 _MAX_ROWS = 5  # row numbers in a sentence
 PLAIN_DATES: Final[list[tuple[str, str | Promise]]] = [
@@ -65,6 +66,24 @@ def initial(proposal: Proposal) -> dict[str, str]:
     if proposal.date_order:
         values["date_order"] = proposal.date_order
     return values
+
+
+def current_choice(batch: Batch) -> Choice:
+    """What was chosen for this list."""
+    return Choice(batch.header_row is not None, tuple(map(str, batch.targets)), batch.date_order)
+
+
+def chosen(batch: Batch) -> dict[str, str]:
+    """The form's values as they were chosen for this list."""
+    choice = current_choice(batch)
+    values = {"has_headers": "yes" if choice.has_headers else "no"}
+    values |= {column_field(at): target or LEFT_OUT for at, target in enumerate(choice.targets)}
+    return values | ({"date_order": choice.date_order} if choice.date_order else {})
+
+
+def choice_text(batch: Batch) -> str:
+    """The fields of the columns of a list that are sent, in the order of the columns."""
+    return ", ".join(target_label(target) for target in batch.targets if target)
 
 
 def date_question(questions: Iterable[Question]) -> Question | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from django.conf import settings
@@ -16,21 +16,32 @@ from apps.batches.columns.headers import header_place
 from apps.batches.columns.matching import Choice, Question, SplitTable, open_questions, split
 from apps.batches.columns.own_columns import without_own_columns
 from apps.batches.columns.values import row_values
-from apps.batches.models import Batch, BatchRow, BatchState, SourceKind
+from apps.batches.models import Batch, BatchRow, BatchState, OwnState, SourceKind
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault, TableRow
 from apps.batches.recording import event_of
+from apps.batches.sending.shown import digest_of_rows
 from apps.consumers.selectors import providers as offered_providers
 from apps.core import clock, personal_data
 from apps.core.actor import Actor
 
 _SPREADSHEETS: Final = (SourceKind.XLSX, SourceKind.ODS)
+_DECIDED: Final = (
+    "version",
+    "state",
+    "encrypted_findings",
+    "accepted",
+    "similar_reason",
+    "earlier",
+    "released",
+    "release_reason",
+)
 
 
 class ColumnsNotStored(Exception):
     """The choice of columns was not stored.
 
-    ``questions``: what it leaves open. None if the columns of the batch were chosen meanwhile, or
-    its rows were erased.
+    ``questions``: what it leaves open. None if the columns of the batch cannot be chosen any more, or other
+    rows were shown.
     """
 
     def __init__(self, questions: tuple[Question, ...] = ()) -> None:
@@ -86,7 +97,7 @@ def create_batch(
         _set_columns(batch, parts, choice)
     rows = [_row(batch, row) for row in parts.rows]
     if choice is not None:
-        _set_values(batch, rows, parts, choice)
+        _set_values(batch, rows, parts)
     with transaction.atomic():
         batch.save(force_insert=True)
         BatchRow.objects.bulk_create(rows)
@@ -96,29 +107,78 @@ def create_batch(
     return batch
 
 
-def choose_columns(batch: Batch, choice: Choice, *, actor: Actor) -> Batch:
-    """Store the fields of the columns of a batch that has none, and the values of its rows.
+def choose_columns(batch: Batch, choice: Choice, *, actor: Actor, shown: str = "") -> Batch:
+    """Store the fields of the columns of a batch, and the values of its rows.
 
-    Raises what :func:`create_batch` raises, :class:`ColumnsNotStored` if they were chosen meanwhile, or the
-    rows were erased, and ``NotReadableError`` if a row cannot be read: it would be stored without its values.
+    ``shown``: for a batch whose columns were chosen before, the ``digest_of_rows`` of all its rows as the
+    person saw them. What was corrected, left out or confirmed in them is lost; they are to be checked next.
+
+    Raises what :func:`create_batch` raises, :class:`ColumnsNotStored` if the columns cannot be chosen any
+    more, or its rows are others than were shown, and ``NotReadableError`` if a row cannot be read: it would
+    be stored without its values.
     """
     providers = offered_providers()
     with transaction.atomic():
         batch = Batch.objects.select_for_update().get(pk=batch.pk)
-        if batch.state != BatchState.MATCHING or batch.erased_at is not None:
-            raise ColumnsNotStored
+        _require_choosable(batch, shown)
         require_readable(batch, batch.rows.all())
         table = table_of(batch)
         parts = _chosen_parts(table, choice, providers)
         _set_columns(batch, parts, choice)
-        batch.findings = [*batch.findings, *_column_findings(table.source, parts, choice)]
+        kept = [one for one in batch.findings if one["code"] != FindingCode.DATES_MAY_BE_EXCHANGED]
+        batch.findings = [*kept, *_column_findings(table.source, parts, choice)]
+        batch.checked_at = batch.refs_at_check = None
         batch.rows.exclude(number__in=[row.number for row in parts.rows]).delete()
-        rows = list(batch.rows.all())
-        _set_values(batch, rows, parts, choice)
-        BatchRow.objects.bulk_update(rows, ["encrypted_values"])
+        rows = [*batch.rows.all()]
+        stored = {row.number for row in rows}
+        BatchRow.objects.bulk_create(_row(batch, row) for row in parts.rows if row.number not in stored)
+        rows = [*batch.rows.all()]
+        _set_values(batch, rows, parts)
+        if shown:
+            _forget_decisions(rows)
+        BatchRow.objects.bulk_update(rows, ["encrypted_values", *(_DECIDED if shown else ())])
         batch.save()
         record(event_of(BATCH_COLUMNS_CHOSEN, batch, actor, rows=len(rows)))
     return batch
+
+
+def columns_may_change(batch: Batch) -> bool:
+    """Whether the columns may be chosen again: nothing was confirmed, and the rows are those of a file."""
+    is_of_file = batch.source != SourceKind.ROWS
+    return is_of_file and batch.state == BatchState.CHECKED and batch.erased_at is None
+
+
+def count_changed(batch: Batch) -> int:
+    """How many rows a person has corrected, left out or decided about since the columns were chosen.
+
+    Without those that cannot be read.
+    """
+    rows = [row for row in batch.rows.all() if row.values is not None and row.cells is not None]
+    cells = {row.number: row.cells or () for row in rows}
+    derived = _values_of(batch, cells)
+    return sum(_is_decided(row) or row.values != derived[row.number] for row in rows)
+
+
+def _is_decided(row: BatchRow) -> bool:
+    return row.state == OwnState.LEFT_OUT or bool(row.accepted or row.released)
+
+
+def _require_choosable(batch: Batch, shown: str) -> None:
+    """Raise :class:`ColumnsNotStored` if the columns were chosen, unless these rows were shown with them."""
+    if batch.state == BatchState.MATCHING and batch.erased_at is None and not shown:
+        return
+    rows = batch.rows.order_by("number").only("number", "version")
+    if not (shown and columns_may_change(batch) and digest_of_rows(rows) == shown):
+        raise ColumnsNotStored
+
+
+def _forget_decisions(rows: Iterable[BatchRow]) -> None:
+    """Make the rows as they are after an upload, as other versions."""
+    for row in rows:
+        row.version += 1
+        row.state, row.encrypted_findings = OwnState.UNCHECKED, b""
+        row.accepted, row.similar_reason = [], ""
+        row.earlier, row.released, row.release_reason = None, [], ""
 
 
 def require_readable(batch: Batch, rows: Iterable[BatchRow]) -> None:
@@ -132,9 +192,11 @@ def require_readable(batch: Batch, rows: Iterable[BatchRow]) -> None:
 def table_of(batch: Batch) -> Table:
     """The stored rows of a batch as a table, for the page that asks for its columns.
 
-    A row that cannot be decrypted has blank cells.
+    Its headers are a row again. A row that cannot be decrypted has blank cells.
     """
     stored = [(row.number, row.cells or ()) for row in batch.rows.order_by("number")]
+    if batch.header_row is not None:
+        stored.insert(0, (batch.header_row, batch.headers))
     width = max((len(cells) for _number, cells in stored), default=0)
     rows = (TableRow(number, cells + ("",) * (width - len(cells))) for number, cells in stored)
     findings = tuple(Finding(FindingCode(one["code"]), one["count"], one["detail"]) for one in batch.findings)
@@ -167,18 +229,22 @@ def _row(batch: Batch, row: TableRow) -> BatchRow:
     return stored
 
 
-def _set_values(batch: Batch, rows: list[BatchRow], parts: SplitTable, choice: Choice) -> None:
+def _set_values(batch: Batch, rows: list[BatchRow], parts: SplitTable) -> None:
     """Set the values of the form of each row, from the row of the table with its number."""
-    cells = {row.number: row.cells for row in parts.rows}
-    is_male = m_is_male(parts.headers, choice.targets, cells.values())
+    values = _values_of(batch, {row.number: row.cells for row in parts.rows})
     for row in rows:
-        row.values = row_values(
-            cells[row.number],
-            choice.targets,
-            date_order=choice.date_order,
-            order_ref=batch.order_ref,
-            m_is_male=is_male,
+        row.values = values[row.number]
+
+
+def _values_of(batch: Batch, cells: Mapping[int, Sequence[str]]) -> dict[int, dict[str, str]]:
+    """The values of the form for the cells of each row, as the columns of the batch are chosen."""
+    is_male = m_is_male(batch.headers, batch.targets, cells.values())
+    return {
+        number: row_values(
+            one, batch.targets, date_order=batch.date_order, order_ref=batch.order_ref, m_is_male=is_male
         )
+        for number, one in cells.items()
+    }
 
 
 def _column_findings(source: SourceKind, parts: SplitTable, choice: Choice | None) -> list[dict[str, Any]]:

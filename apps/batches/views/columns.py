@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import messages
@@ -33,12 +34,21 @@ from apps.batches.presenters import columns as presenter
 from apps.batches.presenters.findings import finding_texts
 from apps.batches.presenters.naming import batch_url, order_name
 from apps.batches.reading.table import Table
-from apps.batches.sending.storing import ColumnsNotStored, TooManyPeople, choose_columns, table_of
+from apps.batches.sending.shown import digest_of_rows
+from apps.batches.sending.storing import (
+    ColumnsNotStored,
+    TooManyPeople,
+    choose_columns,
+    columns_may_change,
+    count_changed,
+    table_of,
+)
 from apps.batches.views.checked import check_stored
 from apps.batches.views.visible import find_own, may_choose_columns, person_id
 from apps.consumers import selectors
 from apps.core.encryption import NotReadableError
 from apps.core.forms.errors import form_errors
+from apps.core.forms.input import single_value
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
@@ -49,6 +59,8 @@ from apps.core.web.requests import actor_of
 def columns(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Ask for the columns of a list, or store them and check its rows. Nothing is sent."""
     batch = find_own(request, batch_id)
+    if columns_may_change(batch):
+        return _change(request, batch)
     if not may_choose_columns(batch):
         if request.method == "POST":
             return _changed(request, batch)
@@ -58,52 +70,118 @@ def columns(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     proposal = propose(
         table, providers=providers, remembered=lambda headers: remembered_choice(person, headers)
     )
-    fixed: dict[str, Any] = {
-        "targets": presenter.choices(providers),
-        "width": table.width,
-        "asked": [index for index in range(table.width) if proposal.asks_for(index)],
-    }
-    dates = presenter.date_choices(proposal.questions)
+    asked = _Asked(batch, table, proposal, providers)
     if request.method != "POST":
-        form = ColumnsForm(initial=presenter.initial(proposal), date_choices=dates, **fixed)
-        return _page(request, batch, proposal, form, proposal.questions)
-    dates = dates or (presenter.PLAIN_DATES if "date_order" in request.POST else [])
-    form = ColumnsForm(request.POST, date_choices=dates, **fixed)
-    if not form.is_valid():
-        return _page(
-            request, batch, proposal, _asking(request, proposal.questions, fixed), proposal.questions
+        form = asked.form(initial=presenter.initial(proposal), questions=proposal.questions)
+        return _page(request, asked, form, proposal.questions)
+    return _store(request, asked)
+
+
+def _change(request: HttpRequest, batch: Batch) -> HttpResponse:
+    """Show the columns as they were chosen, or choose them again. What was changed in rows is lost then."""
+    table, providers = without_own_columns(table_of(batch)), selectors.providers()
+    current = replace(presenter.current_choice(batch), date_order="")
+    proposal = replace(
+        propose(
+            table, providers=providers, remembered=lambda _headers: None, has_headers=current.has_headers
+        ),
+        questions=_date_questions(table, current, providers),
+    )
+    rows = [*batch.rows.order_by("number").only("number", "version")]
+    asked = _Asked(
+        batch, table, proposal, providers, shown=digest_of_rows(rows), changed=count_changed(batch)
+    )
+    if request.method != "POST":
+        form = asked.form(initial=presenter.chosen(batch), questions=proposal.questions)
+        return _page(request, asked, form, proposal.questions)
+    if single_value(request.POST, "shown") != asked.shown:
+        return _stale(request, batch)
+    return _store(request, asked)
+
+
+def _date_questions(table: Table, choice: Choice, providers: tuple[str, ...]) -> tuple[Question, ...]:
+    """The question about the dates of the chosen columns; none if a provider was removed since."""
+    try:
+        return open_questions(table, choice, providers=providers)
+    except ValueError:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the page asks about the columns of a list.
+
+    ``shown``: of a list whose columns were chosen before, the digest of its rows; ``changed``: how many of
+    them a person has changed since.
+    """
+
+    batch: Batch
+    table: Table
+    proposal: Proposal
+    providers: tuple[str, ...]
+    shown: str = ""
+    changed: int = 0
+
+    def form(
+        self,
+        data: Any = None,
+        *,
+        questions: Sequence[Question] = (),
+        dates: Sequence[tuple[str, Any]] = (),
+        **values: Any,
+    ) -> ColumnsForm:
+        """The form. ``dates``: the choices for the order of dates, if ``questions`` have none."""
+        return ColumnsForm(
+            data,
+            targets=presenter.choices(self.providers),
+            width=self.table.width,
+            asked=[index for index in range(self.table.width) if self.proposal.asks_for(index)],
+            date_choices=presenter.date_choices(questions) or dates,
+            discards=bool(self.changed),
+            **values,
         )
-    choice = _choice(table, form, request.POST.get(DATE_COLUMN, ""))
-    questions = open_questions(table, choice, providers=providers)
+
+
+def _store(request: HttpRequest, asked: _Asked) -> HttpResponse:
+    batch, proposal = asked.batch, asked.proposal
+    dates = presenter.PLAIN_DATES if "date_order" in request.POST else []
+    form = asked.form(request.POST, questions=proposal.questions, dates=dates)
+    if not form.is_valid():
+        return _page(request, asked, _asking(request, asked, proposal.questions), proposal.questions)
+    choice = _choice(asked.table, form, request.POST.get(DATE_COLUMN, ""))
+    questions = open_questions(asked.table, choice, providers=asked.providers)
     if questions:
         # The person chose another column for the date of birth than was proposed, or one field twice.
-        form = _asking(request, questions, fixed)
+        form = _asking(request, asked, questions)
         for question in questions:
             if question.code is QuestionCode.REPEATED and question.column is not None:
                 form.add_error(
                     column_field(question.column),
                     _("Another column goes to this field. Leave one of them out"),
                 )
-        return _page(request, batch, proposal, form, questions)
+        return _page(request, asked, form, questions)
+    if asked.shown and choice == presenter.current_choice(batch):
+        messages.info(request, _("The columns are as before: nothing was changed."))
+        return HttpResponseSeeOther(batch_url(batch))
     try:
-        batch = choose_columns(batch, choice, actor=actor_of(request))
+        batch = choose_columns(batch, choice, actor=actor_of(request), shown=asked.shown)
     except (ColumnsNotStored, NotReadableError, TooManyPeople) as refused:
         batch.refresh_from_db()
         return _not_stored(request, batch, refused)
     except ValueError:
         form.add_error("has_headers", _("There is no row below the headers"))
-        return _page(request, batch, proposal, form, ())
+        return _page(request, asked, form, ())
     check_stored(batch)
     return HttpResponseSeeOther(batch_url(batch))
 
 
-def _asking(request: HttpRequest, questions: Sequence[Question], fixed: Mapping[str, Any]) -> ColumnsForm:
+def _asking(request: HttpRequest, asked: _Asked, questions: Sequence[Question]) -> ColumnsForm:
     """The posted form with these questions. An answer about the dates of another column is not repeated."""
     data = request.POST.copy()
     question = presenter.date_question(questions)
     if question is None or data.get(DATE_COLUMN) != str(question.column):
         data.pop("date_order", None)
-    form = ColumnsForm(data, date_choices=presenter.date_choices(questions), **fixed)
+    form = asked.form(data, questions=questions)
     form.is_valid()
     return form
 
@@ -145,9 +223,15 @@ def _changed(request: HttpRequest, batch: Batch) -> HttpResponse:
     return HttpResponseSeeOther(batch_url(batch))
 
 
+def _stale(request: HttpRequest, batch: Batch) -> HttpResponse:
+    messages.warning(request, _("The list had changed meanwhile. Nothing was done: check it below."))
+    return HttpResponseSeeOther(batch_url(batch))
+
+
 def _page(
-    request: HttpRequest, batch: Batch, proposal: Proposal, form: ColumnsForm, questions: Sequence[Question]
+    request: HttpRequest, asked: _Asked, form: ColumnsForm, questions: Sequence[Question]
 ) -> HttpResponse:
+    batch, proposal = asked.batch, asked.proposal
     dates = presenter.date_question(questions)
     context = {
         "batch": batch,
@@ -160,5 +244,8 @@ def _page(
         "contradiction": presenter.contradiction(questions),
         "date_field": DATE_COLUMN,
         "date_column": dates.column if dates else None,
+        "shown": asked.shown,
+        "changed": asked.changed,
+        "batch_url": batch_url(batch),
     }
     return render(request, "batches/columns.html", context)

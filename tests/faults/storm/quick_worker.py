@@ -20,7 +20,8 @@ REWRITE_AFTER = datetime.timedelta(
 CHECK_INTERVAL = datetime.timedelta(seconds=0.5)
 
 BATCH_PACE = {
-    "FIRST_WAIT": 0.5, "LONGEST_ASKED": 0.5, "AFTER_FAILURE": 0.1, "FIRST_SLOWER": 100, "SOON": 0.2, "LATER": 0.5
+    "FIRST_WAIT": 0.5, "LONGEST_ASKED": 0.5,
+    "AFTER_FAILURE": 0.1, "FIRST_SLOWER": 100, "SOON": 0.2, "LATER": 0.5
 }  # fmt: skip
 
 
