@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.roles import LABELS
-from apps.audit.registry import AppEvents, EventGroup, EventOutcome, Key, ValueType, change_of
+from apps.audit.registry import AppEvents, EventGroup, EventOutcome, Key, RecordPage, ValueType, change_of
 
 EVENTS = AppEvents("accounts")
 
@@ -89,6 +89,13 @@ ACCESS_DENIED = EVENTS.define(
         # As the client sent it: an invented method must not prevent the denial from being recorded.
         Key("method", ValueType.NAME, _("HTTP method")),
         Key("view", ValueType.WORD, _("Page")),
+        # The public id of the list that the page is about.
+        Key(
+            "batch",
+            ValueType.WORD,
+            _("List"),
+            page=RecordPage("batches:batch", "batches.control_all_batches"),
+        ),
     ),
     outcome=EventOutcome.DENIED,
 )

@@ -419,14 +419,22 @@ def _refuse_self(person: User, actor: Actor, refusal: Refusal) -> None:
 
 
 def record_denial(
-    permissions: Sequence[str], *, method: str, view: str, actor: Actor, submission: str = ""
+    permissions: Sequence[str],
+    *,
+    method: str,
+    view: str,
+    actor: Actor,
+    submission: str = "",
+    batch: str = "",
 ) -> None:
     """Record that the actor was denied a page.
 
     ``permissions``: those that would allow it, of which the actor has none. ``view``: the URL name, or empty.
-    ``submission``: the id of the submission that the page is about, or empty.
+    ``submission``, ``batch``: the id of the submission or the list that the page is about, or empty.
     """
     data = {"permission": " or ".join(permissions), "method": method, "view": view or None}
+    if batch:
+        data["batch"] = batch
     with transaction.atomic():
         record(Event(ACCESS_DENIED, actor, submission=submission, data=data))
 

@@ -61,12 +61,24 @@ class EventGroup(TextChoices):
     SYSTEM = "system", _("System")  # what the portal does at regular times, or a person in its place
 
 
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """The page of the record that a value names. ``url_name``: of its address, with the value as argument.
+
+    ``permission``: whoever has it may open every such page.
+    """
+
+    url_name: str
+    permission: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Key:
     """A key of an event's data, and how pages show its values.
 
     ``labels``: the label of each code; a code without a label is shown unchanged. ``describe``: returns the
-    label of codes that cannot be listed, such as ``http_599``, or None for any other code.
+    label of codes that cannot be listed, such as ``http_599``, or None for any other code. ``page``: of the
+    record that a value names.
     """
 
     name: str
@@ -74,6 +86,7 @@ class Key:
     label: Text
     labels: Mapping[str, Text] = field(default_factory=dict)
     describe: Callable[[str], str | None] | None = None
+    page: RecordPage | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

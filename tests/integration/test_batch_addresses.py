@@ -51,6 +51,14 @@ def test_nobody_else_sees_or_changes_a_list_and_the_denials_are_recorded(
     denied = [json.loads(event.data)["view"] for event in events("access.denied")]
     shown = ["batch", "progress", "columns", "result", "row"]
     assert denied == [f"batches:{name}" for name in (*shown, *ACTS, "columns", "new")]
+    assert {event.details["batch"] for event in events("access.denied")} == {str(batch.public_id)}
+
+
+def test_denial_of_a_person_who_sends_no_lists_names_the_list(as_administrator: Client, staff: User) -> None:
+    batch = checked_batch(staff, people(1))
+    assert as_administrator.get(at("batch", batch)).status_code == 403
+    [denied] = events("access.denied")
+    assert denied.details["batch"] == str(batch.public_id)
 
 
 def test_rows_of_others_are_denied_to_supervisors_and_recorded(

@@ -396,9 +396,9 @@ def test_rows_that_were_not_sent_are_sent_again(
     page = text(as_staff.get(at("batch", batch)))
     assert "Only what failed, again: a new list of 2 rows" in page
     Submission.objects.update(outcome=Outcome.NOT_SENT, error_code="connect_refused", http_status=None)
-    page = text(as_staff.get(at("batch", batch)))
-    assert "Send again: 2 rows that were not sent" in page
-    as_staff.post(at("send_again", batch))
+    shown = as_staff.get(at("batch", batch))
+    assert "Send again: 2 rows that were not sent" in text(shown)
+    as_staff.post(at("send_again", batch), shown_on(shown, batch, "send_again"))
     assert set(states(batch)) <= {"ready", "attention"}
     assert "had changed meanwhile" in text(
         as_staff.post(at("send_again", batch), {"number": "2"}, follow=True)

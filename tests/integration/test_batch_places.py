@@ -13,7 +13,7 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.batches.checking.check import check_batch
 from apps.batches.models import OwnState
-from apps.batches.sending import control
+from apps.batches.sending import changing, control
 from apps.batches.views import batch as batch_views
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
@@ -47,6 +47,11 @@ def without_last_names(staff: User, count: int) -> Any:
     batch = batch_of(staff, [replace(one, last_name="") for one in people(count)])
     check_batch(batch, client=get_client())
     return batch
+
+
+def shown_on_buttons(answer: Any) -> list[str]:
+    """What the buttons for all rows post of what the page shows."""
+    return re.findall('<button [^>]*name="shown" value="([^"]+)"', answer.content.decode())
 
 
 def hidden_fields(answer: Any, action: str) -> dict[str, str]:
@@ -84,14 +89,22 @@ def test_all_rows_of_a_filter_are_left_out_and_taken_back(
     batch = without_last_names(staff, 3)
     page = as_staff.get(at("batch", batch))
     assert "Leave out all 3 rows that need attention" in text(page)
-    seen = re.search('<button [^>]*name="shown" value="([^"]+)"', page.content.decode())
-    assert seen is not None
-    answer = as_staff.post(at("leave_out", batch), {"shown": seen[1]}, follow=True)
+    [seen] = shown_on_buttons(page)
+    answer = as_staff.post(at("leave_out", batch), {"shown": seen}, follow=True)
     assert said(answer) == ["3 rows. Left out: 3."]
     page = as_staff.get(at("batch", batch), {"show": "left_out"})
     assert "Take back in all 3 rows that were left out" in text(page)
     assert f'formaction="{at("take_back", batch)}"' in page.content.decode()
-    answer = as_staff.post(at("take_back", batch), {"show": "left_out"}, follow=True)
+    [seen] = shown_on_buttons(page)
+    nothing = as_staff.post(at("take_back", batch), {"show": "left_out"}, follow=True)
+    assert "had changed meanwhile" in said(nothing)[0]
+    changing.take_back_in(batch, [3], actor=acting(staff))  # in another window
+    stale = as_staff.post(at("take_back", batch), {"show": "left_out", "shown": seen}, follow=True)
+    assert "had changed meanwhile" in said(stale)[0]
+    assert states(batch) == ["left_out", "attention", "left_out"]
+    changing.leave_out(batch, [3], actor=acting(staff))
+    [seen] = shown_on_buttons(as_staff.get(at("batch", batch), {"show": "left_out"}))
+    answer = as_staff.post(at("take_back", batch), {"show": "left_out", "shown": seen}, follow=True)
     assert said(answer) == ["3 rows. Needs attention: 3."]
     assert states(batch) == ["attention"] * 3
 
@@ -171,7 +184,10 @@ def test_rows_that_are_sent_again_are_told(as_staff: Client, staff: User, sandbo
     Submission.objects.update(outcome=Outcome.NOT_SENT, error_code="connect_refused", http_status=None)
     page = as_staff.get(at("batch", batch), {"show": "not_sent"})
     assert hidden_fields(page, at("send_again", batch)) == {"show": "not_sent"}
-    answer = as_staff.post(at("send_again", batch), {"show": "not_sent"}, follow=True)
+    nothing = as_staff.post(at("send_again", batch), {"show": "not_sent"}, follow=True)
+    assert "had changed meanwhile" in said(nothing)[0]
+    [seen] = shown_on_buttons(page)
+    answer = as_staff.post(at("send_again", batch), {"show": "not_sent", "shown": seen}, follow=True)
     assert answer.redirect_chain[-1][0] == f"{at('batch', batch)}?show=not_sent"
     assert said(answer) == ["2 rows. Ready: 2."]
 

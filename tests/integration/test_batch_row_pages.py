@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -9,14 +11,14 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.batches.checking import check
 from apps.batches.models import Batch, OwnState
-from apps.batches.sending import control
+from apps.batches.sending import changing, control
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome
 from apps.core import clock
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import at, summary_of, text, values_of
-from tests.support.batch_rows import batch_of, row_of, states
-from tests.support.batch_sending import checked_batch, confirmed_batch, people
+from tests.support.batch_rows import batch_of, row_of, shown_rows, states
+from tests.support.batch_sending import checked_batch, confirmed_batch, people, take_turn
 from tests.support.entries import posted, store
 from tests.support.people import PASSWORD, acting
 
@@ -127,3 +129,78 @@ def test_release_says_that_the_row_waits_for_the_confirmation(
     answer = as_staff.post(at("release", batch, 2), values, follow=True)
     assert states(batch) == ["ready"]
     assert "Row 2 is ready. It is sent once you confirm the list." in text(answer)
+
+
+def _stopped(batch: Batch, person: User) -> None:
+    control.stop(batch, actor=acting(person))
+
+
+def _sent(batch: Batch, person: User) -> None:
+    confirmation = shown_rows(batch)
+    control.confirm(batch, shown=confirmation, actor=acting(person), client=get_client())
+    take_turn(batch)
+
+
+def _erased(batch: Batch, _person: User) -> None:
+    batch.rows.update(state=OwnState.LEFT_OUT, encrypted_values=b"")
+    Batch.objects.update(erased_at=clock.now())
+
+
+ENDS = [
+    (_stopped, "The list was stopped", "can be corrected in a new list: “Only what failed, again”"),
+    (_sent, "This row was sent", "Its state is now: Created."),
+    (_erased, "The personal data of this list were deleted", "copy what you still need"),
+]
+
+
+@pytest.mark.parametrize(("end", "title", "advice"), ENDS)
+def test_correction_that_comes_too_late_is_shown_with_the_reason(
+    as_staff: Client, staff: User, sandbox: SandboxServer, end: Any, title: str, advice: str
+) -> None:
+    batch = checked_batch(staff, people(1))
+    values = values_of(as_staff.get(at("row", batch, 2)))
+    end(batch, staff)
+    for typed in ("Typed", ""):  # also if it has errors
+        answer = as_staff.post(at("row", batch, 2), {**values, "first_name": typed, "last_name": "Late"})
+        assert answer.status_code == 409
+        assert title in text(answer)
+        assert advice in text(answer)
+        assert values_of(answer)["first_name"] == typed
+        assert values_of(answer)["last_name"] == "Late"
+        assert "Save and next" not in answer.content.decode().partition("action-bar")[2]
+        assert "action-bar" not in answer.content.decode()
+    assert (row_of(batch, 2).values or {}).get("last_name") != "Late"
+
+
+@pytest.mark.parametrize(("end", "title", "advice"), ENDS)
+def test_correction_after_the_session_that_comes_too_late_is_shown_as_well(
+    as_staff: Client, staff: User, sandbox: SandboxServer, end: Any, title: str, advice: str
+) -> None:
+    batch = checked_batch(staff, people(1))
+    address = at("row", batch, 2)
+    values = values_of(as_staff.get(address))
+    visitor = Client()
+    visitor.post(address, {**values, "last_name": "Late"})
+    end(batch, staff)
+    visitor.post(reverse("account_login"), {"login": staff.username, "password": PASSWORD})
+    back = visitor.get(address)
+    assert title in text(back)
+    assert "Save it again" not in text(back)
+    assert values_of(back)["last_name"] == "Late"
+
+
+def test_row_that_is_sent_while_its_correction_is_stored_keeps_what_was_typed(
+    as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = checked_batch(staff, people(1))
+    values = values_of(as_staff.get(at("row", batch, 2)))
+    correct = changing.correct_row
+
+    def meanwhile(*arguments: Any, **options: Any) -> None:
+        _sent(batch, staff)
+        correct(*arguments, **options)
+
+    monkeypatch.setattr(changing, "correct_row", meanwhile)
+    answer = as_staff.post(at("row", batch, 2), {**values, "last_name": "Late"})
+    assert (answer.status_code, "This row was sent" in text(answer)) == (409, True)
+    assert values_of(answer)["last_name"] == "Late"

@@ -196,6 +196,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
         method=request.method or "",
         view=view,
         submission=exception.submission if isinstance(exception, PermissionMissing) else "",
+        batch=exception.batch if isinstance(exception, PermissionMissing) else "",
         actor=actor_of(request),
     )
     return render(request, "errors/403.html", {"support_code": support_code(request)}, status=403)

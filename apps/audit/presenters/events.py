@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from django.http import QueryDict
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 
@@ -29,6 +29,9 @@ from apps.audit.models import AuditEvent
 from apps.audit.presenters.integrity import verdict_text
 from apps.audit.registry import EventOutcome, find_event_type, outcome_of
 from apps.core.web.filters import Chip, with_query
+
+May = Callable[[str], bool]
+"""Whether the reader has a permission."""
 
 
 def sentence(event: AuditEvent) -> str:
@@ -64,7 +67,8 @@ class Line:
     """An event as a row of a list: time, who, action, object, from where.
 
     ``shape`` and ``outcome``: icon and label of an outcome that is not Done, otherwise empty. ``object``: the
-    most specific reference or the account, with ``object_title`` in full and ``object_url`` to its events.
+    most specific reference or the account, with ``object_title`` in full and ``object_url`` to its events, or
+    to the page of a record that its reader may open.
     In an altered row, ``url`` is empty if the sequence number is negative, and ``at`` is None if the time is
     outside the calendar.
     """
@@ -84,11 +88,16 @@ class Line:
 _SHORT = 8  # characters of a reference in a list
 
 
-def line(event: AuditEvent, people: Mapping[str, str]) -> Line:
-    """An event as a row of a list. ``people``: labels by account id."""
+def may_nothing(_permission: str) -> bool:
+    """No permission, for readers who are not known."""
+    return False
+
+
+def line(event: AuditEvent, people: Mapping[str, str], may: May = may_nothing) -> Line:
+    """An event as a row of a list. ``people``: labels by account id. ``may``: the reader's permissions."""
     shape, label = outcome(event)
     is_done = outcome_of(event.action, failure=event.failure) is EventOutcome.DONE
-    what, title, url = _object(event, people)
+    what, title, url = _object(event, people, may)
     return Line(
         url=reverse("audit:event", args=[event.seq]) if event.seq >= 0 else "",
         at=event.at,
@@ -103,8 +112,12 @@ def line(event: AuditEvent, people: Mapping[str, str]) -> Line:
     )
 
 
-def _object(event: AuditEvent, people: Mapping[str, str]) -> tuple[str, str, str]:
+def _object(event: AuditEvent, people: Mapping[str, str], may: May) -> tuple[str, str, str]:
     """Short text, whole text and address of the event's object; empty texts if it has none."""
+    if not event.consumer_ref and not event.submission:
+        for name, value in event.details.items():
+            if url := _record_url(event.action, name, value, may):
+                return f"{key_label(event.action, name)} {_shortened(str(value))}", str(value), url
     references = (
         (gettext("Consumer %(reference)s"), event.consumer_ref),
         (gettext("Order %(reference)s"), event.order_ref),
@@ -113,12 +126,28 @@ def _object(event: AuditEvent, people: Mapping[str, str]) -> tuple[str, str, str
     )
     for text, reference in references:
         if reference:
-            short = reference if len(reference) <= _SHORT + 1 else f"{reference[:_SHORT]}…"
-            return text % {"reference": short}, reference, log_url(group=WITH_SYSTEM, reference=reference)
+            url = log_url(group=WITH_SYSTEM, reference=reference)
+            return text % {"reference": _shortened(reference)}, reference, url
     if event.person:
         name = people.get(event.person, event.person)
         return name, name, log_url(group=WITH_SYSTEM, account=event.person)
     return "", "", ""
+
+
+def _shortened(reference: str) -> str:
+    return reference if len(reference) <= _SHORT + 1 else f"{reference[:_SHORT]}…"
+
+
+def _record_url(action: str, name: str, value: object, may: May) -> str:
+    """The page of the record that a value of an event names; empty without one that the reader may open."""
+    event_type = find_event_type(action)
+    key = event_type.keys.get(name) if event_type else None
+    if key is None or key.page is None or not may(key.page.permission):
+        return ""
+    try:
+        return reverse(key.page.url_name, args=[str(value)])
+    except NoReverseMatch:  # the row was altered
+        return ""
 
 
 def outcome(event: AuditEvent) -> tuple[str, str]:
@@ -129,11 +158,12 @@ def outcome(event: AuditEvent) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of an event. ``mono``: monospaced, for references and hashes."""
+    """One field of an event. ``mono``: monospaced, for references and hashes. ``url``: of its record."""
 
     label: str
     value: str
     mono: bool = False
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +195,10 @@ def _keys_of_changes(event: AuditEvent) -> set[str]:
     return {key.name for change in changed for key in (change.before, change.after)}
 
 
-def fields(event: AuditEvent, people: Mapping[str, str]) -> list[Field]:
+def fields(event: AuditEvent, people: Mapping[str, str], may: May = may_nothing) -> list[Field]:
     """The fields of an event with labels, without what it changed; empty values are omitted.
 
-    ``people``: labels by account id.
+    ``people``: labels by account id. ``may``: the reader's permissions.
     """
     of_changes = _keys_of_changes(event)
     named = [
@@ -181,7 +211,11 @@ def fields(event: AuditEvent, people: Mapping[str, str]) -> list[Field]:
         Field(gettext("Guest reference"), event.guest_ref or "", mono=True),
         Field(gettext("Submission"), event.submission or "", mono=True),
         *(
-            Field(key_label(event.action, key), detail_label(event.action, key, value))
+            Field(
+                key_label(event.action, key),
+                detail_label(event.action, key, value),
+                url=_record_url(event.action, key, value, may),
+            )
             for key, value in event.details.items()
             if key not in of_changes
         ),
@@ -233,10 +267,14 @@ def event_page(
     verdict: Verdict,
     same_request: Iterable[AuditEvent],
     same_submission: Iterable[AuditEvent],
+    may: May = may_nothing,
 ) -> EventPage:
-    """The page of an event with its related events. ``people``: labels by account id."""
+    """The page of an event with its related events.
+
+    ``people``: labels by account id. ``may``: the reader's permissions.
+    """
     shape, label = outcome(event)
-    related = partial(line, people=people)
+    related = partial(line, people=people, may=may)
     return EventPage(
         seq=event.seq,
         at=event.at,
@@ -244,7 +282,7 @@ def event_page(
         shape=shape,
         outcome=label,
         receipt_id=event.submission or "",
-        fields=tuple(fields(event, people)),
+        fields=tuple(fields(event, people, may)),
         changes=tuple(changes(event)),
         timelines=tuple(timelines(event)),
         problem="" if verdict is Verdict.UNCHANGED else verdict_text(verdict, event.seq),

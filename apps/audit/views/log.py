@@ -44,7 +44,7 @@ def log(request: HttpRequest) -> HttpResponse:
     people = dict(selectors.people())
     labels = {name: field.label for name, field in form.fields.items()}
     context |= {
-        "lines": [presenters.line(event, people) for event in page.rows],
+        "lines": [presenters.line(event, people, request.user.has_perm) for event in page.rows],
         "chips": presenters.chips(request.path, request.GET, form.cleaned_data, labels, people),
         "groups": presenters.group_links(request.path, request.GET, form.cleaned_data["group"]),
         "matches": selectors.count_matches(asked) if asked.is_selective else None,
@@ -75,5 +75,6 @@ def event(request: HttpRequest, seq: int) -> HttpResponse:
         verdict=verdict_of(found),
         same_request=selectors.same_request(found),
         same_submission=selectors.same_submission(found),
+        may=request.user.has_perm,
     )
     return render(request, "audit/event.html", {"page": page})

@@ -67,7 +67,8 @@ class BatchPage:
     ``may_leave_out_all``, ``may_take_back_all``: how many rows one button is for; 0 without it.
     ``columns``: the fields of the columns; ``columns_url``: where they are changed, empty if they cannot be.
     ``replaced_by_url``: where a corrected file is uploaded. ``warnings_shown``, ``attention_shown``: the
-    ``digest_of_warnings`` and ``digest_of_rows`` of the rows that need attention.
+    ``digest_of_warnings`` and ``digest_of_rows`` of the rows that need attention; ``left_out_shown``,
+    ``unsent_shown``: the latter of the rows that are left out, and that were not sent.
     """
 
     batch: Batch
@@ -82,6 +83,8 @@ class BatchPage:
     warnings: tuple[WarningGroup, ...]
     warnings_shown: str
     attention_shown: str
+    left_out_shown: str
+    unsent_shown: str
     errors: int
     few_errors: bool
     confirmation: Confirmation | None
@@ -138,6 +141,8 @@ def batch_page(
     lines: tuple[RowLine, ...],
     warnings: tuple[WarningGroup, ...],
     waiting: Sequence[BatchRow],
+    left_out: Sequence[BatchRow],
+    unsent: Sequence[BatchRow],
     to_confirm: Sequence[BatchRow],
     not_confirmed: int,
     replacement: Batch | None,
@@ -149,7 +154,8 @@ def batch_page(
 ) -> BatchPage:
     """The page's data. ``counts``: the rows by state; ``shown``: the filter of the rows in effect.
 
-    ``waiting``: the rows that need attention. ``to_confirm``: the rows that can be confirmed now;
+    ``waiting``: the rows that need attention; ``left_out``, ``unsent``: those that are left out, and those
+    that were not sent. ``to_confirm``: the rows that can be confirmed now;
     ``not_confirmed``: how many ready ones are not. ``replacement``: the list that was made in place of this.
     ``failed``: how many rows a new list of what failed has.
     """
@@ -170,6 +176,8 @@ def batch_page(
         warnings=warnings,
         warnings_shown=digest_of_warnings(waiting),
         attention_shown=digest_of_rows(waiting),
+        left_out_shown=digest_of_rows(left_out),
+        unsent_shown=digest_of_rows(unsent),
         errors=len(errors),
         few_errors=len(errors) <= FEW_ERRORS,
         confirmation=Confirmation(

@@ -92,36 +92,14 @@ def accept(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 @only_post
 def leave_out(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Leave rows out: the named ones, or all that need attention, exactly those that the page has shown."""
-    batch = find_own(request, batch_id)
-    if "number" in request.POST:
-        numbers = _numbers(request.POST, batch, RowState.NEEDS_ATTENTION)
-    else:
-        waiting = [*selectors.rows_in(batch, [RowState.NEEDS_ATTENTION])]
-        if digest_of_rows(waiting) != single_value(request.POST, "shown"):
-            return _stale(request, batch, at_rows=True)
-        numbers = [row.number for row in waiting]
-    return _change(
-        request,
-        batch,
-        lambda actor: changing.leave_out(batch, numbers, actor=actor),
-        said=lambda: done.rows_text(batch, numbers),
-        at_rows=True,
-    )
+    return _change_rows(request, batch_id, RowState.NEEDS_ATTENTION, changing.leave_out)
 
 
 @requires(SEND_BATCHES)
 @only_post
 def take_back(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
-    """Take rows that were left out back in."""
-    batch = find_own(request, batch_id)
-    numbers = _numbers(request.POST, batch, RowState.LEFT_OUT)
-    return _change(
-        request,
-        batch,
-        lambda actor: changing.take_back_in(batch, numbers, actor=actor),
-        said=lambda: done.rows_text(batch, numbers),
-        at_rows=True,
-    )
+    """Take rows that were left out back in: the named ones, or all, exactly those that the page has shown."""
+    return _change_rows(request, batch_id, RowState.LEFT_OUT, changing.take_back_in)
 
 
 @requires(SEND_BATCHES)
@@ -167,15 +145,8 @@ def stop(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 @requires(SEND_BATCHES)
 @only_post
 def send_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
-    """Make the named rows, or all that were not sent, ready to be sent once more."""
-    batch = find_own(request, batch_id)
-    numbers = _numbers(request.POST, batch, RowState.NOT_SENT)
-    return _change(
-        request,
-        batch,
-        lambda actor: changing.send_again(batch, numbers, actor=actor),
-        said=lambda: done.rows_text(batch, numbers),
-    )
+    """Make the named rows, or all that were not sent, ready to be sent once more, as for leaving out."""
+    return _change_rows(request, batch_id, RowState.NOT_SENT, changing.send_again, at_rows=False)
 
 
 @requires(SEND_BATCHES)
@@ -193,6 +164,32 @@ def rows_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     check_stored(made)
     messages.success(request, _("This is a new list of the rows that failed. Nothing of it is sent yet."))
     return HttpResponseSeeOther(batch_url(made))
+
+
+def _change_rows(
+    request: HttpRequest,
+    batch_id: uuid.UUID,
+    all_in: RowState,
+    act: Callable[..., None],
+    *,
+    at_rows: bool = True,
+) -> HttpResponse:
+    """Change the rows that the post names; without any, all in a state if they are those of the page."""
+    batch = find_own(request, batch_id)
+    if "number" in request.POST:
+        numbers = _numbers(request.POST)
+    else:
+        rows = [*selectors.rows_in(batch, [all_in])]
+        if digest_of_rows(rows) != single_value(request.POST, "shown"):
+            return _stale(request, batch, at_rows=at_rows)
+        numbers = [row.number for row in rows]
+    return _change(
+        request,
+        batch,
+        lambda actor: act(batch, numbers, actor=actor),
+        said=lambda: done.rows_text(batch, numbers),
+        at_rows=at_rows,
+    )
 
 
 def _control(request: HttpRequest, batch_id: uuid.UUID, act: Callable[..., object]) -> HttpResponse:
@@ -234,11 +231,9 @@ def _back(request: HttpRequest, batch: Batch, *, at_rows: bool = False) -> HttpR
     return HttpResponseSeeOther(place_of(request).url(batch, at_rows=at_rows))
 
 
-def _numbers(values: QueryDict, batch: Batch, all_in: RowState) -> list[int]:
-    """The row numbers of the post; without any, those of all rows in this state."""
+def _numbers(values: QueryDict) -> list[int]:
+    """The row numbers of the post."""
     texts = values.getlist("number")[:MAX_ROWS]
-    if not texts:
-        return [row.number for row in selectors.rows_in(batch, [all_in])]
     if not all(text.isdecimal() and len(text) < 8 for text in texts):
         raise UnreadableAddress
     return [int(text) for text in texts]

@@ -49,6 +49,8 @@ from apps.core.web.requests import actor_of
 PAGE_SIZE = 50
 # A row in another state may have been created from: it has a submission, or names one.
 _NEVER_SENT = frozenset({RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY, RowState.LEFT_OUT})
+_OTHERS_SHOWN = (RowState.LEFT_OUT, RowState.NOT_SENT)
+"""The states of rows, besides those that need attention, that one button is for."""
 
 
 @requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
@@ -134,6 +136,9 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, Any]
     seen = sum(line.state not in _NEVER_SENT for line in lines)
     if seen or others or (lines and found.author_id != person_id(request)):
         recording.record_viewed(found, rows=len(lines), actor=actor_of(request), others=others)
+    others_shown = [*selectors.rows_in(found, _OTHERS_SHOWN).only("number", "version")] if changes else []
+    left_out = [row for row in others_shown if row.current == RowState.LEFT_OUT]
+    unsent = [row for row in others_shown if row.current == RowState.NOT_SENT]
     # One reading of each: what the forms post back is what the page shows.
     to_confirm = [*selectors.rows_to_confirm(found).defer("encrypted_cells", "encrypted_values")]
     page = batch_page(
@@ -144,6 +149,8 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, Any]
         lines=lines,
         warnings=warnings,
         waiting=waiting,
+        left_out=left_out,
+        unsent=unsent,
         to_confirm=to_confirm,
         not_confirmed=selectors.count_not_confirmed(found),
         replacement=selectors.replacement_of(found),

@@ -27,7 +27,7 @@ def find_batch(request: HttpRequest, batch_id: uuid.UUID) -> Batch:
     sees_all = request.user.has_perm(CONTROL_ALL_BATCHES)
     batch = selectors.find_visible(batch_id, person_id(request), sees_all=sees_all)
     if batch is None and selectors.exists(batch_id):
-        raise PermissionMissing(CONTROL_ALL_BATCHES)
+        raise PermissionMissing(CONTROL_ALL_BATCHES, batch=str(batch_id))
     if batch is None:
         raise Http404
     return batch
@@ -40,7 +40,7 @@ def find_own(request: HttpRequest, batch_id: uuid.UUID) -> Batch:
     """
     batch = find_batch(request, batch_id)
     if not may_edit(request, batch):
-        raise PermissionMissing  # whatever the person may do
+        raise PermissionMissing(batch=str(batch_id))  # whatever the person may do
     return batch
 
 

@@ -16,13 +16,14 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 class PermissionMissing(PermissionDenied):
     """The person has none of ``permissions``; the page requires at least one of them.
 
-    ``submission``: the id of the submission that the page is about, or empty.
+    ``submission``, ``batch``: the id of the submission or the list that the page is about, or empty.
     """
 
-    def __init__(self, *permissions: str, submission: str = "") -> None:
+    def __init__(self, *permissions: str, submission: str = "", batch: str = "") -> None:
         super().__init__(*permissions)
         self.permissions = permissions
         self.submission = submission
+        self.batch = batch
 
 
 def requires(*permissions: str, about: str = "") -> Callable[[View[P]], View[P]]:
@@ -38,7 +39,8 @@ def requires(*permissions: str, about: str = "") -> Callable[[View[P]], View[P]]
         @wraps(view)
         def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not any(request.user.has_perm(permission) for permission in permissions):
-                raise PermissionMissing(*permissions, submission=str(kwargs.get(about) or ""))
+                named = {"submission": kwargs.get(about), "batch": kwargs.get("batch_id")}
+                raise PermissionMissing(*permissions, **{name: str(one or "") for name, one in named.items()})
             return view(request, *args, **kwargs)
 
         guarded.required_permissions = permissions  # type: ignore[attr-defined]  # read by tests/sweeps/test_permissions.py

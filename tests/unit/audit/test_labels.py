@@ -23,6 +23,7 @@ from apps.audit.person_limits import Act
 from apps.audit.registry import Change, Key, ValueType, event_types
 from apps.audit.selectors import LogFilter
 from apps.batches import audit_events as batch_events
+from apps.batches.checking.row_warnings import ROW_CODES
 from apps.batches.models import PauseReason, ReleaseReason, SourceKind
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.errors import CdpError
@@ -121,6 +122,7 @@ CODES: dict[Key, Iterable[str]] = {
         warnings.NO_IDENTITY,
         warnings.VERY_OLD,
         warnings.PHONE_NOT_READ,
+        *ROW_CODES,
     ],
     audit_keys.SIMILAR_REASON: SimilarReason.values,
     audit_keys.SIMILAR_RULES: SIMILAR_RULES,

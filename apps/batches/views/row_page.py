@@ -1,0 +1,173 @@
+"""The page of one row: its form, what is wrong with it, and whom it is like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext
+
+from apps.batches import recording, selectors
+from apps.batches.checking.comparing import compared_again
+from apps.batches.checking.entries import names_order
+from apps.batches.checking.findings import RowWarning
+from apps.batches.checking.others import others_of
+from apps.batches.forms.release import ReleaseForm
+from apps.batches.models import Batch, BatchRow, RowState
+from apps.batches.presenters.naming import order_name
+from apps.batches.presenters.row_warnings import compared_lines
+from apps.batches.presenters.rows import MAY_BE_LEFT_OUT, findings_of, name_of
+from apps.batches.views.place import place_of
+from apps.consumers import labels as consumer_labels
+from apps.consumers import selectors as consumer_selectors
+from apps.consumers import value_lists
+from apps.consumers.forms.consumer import required_fields
+from apps.consumers.forms.entry import Entry
+from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
+from apps.consumers.presenters.entry import WarningLine
+from apps.consumers.recording import record_warned
+from apps.consumers.sending.order_comparison import Similar
+from apps.consumers.sending.warnings import EntryWarning
+from apps.consumers.viewer import Viewer
+from apps.core.forms.errors import FieldError, form_errors
+from apps.core.forms.input import single_value
+from apps.core.forms.long_select import suggestions
+from apps.core.web import sealed_entries
+from apps.core.web.requests import actor_of
+
+
+def show_row(
+    request: HttpRequest,
+    batch: Batch,
+    found: Any,
+    entry: Entry,
+    *,
+    release: ReleaseForm | None = None,
+    status: HTTPStatus = HTTPStatus.OK,
+    **context: Any,
+) -> HttpResponse:
+    state, place = RowState(found.current), place_of(request)
+    submissions = selectors.submissions_of_rows([found])
+    submission = submissions.get(found.token) or submissions.get(found.earlier)
+    is_earlier = submission is not None and state is RowState.ALREADY_SENT
+    warnings = findings_of(found).unconfirmed(frozenset(found.accepted))
+    on_order, in_list = compared_again(batch, found, warnings)
+    gone = [one for one in warnings if one.key not in on_order]  # the others are recorded as on the form
+    others = others_of(gone, [found.earlier] if is_earlier else [])
+    if submission is not None or others:
+        recording.record_viewed(batch, rows=1, actor=actor_of(request), others=others)
+    may_be_released = is_earlier and submission is not None and submission.outcome == Outcome.CREATED
+    release = release or ReleaseForm()
+    other_order, order_confirmed = other_order_of(batch, found), confirms_order(request)
+    errors: list[FieldError] = [
+        *(form_errors(release) if release.is_bound else ()),
+        *_errors_without_place(found, entry, "" if order_confirmed else other_order),
+        *entry.errors(),
+    ]
+    return render(
+        request,
+        "batches/row.html",
+        {
+            "batch": batch,
+            "order_name": order_name(batch),
+            "batch_url": place.url(batch),
+            "place": place,
+            "row": found,
+            "version": found.version,
+            "name": name_of(found),
+            "state": state,
+            "warnings": _warnings(request, batch, warnings, on_order, in_list),
+            "earlier": submission if is_earlier else None,
+            "refused": submission if state in [*map(str, CORRECTABLE_OUTCOMES)] else None,
+            "refusal": consumer_labels.reason(submission) if submission else "",
+            "receipt_url": _receipt_url(request, submission),
+            "release": release if may_be_released else None,
+            "entry": entry,
+            "errors": errors,
+            "other_order": other_order,
+            "order_confirmed": order_confirmed,
+            "may_be_left_out": state in MAY_BE_LEFT_OUT,
+            "entry_of": sealed_entries.author_token(request),
+            "required_fields": required_fields(),
+            "nationality_suggestions": suggestions(value_lists.nationalities()),
+            **context,
+        },
+        status=status,
+    )
+
+
+def entry_of_row(batch: Batch, found: BatchRow) -> Entry:
+    """The row as it is stored, with its errors and warnings at the fields."""
+    values = {**(found.values or {}), "order_ref": batch.order_ref, "token": str(found.token)}
+    entry = Entry.bound(values, consumer_selectors.providers())
+    entry.is_valid()
+    shown = {error.message for error in entry.errors()}
+    findings = findings_of(found)
+    for error in findings.errors:
+        if error.text not in shown and _has_place(entry, error.field):
+            entry.add_error(error.field.partition("-")[0], error.text)
+    for warning in findings.unconfirmed(frozenset(found.accepted)):
+        if warning.field in entry.form.fields or warning.field in entry.lists:
+            entry.warn(warning.field, warning.text)
+    return entry
+
+
+def _has_place(entry: Entry, control: str) -> bool:
+    """Whether the form has this control. The order is that of the list, and has no field here."""
+    name = control.partition("-")[0]
+    return name != "order_ref" and (name in entry.form.fields or name in entry.lists)
+
+
+def other_order_of(batch: Batch, found: BatchRow) -> str:
+    """The order that the row names, as in the file, if it is another than that of the list; or empty."""
+    text = (found.values or {}).get("order_ref", "").strip()
+    return "" if names_order(batch, text) else text
+
+
+def _errors_without_place(found: BatchRow, entry: Entry, other_order: str) -> list[FieldError]:
+    """The row's errors that no field of the form shows."""
+    errors = []
+    if other_order:
+        text = gettext("This row names another order than the list: %(order)s. Leave it out, or confirm it")
+        errors.append(FieldError("#id_order_confirmed", text % {"order": other_order}))
+    found_errors = [one for one in findings_of(found).errors if one.field != "order_ref"]
+    errors += [FieldError("#entry", one.text) for one in found_errors if not _has_place(entry, one.field)]
+    return errors
+
+
+def confirms_order(request: HttpRequest) -> bool:
+    """Whether the person says that the row belongs to the order of the list, whatever it names."""
+    return single_value(request.POST, "order_confirmed") == "yes"
+
+
+def _warnings(
+    request: HttpRequest,
+    batch: Batch,
+    warnings: tuple[RowWarning, ...],
+    on_order: Mapping[str, EntryWarning],
+    in_list: Mapping[str, Similar],
+) -> tuple[WarningLine, ...]:
+    """What has to be confirmed, similar consumers beside the row. Whom they show is recorded."""
+    lines = compared_lines(batch, warnings, on_order, in_list, Viewer.of(request.user))
+    named = [
+        (on_order[warning.key].consumer, line.is_shown)
+        for warning, line in zip(warnings, lines, strict=True)
+        if warning.key in on_order
+    ]
+    record_warned(
+        batch.order_ref,
+        shown=[one for one, is_shown in named if one and is_shown],
+        compared=[one for one, is_shown in named if one and not is_shown],
+        actor=actor_of(request),
+    )
+    return lines
+
+
+def _receipt_url(request: HttpRequest, submission: Submission | None) -> str:
+    if submission is None or not Viewer.of(request.user).may_open(submission.actor_id):
+        return ""
+    return reverse("consumers:receipt", args=[submission.public_id])

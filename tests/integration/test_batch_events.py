@@ -1,0 +1,66 @@
+"""Events of a list lead to the list, for readers who may open it."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from apps.accounts.models import User
+from apps.batches.sending import changing, control
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.batch_pages import at
+from tests.support.batch_sending import checked_batch, confirmed_batch, people, take_turn
+from tests.support.people import acting, events, make_person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def as_auditing_supervisor() -> Client:
+    client = Client()
+    client.force_login(make_person("ana", "auditor", "supervisor"))
+    return client
+
+
+def _page_of(client: Client, action: str) -> str:
+    seq = events(action)[-1].seq
+    return client.get(reverse("audit:event", args=[seq])).content.decode()
+
+
+def test_event_page_and_log_lead_to_the_list(
+    as_auditing_supervisor: Client, as_administrator: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = confirmed_batch(staff, people(1))
+    take_turn(batch)
+    link = f'href="{at("batch", batch)}"'
+    log = reverse("audit:log")
+    for action in ("batch.confirmed", "consumer.create_requested"):  # of the list, and of its rows
+        assert link in _page_of(as_auditing_supervisor, action)
+        assert link not in _page_of(as_administrator, action)
+    listed = as_auditing_supervisor.get(log, {"action": "batch.confirmed"}).content.decode()
+    assert f'{link} title="{batch.public_id}">List {str(batch.public_id)[:8]}…</a>' in listed
+    # The object of a row's event is its submission, consumer or order.
+    assert link not in as_auditing_supervisor.get(log, {"action": "consumer.created"}).content.decode()
+    plain = as_administrator.get(log, {"action": "batch.confirmed"}).content.decode()
+    assert link not in plain
+    assert ">Order " in plain
+
+
+def test_event_of_a_new_list_leads_to_the_earlier_one(
+    as_auditing_supervisor: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = checked_batch(staff, people(1))
+    control.stop(batch, actor=acting(staff))
+    again = changing.rows_again(batch, actor=acting(staff))
+    page = _page_of(as_auditing_supervisor, "batch.uploaded")
+    assert f'href="{at("batch", batch)}"' in page
+    assert f'href="{at("batch", again)}"' in page
+
+
+def test_event_of_a_denied_list_leads_to_it(
+    as_auditing_supervisor: Client, as_staff: Client, sandbox: SandboxServer
+) -> None:
+    batch = checked_batch(make_person("olga", "staff"), people(1))
+    assert as_staff.get(at("batch", batch)).status_code == 403
+    assert f'href="{at("batch", batch)}"' in _page_of(as_auditing_supervisor, "access.denied")
