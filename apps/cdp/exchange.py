@@ -127,7 +127,7 @@ class Exchange:
             if left <= 0:
                 break
             try:
-                attempt = Attempt(self.limits.within(left), clock=self.clock)
+                attempt = Attempt(self.limits.within(left))
                 return self._send_once("GET", path, attempt, parse, target=target)
             except CdpError as error:
                 pause = RETRY_PAUSE if error.retry_after is None else error.retry_after
@@ -267,7 +267,7 @@ def _why_unreachable(error: Exception, chain: list[BaseException], names: set[st
     by_priority = (
         ("NameResolutionError" in names, ErrorCode.NAME_NOT_RESOLVED),
         (timed_out, ErrorCode.CONNECT_TIMEOUT),
-        ("ProxyError" in names or "Tunnel connection failed" in str(chain[-1]), ErrorCode.PROXY_FAILED),
+        ("ProxyError" in names, ErrorCode.PROXY_FAILED),
         ("ConnectionRefusedError" in names, ErrorCode.CONNECT_REFUSED),
         (any(isinstance(link, ssl.SSLError) for link in chain), ErrorCode.TLS_FAILED),
     )
@@ -275,15 +275,15 @@ def _why_unreachable(error: Exception, chain: list[BaseException], names: set[st
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and all its causes; requests and urllib3 store causes in `args` and `reason`."""
-    waiting: list[object] = [error]
+    """An exception and all its causes, each once."""
+    waiting: list[BaseException | None] = [error]
     seen: list[BaseException] = []
-    while waiting and len(seen) < 20:
+    while waiting:
         link = waiting.pop(0)
-        if isinstance(link, BaseException) and link not in seen:
+        if link is not None and link not in seen:
             seen.append(link)
             yield link
-            waiting += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
+            waiting += [link.__cause__, link.__context__]
 
 
 def _innermost(error: BaseException) -> BaseException:

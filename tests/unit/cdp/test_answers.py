@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import time
 from dataclasses import replace
 from decimal import Decimal
 
@@ -90,6 +91,19 @@ def test_unreadable_date_is_none(written: str) -> None:
 )
 def test_moment_is_read_in_utc(written: str, read: dt.datetime | None) -> None:
     assert moment(written) == read
+
+
+def test_moment_without_a_zone_is_not_in_the_zone_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        with monkeypatch.context() as zone:
+            zone.setenv("TZ", "Pacific/Kiritimati")
+            time.tzset()
+            noon = dt.datetime(2024, 5, 6, 12, tzinfo=dt.UTC)
+            for written in ("2024-05-06T12:00:00", "2024-05-06T14:00:00+02:00"):
+                read = moment(written)
+                assert (read, read and read.tzinfo) == (noon, dt.UTC)
+    finally:
+        time.tzset()
 
 
 @pytest.mark.parametrize(
@@ -252,6 +266,8 @@ def test_new_consumer_round_trips_through_json(consumer: NewConsumer) -> None:
         {"identifiers": ["p"]},
         {"dateOfBirth": "someday"},
         {"first_name": "Jane"},
+        {"first_name": "Jane", "dateOfBirth": "someday"},
+        {"first_name": "Jane", "dateOfBirth": "1985-12-24"},
     ],
 )
 def test_tampered_stored_consumer_is_refused(data: dict[str, object]) -> None:

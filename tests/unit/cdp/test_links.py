@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from apps.cdp.client import CdpClient
 from apps.cdp.errors import CdpNotConfigured
 from apps.cdp.links import BaseUrl
 from apps.cdp.transport import Credentials, Transport
@@ -100,6 +101,16 @@ def test_every_other_base_url_is_refused_with_a_reason(url: str) -> None:
 )
 def test_only_links_to_the_configured_host_are_ours(href: str, own: bool) -> None:
     assert client_of(EU).is_own_link(href) is own
+
+
+def test_host_of_another_region_is_found_in_a_text() -> None:
+    us = "https://API-engage-US.sitecorecloud.io/v2.1/orders/1"
+    client = client_of(EU)
+    assert client.names_another_region(us)
+    assert client.names_another_region(f"see {us} and {EU}")
+    assert not client.names_another_region(f"{EU}/v2.1/orders/1")
+    assert not client.names_another_region("https://elsewhere.example")
+    assert CdpClient(CdpNotConfigured()).names_another_region(EU)
 
 
 @pytest.mark.parametrize(("key", "token"), [("", "t"), ("k", ""), ("", "")])

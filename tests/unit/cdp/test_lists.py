@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from apps.cdp.client import MAX_DETAILS
+from apps.cdp.client import MAX_DETAILS, CdpClient
 from apps.cdp.errors import (
     CdpListUnfinished,
     CdpMalformedAnswer,
@@ -67,6 +67,24 @@ def test_unanswered_page_within_the_limit_is_not_reported_as_a_too_long_list(ser
     with pytest.raises(CdpTimeout) as caught:
         client_of(serve(script).url, read=0.3, total=20).observe_order_consumers(ORDER, within=10)
     assert (type(caught.value), caught.value.code) == (CdpTimeout, "read_timeout")
+
+
+@pytest.mark.parametrize(
+    ("within", "code", "kind"),
+    [
+        (60, "read_timeout", CdpTimeout),
+        (60, "total_timeout", CdpListUnfinished),
+        (0, "read_timeout", CdpListUnfinished),  # both limits passed: the last read has only the time left
+    ],
+)
+def test_list_is_unfinished_if_its_time_has_passed(
+    monkeypatch: pytest.MonkeyPatch, within: float, code: str, kind: type[CdpTimeout]
+) -> None:
+    monkeypatch.setattr(CdpClient, "_order_items", lambda *_: ([], False, CdpTimeout(code)))
+    client = client_of("http://127.0.0.1:1", total=60)
+    with pytest.raises(CdpTimeout) as caught:
+        client.observe_order_consumers(ORDER, within=within)
+    assert type(caught.value) is kind
 
 
 def test_list_follows_offsets_until_an_empty_page(serve: Serve) -> None:
@@ -224,6 +242,17 @@ def test_expanded_entries_are_not_retrieved_again(serve: Serve) -> None:
     assert all(request.target.startswith("/v2.1/guests?") for request in server.requests)
 
 
+def test_guest_of_an_order_without_data_is_retrieved(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        while request := peer.read_request():
+            single = urlsplit(request.target).path == "/v2.1/guests/g1"
+            data = {"ref": "g1", "firstName": "Ida"} if single else {"items": [{"ref": "g1"}]}
+            peer.send(answer(200, data))
+
+    (guest,) = client_of(serve(script).url).guests_of_order(ORDER, within=5)
+    assert (guest.ref, guest.first_name) == ("g1", "Ida")
+
+
 def test_guests_of_an_order_are_read_in_one_call(serve: Serve) -> None:
     first = {"items": [{"ref": "g1", "firstName": "Ida"}], "next": {"href": "/v2.1/guests?offset=1"}}
     server = serve(_by_query({"0": first, "1": {"items": [{"ref": "g2", "firstName": "Ole"}]}}))
@@ -338,6 +367,23 @@ def test_of_a_list_of_references_the_first_consumers_are_retrieved(serve: Serve)
     assert [one.ref for one in read.consumers] == [ref for ref in refs[:MAX_DETAILS] if ref != "r3"]
     assert (read.refs, read.is_whole) == (tuple(refs), True)
     assert len(server.requests) == 2 + MAX_DETAILS
+
+
+def test_after_a_failed_retrieval_no_further_one_is_attempted(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        while request := peer.read_request():
+            if "/orderConsumers/" in request.target:
+                peer.send(answer(418, {}))
+            else:
+                items = [{"ref": "a"}, {"ref": "b"}, {"ref": "c", "firstName": "Ann"}]
+                peer.send(answer(200, {"items": [] if "offset" in _query(request) else items}))
+
+    server = serve(script)
+    read = client_of(server.url).read_order_consumers(ORDER)
+    assert (read.refs, [one.ref for one in read.consumers]) == (("a", "b", "c"), ["c"])
+    assert [request.target for request in server.requests if "orderConsumers" in request.target] == [
+        "/v2.1/orderConsumers/a"
+    ]
 
 
 def test_without_details_no_entry_is_retrieved_by_itself(serve: Serve) -> None:

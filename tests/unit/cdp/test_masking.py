@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from apps.cdp.errors import CdpMalformedAnswer
+from apps.cdp.exchange import Exchange
 from apps.cdp.masking import MASK, Secrets
 from tests.support.cdp_clients import ORDER, client_of, create, failed_create
 from tests.support.scripted_servers import Serve, always, answer
@@ -59,20 +60,25 @@ def encodings(text: str) -> Iterator[str]:
         yield base64.urlsafe_b64encode(f"{before}{text}".encode()).decode()
 
 
-def read(text: str, credentials: tuple[str, str] = (KEY, TOKEN)) -> str:
+def exchange_with(key: str = KEY, token: str = TOKEN) -> Exchange:
+    """The exchange of a client with these credentials."""
+    return client_of("http://127.0.0.1:1", credentials=(key, token))._wire()
+
+
+def read(text: str, exchange: Exchange) -> str:
     """The text as the client returns it from the JSON body of an answer."""
-    wire = client_of("http://127.0.0.1:1", credentials=credentials)._wire()
-    payload = wire._payload(json.dumps({"message": text}).encode())
+    payload = exchange._payload(json.dumps({"message": text}).encode())
     assert isinstance(payload, dict)
     return str(payload["message"])
 
 
 @pytest.mark.parametrize("secret", [KEY, TOKEN, f"{KEY}:{TOKEN}"], ids=["key", "token", "pair"])
 def test_secret_is_found_and_masked_in_every_encoding(secret: str) -> None:
+    exchange = exchange_with()
     for coded in encodings(secret):
         text = f"before {coded} after"
-        assert SECRETS.occur_in(text), coded
-        masked = read(text)
+        assert exchange.transport.secrets.occur_in(text), coded
+        masked = read(text, exchange)
         assert MASK in masked, coded
         # Only the Base64 characters shared with neighbouring bytes are left.
         assert len(masked) <= len("before  after") + len(MASK) * 4 + 12, coded
@@ -102,13 +108,14 @@ def test_ordinary_texts_are_not_changed() -> None:
     ],
 )
 def test_text_that_would_still_contain_a_secret_is_masked_completely(secret: str, echo: str) -> None:
-    masked = read(f"before {echo}", credentials=("client-key", secret))
+    masked = read(f"before {echo}", exchange_with("client-key", secret))
     assert masked in (MASK, f"before {MASK}", f"before \\{MASK}")
 
 
 def test_secret_in_a_member_name_is_masked() -> None:
-    wire = client_of("http://127.0.0.1:1", credentials=(KEY, TOKEN))._wire()
-    assert wire._payload(json.dumps({"a": [{f"{KEY[:4]}\n{KEY[4:]}": 1}]}).encode()) == {"a": [{MASK: 1}]}
+    assert exchange_with()._payload(json.dumps({"a": [{f"{KEY[:4]}\n{KEY[4:]}": 1}]}).encode()) == {
+        "a": [{MASK: 1}]
+    }
 
 
 @pytest.mark.parametrize(
@@ -147,7 +154,7 @@ def test_masking_time_is_linear_in_the_text(text: str) -> None:
 
 
 def test_answer_nested_too_deeply_to_mask_is_malformed() -> None:
-    wire = client_of("http://127.0.0.1:1", credentials=(KEY, TOKEN))._wire()
+    wire = exchange_with()
     with pytest.raises(CdpMalformedAnswer):
         wire._payload(b"[" * 700 + json.dumps(KEY).encode() + b"]" * 700)
     assert wire._payload(b"[" * 500 + b"]" * 500) is not None

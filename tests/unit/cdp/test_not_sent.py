@@ -16,7 +16,7 @@ from apps.cdp.client import CdpClient
 from apps.cdp.errors import CdpBadReference, CdpError, CdpNotConfigured, CdpUnreachable
 from tests.support.cdp_clients import GOOD, JANE, client_of, create, failed_create, far_deadline
 from tests.support.certificates import Certificate
-from tests.support.scripted_servers import Peer, Serve, always, answer
+from tests.support.scripted_servers import Peer, Serve, always, answer, once_then_close
 
 
 def _assert_not_sent(error: CdpError, code: str) -> None:
@@ -208,9 +208,13 @@ def test_request_through_a_proxy_starts_after_the_tunnel_and_the_handshake(
         peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
 
     proxy = serve(open_and_close)
-    error = failed_create(client_of("https://127.0.0.1:9", proxy=proxy.url))
-    assert isinstance(error, CdpUnreachable)
-    assert error.outcome == "not_sent"
+    _assert_not_sent(failed_create(client_of("https://127.0.0.1:9", proxy=proxy.url)), "tls_failed")
+
+
+def test_proxy_that_answers_nothing_is_not_sent(serve: Serve) -> None:
+    """None of the known causes: the code is the general one."""
+    proxy = serve(once_then_close(b""))
+    _assert_not_sent(failed_create(client_of("https://127.0.0.1:9", proxy=proxy.url)), "connect_failed")
 
 
 def test_create_passes_through_a_proxy(serve: Serve, certificate: Certificate) -> None:

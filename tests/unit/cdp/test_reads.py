@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
 
+from apps.cdp.client import CdpClient
 from apps.cdp.consumers import Identifier
 from apps.cdp.errors import (
     CdpAnotherRecord,
@@ -167,6 +169,27 @@ def test_no_reference_reaches_another_path(serve: Serve, reference: str, segment
     with suppress(CdpMalformedAnswer):  # some are in no valid answer
         client_of(server.url).retrieve_order(reference)
     assert server.requests[0].target == f"/v2.1/orders/{segment}"
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda client, seconds: client.observe_order_consumers(ORDER, within=seconds),
+        lambda client, seconds: client.read_order_consumers(ORDER, within=seconds),
+        lambda client, seconds: client.retrieve_order_consumer("c", within=seconds),
+        lambda client, seconds: client.list_orders(reference_id="B94TXY-1", within=seconds),
+        lambda client, seconds: client.retrieve_order(ORDER, within=seconds),
+        lambda client, seconds: client.search_guests(email="a@b.example", within=seconds),
+        lambda client, seconds: client.guests_of_order(ORDER, within=seconds),
+    ],
+)
+def test_no_read_begins_when_its_time_is_over(
+    serve: Serve, read: Callable[[CdpClient, float], object]
+) -> None:
+    server = serve(always(answer(200, THE_ORDER)))
+    with pytest.raises(CdpTimeout) as caught:
+        read(client_of(server.url), 0)
+    assert (caught.value.code, server.connections) == ("total_timeout", 0)
 
 
 @pytest.mark.parametrize(("number", "guest"), [("", ""), ("a", "b")])

@@ -197,6 +197,7 @@ def test_error_survives_pickling(serve: Serve) -> None:
         (" 0 ", 0.0),
         ("Wed, 01 Jan 2025 00:00:30 GMT", 30.0),
         ("Wed, 01 Jan 2025 00:00:30 -0000", 30.0),
+        ("Wed, 01 Jan 2025 01:00:30 +0100", 30.0),
         ("Tue, 31 Dec 2024 23:00:00 GMT", 0.0),
         ("86400", 86_400.0),
         ("86401", None),

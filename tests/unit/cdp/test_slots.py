@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import pytest
 
-from apps.cdp.errors import CdpBusy
+from apps.cdp.client import CdpClient
+from apps.cdp.errors import CdpBusy, CdpNotConfigured
 from apps.cdp.slots import Slots
+from tests.support.cdp_clients import client_of
 
 
 def in_another_thread(slots: Slots) -> bool:
@@ -74,6 +77,22 @@ def _in_its_own_thread(slots: Slots) -> Iterator[None]:
     finally:
         done.set()
         thread.join(5)
+
+
+def test_client_holds_the_slots_of_its_exchange() -> None:
+    exchange = client_of("http://127.0.0.1:1")._wire()
+    slots = Slots(1)
+    client = CdpClient(replace(exchange, slots=slots))
+    for hold in (client.slot, client.lookup_slot):
+        with hold():
+            assert not in_another_thread(slots)
+        assert in_another_thread(slots)
+
+
+def test_client_without_settings_needs_no_slot() -> None:
+    client = CdpClient(CdpNotConfigured())
+    with client.slot(), client.lookup_slot():
+        pass
 
 
 def test_single_slot_is_shared() -> None:
