@@ -11,6 +11,7 @@ import base64
 import functools
 import html
 import itertools
+import math
 import re
 from collections.abc import Callable, Iterator
 from html.entities import html5
@@ -24,10 +25,11 @@ _MAX_DECODINGS = 12  # how often a text may have been encoded repeatedly
 T = TypeVar("T")
 
 # Characters that are ignored between two characters of a secret: backslashes and invisible characters.
-# Control characters and lone surrogates are removed before a text is stored.
+# Control characters and lone surrogates are removed before a text is stored. Characters above U+FFFF are
+# ignored in secrets too, because JSON escapes them as two surrogates.
 _IGNORED = (
     r"\\\x00-\x1f\x7f-\xa0\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
-    r"\ud800-\udfff"
+    r"\ud800-\udfff\U00010000-\U0010ffff"
 )
 _BETWEEN = f"[{_IGNORED}]*"
 _IGNORED_ANYWHERE = re.compile(f"[{_IGNORED}]+")
@@ -113,11 +115,10 @@ def _encoded_forms(content: bytes) -> Iterator[str]:
     """A value in hexadecimal and in Base64, also as part of a longer Base64 text."""
     yield content.hex()
     for skipped in range(3):
-        # Inside a longer Base64 text the same bytes have three forms, depending on their offset. The
-        # characters at both ends depend on the neighbouring bytes and are omitted.
-        coded = base64.b64encode(b"\0" * skipped + content).decode("ascii").rstrip("=")
-        begin = 0 if skipped == 0 else skipped + 1
-        inner = coded[begin : len(coded) - (1 if (skipped + len(content)) % 3 else 0)]
+        # Inside a longer Base64 text the same bytes have three forms, depending on their offset. A character
+        # stands for six bits: those at both ends that share bits with neighbouring bytes are omitted.
+        coded = base64.b64encode(bytes(skipped) + content).decode()
+        inner = coded[math.ceil(8 * skipped / 6) : 8 * (skipped + len(content)) // 6]
         if len(inner) >= MIN_LENGTH:
             yield inner
             yield inner.translate(str.maketrans("+/", "-_"))
@@ -158,14 +159,12 @@ def _encoded_character_pattern(character: str) -> str:
 
 def _character_pattern(character: str) -> str:
     """A pattern for one character in any encoding: literal, percent, JSON or HTML."""
-    number, utf8 = ord(character), character.encode("utf-8", "surrogatepass")
-    utf16 = character.encode("utf-16-be", "surrogatepass")
-    units = [utf16[at : at + 2].hex() for at in range(0, len(utf16), 2)]
+    number = ord(character)
     names = "|".join(re.escape(name.rstrip(";")) for name, value in html5.items() if value == character)
     forms = [
         re.escape(character),
-        "".join(rf"%(?:25)*{byte:02x}" for byte in utf8),
-        r"\\+".join(rf"(?<=\\)u{unit}" for unit in units),
+        "".join(rf"%(?:25)*{byte:02x}" for byte in character.encode()),
+        rf"(?<=\\)u{number:04x}",
         rf"&(?:amp;)*#(?:0*{number}|x0*{number:x});?",
     ]
     if number < 256:

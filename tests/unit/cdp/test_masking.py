@@ -13,7 +13,7 @@ import pytest
 
 from apps.cdp.errors import CdpMalformedAnswer
 from apps.cdp.exchange import Exchange
-from apps.cdp.masking import MASK, Secrets
+from apps.cdp.masking import MASK, MIN_LENGTH, Secrets, _encoded_forms
 from tests.support.cdp_clients import ORDER, client_of, create, failed_create
 from tests.support.scripted_servers import Serve, always, answer
 
@@ -110,6 +110,65 @@ def test_ordinary_texts_are_not_changed() -> None:
 def test_text_that_would_still_contain_a_secret_is_masked_completely(secret: str, echo: str) -> None:
     masked = read(f"before {echo}", exchange_with("client-key", secret))
     assert masked in (MASK, f"before {MASK}", f"before \\{MASK}")
+
+
+def test_secret_with_a_character_that_json_escapes_as_two_is_masked() -> None:
+    secret = "t\U0001d55cken-of-it"
+    exchange = exchange_with(token=secret)
+    once = json.dumps(secret)
+    for coded in (secret, once, json.dumps(once), quote(secret, safe=""), quote(once), html.escape(once)):
+        masked = read(f"before {coded} after", exchange)
+        assert MASK in masked, coded
+        assert "ken-of-it" not in masked, coded
+
+
+@pytest.mark.parametrize("size", range(4, 9))
+def test_base64_form_is_what_all_texts_with_the_value_share(size: int) -> None:
+    value = b"\xfb\xef\xbe+/?\xff\xfe"[:size]
+    forms = {value.hex()}
+    for skipped in range(3):
+        texts = [
+            base64.b64encode(before * skipped + value + after * 3).decode().rstrip("=")
+            for before in (b"\0", b"\xff")
+            for after in (b"\0", b"\xff")
+        ]
+        shared = "".join(one[0] if len(set(one)) == 1 else " " for one in zip(*texts, strict=True)).strip()
+        if len(shared) >= MIN_LENGTH:
+            forms |= {shared, shared.replace("+", "-").replace("/", "_")}
+    assert set(_encoded_forms(value)) == forms
+    assert (len(forms) > 1) == (size > 4)
+
+
+def test_shortest_secret_has_six_characters() -> None:
+    secrets = Secrets("sixsix", "five5")
+    assert secrets.mask("sixsix, five5, sixsix:five5") == f"{MASK}, five5, {MASK}"
+    assert Secrets("%73ixsix", "").occur_in("as sixsix")
+
+
+@pytest.mark.parametrize("zeros", ["", "0", "0" * 20])
+def test_html_number_may_begin_with_zeros(zeros: str) -> None:
+    for number in (f"&#{zeros}{ord(KEY[0])};", f"&#x{zeros}{ord(KEY[0]):x};"):
+        assert Secrets(KEY, TOKEN).mask(f"before {number}{KEY[1:]} after") == f"before {MASK} after"
+
+
+def test_html_number_too_long_for_python_is_no_failure() -> None:
+    number = f"&#{'9' * 5_000};"
+    assert SECRETS.mask(number) == number
+    assert SECRETS.mask(f"{number} {KEY}") == f"{number} {MASK}"
+
+
+def test_text_encoded_too_often_is_masked_completely() -> None:
+    often = [f"x%{'25' * (times - 1)}41" for times in range(14)]
+    assert [SECRETS.mask(text) for text in often] == [*often[:12], MASK, MASK]
+    echo = f"%{'25' * 10}{ord(KEY[0]):x}{KEY[1:]}"
+    assert SECRETS.mask(f"before {echo} after") == f"before {MASK} after"
+
+
+def test_only_texts_with_a_secret_are_changed() -> None:
+    payload = {"price": 12, "own": True, "none": None, "list": [0, {"name": "Ida"}], KEY: TOKEN}
+    masked = {"price": 12, "own": True, "none": None, "list": [0, {"name": "Ida"}], MASK: MASK}
+    assert Secrets(KEY, TOKEN).masked(payload) == masked
+    assert Secrets("", "").masked(payload) == payload
 
 
 def test_secret_in_a_member_name_is_masked() -> None:
