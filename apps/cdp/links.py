@@ -34,14 +34,14 @@ class BaseUrl:
         """
         if not url:
             raise CdpNotConfigured(detail="CDP_BASE_URL is empty")
-        parts, port = _split(url)
-        if parts is None or port is None or not parts.hostname:
+        found = _split(url)
+        if found is None:
             raise CdpNotConfigured(detail="CDP_BASE_URL is not an address such as https://host")
+        parts, host, port = found
         if "@" in parts.netloc:
             raise CdpNotConfigured(detail="CDP_BASE_URL must hold no user name or password")
         if parts.path not in {"", "/"} or "?" in url or "#" in url:
             raise CdpNotConfigured(detail="CDP_BASE_URL must end after the host")
-        host = parts.hostname
         if not is_loopback(host):
             if parts.scheme != "https":
                 raise CdpNotConfigured(detail="CDP_BASE_URL must use https, except on this machine")
@@ -61,10 +61,11 @@ class BaseUrl:
 
     def owns(self, href: str) -> bool:
         """Whether a link leads to this scheme, host and port, also as browsers parse it."""
-        parts, port = _split(href)
-        if parts is None or "@" in parts.netloc:
+        found = _split(href)
+        if found is None:
             return False
-        return (parts.scheme, parts.hostname, port) == (self.scheme, self.host, self.port)
+        parts, host, port = found
+        return "@" not in parts.netloc and BaseUrl(parts.scheme, host, port) == self
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +102,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _split(url: str) -> tuple[SplitResult | None, int | None]:
-    """The parts and the port of a link; (None, None) if it is not a valid http or https link."""
+def _split(url: str) -> tuple[SplitResult, str, int] | None:
+    """The parts, the host and the port of a link; None if it is not a valid http or https link."""
     # urlsplit removes tabs and line ends, and browsers treat a backslash as a slash: refuse both.
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        return None, None
+        return None
     try:
         parts = urlsplit(url)
-        port = parts.port if parts.port is not None else _DEFAULT_PORTS.get(parts.scheme)
-    except ValueError:
-        return None, None
-    return (parts, port) if parts.scheme in _DEFAULT_PORTS else (None, None)
+        default, port = _DEFAULT_PORTS[parts.scheme], parts.port
+    except (ValueError, KeyError):
+        return None
+    return (parts, parts.hostname, default if port is None else port) if parts.hostname else None

@@ -13,6 +13,14 @@ LIMITS = Limits(connect=1, read=1, total=60)
 NOON = dt.datetime(2026, 3, 7, 12, tzinfo=dt.UTC)
 
 
+def connected_sockets() -> tuple[socket.socket, socket.socket]:
+    """Two ends of a connection. Reading from one that is not cut fails after a while."""
+    ends = socket.socketpair()
+    for end in ends:
+        end.settimeout(5)
+    return ends
+
+
 def test_request_starts_at_its_first_write() -> None:
     attempt = Attempt(LIMITS)
     assert (attempt.request_started, attempt.expired) == (False, False)
@@ -36,7 +44,7 @@ def test_request_does_not_start_at_its_deadline() -> None:
 
 
 def test_cut_ends_reading_and_writing() -> None:
-    ours, theirs = socket.socketpair()
+    ours, theirs = connected_sockets()
     with ours, theirs:
         attempt = Attempt(LIMITS)
         attempt.watch_socket(ours)
@@ -48,7 +56,7 @@ def test_cut_ends_reading_and_writing() -> None:
 
 
 def test_connection_that_is_established_after_the_cut_is_not_used() -> None:
-    ours, theirs = socket.socketpair()
+    ours, theirs = connected_sockets()
     with ours, theirs:
         attempt = Attempt(LIMITS)
         attempt._cut()
@@ -58,7 +66,7 @@ def test_connection_that_is_established_after_the_cut_is_not_used() -> None:
 
 
 def test_cut_of_a_closed_connection_is_no_failure() -> None:
-    ours, theirs = socket.socketpair()
+    ours, theirs = connected_sockets()
     attempt = Attempt(LIMITS)
     attempt.watch_socket(ours)
     ours.close()
@@ -69,7 +77,7 @@ def test_cut_of_a_closed_connection_is_no_failure() -> None:
 
 def test_connection_is_not_cut_after_its_attempt() -> None:
     """It may be in use by the next attempt already."""
-    ours, theirs = socket.socketpair()
+    ours, theirs = connected_sockets()
     with ours, theirs:
         with Attempt(LIMITS) as attempt:
             attempt.watch_socket(ours)
