@@ -90,13 +90,18 @@ def guest_lines(guests: Iterable[Guest]) -> list[GuestLine]:
     return [
         GuestLine(
             ref=guest.ref,
-            name=f"{guest.first_name} {guest.last_name}".strip(),
+            name=person_name(guest),
             guest_type=guest.guest_type,
             url=record_url("guest", guest.ref),
             orders_url=orders_of_guest_url(guest.ref),
         )
         for guest in guests
     ]
+
+
+def person_name(person: Guest | OrderConsumer) -> str:
+    """A person's first and last name; empty if the vendor returned neither."""
+    return f"{person.first_name} {person.last_name}".strip()
 
 
 def has_shared_number(lines: Iterable[OrderLine]) -> bool:

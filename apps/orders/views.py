@@ -192,6 +192,7 @@ def guest(request: HttpRequest, ref: str) -> HttpResponse:
     except CdpError as error:
         return _failure(request, labels.GUEST, error)
     context = {
+        "name": presenters.person_name(found),
         "rows": presenters.guest_rows(found),
         "links": presenters.record_links(found, client),
         "orders_url": presenters.orders_of_guest_url(ref),
@@ -214,6 +215,7 @@ def order_consumer(request: HttpRequest, ref: str) -> HttpResponse:
     except CdpError as error:
         return _failure(request, labels.ORDER_CONSUMER, error)
     context = {
+        "name": presenters.person_name(found),
         "rows": presenters.consumer_rows(found),
         "links": presenters.consumer_links(found, client),
         "guest_url": presenters.record_url("guest", found.guest_ref),

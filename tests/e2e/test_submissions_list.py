@@ -106,3 +106,41 @@ def test_columns_are_chosen_and_moved(windows: Windows, staff: User, javascript:
     assert [head.split(" (")[0] for head in heads.all_text_contents()] == [
         "Time", "Consumer", "Outcome", "Order", "Guest reference"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [320, 1366])
+def test_row_has_the_order_number_beside_the_reference_and_copies_the_whole(
+    windows: Windows, staff: User, supervisor: User, width: int
+) -> None:
+    submission = store(staff, Outcome.CREATED, clean(last_name=NAME), order_number="B4LNDQ-1")
+    page = windows.open(
+        supervisor,
+        viewport={"width": width, "height": 800},
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    page.add_init_script("navigator.clipboard.writeText = async text => { window.copied = text; };")
+    page.goto("/submissions/")
+    row = page.locator("main table tbody tr")
+    number, reference = row.get_by_text("B4LNDQ-1"), row.get_by_text(f"{submission.order_ref[:8]}…")
+    boxes = [place.bounding_box() for place in (number, reference, row)]
+    assert all(boxes)
+    (left, top), (beside, below), (_start, _top) = ((box["x"], box["y"]) for box in boxes if box)
+    if width == 320:
+        assert beside >= left  # in the column of values, not in that of labels
+    else:
+        assert beside > left
+        assert abs(below - top) < 10
+        assert boxes[2]
+        assert boxes[2]["height"] < 60  # one line
+    row.get_by_role("button", name="Copy order reference").click()
+    expect(row.get_by_role("button")).to_contain_text("Copied")
+    assert page.evaluate("window.copied") == submission.order_ref
+
+
+def test_navigation_of_a_supervisor_is_one_line(windows: Windows, supervisor: User) -> None:
+    page = windows.open(supervisor, viewport={"width": 1024, "height": 768})
+    page.goto("/submissions/")
+    links = page.get_by_role("navigation", name="Main").get_by_role("link")
+    tops = links.evaluate_all("links => links.map(link => link.getBoundingClientRect().top)")
+    assert len(tops) > 4
+    assert len(set(tops)) == 1

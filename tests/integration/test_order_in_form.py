@@ -285,6 +285,8 @@ def test_panel_shows_the_guest_and_does_without_if_it_cannot_be_read(
     text = _panel(as_staff, FAMILY_ORDER)
     assert "3 consumers" in text
     assert "Guest:" not in text
+    assert "The guest of this order was not read." in text
+    assert "was not read" in _panel(as_staff, FAMILY_ORDER)  # from the stored reading
     OrderReading.objects.all().delete()
     link = f'href="/guests/{GUESTS_SHARING_EMAIL[0]}/"'
     for calls in (4, 0):  # the second time from the stored reading
@@ -292,6 +294,7 @@ def test_panel_shows_the_guest_and_does_without_if_it_cannot_be_read(
         page = as_staff.post(PANEL, {"order_ref": FAMILY_ORDER})
         assert "Guest: Sven Lindqvist" in _text(page)
         assert link in page.content.decode()
+        assert "was not read" not in _text(page)
         assert len(sandbox.sandbox.requests()) - before == calls
     assert b"Sven" not in bytes(OrderReading.objects.get().encrypted_data)
     _panel(as_staff, "B4LNDQ-1")  # a search reads only the order: the guest stays

@@ -221,6 +221,7 @@ def test_order_consumer_page_shows_person_guest_and_vendor_links(
     page = _text(as_staff.get(f"/order-consumers/{ref}/", {"order": FAMILY_ORDER}))
     for words in ("Lindqvist", "20 January 1968", "Sweden (SE)", "Swedish"):
         assert words in page
+    assert "<title>Order consumer: Sven Lindqvist – Consumer Portal" in page
     assert f'href="/guests/{GUESTS_SHARING_EMAIL[0]}/"' in page
     assert f'href="/orders/{FAMILY_ORDER}/"' in page
     href = f"{sandbox.base_url}/v2.1/orderConsumers/{ref}"
@@ -241,6 +242,7 @@ def test_only_a_travellers_page_explains_where_the_orders_are(
     as_staff: Client, sandbox: SandboxServer, ref: str, is_traveller: bool
 ) -> None:
     page = _text(as_staff.get(f"/guests/{ref}/"))
+    assert re.search("<title>Guest: [^–<]+ – Consumer Portal", page)
     assert ("only for guests identified as customers" in page) is is_traveller
     assert f'href="/orders/?guest_ref={ref}"' in page
     assert _recorded() == [("vendor_record.viewed", {"kind": "guest", "result": "found"})]

@@ -73,12 +73,25 @@ def test_list_shows_who_when_filters_rows_reason_and_checksum(
     assert event.details == {"count": 1}
 
 
+def test_list_exports_again_with_one_click_for_those_who_may_export(
+    as_supervisor: Client, olga: User
+) -> None:
+    export, as_auditor = finished(olga), Client()
+    as_auditor.force_login(make_person("ari", "auditor"))
+    again = f'<form method="post" action="{reverse("history:export_again", args=[export.public_id])}">'
+    assert again in as_supervisor.get(LIST).content.decode()
+    assert again not in as_auditor.get(LIST).content.decode()
+    assert "Actions" not in text(as_auditor.get(LIST))
+
+
 def test_only_started_exports_are_listed_newest_first(as_supervisor: Client, supervisor: User) -> None:
     stored(supervisor, State.READY)
     now = dt.datetime(2026, 3, 7, 12, tzinfo=dt.UTC)
     made = [stored(supervisor, state, started_at=now + dt.timedelta(minutes=number)) for number, state in
             enumerate((State.RUNNING, State.FINISHED, State.FAILED, State.CANCELLED))]  # fmt: skip
-    found = re.findall(r"/submissions/exports/([0-9a-f-]{36})/", as_supervisor.get(LIST).content.decode())
+    found = re.findall(
+        r'href="/submissions/exports/([0-9a-f-]{36})/"', as_supervisor.get(LIST).content.decode()
+    )
     assert found == [str(export.public_id) for export in reversed(made)]
 
 
@@ -117,7 +130,7 @@ def test_pages_are_complete_and_cost_the_same_number_of_queries(
     for _page in range(3):
         with django_assert_max_num_queries(16):
             page = as_supervisor.get(address)
-        found += re.findall(r"/submissions/exports/([0-9a-f-]{36})/", page.content.decode())
+        found += re.findall(r'href="/submissions/exports/([0-9a-f-]{36})/"', page.content.decode())
         address = page.context["older_url"]
     assert address == ""
     newest = Export.objects.order_by("-started_at", "-id").values_list("public_id", flat=True)

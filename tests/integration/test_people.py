@@ -436,6 +436,13 @@ def test_new_password_needs_the_current_one_and_guessing_is_limited() -> None:
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
 
 
+def test_each_page_names_the_zone_of_its_times() -> None:
+    client = Client()
+    client.force_login(make_person("pat", STAFF, time_zone="Asia/Tokyo"))
+    assert "<p>Times: Asia/Tokyo</p>" in client.get("/").content.decode()
+    assert "Times:" not in Client().get("/accounts/login/").content.decode()
+
+
 def test_person_can_change_only_their_time_zone() -> None:
     pat = make_person("pat", STAFF)
     client = _as(pat)

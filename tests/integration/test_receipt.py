@@ -142,6 +142,18 @@ def test_headline_and_title_name_the_person_and_the_order(as_staff: Client, staf
     assert "Hidden" not in text(as_staff.get(address(sending)))
 
 
+def test_order_number_and_consumer_reference_follow_the_headline(as_staff: Client, staff: User) -> None:
+    for outcome in (Outcome.CREATED, Outcome.REJECTED, Outcome.UNKNOWN):
+        page = text(as_staff.get(address(store(staff, outcome, order_number="B4LNDQ-1"))))
+        panel = page[page.index("</h1>") : page.index("Order and guest")]
+        assert 'Order number: <strong class="mono">B4LNDQ-1</strong>' in panel
+        assert SAMPLE_ORDER not in panel.partition('<div class="button-row')[0]
+        if outcome is Outcome.CREATED:
+            assert panel.index("Order number") < panel.index(REF) < panel.index("Add another to this order")
+    unnumbered = text(as_staff.get(address(store(staff, Outcome.CREATED))))
+    assert f'Order reference: <span class="mono">{SAMPLE_ORDER}</span>' in unnumbered
+
+
 def test_summary_says_who_submitted_when_and_how_long_it_took(as_supervisor: Client, staff: User) -> None:
     page = text(as_supervisor.get(address(store(staff, Outcome.CREATED, duration_ms=1234))))
     summary = page[page.index(">Summary</h2>") : page.index("<h2>What happened</h2>")]

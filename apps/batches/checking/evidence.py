@@ -78,7 +78,7 @@ def read_evidence(order_ref: str, client: CdpClient) -> OrderEvidence:
     except CdpError:
         pass
     if order is not None and listed is not None:
-        guests = reading.guests if reading else ()
+        guests = reading.guests if reading else None
         with transaction.atomic():
             store_reading(order_ref, order, listed, read_at=read_at, guests=guests)
     return _evidence(read_at, listed, kept, order)

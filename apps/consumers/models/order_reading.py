@@ -58,13 +58,13 @@ class OrderReading(models.Model):
         return str(self.public_id)
 
     def set_data(
-        self, order: Order, listed: ListedConsumers | None, guests: tuple[OrderGuest, ...] = ()
+        self, order: Order, listed: ListedConsumers | None, guests: tuple[OrderGuest, ...] | None = None
     ) -> None:
-        """Store what was read. ``listed``: None if the consumers were not read."""
+        """Store what was read. ``listed``: None if the consumers were not read; ``guests`` likewise."""
         data: dict[str, Any] = {"order": order.to_json()}
         if listed is not None:
             data |= {
-                "guests": [[guest.ref, guest.name] for guest in guests],
+                "guests": None if guests is None else [[guest.ref, guest.name] for guest in guests],
                 "refs": list(listed.refs),
                 "consumers": [consumer.to_json() for consumer in listed.consumers],
                 "has_ended": listed.has_ended,
@@ -95,9 +95,10 @@ class OrderReading(models.Model):
         )
 
     @property
-    def guests(self) -> tuple[OrderGuest, ...]:
-        """The guests of the order as far as they were read."""
-        return tuple(OrderGuest(ref, name) for ref, name in self._data().get("guests", ()))
+    def guests(self) -> tuple[OrderGuest, ...] | None:
+        """The guests of the order as far as they were read; None if they were not."""
+        guests = self._data().get("guests")
+        return None if guests is None else tuple(OrderGuest(ref, name) for ref, name in guests)
 
     def _data(self) -> dict[str, Any]:
         text = personal_data.readable_text(self, "encrypted_data")

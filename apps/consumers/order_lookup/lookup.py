@@ -47,14 +47,14 @@ class OrderRead:
     """An order with its consumers, as they were at ``read_at``.
 
     ``listed``: None if the consumers could not be read; ``list_error``: the code of the reason. ``guests``:
-    whose order it is; empty if they could not be read.
+    whose order it is; None if they were not read.
     """
 
     order: Order
     listed: ListedConsumers | None
     list_error: str
     read_at: datetime.datetime
-    guests: tuple[OrderGuest, ...] = ()
+    guests: tuple[OrderGuest, ...] | None = None
 
 
 def find_order(number: str, *, actor: Actor, client: CdpClient, for_create: bool = False) -> FoundOrders:
@@ -148,12 +148,12 @@ def _consumers(ref: str, client: CdpClient, within: float) -> tuple[ListedConsum
         return None, error.code
 
 
-def _guests(ref: str, client: CdpClient, within: float) -> tuple[OrderGuest, ...]:
-    """The guests of an order; empty if they could not be read, which is in the log of the call."""
+def _guests(ref: str, client: CdpClient, within: float) -> tuple[OrderGuest, ...] | None:
+    """The guests of an order; None if they could not be read, which is in the log of the call."""
     try:
         found = client.guests_of_order(ref, within=max(within, 0))
     except CdpError:
-        return ()
+        return None
     return tuple(OrderGuest(one.ref, f"{one.first_name} {one.last_name}".strip()) for one in found)
 
 
@@ -165,7 +165,7 @@ def _record_viewed(ref: str, actor: Actor, read: OrderRead, guests_shown: int) -
     data: dict[str, Value] = {"kind": "order", "result": FOUND}
     listed = read.listed.consumers if read.listed is not None else ()
     consumers = [one.ref for one in listed]
-    shown = [*(one.ref for one in read.guests[:guests_shown]), *(one.guest_ref for one in listed)]
+    shown = [*(one.ref for one in (read.guests or ())[:guests_shown]), *(one.guest_ref for one in listed)]
     guests = [*dict.fromkeys(filter(None, shown))]
     if read.listed is not None:
         data["shown"] = len(consumers)

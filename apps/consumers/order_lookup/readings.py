@@ -44,7 +44,7 @@ def store_reading(
     listed: ListedConsumers | None,
     *,
     read_at: datetime.datetime,
-    guests: tuple[OrderGuest, ...] = (),
+    guests: tuple[OrderGuest, ...] | None = None,
 ) -> None:
     """Replace the stored reading of an order. Without ``listed``, an earlier one's consumers and guests stay.
 

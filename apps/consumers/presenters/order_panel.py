@@ -87,6 +87,7 @@ class OrderPanel:
     order_url: str = ""
     guests: tuple[GuestLink, ...] = ()
     more_guests: int = 0
+    has_unread_guests: bool = False
     consumers: tuple[ConsumerLine, ...] = ()
     consumers_text: str = ""
     read_at: dt.datetime | None = None
@@ -125,7 +126,7 @@ def order_panel(
     read: OrderRead, added: Iterable[Submission], viewer: Viewer, *, number: str = ""
 ) -> OrderPanel:
     """The panel of an order. ``added``: the portal's submissions to it. ``number``: what it was found by."""
-    order = read.order
+    order, guests = read.order, read.guests or ()
     lines = consumer_lines(read.listed, added, viewer, copied_from=order.ref)
     return OrderPanel(
         warning=cancelled_text(order),
@@ -134,10 +135,9 @@ def order_panel(
         order=order,
         title=gettext("Order %(number)s") % {"number": order.reference_id or order.ref},
         order_url=record_url("orders:order", order.ref),
-        guests=tuple(
-            GuestLink(one.name, record_url("orders:guest", one.ref)) for one in read.guests[:MAX_GUESTS]
-        ),
-        more_guests=max(len(read.guests) - MAX_GUESTS, 0),
+        guests=tuple(GuestLink(one.name, record_url("orders:guest", one.ref)) for one in guests[:MAX_GUESTS]),
+        more_guests=max(len(guests) - MAX_GUESTS, 0),
+        has_unread_guests=read.guests is None,
         consumers=lines,
         consumers_text=consumers_text(read.listed),
         read_at=read.read_at,

@@ -23,6 +23,7 @@ from apps.core.web import requests
 register = template.Library()
 
 DAY = "j F Y"
+SHOWN_OF_REFERENCE = 8  # characters
 PANEL_KINDS = frozenset(
     {
         "created",
@@ -114,6 +115,26 @@ def _badge(shape: str, label: str) -> SafeString:
     )
 
 
+@register.simple_tag
+def short_reference(reference: str, what: str) -> SafeString:
+    """The beginning of a reference in a row of a list, with a button that copies the whole of it.
+
+    ``what``: its name on the button, such as "order reference". A reference that is short enough is shown as
+    it is.
+    """
+    if len(reference) <= SHOWN_OF_REFERENCE + 1:
+        return format_html('<span class="mono">{}</span>', reference)
+    return format_html(
+        '<span class="mono text-nowrap" title="{reference}">{shown}…</span> <button type="button"'
+        ' class="btn-copy-small no-print needs-script" data-copy="{reference}"><span data-copy-label>{label}'
+        '</span><span class="visually-hidden"> {what} {shown}</span></button>',
+        reference=reference,
+        shown=reference[:SHOWN_OF_REFERENCE],
+        label=gettext("Copy"),
+        what=what,
+    )
+
+
 @register.simple_block_tag
 def panel(content: str, kind: str, title: str, level: int = 2, focus: bool = False) -> str:
     """A panel that shows its kind by text and shape: ``{% panel "created" title %}…{% endpanel %}``.
@@ -165,8 +186,8 @@ def table_head(context: Context, numbers: str = "", **headings: str) -> str:
 def post_button(context: Context, content: str, kind: str, name: str, *args: Any, sending: str = "") -> str:
     """A form that is only a button: ``{% post_button "primary" "audit:verify" %}Go{% endpost_button %}``.
 
-    ``kind``: primary, secondary or danger. ``name`` and ``args``: the address it posts to. ``sending``: the
-    button's text while it is being sent.
+    ``kind``: primary, secondary, danger or link. ``name`` and ``args``: the address it posts to.
+    ``sending``: the button's text while it is being sent.
     """
     values = {"kind": kind, "url": reverse(name, args=args), "content": content, "sending": sending}
     return render_to_string(

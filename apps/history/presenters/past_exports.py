@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -29,6 +30,7 @@ _SHAPES: Final = {
 class ExportLine:
     """One past export as a row of the list."""
 
+    public_id: uuid.UUID
     url: str
     started_at: dt.datetime | None
     person: str
@@ -47,6 +49,7 @@ class ExportLine:
 def export_line(export: Export) -> ExportLine:
     """The row of a started export."""
     return ExportLine(
+        public_id=export.public_id,
         url=reverse("history:exported", args=[export.public_id]),
         started_at=export.started_at,
         person=export.person_name,
