@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.roles import LABELS
-from apps.audit.registry import AppEvents, EventGroup, EventOutcome, Key, RecordPage, ValueType, change_of
+from apps.audit.registry import AppEvents, EventGroup, EventOutcome, Key, ValueType, change_of
 
 EVENTS = AppEvents("accounts")
 
@@ -90,12 +90,7 @@ ACCESS_DENIED = EVENTS.define(
         Key("method", ValueType.NAME, _("HTTP method")),
         Key("view", ValueType.WORD, _("Page")),
         # The public id of the list that the page is about.
-        Key(
-            "batch",
-            ValueType.WORD,
-            _("List"),
-            page=RecordPage("batches:batch", "batches.control_all_batches"),
-        ),
+        Key("batch", ValueType.WORD, _("List"), record="batch"),
     ),
     outcome=EventOutcome.DENIED,
 )

@@ -63,7 +63,7 @@ class EventGroup(TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class RecordPage:
-    """The page of the record that a value names. ``url_name``: of its address, with the value as argument.
+    """The page of a kind of records. ``url_name``: of its address, whose argument is what an event names.
 
     ``permission``: whoever has it may open every such page.
     """
@@ -77,8 +77,8 @@ class Key:
     """A key of an event's data, and how pages show its values.
 
     ``labels``: the label of each code; a code without a label is shown unchanged. ``describe``: returns the
-    label of codes that cannot be listed, such as ``http_599``, or None for any other code. ``page``: of the
-    record that a value names.
+    label of codes that cannot be listed, such as ``http_599``, or None for any other code. ``record``: the
+    kind of the records that its values name, if they have a page (:func:`register_page`).
     """
 
     name: str
@@ -86,7 +86,7 @@ class Key:
     label: Text
     labels: Mapping[str, Text] = field(default_factory=dict)
     describe: Callable[[str], str | None] | None = None
-    page: RecordPage | None = None
+    record: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,6 +180,7 @@ class AppEvents:
 
 _registered: dict[str, EventType] = {}
 _role_labels: dict[str, Text] = {}
+_pages: dict[str, RecordPage] = {}
 
 
 def register(events: AppEvents) -> None:
@@ -193,6 +194,18 @@ def register(events: AppEvents) -> None:
 def register_role_labels(labels: Mapping[str, Text]) -> None:
     """Set the labels for the actor's roles in events."""
     _role_labels.update(labels)
+
+
+def register_page(record: str, page: RecordPage) -> None:
+    """Set the page of the records of a kind."""
+    _pages[record] = page
+
+
+def page_of(action: str, key: str) -> RecordPage | None:
+    """The page of the record that a value of an event names; None if it has none."""
+    event_type = _registered.get(action)
+    known = event_type.keys.get(key) if event_type else None
+    return _pages.get(known.record) if known is not None and known.record else None
 
 
 def event_types() -> tuple[EventType, ...]:

@@ -6,13 +6,13 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit.registry import AppEvents, EventGroup, EventOutcome, Key, ValueType
 from apps.batches.models import PauseReason, ReleaseReason, RowState, SourceKind
-from apps.consumers.audit_keys import BATCH, BATCH_PAGE, BATCH_ROW, OVERRIDDEN_WARNINGS, SIMILAR_REASON
+from apps.consumers.audit_keys import BATCH, BATCH_ROW, OVERRIDDEN_WARNINGS, SIMILAR_REASON
 
 EVENTS = AppEvents("batches")
 
 ROWS = Key("rows", ValueType.NUMBER, _("Rows"))
 SOURCE = Key("source", ValueType.CODE, _("Source"), dict(SourceKind.choices))
-REPLACES = Key("replaces", ValueType.WORD, _("Earlier list"), page=BATCH_PAGE)
+REPLACES = Key("replaces", ValueType.WORD, _("Earlier list"), record="batch")
 PAUSE_REASON = Key("pause_reason", ValueType.CODE, _("Reason"), dict(PauseReason.choices))
 RELEASE_REASON = Key("release_reason", ValueType.CODE, _("Reason"), dict(ReleaseReason.choices))
 # No row of a list that is finished is being sent. The sum of the others is the number of rows.

@@ -6,7 +6,7 @@ from django.utils.functional import Promise, keep_lazy_text
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit.registry import Key, RecordPage, ValueType
+from apps.audit.registry import Key, ValueType
 from apps.cdp.errors import ErrorCode
 from apps.cdp.fields import VENDOR_NAMES
 from apps.consumers.duplicates import compare as duplicates
@@ -248,6 +248,5 @@ ON_ORDER = Key("on_order", ValueType.NUMBER, _("Consumers on the order"))
 # "field:how" for each value that was normalised before it was sent.
 NORMALISED = Key("normalised", ValueType.CODES, _("Normalised before sending"))
 RESUBMISSION_OF = Key("resubmission_of", ValueType.WORD, _("Correction of submission"))
-BATCH_PAGE = RecordPage("batches:batch", "batches.control_all_batches")
-BATCH = Key("batch", ValueType.WORD, _("List"), page=BATCH_PAGE)  # its public id
+BATCH = Key("batch", ValueType.WORD, _("List"), record="batch")  # its public id
 BATCH_ROW = Key("row", ValueType.NUMBER, _("Row"))  # the file's own number

@@ -27,7 +27,7 @@ from apps.audit.labels import (
 )
 from apps.audit.models import AuditEvent
 from apps.audit.presenters.integrity import verdict_text
-from apps.audit.registry import EventOutcome, find_event_type, outcome_of
+from apps.audit.registry import EventOutcome, find_event_type, outcome_of, page_of
 from apps.core.web.filters import Chip, with_query
 
 May = Callable[[str], bool]
@@ -140,12 +140,11 @@ def _shortened(reference: str) -> str:
 
 def _record_url(action: str, name: str, value: object, may: May) -> str:
     """The page of the record that a value of an event names; empty without one that the reader may open."""
-    event_type = find_event_type(action)
-    key = event_type.keys.get(name) if event_type else None
-    if key is None or key.page is None or not may(key.page.permission):
+    page = page_of(action, name)
+    if page is None or not may(page.permission):
         return ""
     try:
-        return reverse(key.page.url_name, args=[str(value)])
+        return reverse(page.url_name, args=[str(value)])
     except NoReverseMatch:  # the row was altered
         return ""
 

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from apps.batches.columns.date_orders import DAY_MONTH, MONTH_DAY, ORDERS, Meaning, meaning_of, read_in_order
-from apps.batches.columns.genders import is_m
+from apps.batches.columns.genders import PLAIN, Letters
 from apps.consumers.forms.flat_values import with_rows
 from apps.consumers.paste.cells import country_of, gender_of, title_of
 from apps.consumers.paste.columns import IDENTIFIER_ID, IDENTIFIER_PROVIDER, LISTS, PROVIDER_PREFIX
+from apps.consumers.paste.gender_words import gender_of_word
 from apps.consumers.paste.nationalities import demonyms_of_code
+from apps.core.text import same_key
 
 _ORDER: Final = "order_ref"
 _DATE: Final = "date_of_birth"
@@ -30,7 +32,7 @@ def row_values(
     *,
     date_order: str,
     order_ref: str,
-    m_is_male: bool = True,
+    letters: Letters = PLAIN,
 ) -> dict[str, str]:
     """The values of the form for one row. Columns without a target are not among them.
 
@@ -41,7 +43,7 @@ def row_values(
     that the check compares it with the batch's order, and a blank one is the batch's order.
     The apostrophe before a code, a number or a date is left out.
 
-    ``m_is_male``: as :func:`apps.batches.columns.genders.m_is_male` says; otherwise M is passed on as typed.
+    ``letters``: what letters mean in the column of genders; others are passed on as typed.
     """
     by_target: dict[str, list[str]] = defaultdict(list)
     identifiers: list[dict[str, str]] = []
@@ -58,8 +60,13 @@ def row_values(
     values = {_ORDER: "".join(by_target.pop(_ORDER, [])).strip() or order_ref}
     for target, found in by_target.items():
         if target not in LISTS:
-            is_unread = target == _GENDER and not m_is_male and is_m(found[0])
-            values[target] = found[0].strip() if is_unread else _value(found[0], target, date_order)
+            cell = found[0].strip()
+            is_letter = target == _GENDER and len(cell) == 1
+            values[target] = (
+                letters.get(same_key(cell)) or gender_of_word(cell) or cell
+                if is_letter
+                else _value(found[0], target, date_order)
+            )
     for name in sorted(LISTS):
         values = with_rows(values, name, [{"value": cell} for cell in by_target[name] if cell.strip()])
     return with_rows(values, "identifiers", identifiers)

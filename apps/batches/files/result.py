@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from apps.batches.audit_events import BATCH_DOWNLOADED
 from apps.batches.checking.findings import Findings, RowError, RowWarning
 from apps.batches.checking.others import others_of
-from apps.batches.columns.genders import m_is_male
+from apps.batches.columns.genders import Letters, letters_of
 from apps.batches.columns.own_columns import OWN_HEADERS
 from apps.batches.columns.values import row_values
 from apps.batches.models import Batch, BatchRow, OwnState, RowState
@@ -94,9 +94,9 @@ def result_rows(batch: Batch, *, receipt_url: Callable[[uuid.UUID], str]) -> lis
         for submission in Submission.objects.filter(public_id__in=earlier_ids).defer("refs_before")
     }
     cells = {row.number: row.cells for row in rows}
-    is_male = m_is_male(batch.headers, batch.targets, filter(None, cells.values()))
+    letters = letters_of(batch.headers, batch.targets, filter(None, cells.values()))
     return [
-        _result_row(batch, row, by_token, earlier, receipt_url, cells=cells[row.number], m_is_male=is_male)
+        _result_row(batch, row, by_token, earlier, receipt_url, cells=cells[row.number], letters=letters)
         for row in rows
     ]
 
@@ -109,7 +109,7 @@ def _result_row(
     receipt_url: Callable[[uuid.UUID], str],
     *,
     cells: tuple[str, ...] | None,
-    m_is_male: bool,
+    letters: Letters,
 ) -> ResultRow:
     submission = by_token.get(row.token)
     # The submission was read after the row, and may have got its outcome meanwhile.
@@ -121,7 +121,7 @@ def _result_row(
         reason = _outcome_reason(submission)
     else:
         reason = _findings_reason(row)
-    if cells is not None and _is_corrected(batch, row, cells, m_is_male=m_is_male):
+    if cells is not None and _is_corrected(batch, row, cells, letters=letters):
         note = gettext("Corrected in the portal: the columns have what was uploaded")
         reason = _JOINT.join(filter(None, (reason, note)))
     if cells is None and row.encrypted_cells:
@@ -131,7 +131,7 @@ def _result_row(
     return ResultRow(row.number, cells or (), (str(state.label), reference, reason, receipt))
 
 
-def _is_corrected(batch: Batch, row: BatchRow, cells: tuple[str, ...], *, m_is_male: bool) -> bool:
+def _is_corrected(batch: Batch, row: BatchRow, cells: tuple[str, ...], *, letters: Letters) -> bool:
     """Whether the values of the form differ from those of the uploaded cells."""
     values = row.values
     if values is None or not batch.targets:
@@ -141,7 +141,7 @@ def _is_corrected(batch: Batch, row: BatchRow, cells: tuple[str, ...], *, m_is_m
         batch.targets,
         date_order=batch.date_order,
         order_ref=batch.order_ref,
-        m_is_male=m_is_male,
+        letters=letters,
     )
     return any(values.get(name, "") != value for name, value in uploaded.items())
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from apps.audit.recording import record
 from apps.batches.audit_events import BATCH_COLUMNS_CHOSEN, BATCH_UPLOADED
 from apps.batches.columns.date_orders import possibly_exchanged
-from apps.batches.columns.genders import m_is_male
+from apps.batches.columns.genders import letters_of
 from apps.batches.columns.headers import header_place
 from apps.batches.columns.matching import Choice, Question, SplitTable, open_questions, split
 from apps.batches.columns.own_columns import without_own_columns
@@ -238,10 +238,10 @@ def _set_values(batch: Batch, rows: list[BatchRow], parts: SplitTable) -> None:
 
 def _values_of(batch: Batch, cells: Mapping[int, Sequence[str]]) -> dict[int, dict[str, str]]:
     """The values of the form for the cells of each row, as the columns of the batch are chosen."""
-    is_male = m_is_male(batch.headers, batch.targets, cells.values())
+    letters = letters_of(batch.headers, batch.targets, cells.values())
     return {
         number: row_values(
-            one, batch.targets, date_order=batch.date_order, order_ref=batch.order_ref, m_is_male=is_male
+            one, batch.targets, date_order=batch.date_order, order_ref=batch.order_ref, letters=letters
         )
         for number, one in cells.items()
     }

@@ -50,6 +50,7 @@ def show_row(
     status: HTTPStatus = HTTPStatus.OK,
     **context: Any,
 ) -> HttpResponse:
+    """The page of the row with this entry. ``release``: after a reason that was not accepted."""
     state, place = RowState(found.current), place_of(request)
     submissions = selectors.submissions_of_rows([found])
     submission = submissions.get(found.token) or submissions.get(found.earlier)

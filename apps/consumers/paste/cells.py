@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language
 
 from apps.consumers import emails, phones, value_lists
+from apps.consumers.paste.gender_words import gender_of_word
 from apps.consumers.paste.nationalities import country_of_code, demonyms_of_code
 from apps.core import clock, dates
 from apps.core.text import similar_key
@@ -103,11 +104,14 @@ def title_of(text: str) -> str:
 
 
 def gender_of(text: str) -> str:
-    """``male``, ``female`` or ``unknown``, from the value, its label or M and F; empty for any other text."""
+    """``male``, ``female`` or ``unknown``, from the value, its label, M and F, or a word of a language.
+
+    Empty for any other text.
+    """
     key = text.casefold()
     known = {str(label).casefold(): value for value, label in value_lists.GENDERS if value}
     known |= {value: value for value, _label in value_lists.GENDERS if value}
-    return (known | _GENDERS).get(key, "")
+    return (known | _GENDERS).get(key) or gender_of_word(text)
 
 
 def country_of(text: str) -> str:

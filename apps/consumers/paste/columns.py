@@ -14,6 +14,7 @@ from apps.consumers import emails, phones, value_lists
 from apps.consumers.demonyms import DEMONYMS
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.paste.cells import gender_of, title_of
+from apps.consumers.paste.gender_words import is_also_a_name
 from apps.consumers.paste.header_words import HEADER_WORDS, NEXT_TO_A_FIRST_NAME
 from apps.consumers.paste.rows import Row, header_key
 from apps.core import dates
@@ -102,7 +103,8 @@ def _country_names(_language: str | None) -> frozenset[str]:
 
 
 def _is_gender(text: str) -> bool:
-    return len(text) > 1 and bool(gender_of(text))  # M may also be an initial or a size
+    is_name_or_letter = len(text) == 1 or is_also_a_name(text)  # M may also be an initial or a size
+    return bool(gender_of(text)) and not is_name_or_letter
 
 
 def _is_phone_number(text: str) -> bool:

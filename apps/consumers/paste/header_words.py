@@ -20,6 +20,7 @@ HEADER_WORDS: Final[dict[str, str]] = {
     "title": """
         salutation honorific prefix nameprefix
         anrede titel civilite titre unvan hitap 敬称 tratamiento titolo aanhef tratamento tytul
+        titul oslovenie megszolitas titteli tilltal tiltale
     """,
     "first_name": """
         first firstnames forename forenames givenname givennames fname guestfirstname passengerfirstname
@@ -29,6 +30,7 @@ HEADER_WORDS: Final[dict[str, str]] = {
         名 ファーストネーム
         nombre nombres nome primeironome voornaam voornamen fornavn fornamn etunimi imie krestnijmeno
         имя 이름
+        keresztnev utonev krestne jmeno meno prenume vards vardas eesnimi
     """,
     "last_name": """
         last lastnames surname surnames familyname lname guestlastname guestsurname passengerlastname
@@ -39,11 +41,13 @@ HEADER_WORDS: Final[dict[str, str]] = {
         姓 苗字 名字 ラストネーム
         apellido apellidos cognome sobrenome apelido achternaam familienaam etternavn efternavn efternamn
         sukunimi nazwisko prijmeni фамилия 성
+        vezeteknev csaladnev priezvisko nume numedefamilie prezime uzvards pavarde perekonnanimi
     """,
     "gender": """
         sex mf
         geschlecht genre sexe cinsiyet cinsiyeti 性別 sexo genero sesso genere geslacht kjonn kon plec
         пол 성별
+        nem neme pohlavi pohlavie spol sukupuoli sugu lytis dzimums стать
     """,
     "date_of_birth": """
         birthdate birthday dob born dateborn dofb
@@ -53,6 +57,8 @@ HEADER_WORDS: Final[dict[str, str]] = {
         生年月日 誕生日
         fechadenacimiento fechanacimiento nacimiento datadinascita nascita datadenascimento
         geboortedatum fodselsdato fodelsedatum dataurodzenia датарождения 생년월일
+        szuletesidatum szuletesideje szuldatum datumnarozeni narozeni datumnarodenia syntymaaika
+        datanasterii datumrodenja fodelsedag fodt
     """,
     "emails": """
         email emailaddress emailaddresses emails mail mailaddress
@@ -61,6 +67,7 @@ HEADER_WORDS: Final[dict[str, str]] = {
         eposta epostaadresi mailadresi
         メール メールアドレス eメール 電子メール
         correo correoelectronico postaelettronica indirizzoemail emailadres epost 이메일
+        emailcim adresaemail sahkoposti sahkopostiosoite adresemail
     """,
     "phone_numbers": """
         cell cellphone cellnumber mobile mobilenumber mobileno mobilephone phone phoneno phonenumber phones
@@ -71,6 +78,8 @@ HEADER_WORDS: Final[dict[str, str]] = {
         電話 電話番号 携帯 携帯電話 携帯番号 携帯電話番号
         telefono telefonomovil movil cellulare telefone telemovel celular telefoon telefoonnummer
         mobielnummer puhelin телефон 전화번호
+        telefonszam mobilszam mobilni telefonicislo puhelinnumero telefonas numertelefonu nrtelefonu
+        telefoncislo
     """,
     "nationality": """
         citizenship nationalities
@@ -80,6 +89,8 @@ HEADER_WORDS: Final[dict[str, str]] = {
         国籍
         nacionalidad nazionalita cittadinanza nacionalidade nationaliteit nasjonalitet nationalitet
         obywatelstwo гражданство 국적
+        allampolgarsag narodowosc statniprislusnost obcanstvi kansalaisuus cetatenie drzavljanstvo
+        medborgarskap statsborgerskab statsborgerskap
     """,
     "passport_number": """
         passport passportno passportnr passportnumber passportid
@@ -89,6 +100,7 @@ HEADER_WORDS: Final[dict[str, str]] = {
         パスポート パスポート番号 旅券番号
         pasaporte numerodepasaporte passaporto numeropassaporto passaporte paspoort paspoortnummer
         passi numerpaszportu номерпаспорта 여권번호
+        utlevel utlevelszam cislopasu paszport nrpaszportu passinumero pasnummer pasnr
     """,
     "country": """
         countrycode countryofresidence residencecountry
@@ -97,14 +109,18 @@ HEADER_WORDS: Final[dict[str, str]] = {
         ulke ulkesi
         国 居住国
         pais paisderesidencia paese woonland kraj страна 국가
+        orszag zeme krajina maa zemlja
     """,
     "identifier_provider": "provider identifierprovider",
     "identifier_id": "identifier identifiers identifierid",
 }
 """The words for each target of a column, separated by blanks."""
 
-SPANISH_GENDER: Final = frozenset(["sexo", "genero"])
-"""Headers of genders below which M may be a woman (mujer)."""
+GENDERS_WITH_OTHER_LETTERS: Final[dict[str, str]] = {
+    **dict.fromkeys(["sexo", "genero", "lytis"], "m"),  # mujer, mulher, moteris
+    **dict.fromkeys(["nem", "neme"], "f"),  # ferfi
+}
+"""Letters that may mean the other gender below these headers."""
 
 NEXT_TO_A_FIRST_NAME: Final = frozenset(["name", "nom", "naam", "namn", "navn"])
 """Headers that mean the last name in a table with a column of first names, and may be the whole name else."""

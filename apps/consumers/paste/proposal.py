@@ -15,7 +15,7 @@ from apps.consumers.paste.columns import (
     LISTS,
     PROVIDER_PREFIX,
 )
-from apps.consumers.paste.header_words import SPANISH_GENDER
+from apps.consumers.paste.header_words import GENDERS_WITH_OTHER_LETTERS
 from apps.consumers.paste.mrz import DatePart, Mrz, Part, PartFault
 from apps.consumers.paste.mrz_lines import Format
 from apps.consumers.paste.nationalities import demonyms_of_code
@@ -142,8 +142,8 @@ def _cell_item(header: str, cell: str, target: str) -> Item:
         return Item(header, "", target)
     if not target:
         return Item(header, text, problem=Problem.NO_FIELD)
-    if target == "gender" and text.casefold() == "m" and header_key(header) in SPANISH_GENDER:
-        return Item(header, text, target, problem=Problem.NOT_A_GENDER)  # M may be "mujer"
+    if target == "gender" and text.casefold() == GENDERS_WITH_OTHER_LETTERS.get(header_key(header)):
+        return Item(header, text, target, problem=Problem.NOT_A_GENDER)
     reading: Reading = read_cell(text, target)
     return Item(header, text, target, reading.values, reading.choices, reading.notes, reading.problem)
 

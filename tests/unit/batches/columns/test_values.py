@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.batches.columns.genders import m_is_male
+from apps.batches.columns.genders import PLAIN, letters_of
 from apps.batches.columns.problems import ProblemCode, problems_of
 from apps.batches.columns.values import row_values
 from apps.consumers import phones
@@ -63,32 +63,106 @@ def test_a_whole_row_becomes_an_entry() -> None:
 @pytest.mark.parametrize(
     ("header", "cells", "expected"),
     [
-        ("Sex", "M F", True),
-        ("Sex", "M", True),
-        ("", "M F", True),
-        ("", "m h", False),
-        ("Sexe", "H M", False),
-        ("Sexo", "M H", False),
-        ("Sexo", "M", False),
-        ("Género 2", "M x", False),
-        ("Sexo", "M F", True),  # masculino, femenino
-        ("", "M V", False),
-        ("Geslacht", "M V", True),
+        ("Sex", "M F", "m f"),
+        ("Sex", "M", "m"),
+        ("", "M F", "m f"),
+        ("", "m F X", "m f"),  # X says nothing about the language
+        ("", "F", "f"),
+        # Spanish and Portuguese: hombre, mujer; homem, mulher; varon; masculino, femenino
+        ("Sexo", "M H", "h m"),
+        ("", "m h", "h m"),
+        ("Sexo", "M", ""),
+        ("Género 2", "M x", ""),
+        ("Sexo", "M F", "m f"),
+        ("Sexo", "V M", "v m"),
+        ("", "M mujer", ""),
+        # French: homme, femme
+        ("Sexe", "H F", "h f"),
+        ("Sexe", "H M", ""),
+        # Dutch: man, vrouw. In Spanish and Lithuanian M is the woman then.
+        ("Geslacht", "M V", "m v"),
+        ("", "M V", ""),
+        ("Lytis", "V M", "v m"),
+        # Hungarian: ferfi, no. N may also be "not given".
+        ("Neme", "F N", "f n"),
+        ("", "F N férfi", "f n"),
+        ("Nem", "F", ""),
+        ("", "F N", ""),
+        ("Neme", "F M", "m f"),
+        # Finnish and Estonian: mies, nainen
+        ("Sukupuoli", "M N", "m n"),
+        ("", "M N", "m "),
+        # German, Turkish, Polish, Swedish, Czech, Italian, Russian
+        ("Geschlecht", "m w d", "m w"),
+        ("", "M W", "m w"),
+        ("", "E K", "e k"),
+        ("Cinsiyet", "M F", "m f"),
+        ("Płeć", "M K", "m k"),
+        ("Kön", "K", " k"),
+        ("Pohlaví", "M Ž", "m ž"),
+        ("Sesso", "U D", "u d"),
+        ("", "U D", ""),
+        ("", "М Ж", "м ж"),  # Cyrillic
     ],
 )
-def test_m_is_a_woman_in_spanish(header: str, cells: str, expected: bool) -> None:
+def test_letters_are_read_where_the_languages_agree(header: str, cells: str, expected: str) -> None:
     headers = ("Name", header) if header else ()
     rows = [("x", cell) for cell in cells.split()]
-    assert m_is_male(headers, ("first_name", "gender"), rows) is expected
-    assert m_is_male(headers, ("first_name", ""), rows)
+    male, _blank, female = expected.partition(" ")
+    meanings = {male: "male", female: "female"}
+    if header == "Kön" or expected == "f":
+        meanings = {expected.strip(): "female"}
+    meanings.pop("", None)
+    assert letters_of(headers, ("first_name", "gender"), rows) == meanings
+    assert letters_of(headers, ("first_name", ""), rows) == PLAIN
 
 
-def test_a_letter_that_may_mean_a_woman_is_left_as_typed() -> None:
+def test_a_letter_that_is_not_certain_is_left_as_typed() -> None:
     def gender(cell: str) -> str:
-        values = row_values([cell], ["gender"], date_order="", order_ref=ORDER, m_is_male=False)
+        values = row_values([cell], ["gender"], date_order="", order_ref=ORDER, letters={"f": "female"})
         return values["gender"]
 
-    assert [gender(cell) for cell in (" M ", "m", "H", "F", "male")] == ["M", "m", "H", "female", "male"]
+    assert [gender(cell) for cell in (" M ", "m", "H", "F", "male", "男")] == [
+        "M",
+        "m",
+        "H",
+        "female",
+        "male",
+        "male",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("male", "female"),
+    [
+        ("männlich", "weiblich"),
+        ("Herr", "Frau"),
+        ("Masculin", "Féminin"),
+        ("HOMME", "FEMME"),
+        ("Erkek", "Kadın"),
+        ("男性", "女性"),
+        ("男", "女"),
+        ("Mężczyzna", "Kobieta"),
+        ("muž", "žena"),
+        ("Hombre", "Mujer"),
+        ("masculino", "femenino"),
+        ("Maschio", "Femmina"),
+        ("Homem", "Mulher"),
+        ("Man", "Vrouw"),
+        ("Man", "Kvinna"),
+        ("Férfi", "nő"),
+        ("ferfi", "NŐ"),
+        ("мужской", "женский"),
+        ("Mand", "Kvinde"),
+    ],
+)
+def test_words_of_languages_are_read(male: str, female: str) -> None:
+    assert [_values((word, "gender"))["gender"] for word in (male, female)] == ["male", "female"]
+
+
+@pytest.mark.parametrize("word", ["No", "no", "n", "ladyship", ""])
+def test_other_words_are_left_as_typed(word: str) -> None:
+    assert _values((word, "gender"))["gender"] == word
 
 
 def test_columns_without_a_field_are_not_among_the_values() -> None:
