@@ -20,19 +20,33 @@ def header_place(table: Table) -> int | None:
     a table of one column. A row of fewer is a question: "Ad" is a Turkish header and a Dutch name. No cell
     may be a value of a person, and the name of a provider is no evidence: it is a value as well. Rows above
     it have at most half as many filled cells, as the name of a tour has, or fewer than headers that are all
-    known: nobody may be taken for a title.
+    known, or have words where the headers say numbers or addresses: nobody may be taken for a title.
     """
-    widest_above = 0
     for place, row in enumerate(table.rows[:HEADERS_WITHIN]):
-        filled = sum(bool(cell.strip()) for cell in row.cells)
-        known = _count_known(row.cells)
+        filled = _count_filled(row.cells)
+        targets = targets_of_headers(row.cells, ())
+        known = sum(map(bool, targets))
         half = known >= 2 and 2 * known >= filled
         alone = place == 0 and known == table.width == 1
-        fits_above = 2 * widest_above <= filled or (known == filled and widest_above < filled)
-        if (known >= 3 or half or alone) and fits_above and not _has_values(row.cells):
-            return place
-        widest_above = max(widest_above, filled)
+        if (known >= 3 or half or alone) and not _has_values(row.cells):
+            few = filled if known == filled else filled // 2 + 1  # a title has fewer cells
+            above = (one.cells for one in table.rows[:place])
+            if all(_count_filled(cells) < few or _is_nobody(cells, targets) for cells in above):
+                return place
     return None
+
+
+def _is_nobody(cells: tuple[str, ...], targets: tuple[str, ...]) -> bool:
+    """Whether a row is no person below these headers: no digit in a date or number, no @ in an address."""
+    of_person = {"date_of_birth": str.isdigit, "phone_numbers": str.isdigit, "emails": "@".__contains__}
+    return any(
+        cell.strip() and target in of_person and not any(map(of_person[target], cell))
+        for cell, target in zip(cells, targets, strict=True)
+    )
+
+
+def _count_filled(cells: tuple[str, ...]) -> int:
+    return sum(bool(cell.strip()) for cell in cells)
 
 
 def goes_on_below(table: Table, place: int) -> bool:
@@ -62,10 +76,6 @@ def are_likely_headers(table: Table, providers: tuple[str, ...]) -> bool:
     columns = ([row.cells[at] for row in rest] for at, cell in enumerate(first.cells) if cell.strip())
     known = any(targets_of_headers(first.cells, providers))
     return known or any(map(unmistakable_target, columns))
-
-
-def _count_known(cells: tuple[str, ...]) -> int:
-    return sum(bool(target) for target in targets_of_headers(cells, ()))
 
 
 def _has_values(cells: Iterable[str]) -> bool:

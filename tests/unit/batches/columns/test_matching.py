@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from apps.batches.columns import matching
 from apps.batches.columns.date_orders import possibly_exchanged
-from apps.batches.columns.headers import may_be_headers, unmistakable_target
+from apps.batches.columns.headers import header_place, may_be_headers, unmistakable_target
 from apps.batches.columns.matching import (
     Choice,
     Proposal,
@@ -226,6 +226,30 @@ def test_a_title_is_not_taken_for_the_headers_below_it(title: tuple[str, ...]) -
     assert proposal.headers == (*NAMES, "DOB")
     assert proposal.targets == ("first_name", "last_name", "date_of_birth")
     assert proposal.questions == ()
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        ("Rooming list", "Summer 2026", "Hotel Aurora", "Page 1"),
+        ("Rooming list", "Rome", "12.05.2026", "sent by Ada"),
+    ],
+)
+def test_a_title_as_wide_as_the_headers_is_none_of_the_people(title: tuple[str, ...]) -> None:
+    headers = (*NAMES, "DOB", "E-mail")
+    table = _table(title, headers, (*ADA, "1991-04-13", "ada@example.com"))
+    proposal = propose(table, providers=(), remembered=_nothing)
+    assert (proposal.headers, proposal.questions) == (headers, ())
+    parts = split(table, has_headers=True)
+    assert (parts.header_row, parts.rows_above, len(parts.rows)) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [(*ADA, "1991-04-13", "a@x"), (*ADA, "13 April 1991", "ada@example"), (*ADA, "b. 1991", "a@x")],
+)
+def test_a_person_above_headers_is_not_taken_for_a_title(first: tuple[str, ...]) -> None:
+    assert header_place(_table(first, (*NAMES, "DOB", "E-mail"), (*ADA, "1991-04-14", ""))) is None
 
 
 def test_the_only_known_cell_of_a_wider_table_is_a_question() -> None:
