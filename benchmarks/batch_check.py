@@ -1,4 +1,4 @@
-"""From 500 pasted or uploaded rows to their dry run, beside the preview of django-import-export."""
+"""From 500 pasted or uploaded rows to their dry run, beside django-import-export, and to the last receipt."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks import sandboxes
+from benchmarks.batch_send import HEAD as SEND_HEAD
+from benchmarks.batch_send import measure_send
 from benchmarks.create import environment_of
 from benchmarks.figures import machine, sizes, table
 from tests.support.postgresql import find_binaries, temporary_server
@@ -23,6 +25,7 @@ PEER = "django-import-export: "
 def main() -> None:
     """Measure, print the table and write it to ``var/bench-batch_check.md``."""
     rows: list[list[str]] = []
+    sent: list[list[str]] = []
     with tempfile.TemporaryDirectory(prefix="portal-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         sandbox = stack.enter_context(sandboxes.running(folder))
@@ -36,7 +39,10 @@ def main() -> None:
                 command = [sys.executable, "-m", "benchmarks.batch_check_inside", str(count)]
                 figures = json.loads(run(command, environment, log=folder / "log", given=""))
                 rows += [[database, str(count), *one] for one in figures]
+                sent.append([database, *measure_send(folder, environment, sandbox, count)])
     RESULT.parent.mkdir(exist_ok=True)
-    text = "\n\n".join(["# A list, from its file to the dry run", machine() + ".", table(HEAD, rows)])
+    about = "Pages are requested four times a second, and timed from when they were due."
+    tables = [table(HEAD, rows), "## To the last receipt", about, table(SEND_HEAD, sent)]
+    text = "\n\n".join(["# A list, from its file to the dry run", machine() + ".", *tables])
     RESULT.write_text(f"{text}\n")
     print(RESULT.read_text())

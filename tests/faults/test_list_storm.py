@@ -40,3 +40,4 @@ def test_small_storm_of_lists_sends_every_row_once_and_leaves_none_behind() -> N
     assert storm.returncode == 0, output
     assert "Every promise held." in output
     assert "| background worker: kill -9 | " in output
+    assert "| uploaded, by the pages | " in output

@@ -14,7 +14,7 @@ from apps.accounts.models import User
 from apps.batches.checking.check import check_batch
 from apps.batches.models import Batch
 from apps.batches.recording import Others, record_viewed
-from apps.batches.sending.changing import rows_again
+from apps.batches.sending.new_list import rows_again
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, ShownKey, Submission
 from apps.privacy import subjects

@@ -27,18 +27,10 @@ from apps.batches.models import (
     SourceKind,
 )
 from apps.batches.sending import changing, control
-from apps.batches.sending.changing import (
-    NotChanged,
-    NotPossible,
-    RowChanged,
-    accept_warnings,
-    correct_row,
-    leave_out,
-    release_row,
-    rows_again,
-    send_again,
-    take_back_in,
-)
+from apps.batches.sending.changing import correct_row, leave_out, send_again, take_back_in
+from apps.batches.sending.decisions import accept_warnings, release_row
+from apps.batches.sending.held_rows import NotChanged, NotPossible, RowChanged
+from apps.batches.sending.new_list import rows_again
 from apps.batches.sending.run import RowNotCurrent, require_current
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission

@@ -21,7 +21,8 @@ from apps.batches.labels import warning_label
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, SourceKind
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault, TableRow
 from apps.batches.sending import storing
-from apps.batches.sending.changing import accept_warnings, correct_row
+from apps.batches.sending.changing import correct_row
+from apps.batches.sending.decisions import accept_warnings
 from apps.batches.sending.storing import ColumnsNotStored, choose_columns, create_batch, table_of
 from apps.core import personal_data
 from apps.core.encryption import NotReadableError

@@ -11,7 +11,7 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.batches.columns.matching import Choice
 from apps.batches.models import Batch, BatchState, OwnState
-from apps.batches.sending import changing, control
+from apps.batches.sending import changing, control, new_list
 from apps.batches.sending.shown import digest_of_rows
 from apps.batches.sending.storing import ColumnsNotStored, choose_columns
 from apps.cdp.factory import get_client
@@ -166,7 +166,7 @@ def test_columns_of_rows_that_failed_belong_to_the_earlier_list(
 ) -> None:
     batch = _pasted(as_staff)
     control.stop(batch, actor=acting(staff))
-    again = changing.rows_again(batch, actor=acting(staff))
+    again = new_list.rows_again(batch, actor=acting(staff))
     assert "Change the columns" not in text(as_staff.get(at("batch", again)))
     with pytest.raises(ColumnsNotStored):
         _choose(again, staff, shown=_shown(again)["shown"])

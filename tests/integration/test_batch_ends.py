@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.batches.models import Batch, BatchState, OwnState
-from apps.batches.sending import changing, control
+from apps.batches.sending import changing, control, new_list
 from apps.consumers.models import Outcome
 from apps.core import clock
 from sandbox.server.sandbox_server import SandboxServer
@@ -131,7 +131,7 @@ def test_replaced_list_leads_to_the_newer_one(as_staff: Client, staff: User, san
     assert "A corrected file was uploaded" in text(page)
     assert f'href="{at("batch", newer)}">Open the newer list' in page.content.decode()
     failed = _finished(staff, Outcome.REJECTED)
-    again = changing.rows_again(failed, actor=acting(staff))
+    again = new_list.rows_again(failed, actor=acting(staff))
     page = as_staff.get(at("batch", failed))
     assert "The rows that failed are in a newer list" in text(page)
     assert at("batch", again) in page.content.decode()

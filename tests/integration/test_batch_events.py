@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
-from apps.batches.sending import changing, control
+from apps.batches.sending import control, new_list
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import at
 from tests.support.batch_sending import checked_batch, confirmed_batch, people, take_turn
@@ -52,7 +52,7 @@ def test_event_of_a_new_list_leads_to_the_earlier_one(
 ) -> None:
     batch = checked_batch(staff, people(1))
     control.stop(batch, actor=acting(staff))
-    again = changing.rows_again(batch, actor=acting(staff))
+    again = new_list.rows_again(batch, actor=acting(staff))
     page = _page_of(as_auditing_supervisor, "batch.uploaded")
     assert f'href="{at("batch", batch)}"' in page
     assert f'href="{at("batch", again)}"' in page

@@ -44,7 +44,7 @@ WITHOUT_EVENT = {
     "apps/batches/sending/changing.py: correct_row",
     "apps/batches/sending/changing.py: leave_out",
     "apps/batches/sending/changing.py: take_back_in",
-    "apps/batches/sending/changing.py: accept_warnings",
+    "apps/batches/sending/decisions.py: accept_warnings",
     "apps/batches/sending/changing.py: send_again",
 }
 WRITING = re.compile(

@@ -17,7 +17,7 @@ from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
 from apps.batches.presenters import done
 from apps.batches.presenters.naming import batch_url
 from apps.batches.presenters.rows import has_warning, warning_groups
-from apps.batches.sending import changing, control
+from apps.batches.sending import changing, control, decisions, held_rows, new_list
 from apps.batches.sending.shown import digest_of_rows
 from apps.batches.views.batch import show
 from apps.batches.views.checked import check_stored
@@ -36,7 +36,7 @@ from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 
-STALE = (changing.NotChanged, control.NotInThisState, control.RowsChanged)
+STALE = (held_rows.NotChanged, control.NotInThisState, control.RowsChanged)
 """The page was not current any more: nothing was changed."""
 MAX_ROWS = 10_000  # row numbers in one POST; the limit of rows is far below
 
@@ -81,7 +81,7 @@ def accept(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     return _change(
         request,
         batch,
-        lambda actor: changing.accept_warnings(
+        lambda actor: decisions.accept_warnings(
             batch, codes, similar_reason, shown=single_value(request.POST, "shown"), actor=actor
         ),
         said=said,
@@ -155,7 +155,7 @@ def rows_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """A new list of the rows that failed."""
     batch = find_own(request, batch_id)
     try:
-        made = changing.rows_again(batch, actor=actor_of(request))
+        made = new_list.rows_again(batch, actor=actor_of(request))
     except STALE:
         return _stale(request, batch)
     except NotReadableError:

@@ -20,7 +20,7 @@ from apps.batches.presenters.conflicts import Conflict, lasting_conflict, row_ch
 from apps.batches.presenters.done import row_text
 from apps.batches.presenters.naming import batch_url
 from apps.batches.presenters.rows import CORRECTABLE
-from apps.batches.sending import changing
+from apps.batches.sending import changing, decisions, held_rows
 from apps.batches.views.place import AT_ROWS, Place, place_of
 from apps.batches.views.posting import only_post
 from apps.batches.views.row_page import confirms_order, entry_of_row, other_order_of, show_row
@@ -76,8 +76,8 @@ def release(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpRespo
         return show_row(request, batch, found, entry_of_row(batch, found), release=form)
     place = place_of(request)
     try:
-        changing.release_row(batch, found, form.cleaned_data["reason"], actor=actor_of(request))
-    except changing.NotChanged:
+        decisions.release_row(batch, found, form.cleaned_data["reason"], actor=actor_of(request))
+    except held_rows.NotChanged:
         return _changed(request, batch)
     if _find_row(batch, number).current == RowState.READY:
         text = _("Row %(number)s is ready. It is sent once you confirm the list.")
@@ -133,7 +133,7 @@ def _save(request: HttpRequest, batch: Batch, found: Any) -> HttpResponse:
     typed = {name: str(value) for name, value in posted.values.items()}
     try:
         changing.correct_row(batch, found, typed, actor=actor_of(request))
-    except changing.NotChanged:  # in the meantime: what it is now says why
+    except held_rows.NotChanged:  # in the meantime: what it is now says why
         batch.refresh_from_db()
         found = _find_row(batch, found.number)
         conflict = lasting_conflict(batch, RowState(found.current)) or row_changed()

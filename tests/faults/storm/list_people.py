@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from tests.faults.storm.list_pages import ListPages
 from tests.faults.storm.lists import Desk
 
 LOOK_SECONDS = 0.5
@@ -23,10 +24,13 @@ OVER = ("finished", "stopped")
 class Uploader(threading.Thread):
     """A person with some lists, one after the other, each for an order of its own.
 
-    Some are uploaded again while they are sent: the same file, or one of which a half is new.
+    Some are uploaded again while they are sent: the same file, or one of which a half is new. Every
+    other order gets its lists through the pages, the others through the portal's services, which is quicker.
     """
 
-    def __init__(self, name: str, desk: Desk, lists: list[tuple[str, int, int]], *, seed: int) -> None:
+    def __init__(
+        self, name: str, desk: Desk, pages: ListPages, lists: list[tuple[str, int, int]], *, seed: int
+    ) -> None:
         """``lists``: order, rows, and the number of the first person of each."""
         super().__init__(name=name, daemon=True)
         self.problems: list[str] = []
@@ -34,20 +38,24 @@ class Uploader(threading.Thread):
         self.rows: dict[str, int] = {}  # by list
         self.is_calm = threading.Event()
         """No more faults: what still waits for an unknown outcome is stopped."""
-        self._desk, self._lists = desk, lists
+        self._desk, self._pages, self._lists = desk, pages, lists
         self._random = random.Random(f"{name} {seed}")
+        self._by_pages = False
         self._attempts: Counter[str] = Counter()
         self._stopped_after: dict[str, int] = {}
 
     def run(self) -> None:
         """Upload all lists, and stay until they have ended."""
         try:
-            for order, rows, first in self._lists:
+            self._pages.sign_in()
+            for number, (order, rows, first) in enumerate(self._lists):
+                self._by_pages = number % 2 == 0
                 self._send(order, rows, first)
         except Exception as error:  # noqa: BLE001  # reported
             self.problems.append(f"{self.name}: {type(error).__name__}: {error}")
 
     def _send(self, order: str, rows: int, first: int) -> None:
+        """Send the list of an order, with what is uploaded for it again, until all of it has ended."""
         open_ = [self._upload("uploaded", order, rows, first)]
         if self._random.random() < TWICE_OFTEN:
             open_.append(self._upload("the same file uploaded again", order, rows, first))
@@ -59,14 +67,28 @@ class Uploader(threading.Thread):
         while open_:
             time.sleep(LOOK_SECONDS)
             open_ = [batch for batch in open_ if not self._is_over(batch)]
+        if self._by_pages:
+            # Uploaded after all, although no page came and it was uploaded again.
+            for batch in self._pages.lists() - self.rows.keys():
+                self.acts["lists discarded whose upload had no answer"] += 1
+                self._change("stop", batch)
 
     def _upload(self, what: str, order: str, rows: int, first: int) -> str:
-        batch = self._desk.upload(self.name, order, rows, first=first)
+        from tests.support.batch_sending import people  # needs Django, which is set up by now
+
+        if self._by_pages:
+            batch = self._pages.put_in(order, people(rows, first=first), {*self.rows})
+            what = f"{what}, by the pages"
+        else:
+            batch = self._desk.upload(self.name, order, rows, first=first)
         self.rows[batch] = rows
         if self._random.random() < STOPPED_OFTEN:
             self._stopped_after[batch] = self._random.randrange(rows)
         self.acts[what] += 1
-        self._desk.confirm(batch)
+        if self._by_pages:
+            self._pages.confirm(batch)
+        else:
+            self._desk.confirm(batch)
         return batch
 
     def _is_over(self, batch: str) -> bool:

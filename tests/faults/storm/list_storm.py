@@ -129,16 +129,18 @@ def storm(options: Options) -> int:
 
 
 def _people(world: World, options: Options) -> list[Uploader]:
-    from tests.support.people import make_person
+    from tests.faults.storm.list_pages import ListPages
+    from tests.support.people import PASSWORD, make_person
 
     orders = world.add_orders(options.lists)
     desk = Desk()
     people = []
     for number in range(options.people):
         name = f"list-{number:02}"
-        make_person(name, "staff", password="")
+        make_person(name, "staff")
+        pages = ListPages(name, PASSWORD, world.ports[number % len(world.ports)], options.seed)
         own = [(orders[n], options.rows, 0) for n in range(number, options.lists, options.people)]
-        people.append(Uploader(name, desk, own, seed=options.seed))
+        people.append(Uploader(name, desk, pages, own, seed=options.seed))
     from django.db import connection
 
     connection.close()

@@ -124,7 +124,8 @@ def _commands() -> dict[str, Callable[..., dict[str, Any]]]:
     from apps.batches.checking.check import check_batch
     from apps.batches.models import Batch
     from apps.batches.sending import control
-    from apps.batches.sending.changing import NotChanged, send_again
+    from apps.batches.sending.changing import send_again
+    from apps.batches.sending.held_rows import NotChanged
     from apps.cdp.factory import get_client
     from apps.consumers.models import CORRECTABLE_OUTCOMES
     from apps.core.actor import Actor

@@ -1,0 +1,75 @@
+"""A new list of the rows that failed."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from apps.audit.recording import record
+from apps.batches import selectors
+from apps.batches.audit_events import BATCH_UPLOADED
+from apps.batches.models import (
+    Batch,
+    BatchRow,
+    BatchState,
+    SourceKind,
+)
+from apps.batches.recording import event_of
+from apps.batches.sending.held_rows import (
+    NotPossible,
+    held_batch,
+)
+from apps.batches.sending.storing import require_readable
+from apps.core import clock
+from apps.core.actor import Actor
+
+
+def rows_again(batch: Batch, *, actor: Actor) -> Batch:
+    """A new batch of the rows that failed, with their numbers, values and uploaded cells; to be checked.
+
+    Of a stopped batch, also the rows that were not sent, except for those that its author had left out.
+
+    Raises :class:`NotChanged`, ``MissingKeyError``, and ``NotReadableError`` if one of these rows cannot be
+    read: the copy would be empty.
+    """
+    with transaction.atomic():
+        held = held_batch(batch, ended=True)
+        failed = [*selectors.rows_for_new_list(held)]
+        if not failed:
+            raise NotPossible("nothing_failed")
+        require_readable(held, failed)
+        again = Batch(
+            author_id=actor.id,
+            author_name=actor.name,
+            created_at=clock.now(),
+            order_ref=held.order_ref,
+            order_number=held.order_number,
+            state=BatchState.CHECKED,
+            source=SourceKind.ROWS,
+            header_row=held.header_row,
+            targets=held.targets,
+            date_order=held.date_order,
+            replaces=held,
+        )
+        again.headers = held.headers
+        again.save(force_insert=True)
+        BatchRow.objects.bulk_create([_copy(row, again) for row in failed])
+        record(
+            event_of(
+                BATCH_UPLOADED,
+                again,
+                actor,
+                rows=len(failed),
+                source=again.source,
+                replaces=str(held.public_id),
+            )
+        )
+    return again
+
+
+def _copy(row: BatchRow, batch: Batch) -> BatchRow:
+    copied = BatchRow(batch=batch, number=row.number)
+    if (cells := row.cells) is not None:
+        copied.cells = cells
+    if (values := row.values) is not None:
+        copied.values = values
+    return copied

@@ -1,0 +1,71 @@
+"""Lists whose rows are all like each other, the worst case of comparing them, are checked in seconds.
+
+The bounds are several times what was measured, in processor time, the lowest of three: they fail for work
+that grows with the square of the rows, not on a busy machine.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from django.test import Client
+
+from apps.accounts.models import User
+from apps.batches.checking.check import check_batch
+from apps.batches.checking.similar_rows import similar_rows
+from apps.cdp.consumers import NewConsumer
+from apps.cdp.factory import get_client
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.batch_pages import at
+from tests.support.batch_rows import batch_of, states
+from tests.support.batch_sending import people
+from tests.support.entries import clean
+
+ROWS = 500
+
+
+def _identical() -> list[NewConsumer]:
+    return [clean()] * ROWS
+
+
+def _without_names() -> list[NewConsumer]:
+    one = clean(first_name="TBA", last_name="TBA")
+    return [replace(one, emails=(f"{number}@example.com",)) for number in range(ROWS)]
+
+
+def _born_on_one_day() -> list[NewConsumer]:
+    return [replace(one, date_of_birth=dt.date(1980, 1, 1)) for one in people(ROWS)]
+
+
+def _lowest(act: Callable[[], object]) -> float:
+    """The lowest processor time of three, in seconds."""
+    taken = []
+    for _ in range(3):
+        began = time.process_time()
+        act()
+        taken.append(time.process_time() - began)
+    return min(taken)
+
+
+@pytest.mark.parametrize(
+    ("make", "bound"), [(_identical, 2.0), (_without_names, 10.0), (_born_on_one_day, 15.0)]
+)
+def test_rows_that_are_like_each_other_are_compared_in_seconds(
+    make: Callable[[], list[NewConsumer]], bound: float
+) -> None:
+    rows = [*enumerate(make(), start=2)]
+    assert _lowest(lambda: similar_rows(rows)) < bound
+
+
+@pytest.mark.django_db
+def test_identical_rows_are_checked_and_shown_in_seconds(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = batch_of(staff, _identical())
+    assert _lowest(lambda: check_batch(batch, client=get_client())) < 8
+    assert states(batch) == ["ready", *["attention"] * (ROWS - 1)]
+    assert _lowest(lambda: as_staff.get(at("batch", batch))) < 3
