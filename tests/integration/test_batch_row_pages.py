@@ -131,7 +131,12 @@ def test_release_says_that_the_row_waits_for_the_confirmation(
     assert "Row 2 is ready. It is sent once you confirm the list." in text(answer)
 
 
+def _discarded(batch: Batch, person: User) -> None:
+    control.stop(batch, actor=acting(person))
+
+
 def _stopped(batch: Batch, person: User) -> None:
+    control.confirm(batch, shown=shown_rows(batch), actor=acting(person), client=get_client())
     control.stop(batch, actor=acting(person))
 
 
@@ -147,6 +152,7 @@ def _erased(batch: Batch, _person: User) -> None:
 
 
 ENDS = [
+    (_discarded, "The list was discarded", "“Only what failed, again”"),
     (_stopped, "The list was stopped", "can be corrected in a new list: “Only what failed, again”"),
     (_sent, "This row was sent", "Its state is now: Created."),
     (_erased, "The personal data of this list were deleted", "copy what you still need"),

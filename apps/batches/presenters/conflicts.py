@@ -40,7 +40,9 @@ def lasting_conflict(batch: Batch, state: RowState) -> Conflict | None:
         return Conflict(title, f"{text} {gettext('Its state is now: %(state)s.') % {'state': state.label}}")
     if batch.state in FINAL_STATES:
         text = gettext("Rows that were not sent can be corrected in a new list: “Only what failed, again”.")
-        return Conflict(gettext("The list was stopped"), f"{_copy()} {text}")
+        was_sent = batch.confirmed_at is not None
+        title = gettext("The list was stopped") if was_sent else gettext("The list was discarded")
+        return Conflict(title, f"{_copy()} {text}")
     return None
 
 
