@@ -168,7 +168,9 @@ def test_without_lookups_only_references_are_accepted(
     page = as_staff.post(NEW, posted(clean(), order=SAMPLE_REFERENCE_ID))
     assert "Enter the order reference in full" in _text(page)
     assert as_staff.post(PANEL, {"order_ref": SAMPLE_ORDER}).status_code == 404
-    assert "data-order-panel" not in as_staff.get(NEW).content.decode()
+    form = as_staff.get(NEW).content.decode()
+    assert "data-order-panel" not in form
+    assert "The order could not be checked. You can continue." in form
     assert sandbox.sandbox.requests() == []
 
 

@@ -120,16 +120,18 @@ def short_reference(reference: str, what: str) -> SafeString:
     """The beginning of a reference in a row of a list, with a button that copies the whole of it.
 
     ``what``: its name on the button, such as "order reference". A reference that is short enough is shown as
-    it is.
+    it is. On paper, where nothing can be copied, it is whole.
     """
     if len(reference) <= SHOWN_OF_REFERENCE + 1:
         return format_html('<span class="mono">{}</span>', reference)
     return format_html(
-        '<span class="mono text-nowrap" title="{reference}">{shown}…</span> <button type="button"'
+        '<span class="mono text-nowrap" title="{reference}">{shown}<span class="cut">…</span>'
+        '<span class="rest">{rest}</span></span> <button type="button"'
         ' class="btn-copy-small no-print needs-script" data-copy="{reference}"><span data-copy-label>{label}'
         '</span><span class="visually-hidden"> {what} {shown}</span></button>',
         reference=reference,
         shown=reference[:SHOWN_OF_REFERENCE],
+        rest=reference[SHOWN_OF_REFERENCE:],
         label=gettext("Copy"),
         what=what,
     )

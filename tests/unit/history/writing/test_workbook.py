@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import io
 import zipfile
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import openpyxl
@@ -72,10 +72,14 @@ def test_openpyxl_reads_dates_as_dates_numbers_as_numbers_and_texts_as_texts(sup
     assert sheet["B1"].value == "Duration in milliseconds"
 
 
-def test_pandas_and_duckdb_read_the_same_types(supervisor: User) -> None:
+@pytest.mark.parametrize("engine", ["openpyxl", "calamine"])
+def test_pandas_and_duckdb_read_the_same_types(
+    supervisor: User, engine: Literal["openpyxl", "calamine"]
+) -> None:
+    """DuckDB reads the frame: its reader of Excel files is an extension that it downloads at first use."""
     stored(supervisor, [{"submitted_at": SUBMITTED, "duration_ms": number} for number in (1, 2)])
     columns = ("submitted_at", "duration_ms", "order_ref")
-    frame = pd.read_excel(io.BytesIO(written(layout(Format.XLSX, columns))[0]), engine="openpyxl")
+    frame = pd.read_excel(io.BytesIO(written(layout(Format.XLSX, columns))[0]), engine=engine)
     assert [kind.kind for kind in frame.dtypes[:2]] == ["M", "i"]
     frame.columns = pd.Index(columns)
     table = duckdb.connect().execute(
