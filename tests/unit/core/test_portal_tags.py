@@ -197,3 +197,13 @@ def test_navigation_omits_missing_addresses(settings: Settings) -> None:
 def test_support_code_is_the_views_own_and_empty_without_a_request() -> None:
     assert rendered("{% support_code %}", support_code="3f9a01bc") == "3f9a01bc"
     assert rendered("{% support_code %}") == ""
+
+
+def test_reference_of_a_row_is_shortened_copied_whole_and_escaped() -> None:
+    shown = portal.short_reference("3ceb0831-8744-4e92-ad93-36c0f9c4b930", "order reference")
+    assert 'title="3ceb0831-8744-4e92-ad93-36c0f9c4b930">3ceb0831<' in shown
+    assert 'data-copy="3ceb0831-8744-4e92-ad93-36c0f9c4b930"' in shown
+    assert "Copy</span>" in shown
+    assert "order reference 3ceb0831</span>" in shown
+    assert portal.short_reference("short-ref", "order reference") == '<span class="mono">short-ref</span>'
+    assert "<b>" not in portal.short_reference("<b>" * 20, "order reference")
