@@ -8,9 +8,18 @@ import ssl
 import pytest
 
 from apps.cdp.attempt import Attempt, Limits, TooLateError
-from apps.cdp.errors import CdpConnectionLost, CdpError, CdpTimeout, CdpUnexpected, CdpUnreachable
+from apps.cdp.errors import (
+    CdpConnectionLost,
+    CdpError,
+    CdpInvalid,
+    CdpTimeout,
+    CdpUnexpected,
+    CdpUnreachable,
+)
 from apps.cdp.exchange import _chain, _log, failure_of
 from apps.cdp.links import Path
+from apps.cdp.transport import RawAnswer
+from tests.support.cdp_clients import client_of
 
 
 class NameResolutionError(OSError):
@@ -48,6 +57,13 @@ def failure(error: Exception, *, started: bool, expired: bool = False) -> CdpErr
     attempt = Attempt(Limits(connect=1, read=1, total=1))
     attempt.request_started, attempt.expired = started, expired
     return failure_of(error, attempt)
+
+
+def interpret(raw: RawAnswer, *, expired: bool) -> object:
+    """The JSON value of an answer, or the error that it means."""
+    attempt = Attempt(Limits(connect=1, read=1, total=1))
+    attempt.expired = expired
+    return client_of("http://127.0.0.1:1")._wire()._interpret(raw, attempt, lambda payload: payload)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +106,23 @@ def test_cause_chooses_the_code_of_a_request_that_has_started(
     assert (type(found), found.code) == (kind, code)
     found = failure(error, started=True, expired=True)
     assert (type(found), found.code) == (CdpTimeout, "total_timeout")
+
+
+@pytest.mark.parametrize("expired", [False, True])
+def test_complete_answer_is_trusted_even_after_the_time_limit(expired: bool) -> None:
+    refusal = RawAnswer(400, "", b'{"code": 400, "message": "firstName: no"}')
+    assert interpret(RawAnswer(200, "", b'{"ref": "a"}'), expired=expired) == {"ref": "a"}
+    with pytest.raises(CdpInvalid) as caught:
+        interpret(refusal, expired=expired)
+    assert (caught.value.code, caught.value.field) == ("invalid", "firstName")
+
+
+@pytest.mark.parametrize("status", [200, 201, 400, 503])
+@pytest.mark.parametrize("body", [None, b"", b'{"code": 400, "mess'])
+def test_incomplete_answer_after_the_time_limit_is_a_timeout(status: int, body: bytes | None) -> None:
+    with pytest.raises(CdpTimeout) as caught:
+        interpret(RawAnswer(status, "", body), expired=True)
+    assert (caught.value.code, caught.value.http_status) == ("total_timeout", status)
 
 
 def test_every_cause_is_found_once() -> None:

@@ -10,9 +10,11 @@ from django.test import override_settings
 from pytest_django import Settings
 
 from apps.cdp import factory
+from apps.cdp.client import CdpClient
 from apps.cdp.errors import CdpNotConfigured
-from apps.cdp.exchange import Exchange
-from apps.cdp.factory import get_client
+from apps.cdp.exchange import AnswerHealth, Exchange
+from apps.cdp.factory import answer_received, get_client
+from apps.core import clock
 from tests.support.cdp_clients import GOOD, create, failed_create
 from tests.support.scripted_servers import Peer, Serve, always, answer
 
@@ -50,6 +52,39 @@ def test_three_limits_reach_the_wire(serve: Serve) -> None:
     assert (limits.connect, limits.read, limits.total) == (1.5, 2.5, 3.5)
     with override_settings(**{**SETTINGS, "CDP_READ_TIMEOUT": 0.1}, CDP_BASE_URL=server.url):
         assert failed_create(get_client()).code == "read_timeout"
+
+
+def test_every_other_setting_reaches_the_exchange() -> None:
+    changed = {
+        "CDP_BASE_URL": "https://cdp.example.test",
+        "CDP_EXTRA_HOSTS": ["cdp.example.test"],
+        "CDP_PROXY": "http://127.0.0.1:3128",
+        "CDP_IN_FLIGHT": 3,
+        "CDP_POOL_SIZE": 7,
+    }
+    with override_settings(**{**SETTINGS, **changed}):
+        exchange = get_client()._wire()
+    assert str(exchange.transport.base) == "https://cdp.example.test"
+    assert exchange.transport._proxies == {"https": "http://127.0.0.1:3128"}
+    assert exchange.transport._pooled._pool_maxsize == 7
+    assert exchange.slots._free._initial_value == 3
+    assert exchange.clock is clock.now
+
+
+def test_signal_reports_the_health_of_each_answer(serve: Serve) -> None:
+    received: list[tuple[object, AnswerHealth]] = []
+
+    def receive(sender: object, health: AnswerHealth, **_: object) -> None:
+        received.append((sender, health))
+
+    answer_received.connect(receive)
+    server = serve(always(answer(200, GOOD)))
+    try:
+        with override_settings(**SETTINGS, CDP_BASE_URL=server.url):
+            create(get_client())
+    finally:
+        answer_received.disconnect(receive)
+    assert received == [(CdpClient, AnswerHealth(200, None))]
 
 
 def test_size_limit_reaches_the_wire(serve: Serve) -> None:

@@ -59,6 +59,16 @@ def test_lookups_leave_a_slot_for_creates() -> None:
         assert in_another_thread(slots), "A thread with a slot needs no second one"
 
 
+@pytest.mark.parametrize(("limit", "lookups"), [(1, 1), (2, 1), (4, 3), (5, 4), (8, 6), (10, 8)])
+def test_lookups_have_three_quarters_of_the_slots(limit: int, lookups: int) -> None:
+    slots = Slots(limit)
+    with ExitStack() as held:
+        for _ in range(lookups):
+            held.enter_context(_in_its_own_thread(slots))
+        with pytest.raises(CdpBusy), slots.hold_for_lookup():
+            pass
+
+
 @contextmanager
 def _in_its_own_thread(slots: Slots) -> Iterator[None]:
     """Hold a slot for look-ups in another thread."""
