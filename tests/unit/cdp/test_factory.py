@@ -66,8 +66,8 @@ def test_every_other_setting_reaches_the_exchange() -> None:
         exchange = get_client()._wire()
     assert str(exchange.transport.base) == "https://cdp.example.test"
     assert exchange.transport._proxies == {"https": "http://127.0.0.1:3128"}
-    assert exchange.transport._pooled._pool_maxsize == 7
-    assert exchange.slots._free._initial_value == 3
+    assert vars(exchange.transport._pooled)["_pool_maxsize"] == 7
+    assert vars(exchange.slots._free)["_initial_value"] == 3
     assert exchange.clock is clock.now
 
 
