@@ -13,7 +13,7 @@ import pytest
 
 from apps.cdp.errors import CdpMalformedAnswer
 from apps.cdp.exchange import Exchange
-from apps.cdp.masking import MASK, MIN_LENGTH, Secrets, _encoded_forms
+from apps.cdp.masking import MASK, MIN_LENGTH, Secrets, _decodings, _encoded_forms
 from tests.support.cdp_clients import ORDER, client_of, create, failed_create
 from tests.support.scripted_servers import Serve, always, answer
 
@@ -139,6 +139,20 @@ def test_base64_form_is_what_all_texts_with_the_value_share(size: int) -> None:
     assert (len(forms) > 1) == (size > 4)
 
 
+def test_punctuation_of_base64_may_be_encoded() -> None:
+    secret = "????>>>>~~~~"
+    exchange = exchange_with(token=secret)
+    coded = base64.b64encode(secret.encode()).decode()
+    assert coded == "Pz8/Pz4+Pj5+fn5+"
+    for form in (
+        coded,
+        quote(coded, safe=""),
+        coded.replace("+", "-").replace("/", "_"),
+        coded.replace("+", "&#43;"),
+    ):
+        assert read(f"before {form} after", exchange) == f"before {MASK} after", form
+
+
 def test_shortest_secret_has_six_characters() -> None:
     secrets = Secrets("sixsix", "five5")
     assert secrets.mask("sixsix, five5, sixsix:five5") == f"{MASK}, five5, {MASK}"
@@ -160,6 +174,9 @@ def test_html_number_too_long_for_python_is_no_failure() -> None:
 def test_text_encoded_too_often_is_masked_completely() -> None:
     often = [f"x%{'25' * (times - 1)}41" for times in range(14)]
     assert [SECRETS.mask(text) for text in often] == [*often[:12], MASK, MASK]
+    assert len(list(_decodings(f"%{'25' * 50}41"))) == 13, (
+        "Decoding without a limit would take quadratic time"
+    )
     echo = f"%{'25' * 10}{ord(KEY[0]):x}{KEY[1:]}"
     assert SECRETS.mask(f"before {echo} after") == f"before {MASK} after"
 
