@@ -256,6 +256,25 @@ def test_new_consumer_round_trips_through_json(consumer: NewConsumer) -> None:
     assert all(value not in ("", None, [], {}) for value in data.values())
 
 
+def test_new_consumer_with_every_field_round_trips_through_json() -> None:
+    consumer = NewConsumer(
+        first_name="Zoë",
+        last_name="Roe",
+        title="Dr",
+        gender="female",
+        date_of_birth=BIRTHDAY,
+        emails=("zoe@example.com",),
+        phone_numbers=("+35312345678",),
+        nationality="IE",
+        passport_number="PZ4A9565",
+        country="IE",
+        identifiers=(Identifier("p", "i"),),
+    )
+    data = consumer.to_json()
+    assert data.keys() == NAME_OF_VENDOR_NAME.keys()
+    assert NewConsumer.from_json(data) == consumer
+
+
 @pytest.mark.parametrize(
     "data",
     [

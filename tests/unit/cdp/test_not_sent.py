@@ -8,6 +8,7 @@ import socket
 import ssl
 import time
 import warnings
+from typing import Any
 
 import pytest
 
@@ -184,11 +185,18 @@ def test_second_address_is_tried_when_the_first_refuses(
     places = [
         (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in (closed, server.port)
     ]
-    monkeypatch.setattr(
-        socket, "getaddrinfo", lambda host, *a, **k: places if host == "localhost" else real(host, *a, **k)
-    )
+    asked: list[tuple[object, ...]] = []
+
+    def find(host: str, *rest: Any, **options: Any) -> object:
+        if host == "127.0.0.1":
+            return real(host, *rest, **options)
+        asked.append((host, *rest, options))
+        return places
+
+    monkeypatch.setattr(socket, "getaddrinfo", find)
     assert create(client_of(f"http://localhost:{server.port}")).consumer.ref == GOOD["ref"]
     assert len(server.requests) == 1
+    assert asked == [("localhost", server.port, {"type": socket.SOCK_STREAM})]
 
 
 def test_request_through_a_proxy_starts_after_the_tunnel_and_the_handshake(
