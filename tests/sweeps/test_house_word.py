@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from unittest import mock
@@ -63,7 +64,10 @@ def _in_templates() -> Iterator[str]:
                 yield re.sub(r"{{ (\w+) }}", r"%(\1)s", " ".join(text.split()))
 
 
-MESSAGES = sorted({*_in_code(), *_in_templates()})
+@cache
+def messages() -> list[str]:
+    """Every text of the source. Not read at import, which each process of each run does."""
+    return sorted({*_in_code(), *_in_templates()})
 
 
 def _without_exceptions(text: str) -> str:
@@ -78,7 +82,7 @@ def test_default_installs_and_changes_nothing(code: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(house_word, "trans_real", translation)
     with override_settings(ORDER_CONSUMER_WORD=code):
         house_word.install()
-        changed = [text for text in MESSAGES if with_house_word(text) != text]
+        changed = [text for text in messages() if with_house_word(text) != text]
     assert bool(translation.translation.called) == bool(changed) == (code != DEFAULT)
 
 
@@ -114,7 +118,7 @@ def test_context_is_found(tmp_path: Path, source: str, has_context: bool) -> Non
 def test_every_text_uses_the_word_and_stays_a_sentence(code: str) -> None:
     changed = 0
     with override_settings(ORDER_CONSUMER_WORD=code):
-        for text in MESSAGES:
+        for text in messages():
             result = with_house_word(text)
             changed += result != text
             words = re.sub(r"%\(\w+\)s", "", _without_exceptions(result))
@@ -126,7 +130,7 @@ def test_every_text_uses_the_word_and_stays_a_sentence(code: str) -> None:
 
 
 def test_guest_of_sitecore_cdp_is_called_a_profile_where_guest_is_the_word() -> None:
-    of_vendor = [text for text in MESSAGES if "guest" in text.lower() and "consumer" not in text.lower()]
+    of_vendor = [text for text in messages() if "guest" in text.lower() and "consumer" not in text.lower()]
     of_vendor.remove("Add a traveller, guest or ticket holder to an order.")
     assert len(of_vendor) > 25
     with override_settings(ORDER_CONSUMER_WORD="guest"):

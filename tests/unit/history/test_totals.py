@@ -37,6 +37,7 @@ pytestmark = pytest.mark.django_db
 
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
+DAYS = 120
 ALL = SubmissionFilter()
 LIST = uuid.UUID(int=7)  # of people
 # Clocks that change in these months, also at midnight (Beirut), and offsets of 30 and 45 minutes.
@@ -46,6 +47,11 @@ ZONES = ("UTC", "Europe/Dublin", "America/New_York", "Asia/Beirut", "Asia/Kolkat
 @pytest.fixture
 def people(db: None) -> list[User]:
     return [make_person(name, "staff", password="") for name in ("ann", "bob", "cia")]
+
+
+@pytest.fixture(autouse=True)
+def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "PAUSE_SECONDS", 0)  # no other process writes
 
 
 @pytest.fixture(autouse=True)
@@ -113,7 +119,7 @@ def _act(people: list[User], act: tuple[Any, ...]) -> None:
         rows.delete()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=10, deadline=None, suppress_health_check=[*HealthCheck])
 @given(
     rows=st.lists(ROW, min_size=1, max_size=12),
     acts=ACTS,
@@ -181,16 +187,16 @@ def test_figures_equal_those_of_rows_after_any_changes(
 
 
 @pytest.fixture
-def year(people: list[User]) -> list[Submission]:
-    """A row a day for 400 days."""
+def one_a_day(people: list[User]) -> list[Submission]:
+    """A row a day for the days, weeks and months of :data:`DAYS`."""
     return Submission.objects.bulk_create(
         bare(people[number % 3], Outcome.UNKNOWN, NOW - number * DAY, duration_ms=number)
-        for number in range(400)
+        for number in range(DAYS)
     )
 
 
-def test_totals_take_the_place_of_rows(year: list[Submission]) -> None:
-    asked = SubmissionFilter(since=midnight(NOW.date() - 364 * DAY))
+def test_totals_take_the_place_of_rows(one_a_day: list[Submission]) -> None:
+    asked = SubmissionFilter(since=midnight(NOW.date() - (DAYS - 20) * DAY))
     with CaptureQueriesContext(connection) as before:
         expected = figures(asked)
     assert keep_totals(now=NOW)
@@ -201,21 +207,23 @@ def test_totals_take_the_place_of_rows(year: list[Submission]) -> None:
     assert figures(asked).total == 1  # today's row is counted, every other one comes from totals
 
 
-def test_figures_of_a_list_of_people_are_counted_although_there_are_totals(year: list[Submission]) -> None:
-    for number in range(0, 400, 7):
-        Submission.objects.filter(pk=year[number].pk).update(batch=LIST, batch_row=number + 1)
+def test_figures_of_a_list_of_people_are_counted_although_there_are_totals(
+    one_a_day: list[Submission],
+) -> None:
+    for number in range(0, DAYS, 7):
+        Submission.objects.filter(pk=one_a_day[number].pk).update(batch=LIST, batch_row=number + 1)
     asked = SubmissionFilter(batch=LIST)
     keep_totals(now=NOW)
     assert figures(asked) == of_rows(asked)
-    assert figures(asked).total == len(range(0, 400, 7))
+    assert figures(asked).total == len(range(0, DAYS, 7))
 
 
 def test_days_weeks_and_months_that_are_over_are_kept_in_the_zones_of_the_people(
-    people: list[User], year: list[Submission]
+    people: list[User], one_a_day: list[Submission]
 ) -> None:
     keep_totals(now=NOW)
     days = PeriodTotals.objects.filter(ends__lte=NOW).count()
-    assert days == 399 + 57 + 12  # days, whole weeks, whole months
+    assert days == DAYS - 1 + 17 + 3  # days, whole weeks, whole months
     User.objects.filter(pk=people[0].pk).update(time_zone="Asia/Kathmandu")
     User.objects.filter(pk=people[1].pk).update(time_zone="Not/AZone")
     keep_totals(now=NOW)
@@ -226,28 +234,28 @@ def test_days_weeks_and_months_that_are_over_are_kept_in_the_zones_of_the_people
     assert all_are_true()
 
 
-def test_late_answer_in_a_day_that_is_over_counts_at_once(year: list[Submission]) -> None:
+def test_late_answer_in_a_day_that_is_over_counts_at_once(one_a_day: list[Submission]) -> None:
     keep_totals(now=NOW)
     count = PeriodTotals.objects.count()
-    late = Submission.objects.filter(pk=year[40].pk)
+    late = Submission.objects.filter(pk=one_a_day[40].pk)
     late.update(outcome=Outcome.CREATED, consumer_ref="r", error_code="")
-    assert figures().outcomes == {Outcome.CREATED: 1, Outcome.UNKNOWN: 399}
+    assert figures().outcomes == {Outcome.CREATED: 1, Outcome.UNKNOWN: DAYS - 1}
     keep_totals(now=NOW)
     assert PeriodTotals.objects.count() == count
     assert not ChangedMoment.objects.exists()
-    assert figures().outcomes == {Outcome.CREATED: 1, Outcome.UNKNOWN: 399}
+    assert figures().outcomes == {Outcome.CREATED: 1, Outcome.UNKNOWN: DAYS - 1}
 
 
-def _change(year: list[Submission], days: range) -> None:
+def _change(one_a_day: list[Submission], days: range) -> None:
     for day in days:
-        Submission.objects.filter(pk=year[day].pk).update(duration_ms=90_000 + day)
+        Submission.objects.filter(pk=one_a_day[day].pk).update(duration_ms=90_000 + day)
 
 
-def test_changed_days_are_counted_from_rows_and_all_others_from_totals(year: list[Submission]) -> None:
+def test_changed_days_are_counted_from_rows_and_all_others_from_totals(one_a_day: list[Submission]) -> None:
     keep_totals(now=NOW)
     with CaptureQueriesContext(connection) as before:
         figures()
-    _change(year, range(20, 320, 60))  # five
+    _change(one_a_day, range(20, 110, 20))  # five
     with CaptureQueriesContext(connection) as after:
         found = figures()
     assert found == of_rows()
@@ -256,9 +264,11 @@ def test_changed_days_are_counted_from_rows_and_all_others_from_totals(year: lis
     assert figures().total == 5 + 1  # and today's
 
 
-def test_with_many_changed_days_those_near_each_other_are_counted_together(year: list[Submission]) -> None:
+def test_with_many_changed_days_those_near_each_other_are_counted_together(
+    one_a_day: list[Submission],
+) -> None:
     keep_totals(now=NOW)
-    _change(year, range(100, 200, 2))
+    _change(one_a_day, range(5, 105, 2))
     with CaptureQueriesContext(connection) as queries:
         found = figures()
     assert found == of_rows()
@@ -267,7 +277,7 @@ def test_with_many_changed_days_those_near_each_other_are_counted_together(year:
     assert 50 < figures().total <= 100 + 1
 
 
-def test_change_that_no_total_counts_is_not_noted(year: list[Submission]) -> None:
+def test_change_that_no_total_counts_is_not_noted(one_a_day: list[Submission]) -> None:
     keep_totals(now=NOW)
     Submission.objects.update(encrypted_consumer=b"again")  # as after a rotation or an erasure
     Submission.objects.update(outcome=Outcome.UNKNOWN)
@@ -275,7 +285,7 @@ def test_change_that_no_total_counts_is_not_noted(year: list[Submission]) -> Non
 
 
 def test_wrong_total_is_found_by_the_command(
-    year: list[Submission], capsys: pytest.CaptureFixture[str]
+    one_a_day: list[Submission], capsys: pytest.CaptureFixture[str]
 ) -> None:
     keep_totals(now=NOW)
     with pytest.raises(SystemExit) as ended:
@@ -289,7 +299,7 @@ def test_wrong_total_is_found_by_the_command(
     assert f"different: {wrong}" in capsys.readouterr().out
 
 
-def test_totals_without_a_trigger_are_deleted_when_it_is_installed(year: list[Submission]) -> None:
+def test_totals_without_a_trigger_are_deleted_when_it_is_installed(one_a_day: list[Submission]) -> None:
     keep_totals(now=NOW)
     install_triggers(connection)
     assert PeriodTotals.objects.exists()
@@ -305,7 +315,7 @@ def test_totals_without_a_trigger_are_deleted_when_it_is_installed(year: list[Su
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no TRUNCATE")
-def test_truncate_deletes_the_totals(year: list[Submission]) -> None:
+def test_truncate_deletes_the_totals(one_a_day: list[Submission]) -> None:
     keep_totals(now=NOW)
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -315,20 +325,22 @@ def test_truncate_deletes_the_totals(year: list[Submission]) -> None:
 
 
 @pytest.mark.parametrize("lost", ["submission_totals_insert", "submission_totals_update"])
-def test_without_a_trigger_no_total_is_kept_and_rows_are_counted(year: list[Submission], lost: str) -> None:
+def test_without_a_trigger_no_total_is_kept_and_rows_are_counted(
+    one_a_day: list[Submission], lost: str
+) -> None:
     keep_totals(now=NOW)
     on = "" if connection.vendor == "sqlite" else " ON consumers_submission"
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(f"DROP TRIGGER {lost}{on}")
-    Submission.objects.filter(pk=year[40].pk).update(duration_ms=99_000)
+    Submission.objects.filter(pk=one_a_day[40].pk).update(duration_ms=99_000)
     assert keep_totals(now=NOW)
     assert not PeriodTotals.objects.exists()
     assert figures() == of_rows()
 
 
-def test_worker_rests_once_everything_is_computed(year: list[Submission]) -> None:
+def test_worker_rests_once_everything_is_computed(one_a_day: list[Submission]) -> None:
     keeper = TotalsKeeper(threading.Event())
     with mock.patch.object(keeping, "keep_totals", side_effect=[False, True]) as kept:
         for _ in range(4):
@@ -337,7 +349,7 @@ def test_worker_rests_once_everything_is_computed(year: list[Submission]) -> Non
 
 
 @pytest.mark.parametrize("stopped", [True, False])
-def test_worker_stops_in_time(year: list[Submission], stopped: bool) -> None:
+def test_worker_stops_in_time(one_a_day: list[Submission], stopped: bool) -> None:
     stop = threading.Event()
     if stopped:
         stop.set()
@@ -369,36 +381,38 @@ _TOGETHER = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has
 
 @_TOGETHER
 @pytest.mark.django_db(transaction=True)
-def test_change_that_commits_after_the_totals_were_computed_counts(year: list[Submission]) -> None:
+def test_change_that_commits_after_the_totals_were_computed_counts(one_a_day: list[Submission]) -> None:
     changed, committed = threading.Event(), threading.Event()
 
     def change() -> None:
         with transaction.atomic():
-            Submission.objects.filter(pk=year[9].pk).delete()
+            Submission.objects.filter(pk=one_a_day[9].pk).delete()
             changed.set()
             committed.wait(30)
 
     thread = _in_thread(change)
     assert changed.wait(30)
     keep_totals(now=NOW)
-    assert figures().total == 400
+    assert figures().total == DAYS
     committed.set()
     thread.join(30)
-    assert figures().total == 399
+    assert figures().total == DAYS - 1
     keep_totals(now=NOW)
-    assert figures().total == 399
+    assert figures().total == DAYS - 1
     assert all_are_true()
 
 
 @_TOGETHER
 @pytest.mark.django_db(transaction=True)
-def test_second_worker_deletes_no_note_of_a_change_that_the_first_has_missed(year: list[Submission]) -> None:
+def test_second_worker_deletes_no_note_of_a_change_that_the_first_has_missed(
+    one_a_day: list[Submission],
+) -> None:
     counted, go_on = threading.Event(), threading.Event()
     real = keeping.from_rows
 
     def slow(span: tuple[dt.datetime, dt.datetime]) -> object:
         texts = real(span)
-        if not counted.is_set() and span[0] <= year[1].submitted_at < span[1]:
+        if not counted.is_set() and span[0] <= one_a_day[1].submitted_at < span[1]:
             counted.set()
             go_on.wait(30)
         return texts
@@ -406,14 +420,14 @@ def test_second_worker_deletes_no_note_of_a_change_that_the_first_has_missed(yea
     with mock.patch.object(keeping, "from_rows", slow):
         first = _in_thread(lambda: keep_totals(now=NOW))
         assert counted.wait(30)
-        Submission.objects.filter(pk=year[1].pk).delete()
+        Submission.objects.filter(pk=one_a_day[1].pk).delete()
         second = _in_thread(keeping.delete_changed)
         _wait_until(lambda: _somebody_waits() or not second.is_alive())
         go_on.set()
         first.join(60)
         second.join(60)
     keep_totals(now=NOW)
-    assert figures().total == 399
+    assert figures().total == DAYS - 1
     assert all_are_true()
 
 
