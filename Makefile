@@ -22,7 +22,7 @@ help:
 	@echo "make mutants mutation tests (ARGS=apps/core/text.py for one module); docs/mutation.md"
 	@echo "make faults 2,000 submissions on each database while processes are killed and keys replaced, then 50 lists while processes are killed; compares the results"
 	@echo "make gallery  take the pictures of the components again, after a wanted change of their look"
-	@echo "make long-tests the tests of faults with more rounds, on both databases"
+	@echo "make long-tests the tests of faults with more rounds, on both databases, and every test on PostgreSQL"
 	@echo "make bench  run the benchmarks (ARGS=create for one); tables on the screen and in var/bench-*.md"
 	@echo "make check  format, lint, types, import contracts, templates, scripts, migrations, deployment check"
 	@echo "make hooks  install Git hooks: the quick checks before each commit, all of them before a push"
@@ -93,10 +93,11 @@ faults: $(VENV)/dev.stamp
 	@PORTAL_MODE=practice $(RUN) -m tests.faults.storm.list_storm $(LISTS)
 
 # The tests of faults at length, on both databases: more random requests, stops and simultaneous submissions. Tests of
-# processes run on both as well; make test runs each on one.
+# processes run on both as well; make test runs each on one. On PostgreSQL everything else too, also what repeats SQL
+# (decision 245).
 long-tests: $(VENV)/dev.stamp
 	@export FUZZ_REQUESTS=1200 STOP_SENDS=100 AT_ONCE_ROUNDS=50; \
-	$(RUN) -m tests.run tests/faults && $(RUN) -m tests.run --postgresql tests/faults
+	$(RUN) -m tests.run tests/faults && $(RUN) -m tests.run --postgresql -p tests.support.statements tests --ignore=tests/e2e
 
 # Takes the pictures of the components again (tests/e2e/gallery/). Look at them before you commit.
 gallery: $(VENV)/dev.stamp

@@ -30,6 +30,7 @@ from tests.support.audit_flush import flushes_lift_the_triggers
 from tests.support.people import make_person
 from tests.support.postgresql import PROCESSES_ONCE
 from tests.support.quick_flush import flushes_are_quick
+from tests.support.statements import repeats_sql
 
 USES_THE_DATABASE = frozenset({"db", "transactional_db", "live_server", "django_db_setup"})
 
@@ -39,7 +40,8 @@ Path("var/static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns if the
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """On PostgreSQL, run only the tests whose result depends on the kind of database.
 
-    In ``make test`` each test of processes runs on the database that its mark names, if there are both.
+    In ``make test``, if there are both databases, each test of processes runs on the one that its mark names,
+    and those marked ``sql("repeated")`` on SQLite: others send the same statements to PostgreSQL.
     """
     from django.conf import settings
 
@@ -52,6 +54,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise pytest.UsageError(f"{item.nodeid}: processes needs the name of one database")
         if processes is not None and os.environ.get(PROCESSES_ONCE):
             return bool(processes.args == (database,))
+        if not sqlite and os.environ.get(PROCESSES_ONCE) and repeats_sql(item):
+            return False
         return sqlite or _depends_on_the_database(item)
 
     left_out = [item for item in items if not runs_here(item)]

@@ -34,6 +34,7 @@ ACTS = (
 )
 
 
+@pytest.mark.sql("repeated")
 def test_nobody_else_sees_or_changes_a_list_and_the_denials_are_recorded(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -61,6 +62,7 @@ def test_denial_of_a_person_who_sends_no_lists_names_the_list(as_administrator: 
     assert denied.details["batch"] == str(batch.public_id)
 
 
+@pytest.mark.sql("repeated")
 def test_rows_of_others_are_denied_to_supervisors_and_recorded(
     as_supervisor: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -81,6 +83,7 @@ def test_list_that_does_not_exist_is_not_found_and_no_denial(as_staff: Client, s
     assert not events("access.denied")
 
 
+@pytest.mark.sql("repeated")
 @pytest.mark.parametrize("name", ACTS)
 def test_act_that_is_opened_as_an_address_leads_to_the_list(as_staff: Client, staff: User, name: str) -> None:
     batch = checked_batch(staff, people(1))
@@ -128,6 +131,7 @@ def test_erased_list_without_columns_has_a_page_and_takes_no_columns(
     assert at("batch", batch) not in as_staff.get("/").content.decode()
 
 
+@pytest.mark.sql("repeated")
 @pytest.mark.parametrize("watched", ["list", "export"])
 def test_progress_that_a_page_asks_for_does_not_restart_the_idle_time(
     client: Client, sandbox: SandboxServer, watched: str

@@ -53,7 +53,7 @@ from tests.support.entries import FULL, clean, posted, store
 from tests.support.people import acting, events
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 IDA = clean()
 KAI = clean(first_name="Kai", last_name="Neat", emails=("kai@example.com",))
@@ -164,6 +164,7 @@ def test_rows_left_out_are_not_compared_and_may_come_back(staff: User) -> None:
     assert states(batch)[0] == "ready"
 
 
+@pytest.mark.sql("new")
 def test_warnings_of_one_kind_are_confirmed_for_all_rows(staff: User) -> None:
     unread = replace(IDA, phone_numbers=("12",))
     also = replace(KAI, phone_numbers=("34",), first_name="Kai and Bo")
@@ -186,6 +187,7 @@ def test_warnings_that_the_person_did_not_see_are_not_confirmed(staff: User) -> 
     assert states(batch) == ["attention", "attention"]
 
 
+@pytest.mark.sql("new")
 def test_another_warning_in_the_place_of_the_one_that_was_seen_is_not_confirmed(staff: User) -> None:
     batch = checked(staff, FULL, FULL, KAI)
     seen = shown_warnings(batch)
@@ -240,6 +242,7 @@ def test_many_similar_consumers_are_counted_and_confirmed_together(staff: User) 
     assert asked == findings(batch, 2).warnings[0]  # named, whatever was confirmed before
 
 
+@pytest.mark.sql("new")
 def test_identical_rows_of_which_some_were_sent_stay_confirmed_and_small(
     staff: User, sandbox: SandboxServer
 ) -> None:
@@ -271,6 +274,7 @@ def test_errors_cannot_be_confirmed(staff: User) -> None:
     assert states(batch) == ["attention"]
 
 
+@pytest.mark.sql("new")
 def test_other_data_are_confirmed_again(staff: User) -> None:
     batch = checked(staff, FULL, FULL)
     accept(batch, ["similar_row"], "same_name")
@@ -286,6 +290,7 @@ def test_row_that_is_no_longer_similar_is_ready(staff: User) -> None:
     assert states(batch) == ["ready", "ready"]
 
 
+@pytest.mark.sql("new")
 def test_row_whose_consumer_was_created_is_released_with_a_reason(
     staff: User, sandbox: SandboxServer
 ) -> None:
@@ -310,6 +315,7 @@ def test_row_whose_consumer_was_created_is_released_with_a_reason(
     assert sent.outcome == Outcome.CREATED
 
 
+@pytest.mark.sql("new")
 def test_release_is_about_one_submission(staff: User) -> None:
     store(staff, Outcome.CREATED, FULL)
     batch = checked(staff, FULL)
@@ -319,6 +325,7 @@ def test_release_is_about_one_submission(staff: User) -> None:
     assert (states(batch), row_of(batch, 2).earlier) == (["already_sent"], another.public_id)
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.CREATED])
 def test_release_stays_about_one_submission_however_often_the_row_is_checked(
     outcome: Outcome, staff: User
@@ -338,6 +345,7 @@ def test_release_stays_about_one_submission_however_often_the_row_is_checked(
     assert states(batch) == ["ready"]  # what was decided about the first one still holds
 
 
+@pytest.mark.sql("new")
 def test_release_is_about_the_submission_that_the_person_saw(staff: User) -> None:
     store(staff, Outcome.CREATED, FULL)
     batch = checked(staff, FULL)
@@ -353,6 +361,7 @@ def test_release_is_about_the_submission_that_the_person_saw(staff: User) -> Non
     assert states(batch) == ["ready"]  # one decision for all that were created before
 
 
+@pytest.mark.sql("new")
 def test_submission_that_turns_out_to_be_created_later_was_not_released(staff: User) -> None:
     older = store(staff, Outcome.NOT_CREATED, FULL)  # contradicted by Sitecore CDP later
     store(staff, Outcome.CREATED, FULL)
@@ -363,6 +372,7 @@ def test_submission_that_turns_out_to_be_created_later_was_not_released(staff: U
     assert (states(batch), row_of(batch, 2).earlier) == (["already_sent"], older.public_id)
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.UNKNOWN])
 def test_row_whose_consumer_may_exist_is_never_released(outcome: Outcome, staff: User) -> None:
     store(staff, outcome, FULL)
@@ -392,6 +402,7 @@ def test_row_whose_earlier_submission_created_nothing_is_to_be_checked_again(
     assert (states(batch), events("batch.row_released")) == (["ready", "ready"], [])
 
 
+@pytest.mark.sql("new")
 def test_released_row_waits_for_an_open_one(staff: User) -> None:
     store(staff, Outcome.CREATED, FULL)
     batch = checked(staff, FULL)
@@ -401,12 +412,14 @@ def test_released_row_waits_for_an_open_one(staff: User) -> None:
     assert (states(batch), row_of(batch, 2).earlier) == (["already_sent"], open_.public_id)
 
 
+@pytest.mark.sql("new")
 def test_row_that_is_not_already_sent_is_not_released(staff: User) -> None:
     batch = checked(staff, IDA)
     with pytest.raises(NotPossible, match="not_already_sent"):
         release_row(batch, row_of(batch, 2), ReleaseReason.OTHER, actor=acting(staff))
 
 
+@pytest.mark.sql("new")
 def test_what_failed_is_a_new_list_with_the_same_numbers(staff: User) -> None:
     ended = {**paused(staff), "state": BatchState.FINISHED, "pause_reason": ""}
     batch = checked(staff, IDA, KAI, FULL, order_number="ORD-77", **ended)
@@ -451,6 +464,7 @@ def test_rows_that_the_author_left_out_are_not_in_the_new_one(staff: User) -> No
     assert states(again) == ["ready", "attention"]
 
 
+@pytest.mark.sql("new")
 def test_list_that_was_stopped_before_its_columns_were_chosen_has_no_rows_again(staff: User) -> None:
     batch = batch_of(staff, [IDA], state=BatchState.MATCHING)
     batch.rows.update(encrypted_values=b"")
@@ -459,6 +473,7 @@ def test_list_that_was_stopped_before_its_columns_were_chosen_has_no_rows_again(
         rows_again(batch, actor=acting(staff))
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("column", ["encrypted_headers", "encrypted_cells", "encrypted_values"])
 def test_rows_that_cannot_be_read_are_not_copied(staff: User, column: str) -> None:
     stopped = {**paused(staff), "state": BatchState.STOPPED, "pause_reason": ""}
@@ -536,6 +551,7 @@ def send(batch: Batch, row: BatchRow) -> Submission:
     )
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_row_is_corrected_or_sent_and_never_both(staff: User, sandbox: SandboxServer) -> None:
     for _ in range(5):
@@ -552,6 +568,7 @@ def test_row_is_corrected_or_sent_and_never_both(staff: User, sandbox: SandboxSe
         Batch.objects.all().delete()
 
 
+@pytest.mark.sql("new")
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
 def test_send_waits_for_a_correction_that_is_under_way(
@@ -580,6 +597,7 @@ def _is_a_transaction_waiting() -> bool:
         return bool(cursor.fetchone()[0])
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_changes_at_the_same_time_leave_no_row_that_was_compared_with_former_data(staff: User) -> None:
     for _ in range(5):

@@ -42,7 +42,7 @@ from tests.support.keys import new_encryption_key
 from tests.support.people import acting
 from tests.support.resolving import add_elsewhere
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 IDA = clean()
 OLA = clean(first_name="Ola", last_name="Tidy", emails=("ola@example.com",))
@@ -59,6 +59,7 @@ def test_row_without_findings_is_ready(staff: User) -> None:
     assert batch.checked_at is not None
 
 
+@pytest.mark.sql("new")
 def test_all_errors_of_a_row_are_named_at_once_with_their_fields_and_the_texts_of_the_form(
     staff: User,
 ) -> None:
@@ -110,6 +111,7 @@ def test_row_that_cannot_be_decrypted_stays_as_it_is(staff: User, settings: Sett
     assert findings(batch, 2).errors == ()
 
 
+@pytest.mark.sql("new")
 def test_erased_row_needs_attention(staff: User) -> None:
     batch = batch_of(staff, [IDA])
     row = row_of(batch, 2)
@@ -168,6 +170,7 @@ def test_order_is_read_once_and_its_consumers_are_stored(
     assert elsewhere.ref in (batch.refs_at_check or [])
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("minutes", [1, 11])
 def test_consumer_that_only_the_vendor_has_stays_a_warning_after_a_correction_of_another_row(
     minutes: int, staff: User, sandbox: SandboxServer, settings: Settings
@@ -312,6 +315,7 @@ def test_confirmed_row_confirms_the_warning_about_its_submission(staff: User, sa
     assert states(batch) == ["created", "created"]
 
 
+@pytest.mark.sql("new")
 def test_check_after_the_earlier_row_was_sent_keeps_what_was_confirmed(staff: User) -> None:
     batch = batch_of(staff, [FULL, FULL])
     row = row_of(batch, 3)
@@ -348,6 +352,7 @@ def test_row_whose_content_was_not_created_is_ready(outcome: Outcome, staff: Use
     assert states(batch) == ["ready"]
 
 
+@pytest.mark.sql("new")
 def test_erased_submission_is_not_compared(staff: User) -> None:
     personal_data.erase(store(staff, Outcome.CREATED, FULL))
     batch = batch_of(staff, [FULL])

@@ -31,7 +31,7 @@ from tests.support.people import acting, events
 
 ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
 TARGETS = ("first_name", "last_name", "date_of_birth")
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 
 def _table(*rows: tuple[str, ...], first: int = 1) -> Table:
@@ -108,6 +108,7 @@ def test_without_a_choice_all_rows_are_stored_until_the_columns_are_chosen(staff
         choose_columns(batch, Choice(True, ("last_name", "first_name")), actor=acting(staff))
 
 
+@pytest.mark.sql("new")
 def test_a_choice_that_leaves_the_order_of_dates_open_is_not_stored(staff: User) -> None:
     table = _table(("First name", "Last name", "DOB"), ("Ada", "Lovelace", "03/04/1991"))
     with pytest.raises(ColumnsNotStored) as caught:
@@ -248,6 +249,7 @@ def _dated(person: User, *dates: str) -> Batch:
     return batch
 
 
+@pytest.mark.sql("new")
 def test_each_date_that_excel_may_have_exchanged_is_a_warning_of_its_row(staff: User) -> None:
     batch = _dated(staff, "1991-03-04", "13/04/1982", "", "1975-12-01")
     assert states(batch) == ["attention", "ready", "ready", "attention"]
@@ -306,6 +308,7 @@ def test_a_column_that_was_blank_last_time_is_not_left_out_silently(staff: User)
     assert not open_questions(filled, proposal.choice, providers=())
 
 
+@pytest.mark.sql("new")
 def test_a_known_header_that_was_left_out_while_it_was_blank_is_proposed_again(staff: User) -> None:
     headers = ("First name", "Last name", "Surname")
     _stored(staff, _table(headers, ("Ada", "", "Lovelace")), Choice(True, ("first_name", "", "last_name")))

@@ -33,7 +33,7 @@ from tests.support.batch_sending import checked_batch, confirmed_batch, people, 
 from tests.support.entries import on_page
 from tests.support.people import PASSWORD, acting, events, make_person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NEW = reverse("batches:new")
 LISTS = reverse("batches:batches")
@@ -61,6 +61,7 @@ def shown_on(answer: Any, batch: Batch, act: str) -> dict[str, str]:
     return {"shown": found[1]}
 
 
+@pytest.mark.sql("new")
 def test_pasted_table_is_checked_confirmed_sent_and_has_receipts(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -182,6 +183,7 @@ def test_list_without_columns_is_not_checked(as_staff: Client, sandbox: SandboxS
     assert (only_batch().state, set(states(batch))) == (BatchState.MATCHING, {"unchecked"})
 
 
+@pytest.mark.sql("new")
 def test_columns_of_rows_that_cannot_be_decrypted_are_not_stored(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
@@ -197,6 +199,7 @@ def test_columns_of_rows_that_cannot_be_decrypted_are_not_stored(
     assert as_staff.get(at("columns", batch)).status_code == 200
 
 
+@pytest.mark.sql("new")
 def test_the_order_of_dates_is_asked_with_both_readings(as_staff: Client, sandbox: SandboxServer) -> None:
     table = TABLE.replace("1990-01-02", "03/04/1990").replace("1971-05-30", "05/06/1971")
     paste(as_staff, table)
@@ -376,6 +379,7 @@ def test_sending_is_paused_resumed_and_stopped(as_staff: Client, staff: User, sa
     assert "had changed meanwhile" in text(as_staff.post(at("stop", batch), follow=True))
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("reason", [*PauseReason])
 def test_every_reason_for_a_pause_says_what_to_do(
     as_staff: Client, staff: User, sandbox: SandboxServer, reason: PauseReason
@@ -405,6 +409,7 @@ def test_rows_that_were_not_sent_are_sent_again(
     )
 
 
+@pytest.mark.sql("new")
 def test_what_failed_becomes_a_new_list_that_names_the_old_one(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -442,6 +447,7 @@ def test_what_failed_is_not_offered_before_the_end(
     assert "a new list of 2 rows" in text(as_staff.get(at("batch", batch)))
 
 
+@pytest.mark.sql("new")
 def test_row_that_was_created_is_released_with_a_reason(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -481,6 +487,7 @@ def test_row_that_was_created_leads_to_its_receipt(
     assert as_staff.get(at("row", batch, 2**31)).status_code == 404
 
 
+@pytest.mark.sql("new")
 def test_rows_are_shown_by_state_and_in_pages(
     as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -514,6 +521,7 @@ def test_sum_of_the_states_is_the_number_of_rows(
     assert sum(counts[1:]) == 4
 
 
+@pytest.mark.sql("new")
 def test_supervisor_sees_and_controls_everybodys_lists_and_changes_no_row(
     as_supervisor: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -579,6 +587,7 @@ def test_finished_list_that_waits_for_the_person_is_on_the_start_page(
     assert at("batch", batch) not in as_staff.get("/").content.decode()
 
 
+@pytest.mark.sql("new")
 def test_lists_are_paged(
     as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -616,6 +625,7 @@ def _lost(*_: Any, **__: Any) -> Any:
     raise OperationalError("the connection is lost")
 
 
+@pytest.mark.sql("new")
 def test_pasted_table_stays_if_the_database_is_lost_before_it_is_stored(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -631,6 +641,7 @@ def test_pasted_table_stays_if_the_database_is_lost_before_it_is_stored(
     assert paste(as_staff).status_code == 303
 
 
+@pytest.mark.sql("new")
 def test_stored_list_is_checked_later_if_the_database_is_lost_meanwhile(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -687,6 +698,7 @@ def test_ways_to_it(as_staff: Client, sandbox: SandboxServer) -> None:
     assert f'href="{LISTS}"' in start
 
 
+@pytest.mark.sql("new")
 def test_erased_list_shows_states_and_receipts_only(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -715,6 +727,7 @@ def test_headers_alone_are_no_list(as_staff: Client, sandbox: SandboxServer) -> 
     assert not Batch.objects.exists()
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("format_", ["xlsx", "csv"])
 def test_a_template_that_nobody_filled_is_no_list(
     as_staff: Client, sandbox: SandboxServer, format_: str

@@ -25,7 +25,7 @@ from tests.support.batch_sending import checked_batch, confirmed_batch, people, 
 from tests.support.entries import clean
 from tests.support.people import acting
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 PLACE = {"show": "attention", "after": "3"}
 QUERY = "?show=attention&after=3"
@@ -176,6 +176,7 @@ def test_check_is_told_and_not_of_a_stopped_list(
     assert "had changed meanwhile" in said(as_staff.post(at("check", batch), follow=True))[0]
 
 
+@pytest.mark.sql("new")
 def test_rows_that_are_sent_again_are_told(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
     batch = confirmed_batch(staff, people(2), order=FAULT_ORDERS["404"])
     send_all(batch)

@@ -22,7 +22,7 @@ from tests.support.batch_sending import checked_batch, confirmed_batch, people, 
 from tests.support.entries import posted, store
 from tests.support.people import PASSWORD, acting
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 
 def test_row_of_another_order_is_ready_only_once_the_person_says_that_it_belongs_to_this_one(
@@ -76,6 +76,7 @@ def test_row_of_a_stopped_list_leads_to_the_list_which_says_why(
     assert "The list was stopped: its rows cannot be changed." in text(page)
 
 
+@pytest.mark.sql("new")
 def test_row_of_an_erased_list_leads_to_the_list_which_says_why(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -87,6 +88,7 @@ def test_row_of_an_erased_list_leads_to_the_list_which_says_why(
     assert "The personal data of this list were deleted." in text(page)
 
 
+@pytest.mark.sql("new")
 def test_row_that_comes_back_after_the_session_overwrites_nothing_that_was_stored_meanwhile(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -104,6 +106,7 @@ def test_row_that_comes_back_after_the_session_overwrites_nothing_that_was_store
     assert row_of(batch, 2).values["first_name"] == "Early"
 
 
+@pytest.mark.sql("new")
 def test_page_with_errors_overwrites_nothing_that_was_stored_meanwhile(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -117,6 +120,7 @@ def test_page_with_errors_overwrites_nothing_that_was_stored_meanwhile(
     assert row_of(batch, 2).values["first_name"] == "Early"
 
 
+@pytest.mark.sql("new")
 def test_release_says_that_the_row_waits_for_the_confirmation(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:

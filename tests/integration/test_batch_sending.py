@@ -50,7 +50,7 @@ from tests.support.keys import new_encryption_key
 from tests.support.people import TESTS, acting, events, make_person
 from tests.support.submitting import submit_anyway
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 
 def last_names(sandbox: SandboxServer) -> list[str]:
@@ -185,6 +185,7 @@ def test_row_that_was_corrected_since_it_was_shown_is_refused(sandbox: SandboxSe
         control.confirm(batch, shown=seen, actor=acting(staff), client=get_client())
 
 
+@pytest.mark.sql("new")
 def test_second_confirmation_of_the_same_rows_is_refused(sandbox: SandboxServer, staff: User) -> None:
     batch = checked_batch(staff, people(2))
     seen = shown_rows(batch)
@@ -244,6 +245,7 @@ def test_order_that_changed_since_the_check_stops_the_confirmation(
     assert events("batch.confirmed") == []
 
 
+@pytest.mark.sql("new")
 def test_order_that_did_not_change_is_not_checked_again(
     sandbox: SandboxServer, staff: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,6 +257,7 @@ def test_order_that_did_not_change_is_not_checked_again(
     assert result == control.ConfirmResult(2)
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("change", [{"version": 2}, {"state": OwnState.LEFT_OUT, "version": 2}])
 def test_row_that_changes_during_the_confirmation_is_not_confirmed(
     sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
@@ -283,6 +286,7 @@ def test_warning_that_nobody_confirmed_sets_its_row_aside_and_the_rest_goes_on(
     assert len(creates(sandbox)) == 2
 
 
+@pytest.mark.sql("new")
 def test_warning_that_was_confirmed_is_overridden(sandbox: SandboxServer, staff: User) -> None:
     [one] = people(1)
     batch = checked_batch(staff, [replace(one, emails=())])
@@ -294,6 +298,7 @@ def test_warning_that_was_confirmed_is_overridden(sandbox: SandboxServer, staff:
     assert requested["overridden"] == ["no_matching_identity"]
 
 
+@pytest.mark.sql("new")
 def test_row_that_is_not_valid_any_more_needs_attention(sandbox: SandboxServer, staff: User) -> None:
     batch = confirmed_batch(staff, people(2))
     row = batch.rows.get(number=2)
@@ -325,6 +330,7 @@ def test_rows_that_are_not_valid_any_more_are_checked_together(
     assert (states(batch)[4], len(checks), batch.state) == ("attention", 2, BatchState.FINISHED)
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.UNKNOWN])
 def test_row_that_is_identical_to_an_open_submission_waits(
     sandbox: SandboxServer, staff: User, outcome: Outcome
@@ -355,6 +361,7 @@ def _resolve_not_created(submission: Submission) -> None:
     )
 
 
+@pytest.mark.sql("new")
 def test_row_whose_content_was_created_meanwhile_is_already_sent(sandbox: SandboxServer, staff: User) -> None:
     first, second = people(2)
     batch = confirmed_batch(staff, [first, second])
@@ -454,6 +461,7 @@ def test_too_many_requests_slow_down_and_the_row_is_sent_again(sandbox: SandboxS
     assert [one.resubmission_of_id for one in others] == [limited.pk, None, None]
 
 
+@pytest.mark.sql("new")
 def test_row_that_was_too_much_is_ready_again_also_if_its_process_died(
     sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -566,6 +574,7 @@ def test_unexpected_error_pauses_the_batch_and_its_text_is_not_logged(
     assert states(batch) == ["created", "created"]
 
 
+@pytest.mark.sql("new")
 def test_open_circuit_breaker_is_waited_for(sandbox: SandboxServer, staff: User, settings: Settings) -> None:
     settings.CDP_RECONCILIATION = True
     batch = confirmed_batch(staff, people(1))
@@ -614,6 +623,7 @@ def test_person_who_may_no_longer_send_pauses_the_batch(
     assert batch.state == BatchState.PAUSED
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("change", ["deactivated", "another role"])
 def test_person_who_lost_the_permission_just_before_the_record_sends_nothing(
     sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch, change: str
@@ -668,6 +678,7 @@ def test_stopped_batch_sends_nothing_any_more(sandbox: SandboxServer, staff: Use
         control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("change", [control.pause, control.stop])
 def test_change_just_before_the_record_prevents_the_send(
     sandbox: SandboxServer,
@@ -684,6 +695,7 @@ def test_change_just_before_the_record_prevents_the_send(
     assert batch.lease is None
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("is_confirmed", [False, True])
 def test_row_that_is_corrected_just_before_the_record_is_not_sent_as_it_was(
     sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch, is_confirmed: bool
@@ -696,6 +708,7 @@ def test_row_that_is_corrected_just_before_the_record_is_not_sent_as_it_was(
     assert creates(sandbox) == []
 
 
+@pytest.mark.sql("new")
 def test_lease_that_another_process_has_taken_prevents_the_send(
     sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -707,6 +720,7 @@ def test_lease_that_another_process_has_taken_prevents_the_send(
     assert batch.lease == taken
 
 
+@pytest.mark.sql("new")
 def test_lease_that_has_ended_prevents_the_send(
     sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -757,6 +771,7 @@ def test_batches_for_one_order_are_sent_one_at_a_time(sandbox: SandboxServer, st
     assert second.lease is None
 
 
+@pytest.mark.sql("new")
 def test_expired_lease_of_another_batch_is_ended(sandbox: SandboxServer, staff: User) -> None:
     first = confirmed_batch(staff, people(1))
     second = confirmed_batch(staff, people(1, first=10))
@@ -769,6 +784,7 @@ def test_expired_lease_of_another_batch_is_ended(sandbox: SandboxServer, staff: 
     assert first.lease is None
 
 
+@pytest.mark.sql("new")
 def test_order_waits_for_a_row_whose_process_died(sandbox: SandboxServer, staff: User) -> None:
     batch = confirmed_batch(staff, people(1))
     lost = store(staff, Outcome.SENDING, clean(last_name="Lost"), batch=uuid.uuid4(), batch_row=7)
@@ -781,6 +797,7 @@ def test_order_waits_for_a_row_whose_process_died(sandbox: SandboxServer, staff:
 
 
 # --- The database ----------------------------------------------------------------------------------------
+@pytest.mark.sql("new")
 def test_lost_database_before_the_record_leaves_the_row_ready(
     sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -794,6 +811,7 @@ def test_lost_database_before_the_record_leaves_the_row_ready(
     assert len(creates(sandbox)) == 1
 
 
+@pytest.mark.sql("new")
 def test_lost_database_at_the_end_of_a_turn_releases_the_lease_later(
     sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -827,6 +845,7 @@ def _lost(*_: object, **__: object) -> None:
     raise OperationalError("server closed the connection unexpectedly")
 
 
+@pytest.mark.sql("new")
 def test_row_that_cannot_be_decrypted_pauses_the_list_and_is_sent_once_the_key_is_there(
     sandbox: SandboxServer, staff: User, settings: Settings
 ) -> None:

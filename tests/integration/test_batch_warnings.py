@@ -22,7 +22,7 @@ from tests.support.entries import clean, store
 from tests.support.people import events, make_person
 from tests.support.resolving import add_elsewhere
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 IDA = clean()
 OTHER_MAILBOX = "clean.family@example.com"

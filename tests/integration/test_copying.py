@@ -20,7 +20,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, Page, clean, on_page, posted, store, text, typed
 from tests.support.people import events, make_person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NEW, PANEL = "/consumers/new/", "/orders/panel/"
 EMPTY = NewConsumer(first_name="", last_name="")
@@ -78,6 +78,7 @@ def test_what_was_typed_is_kept_named_and_replaced_only_on_request(as_staff: Cli
     assert _filled(as_staff.post(NEW, values))["first_name"] == own.first_name
 
 
+@pytest.mark.sql("new")
 def test_choice_of_fields_applies_and_can_be_changed_afterwards(as_staff: Client, staff: User) -> None:
     EntryPreferences.objects.create(person=staff, nationality=False, phone_numbers=False)
     source = store(staff, Outcome.REJECTED)

@@ -54,7 +54,7 @@ from tests.support.resolving import (
     vendor_down,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NEW = "/consumers/new/"
 OTHER = "11111111-2222-4333-8444-555555555555"
@@ -197,6 +197,7 @@ def test_unverified_resolution_can_be_verified_later(
     assert fresh(unknown).consumer_read_at is not None
 
 
+@pytest.mark.sql("new")
 def test_resolution_by_reconciliation_can_be_corrected(
     as_supervisor: Client, unknown: Submission, theirs: str
 ) -> None:
@@ -300,6 +301,7 @@ def _at_once(*acts: Callable[[], None]) -> list[str]:
         return sorted(pool.map(run, acts, timeout=30))
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_two_concurrent_corrections_make_one(staff: User, supervisor: User) -> None:
     submission = store(staff, Outcome.CREATED, **resolved_by(supervisor))
@@ -313,6 +315,7 @@ def test_two_concurrent_corrections_make_one(staff: User, supervisor: User) -> N
     assert len(events("consumer.resolution_corrected")) == ends.count("done")
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_two_corrections_of_the_same_resolution_make_one(staff: User, supervisor: User) -> None:
     submission = store(staff, Outcome.CREATED, **resolved_by(supervisor))
@@ -324,6 +327,7 @@ def test_two_corrections_of_the_same_resolution_make_one(staff: User, supervisor
     assert PastResolution.objects.count() == 1
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_one_reference_for_two_concurrent_corrections_is_used_once(staff: User, supervisor: User) -> None:
     one, other = store(staff, Outcome.UNKNOWN), store(staff, Outcome.UNKNOWN, clean(), order=FAMILY_ORDER)
@@ -332,6 +336,7 @@ def test_one_reference_for_two_concurrent_corrections_is_used_once(staff: User, 
     assert Submission.objects.filter(outcome=Outcome.CREATED).count() == 1
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_supervisor_and_reconciliation_resolve_once(
     unknown: Submission, supervisor: User, theirs: str

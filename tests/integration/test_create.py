@@ -33,7 +33,7 @@ from tests.support.entries import (
 )
 from tests.support.people import events, make_person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NEW = "/consumers/new/"
 SUBMIT = re.compile(r'<button type="submit"([^>]*)>(.*?)</button>', re.DOTALL)
@@ -407,6 +407,7 @@ def test_similar_submission_is_linked_only_for_readers_with_permission(
     assert link in text(as_supervisor.post(NEW, posted()))
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.UNKNOWN])
 def test_identical_submission_that_may_exist_leads_to_its_receipt_without_create_anyway(
     as_staff: Client, staff: User, sandbox: SandboxServer, outcome: Outcome
@@ -427,6 +428,7 @@ def test_identical_submission_that_may_exist_leads_to_its_receipt_without_create
     assert creates(sandbox) == []
 
 
+@pytest.mark.sql("new")
 def test_identical_submission_of_another_person_is_shown_without_a_link(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
@@ -502,6 +504,7 @@ def test_submission_that_created_or_may_have_created_fills_no_form(
     assert creates(sandbox) == []
 
 
+@pytest.mark.sql("new")
 def test_another_persons_submission_fills_the_form_only_for_a_supervisor(
     as_staff: Client, as_supervisor: Client
 ) -> None:

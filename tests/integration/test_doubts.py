@@ -25,7 +25,7 @@ from tests.support.entries import FULL, REF, clean, creates, posted, resolved_by
 from tests.support.people import events
 from tests.support.resolving import AS_NOT_CREATED, add_elsewhere, enter, mark_created
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NEW = "/consumers/new/"
 CHECKED = "Consumer created, but it has to be checked"
@@ -85,6 +85,7 @@ def test_supervisors_resolution_ends_the_doubt(
     assert "Correct and send again" in text(as_staff.get(f"/submissions/{submission.public_id}/"))
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("outcome", ["not_created", "created"])
 def test_resolution_preserves_the_answer_that_it_replaces(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer, outcome: str
@@ -136,6 +137,7 @@ def test_usual_answer_has_no_doubt(as_staff: Client, as_supervisor: Client, sand
     assert line.level is Level.OK
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize(
     ("fault", "code", "words"),
     [
@@ -155,6 +157,7 @@ def test_answer_about_another_person_or_the_order_itself_is_unknown(
     assert "Do not enter it again" in page
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("spelling", [str.upper, lambda ref: ref.replace("-", "")])
 def test_reference_of_another_submission_is_a_doubt_in_any_spelling(
     as_staff: Client, staff: User, sandbox: SandboxServer, settings: Settings, spelling: object
@@ -200,6 +203,7 @@ def test_reference_of_two_submissions_can_be_given_to_either(
     assert PINNED not in text(as_supervisor.get("/"))
 
 
+@pytest.mark.sql("new")
 def test_resolved_and_doubted_submissions_are_not_changed(staff: User, supervisor: User) -> None:
     resolved = store(staff, Outcome.CREATED, **resolved_by(supervisor))
     known_before = store(
@@ -271,6 +275,7 @@ def test_data_of_a_relative_are_a_doubt(
     assert (PINNED in text(as_supervisor.get("/submissions/"))) is bool(doubt)
 
 
+@pytest.mark.sql("new")
 def test_doubt_survives_the_spool(staff: User, sandbox: SandboxServer) -> None:
     sending = store(staff, Outcome.SENDING)
     answered = Result(Outcome.CREATED, consumer_ref=REF, http_status=200, doubt_code=Doubt.KNOWN_BEFORE)

@@ -32,7 +32,7 @@ from tests.support.entries import FULL, REF, clean, create_anyway, on_page, post
 from tests.support.entries import typed as typed_part
 from tests.support.people import PASSWORD, events, make_person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NEW = "/consumers/new/"
 FORM_FIELDS = frozenset({"entry_of", "draft"})
@@ -167,6 +167,7 @@ def test_form_counts_the_other_drafts_without_reading_them(
     assert '<a href="/#drafts">You have 2 other drafts</a>' in text(as_staff.get(NEW))
 
 
+@pytest.mark.sql("new")
 def test_drafts_of_a_person_are_counted_by_an_index(staff: User) -> None:
     others = drafts.drafts_of(staff.pk).exclude(public_id=uuid.uuid4())
     with connection.cursor() as cursor:
@@ -188,6 +189,7 @@ def test_draft_of_a_correction_still_corrects_the_same_submission(as_staff: Clie
     assert AuditEvent.objects.count() == before + 1  # the submission was shown, too
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("why", ["erased", "created", "not visible", "gone"])
 def test_draft_of_a_correction_opens_when_its_submission_can_no_longer_be_corrected(
     as_staff: Client, staff: User, sandbox: SandboxServer, why: str
@@ -212,6 +214,7 @@ def test_draft_of_a_correction_opens_when_its_submission_can_no_longer_be_correc
     assert page.context["earlier"] is None
 
 
+@pytest.mark.sql("new")
 def test_nothing_about_a_draft_is_recorded_and_nothing_in_it_is_readable(as_staff: Client) -> None:
     tab = Tab(as_staff)
     before = AuditEvent.objects.count()
@@ -234,6 +237,7 @@ def test_nothing_about_a_draft_is_recorded_and_nothing_in_it_is_readable(as_staf
 
 
 # --- Two tabs, and answers that do not arrive ---------------------------------------------------------
+@pytest.mark.sql("new")
 def test_two_tabs_of_one_draft_do_not_overwrite_each_other(as_staff: Client) -> None:
     first = Tab(as_staff)
     first.save(last_name="One")
@@ -246,6 +250,7 @@ def test_two_tabs_of_one_draft_do_not_overwrite_each_other(as_staff: Client) -> 
     assert [one["last_name"] for one in _values()] == ["Five", "Four"]
 
 
+@pytest.mark.sql("new")
 def test_save_whose_answer_was_lost_makes_no_further_draft(as_staff: Client) -> None:
     tab = Tab(as_staff)
     tab.save(lost=True, last_name="One")
@@ -304,6 +309,7 @@ def test_page_of_another_person_on_a_shared_machine_saves_nothing(
     assert not Draft.objects.exists()
 
 
+@pytest.mark.sql("new")
 def test_save_with_the_csrf_token_of_an_earlier_sign_in_is_refused_and_seals_nothing(staff: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(staff)
@@ -333,6 +339,7 @@ def test_administrator_has_no_drafts(as_staff: Client, as_administrator: Client)
     assert "Drafts" not in text(as_administrator.get("/"))
 
 
+@pytest.mark.sql("new")
 def test_person_with_drafts_cannot_be_deleted(staff: User) -> None:
     drafts.save(DraftMark.new(), {"last_name": "Mine"}, person_id=staff.pk)
     with pytest.raises(ProtectedError):
@@ -383,6 +390,7 @@ def test_warning_keeps_the_draft_until_the_consumer_is_created(
     assert _values() == []
 
 
+@pytest.mark.sql("new")
 def test_create_that_cannot_be_written_keeps_the_draft(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -467,6 +475,7 @@ def test_used_form_keeps_its_draft_so_that_the_next_create_leaves_none(
 
 
 # --- Limits and expiry --------------------------------------------------------------------------------
+@pytest.mark.sql("new")
 def test_more_drafts_than_the_limit_are_refused_and_none_is_deleted(
     as_staff: Client, settings: Settings
 ) -> None:
@@ -514,6 +523,7 @@ def test_mark_that_is_none_is_refused(as_staff: Client, mark: str) -> None:
     assert answer.status_code == 400
 
 
+@pytest.mark.sql("new")
 def test_worker_deletes_a_draft_after_its_days_and_a_finished_one_not_before_its_session_ends(
     as_staff: Client, staff: User, settings: Settings
 ) -> None:
@@ -549,6 +559,7 @@ def test_without_days_there_are_no_drafts(as_staff: Client, settings: Settings) 
 
 
 # --- The session --------------------------------------------------------------------------------------
+@pytest.mark.sql("new")
 def test_saving_does_not_prolong_the_session(as_staff: Client) -> None:
     begin = dt.datetime.now(dt.UTC)
     tab = Tab(as_staff)
@@ -590,6 +601,7 @@ def _at_once(*calls: Callable[[], object]) -> None:
         thread.join()
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_saves_at_the_same_time_leave_the_newest_of_each_page_once(staff: User) -> None:
     for _ in range(5):
@@ -606,6 +618,7 @@ def test_saves_at_the_same_time_leave_the_newest_of_each_page_once(staff: User) 
         assert len(_values()) == 2
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_save_at_the_same_time_as_the_create_leaves_nothing(staff: User) -> None:
     for _ in range(10):

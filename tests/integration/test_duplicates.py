@@ -22,7 +22,7 @@ from tests.support.entries import FULL, clean, create_anyway, creates, on_page, 
 from tests.support.people import events, make_person
 from tests.support.resolving import add_elsewhere
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NEW = "/consumers/new/"
 PANEL = "/orders/panel/"
@@ -188,6 +188,7 @@ def test_panels_reading_is_compared_without_a_call_while_it_is_current(
     assert (requested()["compared"], requested()["on_order"]) == (1, 1)
 
 
+@pytest.mark.sql("new")
 def test_consumer_added_after_the_panels_reading_is_found_once_the_reading_is_old(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
@@ -231,6 +232,7 @@ def _age_reading(*, minutes: int) -> None:
     OrderReading.objects.update(read_at=reading.read_at - timedelta(minutes=minutes))
 
 
+@pytest.mark.sql("new")
 def test_only_the_newest_submissions_of_a_large_order_are_compared(
     as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

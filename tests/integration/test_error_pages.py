@@ -19,7 +19,7 @@ from apps.consumers.models import IdentityRule, Outcome
 from tests.support.entries import REF, store, text
 from tests.support.people import PASSWORD, make_person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 FORM = "application/x-www-form-urlencoded"
 QUERY = "next=/submissions/&next=/people/"
@@ -178,6 +178,7 @@ def test_fault_is_a_page(of_staff: Client, lines: Lines, monkeypatch: pytest.Mon
     _expect_page(of_staff.get("/submissions/"), 500, "The portal has an error", lines())
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_fault_during_a_database_outage_is_a_page(
     of_staff: Client, lines: Lines, monkeypatch: pytest.MonkeyPatch, no_database: Callable[[], None]
@@ -190,6 +191,7 @@ def test_fault_during_a_database_outage_is_a_page(
     _expect_page(of_staff.get("/submissions/"), 500, "The portal has an error", lines())
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("path", ["/submissions/", "/accounts/login/", "/nowhere"])
 def test_lost_database_is_a_page(
@@ -212,6 +214,7 @@ def _disk_is_full(kind: type[Exception]) -> Callable[[object], int]:
     return full
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize(("kind", "status"), [(OperationalError, 503), (ProgrammingError, 500)])
 def test_act_that_cannot_be_recorded_reports_that_nothing_was_changed(
     visitor: Client, staff: User, monkeypatch: pytest.MonkeyPatch, kind: type[Exception], status: int
@@ -243,6 +246,7 @@ def test_act_that_cannot_be_recorded_reports_that_nothing_was_changed(
     assert unknown.outcome == Outcome.UNKNOWN
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_act_committed_before_the_outage_is_not_reported_as_failed(
     visitor: Client,
@@ -266,6 +270,7 @@ def test_act_committed_before_the_outage_is_not_reported_as_failed(
     assert NOTHING not in text(answer)
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_failed_reading_mentions_no_changes(of_staff: Client, no_database: Callable[[], None]) -> None:
     no_database()

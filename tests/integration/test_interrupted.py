@@ -23,7 +23,7 @@ from tests.support.keys import new_encryption_key
 from tests.support.people import events
 from tests.support.resolving import mark_created
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NEW = "/consumers/new/"
 LATE = "11111111-2222-4333-8444-555555555555"
@@ -67,6 +67,7 @@ def test_any_failure_to_store_an_outcome_writes_it_to_the_spool(
     assert spooled.result.consumer_ref == created.ref
 
 
+@pytest.mark.sql("new")
 def test_write_with_a_lost_confirmation_is_no_late_answer(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +97,7 @@ def test_person_sees_the_true_result_if_nothing_can_be_written(
     assert Submission.objects.get().outcome == Outcome.SENDING  # the worker sets it to unknown
 
 
+@pytest.mark.sql("new")
 def test_identical_submission_that_ended_meanwhile_does_not_block(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +106,7 @@ def test_identical_submission_that_ended_meanwhile_does_not_block(
     assert Submission.objects.get().outcome == Outcome.CREATED
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_session_that_ends_during_the_call_does_not_hide_the_receipt(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
@@ -122,6 +125,7 @@ def test_session_that_ends_during_the_call_does_not_hide_the_receipt(
     assert as_staff.get(receipt)["Location"] == f"/accounts/login/?next={receipt}"
 
 
+@pytest.mark.sql("new")
 def test_database_lost_while_the_session_is_written_ends_no_session(
     as_staff: Client, sandbox: SandboxServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,6 +237,7 @@ def test_undecryptable_row_breaks_no_page(
     assert creates(sandbox) == []
 
 
+@pytest.mark.sql("new")
 def test_expired_sessions_are_deleted_with_their_event(as_staff: Client, as_supervisor: Client) -> None:
     as_staff.get("/")
     as_supervisor.get("/")

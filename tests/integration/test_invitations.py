@@ -23,7 +23,7 @@ from apps.audit.recording import record
 from tests.support.entries import text
 from tests.support.people import TESTS, acting, events, make_person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 PAGE, LINKS = "/people/invite/", "/people/links/"
 NEW = "the rain in a long walk"
@@ -63,6 +63,7 @@ def _links(page: str) -> list[str]:
     return [unescape(one) for one in re.findall(r"http://testserver(/accounts/set-password/[^\s<\"]+)", page)]
 
 
+@pytest.mark.sql("new")
 def test_table_is_checked_first_and_then_everybody_is_added_with_a_link(as_ada: Client) -> None:
     page = _check(as_ada, TABLE)
     assert "Nobody has been added yet" in page
@@ -104,6 +105,7 @@ def test_headings_delimiters_and_blank_lines(as_ada: Client, table: str) -> None
     assert (ann.name, ann.roles) == ("Ann One", (STAFF,))
 
 
+@pytest.mark.sql("new")
 def test_every_problem_of_every_line_is_told_at_once_and_nobody_is_added(as_ada: Client) -> None:
     table = (
         "Ann One\tann\tann@example.com\tStaff\n"
@@ -173,6 +175,7 @@ def test_fifty_people_need_a_bounded_number_of_queries_to_be_checked(
     assert "50 people were added" in _create(as_ada, table)
 
 
+@pytest.mark.sql("new")
 def test_person_added_by_somebody_else_since_the_check_adds_nobody(
     as_ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +192,7 @@ def test_person_added_by_somebody_else_since_the_check_adds_nobody(
     assert not PasswordLink.objects.exists()
 
 
+@pytest.mark.sql("new")
 def test_button_pressed_twice_leads_to_the_links_both_times(as_ada: Client) -> None:
     for _ in range(2):
         page = _create(as_ada, TABLE)
@@ -201,6 +205,7 @@ def test_button_pressed_twice_leads_to_the_links_both_times(as_ada: Client) -> N
     assert "Line 1: Another person has the user name ann" in _create(other, TABLE)
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_button_pressed_twice_at_the_same_time_leads_to_the_links(
     ada: User, monkeypatch: pytest.MonkeyPatch
@@ -339,6 +344,7 @@ def test_link_is_shown_after_a_new_secret_key_as_long_as_the_former_one_is_accep
     assert _links(text(_as(ada).get(LINKS))) == []
 
 
+@pytest.mark.sql("new")
 def test_link_works_after_a_correction_of_the_email_address(as_ada: Client, ada: User) -> None:
     pat = make_person("pat", STAFF)
     services.issue_password_link(person_id=pat.pk, actor=acting(ada))

@@ -22,7 +22,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, clean, creates, on_page, posted, store, text, typed
 from tests.support.people import PASSWORD, events, make_person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NEW = "/consumers/new/"
 NEVER = ("title", "first_name", "gender", "date_of_birth", "passport_number", "identifiers-0-id")
@@ -54,6 +54,7 @@ def test_family_data_are_carried_over_but_nothing_of_one_person_alone(as_staff: 
     assert [event.submission for event in events("submission.viewed")] == [str(like.public_id)]
 
 
+@pytest.mark.sql("new")
 def test_choice_is_remembered_and_what_was_typed_stays(as_staff: Client, staff: User) -> None:
     like = store(staff, Outcome.CREATED)
     values = on_page(as_staff.get(_address(like)))
@@ -117,6 +118,7 @@ def test_only_a_visible_submission_can_be_copied(as_staff: Client, staff: User) 
     assert "Foreign" not in text(as_staff.get(NEW, {"order": SAMPLE_ORDER}))
 
 
+@pytest.mark.sql("new")
 def test_erased_consumer_leaves_the_order(as_staff: Client, staff: User) -> None:
     like = store(staff, Outcome.CREATED)
     Submission.objects.update(encrypted_consumer=b"", content_digest=b"")
@@ -221,6 +223,7 @@ def test_form_without_an_order_has_no_list(as_staff: Client, staff: User) -> Non
     assert events("submissions.listed") == []
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("sees_all", [True, False])
 def test_list_is_read_by_an_index(staff: User, sees_all: bool) -> None:
     viewer = Viewer(person_id=str(staff.pk), sees_all=sees_all)

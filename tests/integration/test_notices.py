@@ -46,7 +46,7 @@ from tests.support.scripted_servers import Peer, Serve, answer, once_then_close
 from tests.support.scripted_servers import serve as serve  # noqa: PLC0414  # a fixture is used by being in this module
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 START = dt.datetime(2026, 3, 7, 12, tzinfo=dt.UTC)
 
@@ -219,6 +219,7 @@ def test_happening_is_told_once(world: World) -> None:
     assert len(world.box.mails) == 3
 
 
+@pytest.mark.sql("new")
 def test_cause_that_is_gone_for_a_moment_is_the_same_cause(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,6 +262,7 @@ def test_failing_search_for_one_cause_stops_no_other(
     assert "notice_cause_not_watched slow" in caplog.text
 
 
+@pytest.mark.sql("new")
 def test_cause_that_is_off_is_not_told_and_happenings_meanwhile_never(
     world: World, settings: Settings
 ) -> None:
@@ -277,6 +279,7 @@ def test_cause_that_is_off_is_not_told_and_happenings_meanwhile_never(
     assert WatchedCause.objects.get(cause="act").since > since
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("off", ["cause", "channels"])
 def test_cause_that_begins_again_after_it_was_off_is_reported(
     world: World, settings: Settings, off: str
@@ -320,6 +323,7 @@ def test_what_was_not_sent_when_a_cause_was_switched_off_is_not_sent(
     assert world.types == ["thing.opened"]
 
 
+@pytest.mark.sql("new")
 def test_channel_that_was_off_for_long_is_told_what_still_exists(world: World, settings: Settings) -> None:
     with time_machine.travel(START, tick=False) as at:
         world.standing["a"] = {"number": 7}
@@ -348,6 +352,7 @@ def test_channel_that_was_off_is_not_told_the_end_of_what_it_did_not_get(
         assert world.types == []
 
 
+@pytest.mark.sql("new")
 def test_channel_that_is_switched_on_is_told_what_exists(world: World, settings: Settings) -> None:
     address, settings.NOTICE_HOOK_URL = settings.NOTICE_HOOK_URL, ""
     for key in ("a", "b"):
@@ -368,6 +373,7 @@ def test_channel_that_is_switched_on_is_told_what_exists(world: World, settings:
     assert len(world.box.mails) == 6
 
 
+@pytest.mark.sql("new")
 def test_without_a_channel_nothing_is_watched(world: World, settings: Settings) -> None:
     world.run()
     settings.NOTICE_MAIL_TO = settings.NOTICE_HOOK_URL = ""
@@ -380,6 +386,7 @@ def test_without_a_channel_nothing_is_watched(world: World, settings: Settings) 
 
 
 # --- Receivers that fail, are slow and come back ------------------------------------------------------
+@pytest.mark.sql("new")
 def test_both_channels_fail_and_come_back_and_each_cause_is_told_once(world: World) -> None:
     answers = [OK]
     world.box.answer = lambda: answers[0]
@@ -473,6 +480,7 @@ def test_notice_that_waited_for_days_has_all_its_attempts(world: World) -> None:
     assert world.types == ["thing.opened"]
 
 
+@pytest.mark.sql("new")
 def test_message_that_cannot_be_made_is_shown_and_stops_no_other(world: World) -> None:
     with time_machine.travel(START, tick=False) as at:
         world.standing["a"] = {"other": 7}  # its sentence needs a number
@@ -509,6 +517,7 @@ def test_deliveries_of_a_channel_that_was_switched_off_are_given_up(world: World
     assert deliveries(Channel.HOOK).get().problem == "channel_off"
 
 
+@pytest.mark.sql("new")
 def test_ended_notices_are_deleted_after_a_month(world: World) -> None:
     with time_machine.travel(START, tick=False) as at:
         world.standing = {"a": {"number": 1}, "b": {"number": 2}}
@@ -684,6 +693,7 @@ def test_server_that_is_not_there(world: World, settings: Settings) -> None:
 
 
 # --- At least once --------------------------------------------------------------------------------
+@pytest.mark.sql("new")
 def test_attempt_that_never_returned_is_repeated_after_its_lease_with_the_same_id(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -738,6 +748,7 @@ def test_result_that_the_database_does_not_accept_is_stored_later_and_not_sent_a
     assert deliveries(Channel.HOOK).get().state == State.SENT
 
 
+@pytest.mark.sql("new")
 def test_late_failure_does_not_overwrite_a_later_attempt(world: World) -> None:
     world.standing["a"] = {"number": 7}
     watching.watch()
@@ -788,6 +799,7 @@ def test_mail_server_may_ask_for_a_password(world: World, settings: Settings) ->
 
 
 # --- The command ----------------------------------------------------------------------------------
+@pytest.mark.sql("new")
 def test_test_notice_goes_over_each_channel(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("send_test_notice")
     assert world.types == ["test.opened"]
@@ -804,6 +816,7 @@ def test_test_notice_without_a_channel(settings: Settings) -> None:
 
 
 # --- Who watches ----------------------------------------------------------------------------------
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)  # the web process closes its connections
 def test_web_process_stands_in_only_while_no_worker_gives_a_sign_of_life(world: World) -> None:
     world.standing["a"] = {"number": 7}
@@ -821,6 +834,7 @@ def stand_in() -> None:
         notice_threads.stand_in(name, duty)
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("fails", ["cause", "mail"])
 def test_what_fails_in_a_web_process_stops_nothing_else(
@@ -843,6 +857,7 @@ def test_what_fails_in_a_web_process_stops_nothing_else(
     assert len(world.box.mails) == (fails == "cause")
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_slow_channel_of_a_web_process_delays_no_other_and_ends_when_a_worker_is_back(
     world: World, monkeypatch: pytest.MonkeyPatch, settings: Settings
@@ -883,6 +898,7 @@ def test_slow_channel_of_a_web_process_delays_no_other_and_ends_when_a_worker_is
     assert tried == [True], "One mail, at once with the web hook, and none after the worker's heartbeat"
 
 
+@pytest.mark.sql("new")
 def test_end_of_a_cause_waits_for_its_beginning(world: World) -> None:
     world.standing["a"] = {"number": 7}
     watching.watch()

@@ -39,7 +39,7 @@ from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import CREATE, clean, on_page, posted
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NEW, PANEL = "/consumers/new/", "/orders/panel/"
 CHOSEN = ORDERS_WITH_TRIPLE_REFERENCE_ID[2]
@@ -323,6 +323,7 @@ def test_cancelled_order_is_a_warning_once_and_recorded(as_staff: Client, sandbo
     assert data["overridden"] == ["cancelled_order"]
 
 
+@pytest.mark.sql("new")
 def test_create_anyway_for_one_cancelled_order_does_not_confirm_another(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
@@ -347,6 +348,7 @@ def test_unread_cancelled_order_is_sent_without_a_warning(as_staff: Client, sand
     assert as_staff.post(NEW, posted(clean(), order=CANCELLED_ORDER)).status_code == 303
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize(("is_whole", "lists"), [(True, 0), (False, 2)])
 def test_create_uses_the_list_of_the_panel_if_it_is_whole(
     as_staff: Client, sandbox: SandboxServer, settings: Settings, is_whole: bool, lists: int
@@ -465,6 +467,7 @@ def test_lists_and_recent_orders_show_the_number(
     assert len(queries) == 1
 
 
+@pytest.mark.sql("new")
 def test_expired_readings_are_deleted_by_the_worker(as_staff: Client, sandbox: SandboxServer) -> None:
     as_staff.post(PANEL, {"order_ref": FAMILY_ORDER})
     worker = Worker(threading.Event())

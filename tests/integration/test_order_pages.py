@@ -54,7 +54,7 @@ from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import clean, on_page, posted, store
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 TRAVELLER = "ff53a46f-5ead-403a-84c4-b877678537a3"
 ORDER_PAGE_LINK = re.compile(r'href="/(?:orders|guests|order-consumers)/')

@@ -15,7 +15,7 @@ from apps.accounts.roles import ADMINISTRATOR, STAFF
 from apps.accounts.selectors import LINK_NOTICE, USED_LINK_NOTICE
 from tests.support.people import PASSWORD, TESTS, acting, events, make_person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NEW = "nine lighthouses before seven"
 
@@ -85,12 +85,14 @@ def test_unused_link_is_told_without_a_use(ada: User, sam: User) -> None:
     assert "It has not been used. If you did not ask for it, tell another administrator." in page
 
 
+@pytest.mark.sql("new")
 def test_only_the_link_that_was_used_counts_as_used(ada: User, sam: User) -> None:
     _issue(sam, ada)
     _use(sam, _issue(sam, ada))
     assert [link.used_at is not None for link in PasswordLink.objects.order_by("pk")] == [False, True]
 
 
+@pytest.mark.sql("new")
 def test_refused_link_is_not_used(ada: User, sam: User) -> None:
     token = _issue(sam, ada)
     _issue(sam, ada)

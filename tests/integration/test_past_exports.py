@@ -150,6 +150,7 @@ def test_supervisors_see_the_note_of_others_and_that_is_recorded(
     assert not any("Marker" in data for data in AuditEvent.objects.values_list("data", flat=True))
 
 
+@pytest.mark.sql("repeated")
 def test_reader_without_submissions_sees_no_note_and_cannot_export(with_note: Export) -> None:
     client = Client()
     client.force_login(make_person("ada", "administrator"))
@@ -165,12 +166,14 @@ def test_reader_without_submissions_sees_no_note_and_cannot_export(with_note: Ex
     assert client.get(reverse("history:export"), {"again": str(with_note.public_id)}).status_code == 403
 
 
+@pytest.mark.sql("repeated")
 def test_unreadable_note_is_not_recorded_as_shown(as_supervisor: Client, with_note: Export) -> None:
     Export.objects.filter(pk=with_note.pk).update(encrypted_note=b"damaged")
     assert "Note" in text(as_supervisor.get(page_of(with_note)))
     assert [event.details["note"] for event in events("export.viewed")] == ["no"]
 
 
+@pytest.mark.sql("repeated")
 @pytest.mark.parametrize("role", ["supervisor", "auditor", "administrator"])
 def test_page_of_another_persons_running_export_asks_for_nothing_that_is_refused(
     role: str, olga: User
@@ -188,11 +191,13 @@ def test_page_of_another_persons_running_export_asks_for_nothing_that_is_refused
     assert f'data-progress="{reverse("history:export_progress", args=[running.public_id])}"' in own
 
 
+@pytest.mark.sql("repeated")
 def test_staff_see_no_past_exports(as_staff: Client, with_note: Export) -> None:
     assert as_staff.get(LIST).status_code == 403
     assert as_staff.get(page_of(with_note)).status_code == 403
 
 
+@pytest.mark.sql("repeated")
 def test_own_export_needs_no_event_and_another_persons_cannot_be_cancelled(
     as_supervisor: Client, supervisor: User, olga: User
 ) -> None:
@@ -247,6 +252,7 @@ def test_form_to_export_again_has_the_same_choices_and_both_numbers_of_rows(
     assert re.findall(r'name="show_(\w+)"[^>]*checked', html) == ["order_ref", "outcome"]
 
 
+@pytest.mark.sql("repeated")
 def test_personal_columns_are_chosen_again_and_the_reason_is_not(
     as_supervisor: Client, supervisor: User, with_note: Export
 ) -> None:
@@ -261,6 +267,7 @@ def test_personal_columns_are_chosen_again_and_the_reason_is_not(
     assert "Personal data need a reason again." in text(page)
 
 
+@pytest.mark.sql("repeated")
 def test_own_submissions_of_another_person_stay_theirs(as_supervisor: Client, olga: User) -> None:
     export = finished(olga)
     Export.objects.filter(pk=export.pk).update(selection={**export.selection, "everybody": False})
@@ -332,6 +339,7 @@ def test_page_that_refuses_to_export_again_is_recorded_with_its_note(
     assert (event.details["note"], event.person) == ("yes", str(olga.pk))
 
 
+@pytest.mark.sql("repeated")
 def test_one_click_prepares_the_same_export_and_its_page_has_both_numbers_of_rows(
     as_supervisor: Client, supervisor: User, olga: User
 ) -> None:
@@ -358,6 +366,7 @@ def test_rows_of_an_earlier_export_that_was_not_completed_are_those_of_its_selec
     assert "The earlier export had 9 rows." in text(page)
 
 
+@pytest.mark.sql("repeated")
 def test_personal_columns_are_not_exported_again_without_the_form(
     as_supervisor: Client, supervisor: User, with_note: Export
 ) -> None:
@@ -390,6 +399,7 @@ def test_own_submissions_stay_own_for_somebody_who_meanwhile_sees_all(
     assert Export.objects.exclude(pk=export.pk).get().rows_expected == 1
 
 
+@pytest.mark.sql("repeated")
 def test_exporting_again_counts_towards_the_limit_of_exports(
     as_supervisor: Client, olga: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -403,6 +413,7 @@ def test_exporting_again_counts_towards_the_limit_of_exports(
     assert Export.objects.count() == 1
 
 
+@pytest.mark.sql("repeated")
 @pytest.mark.parametrize("again", ["nonsense", "00000000-0000-4000-8000-000000000000"])
 def test_unknown_earlier_export_is_not_found(as_supervisor: Client, again: str) -> None:
     assert as_supervisor.get(reverse("history:export"), {"again": again}).status_code == 404

@@ -32,6 +32,8 @@ from apps.consumers.models import Outcome
 from tests.support.entries import FULL, store
 from tests.support.people import PASSWORD, TESTS, acting, events, make_person
 
+pytestmark = pytest.mark.sql("repeated")
+
 NEW = "the rain in a long walk"
 
 
@@ -115,6 +117,7 @@ def test_form_shows_instructions(as_ada: Client, field: str, value: str, message
     assert not User.objects.filter(username="pat").exists()
 
 
+@pytest.mark.sql("new")
 def test_name_and_time_zone_can_be_changed(as_ada: Client) -> None:
     pat = make_person("pat")
     as_ada.post(f"/people/{pat.pk}/", {"name": "Pat Other", "time_zone": "Asia/Tokyo"})
@@ -210,6 +213,7 @@ def _listed(client: Client, query: str) -> list[str]:
     return re.findall(r'<a href="/people/\d+/"><bdi translate="no">([^<]+)</bdi>', page)
 
 
+@pytest.mark.sql("new")
 def test_list_is_searched_by_parts_of_name_user_name_and_email_address(as_ada: Client) -> None:
     zoe = make_person("zoe.b", STAFF)
     details = PersonDetails("Zoë Łukasz O’Brien", email="desk-4@example.com")
@@ -220,6 +224,7 @@ def test_list_is_searched_by_parts_of_name_user_name_and_email_address(as_ada: C
         assert _listed(as_ada, urlencode({"q": words})) == []
 
 
+@pytest.mark.sql("new")
 def test_list_is_filtered_by_role_and_state(as_ada: Client, ada: User) -> None:
     make_person("staff1", STAFF)
     blocked = make_person("blocked", STAFF, SUPERVISOR)
@@ -259,6 +264,7 @@ def test_odd_page_number_shows_a_page(as_ada: Client, number: str) -> None:
     assert "Ada Person" in as_ada.get("/people/", {"page": number}).content.decode()
 
 
+@pytest.mark.sql("new")
 def test_thousand_people_are_paged_with_as_many_queries_as_two(
     as_ada: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
@@ -285,6 +291,7 @@ def test_thousand_people_are_paged_with_as_many_queries_as_two(
 
 
 # --- One person -----------------------------------------------------------------------------------
+@pytest.mark.sql("new")
 def test_page_leads_to_the_trail_of_the_person_in_the_log(as_ada: Client) -> None:
     pat = make_person("pat", STAFF)
     page = _page(as_ada, pat)
@@ -293,6 +300,7 @@ def test_page_leads_to_the_trail_of_the_person_in_the_log(as_ada: Client) -> Non
         assert as_ada.get(unescape(query)).status_code == 200
 
 
+@pytest.mark.sql("new")
 def test_deactivation_says_what_it_does_and_asks(as_ada: Client, ada: User) -> None:
     pat = make_person("pat", STAFF)
     _as(pat).get("/accounts/profile/")
@@ -362,6 +370,7 @@ def test_no_log_line_contains_the_token_of_a_link(as_ada: Client, settings: Sett
     assert link.rstrip("/").rsplit("/", 1)[1] not in lines.getvalue()
 
 
+@pytest.mark.sql("new")
 def test_used_link_is_reported(as_ada: Client) -> None:
     pat = make_person("pat", password="")
     link = _link(as_ada, pat)
@@ -443,6 +452,7 @@ def test_each_page_names_the_zone_of_its_times() -> None:
     assert "Times:" not in Client().get("/accounts/login/").content.decode()
 
 
+@pytest.mark.sql("new")
 def test_person_can_change_only_their_time_zone() -> None:
     pat = make_person("pat", STAFF)
     client = _as(pat)
@@ -452,6 +462,7 @@ def test_person_can_change_only_their_time_zone() -> None:
 
 
 # --- Concurrent acts ------------------------------------------------------------------------------
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("act", ["deactivate", "revoke"])
 def test_two_administrators_who_remove_each_other_concurrently_leave_one(act: str) -> None:
@@ -470,6 +481,7 @@ def test_two_administrators_who_remove_each_other_concurrently_leave_one(act: st
     assert [error.refusal for error in refused] == [services.Refusal.LAST_ADMINISTRATOR]
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_link_used_twice_concurrently_works_once() -> None:
     pat = make_person("pat", password="")

@@ -19,7 +19,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.integration.test_export import entry
 from tests.support.people import PASSWORD, events, make_person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NEW = "/consumers/new/"
 TO_SEARCH = {"search-email": "lee@example.com"}
@@ -39,6 +39,7 @@ def _find_order(client: Client) -> HttpResponse:
     return client.get(reverse("orders:orders"), {"order_number": "B94TXY-1"})  # type: ignore[return-value]  # as above
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize(("search", "typed"), [(_search, "lee@example.com"), (_find_order, "B94TXY-1")])
 def test_searches_beyond_the_limit_are_refused_and_recorded_once(
     transactional_db: None,

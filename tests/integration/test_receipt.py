@@ -31,7 +31,7 @@ from tests.support.entries import (
 )
 from tests.support.people import events, make_person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 BASE = "http://127.0.0.1:8031"
 GUEST = "f6fadfa7-e5c1-4b62-9362-da5cc13da58a"
@@ -94,6 +94,7 @@ def test_receipt_without_an_answer_has_no_column_for_it(as_staff: Client, staff:
     assert "<h2>Entry</h2>" in page
 
 
+@pytest.mark.sql("new")
 def test_erased_consumer_is_shown_as_erased(as_staff: Client, staff: User) -> None:
     submission = store(staff, Outcome.REJECTED)
     Submission.objects.update(encrypted_consumer=b"", content_digest=b"")
@@ -178,6 +179,7 @@ def test_without_a_guest_reference_there_is_no_guest_link(as_staff: Client, staf
 
 
 # --- Links ----------------------------------------------------------------------------------------
+@pytest.mark.sql("new")
 @pytest.mark.parametrize(
     ("href", "linked"),
     [

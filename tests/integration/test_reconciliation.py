@@ -50,7 +50,7 @@ from tests.support.keys import new_encryption_key
 from tests.support.people import acting, events
 from tests.support.resolving import enter
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NEW = "/consumers/new/"
 WORKER = Actor.system("worker")
@@ -218,6 +218,7 @@ def test_several_matches_are_a_suspected_duplicate_for_a_supervisor(
     assert "Possible duplicate" in text(as_supervisor.get("/submissions/"))
 
 
+@pytest.mark.sql("new")
 def test_consumer_matching_two_unknown_submissions_is_taken_by_neither_and_shown_by_both(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
 ) -> None:
@@ -257,6 +258,7 @@ def test_nothing_is_taken_while_a_twin_is_being_sent(
     assert fresh(first).check_result == CheckResult.SHARED
 
 
+@pytest.mark.sql("new")
 def test_concurrent_submissions_do_not_both_take_one_reference(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,6 +276,7 @@ def test_concurrent_submissions_do_not_both_take_one_reference(
     assert len(events("consumer.resolved")) == 1
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite allows no write during the conclusion")
 def test_twin_whose_answer_arrives_between_the_two_queries_retains_its_consumer(
@@ -417,6 +420,7 @@ def test_late_rejection_after_reconciliation_is_pinned_until_a_supervisor_resolv
     assert receipt not in text(as_supervisor.get("/"))
 
 
+@pytest.mark.sql("new")
 def test_agreeing_late_answer_is_no_contradiction(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox)
     assert run_check()
@@ -430,6 +434,7 @@ def test_agreeing_late_answer_is_no_contradiction(as_staff: Client, sandbox: San
 
 
 # --- Schedule and number of checks ----------------------------------------------------------------
+@pytest.mark.sql("new")
 def test_after_the_last_check_the_submission_stays_unknown_and_pinned(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:
@@ -472,6 +477,7 @@ def test_unanswered_check_concludes_nothing_and_is_repeated(as_staff: Client, sa
     assert fresh(submission).outcome == Outcome.CREATED
 
 
+@pytest.mark.sql("new")
 def test_failing_vendor_is_asked_once_per_pause(as_staff: Client, sandbox: SandboxServer) -> None:
     unknown = [lost(as_staff, sandbox, clean(last_name=f"No {number}")) for number in range(6)]
     sandbox.stop()
@@ -485,6 +491,7 @@ def test_failing_vendor_is_asked_once_per_pause(as_staff: Client, sandbox: Sandb
     sandbox.start()
 
 
+@pytest.mark.sql("new")
 def test_check_of_a_lost_process_is_due_again_after_its_lease(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -506,6 +513,7 @@ def test_check_of_a_lost_process_is_due_again_after_its_lease(
     assert fresh(submission).outcome == Outcome.CREATED
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_no_database_connection_is_held_while_the_order_is_read(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
@@ -529,6 +537,7 @@ def test_no_database_connection_is_held_while_the_order_is_read(
     assert held == [False, False]
 
 
+@pytest.mark.sql("new")
 def test_concurrent_resolution_by_a_supervisor_wins(
     as_staff: Client, supervisor: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -727,6 +736,7 @@ def test_older_twin_returned_for_a_new_reference_is_not_taken(
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.MISREAD)
 
 
+@pytest.mark.sql("new")
 def test_references_are_compared_without_case_and_dashes(as_staff: Client, sandbox: SandboxServer) -> None:
     twin = add_elsewhere()
     submission = lost(as_staff, sandbox, done=False, anyway=True)
@@ -879,6 +889,7 @@ def test_check_now_needs_permission_to_see_the_submission(
     assert as_staff.get(f"/submissions/{submission.public_id}/check/").status_code == 405
 
 
+@pytest.mark.sql("new")
 def test_check_that_the_circuit_breaker_refuses_leaves_the_submission_as_it_was(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

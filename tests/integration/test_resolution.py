@@ -41,7 +41,7 @@ from tests.support.resolving import (
     vendor_down,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 OTHER = "11111111-2222-4333-8444-555555555555"
 COMPARE = "Compare before you mark as created"
@@ -436,6 +436,7 @@ def test_read_again_repeats_the_reading(
     assert "Sent and read" in text(again)
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_no_database_connection_is_held_while_the_consumer_is_read(
     as_supervisor: Client, unknown: Submission, theirs: str, monkeypatch: pytest.MonkeyPatch

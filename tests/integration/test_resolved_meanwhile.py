@@ -36,7 +36,7 @@ from tests.support.resolving import (
     seen,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NOT_SAVED = "Your resolution was not saved:"
 
@@ -129,6 +129,7 @@ def test_write_between_check_and_write_lets_the_first_win(
     assert fresh(unknown).resolution_note == "First"
 
 
+@pytest.mark.sql("new")
 def test_answer_that_arrived_meanwhile_is_reported(
     as_supervisor: Client, unknown: Submission, theirs: str
 ) -> None:
@@ -138,6 +139,7 @@ def test_answer_that_arrived_meanwhile_is_reported(
     _assert_shown(confirm(as_supervisor, unknown, entered), "Sitecore CDP’s answer", NOTE)
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("doubt", [Doubt.KNOWN_BEFORE, Doubt.CLAIMED])
 def test_doubtful_answer_that_arrived_meanwhile_is_not_overwritten_by_an_older_form(
     as_supervisor: Client, supervisor: User, unknown: Submission, theirs: str, doubt: Doubt
@@ -158,6 +160,7 @@ def test_doubtful_answer_that_arrived_meanwhile_is_not_overwritten_by_an_older_f
     assert fresh(unknown).outcome == Outcome.NOT_CREATED
 
 
+@pytest.mark.sql("new")
 def test_second_of_two_corrections_is_refused_with_a_message(
     as_supervisor: Client, as_sol: Client, verified: Submission
 ) -> None:
@@ -168,6 +171,7 @@ def test_second_of_two_corrections_is_refused_with_a_message(
     assert PastResolution.objects.count() == 1
 
 
+@pytest.mark.sql("new")
 def test_same_form_posted_twice_leads_to_the_receipt(
     as_supervisor: Client, unknown: Submission, theirs: str
 ) -> None:
@@ -214,6 +218,7 @@ def test_typed_text_is_shown_although_resolved_while_signed_out(
     _assert_shown(again.get(page(unknown)), "Sol Person", theirs, NOTE)
 
 
+@pytest.mark.sql("new")
 def test_lost_database_changes_nothing_and_the_typed_text_stays(
     as_supervisor: Client, unknown: Submission, theirs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ from tests.support.entries import FULL, REF, clean, creates, on_page, posted, se
 from tests.support.people import acting, events, make_person
 from tests.support.resolving import AS_NOT_CREATED, mark_created, receipt
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 REAL = pytest.mark.django_db(transaction=True)  # real commits, for several connections
 
 NOTE = "Marvin at Sitecore said so on the phone"
@@ -195,6 +195,7 @@ def test_unknown_resolution_is_refused(as_supervisor: Client, unknown: Submissio
 
 
 # --- Twice ----------------------------------------------------------------------------------------
+@pytest.mark.sql("new")
 def test_reference_resolves_only_one_submission(
     as_supervisor: Client, staff: User, supervisor: User, unknown: Submission
 ) -> None:
@@ -231,6 +232,7 @@ def _resolve(submission: Submission, person: User, outcome: Outcome = Outcome.CR
     )
 
 
+@pytest.mark.sql("new")
 @REAL
 def test_two_concurrent_supervisors_resolve_once(supervisor: User, unknown: Submission) -> None:
     people = [(supervisor, Outcome.CREATED), (make_person("sol", "supervisor"), Outcome.NOT_CREATED)]
@@ -300,6 +302,7 @@ def test_final_outcome_stays_at_any_age(staff: User, outcome: Outcome) -> None:
     assert submission.outcome == outcome
 
 
+@pytest.mark.sql("new")
 @REAL
 def test_two_concurrent_workers_record_it_once(staff: User) -> None:
     _since_deadline(store(staff, Outcome.SENDING), 1000)
@@ -318,6 +321,7 @@ def test_two_concurrent_workers_record_it_once(staff: User) -> None:
     assert len(events("consumer.outcome_unknown")) == 1
 
 
+@pytest.mark.sql("new")
 def test_receipt_of_a_lost_send_explains_it_and_shows_the_next_step(as_staff: Client, staff: User) -> None:
     submission = store(staff, Outcome.SENDING)
     _since_deadline(submission, 1000)

@@ -72,6 +72,7 @@ def test_view_keeps_the_name_of_a_relative_period_the_outcomes_the_order_and_not
     assert 'aria-current="page">Mine' in page
 
 
+@pytest.mark.sql("repeated")
 def test_default_view_opens_first_and_all_submissions_are_one_click_away(
     as_staff: Client, staff: User
 ) -> None:
@@ -126,6 +127,7 @@ def test_search_for_a_consumer_is_not_saved_and_the_page_says_why(as_staff: Clie
     assert named not in str(before)
 
 
+@pytest.mark.sql("repeated")
 def test_view_of_another_person_is_not_found_anywhere(as_staff: Client, staff: User) -> None:
     other = Client()
     other.force_login(make_person("sid", "staff", "supervisor"))
@@ -163,6 +165,7 @@ def test_view_for_a_role_is_seen_by_the_role_and_changed_by_those_with_the_permi
     assert as_supervisor.get(PAGE).status_code == 302
 
 
+@pytest.mark.sql("repeated")
 def test_view_for_a_role_that_sees_only_its_own_has_no_filter_by_person(
     as_supervisor: Client, staff: User
 ) -> None:
@@ -181,6 +184,7 @@ def test_view_for_a_role_that_sees_only_its_own_has_no_filter_by_person(
     assert for_staff.query == {"period": ["all"]}
 
 
+@pytest.mark.sql("repeated")
 def test_own_default_comes_before_that_of_a_role(as_supervisor: Client, supervisor: User) -> None:
     save(as_supervisor, "period=today", name="Role's", audience="supervisor", is_default="on")
     own = save(as_supervisor, "period=all", name="Own", is_default="on")
@@ -227,6 +231,7 @@ def test_another_value_of_a_filter_and_another_name_are_recorded_without_them(
     assert page.count('data-label="Before"') == 2  # filters and default; the columns are the same
 
 
+@pytest.mark.sql("repeated")
 def test_view_is_changed_with_the_filters_of_the_list_or_keeps_its_own(as_staff: Client) -> None:
     view = save(as_staff, "outcome=created&period=all")
     page = text(as_staff.get(f"{PAGE}?period=today&view={view.public_id}"))
@@ -270,6 +275,7 @@ def test_deactivated_person_stays_in_a_view_and_an_unknown_one_is_an_error_at_th
     assert "not counted" in text(as_supervisor.get("/"))
 
 
+@pytest.mark.sql("repeated")
 def test_start_page_counts_within_the_readers_scope_and_warns_in_words_and_shape(
     as_supervisor: Client, as_staff: Client, staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,6 +295,7 @@ def test_start_page_counts_within_the_readers_scope_and_warns_in_words_and_shape
     assert "<strong>more than 2</strong> All failed</a>" in text(as_supervisor.get("/"))
 
 
+@pytest.mark.sql("repeated")
 def test_start_page_counts_with_one_statement_for_each_view(as_staff: Client, staff: User) -> None:
     def statements() -> int:
         with CaptureQueriesContext(
@@ -387,6 +394,7 @@ def test_columns_in_an_opened_view_are_those_of_the_view(
     assert link(text(as_staff.get(f"{PAGE}?period=all")), "Columns")
 
 
+@pytest.mark.sql("repeated")
 def test_view_saved_from_an_opened_view_has_the_columns_that_are_shown(
     as_supervisor: Client, as_staff: Client, staff: User
 ) -> None:
@@ -459,6 +467,7 @@ def test_view_deleted_meanwhile_is_not_found_not_created_again_and_not_recorded(
     assert events("view.changed") == events("view.deleted") == []
 
 
+@pytest.mark.sql("repeated")
 def test_persons_are_no_column_of_ones_own_list(as_staff: Client, staff: User) -> None:
     store(staff, Outcome.CREATED)
     assert "show_person" not in text(as_staff.get(f"{PAGE}columns/"))
@@ -474,6 +483,7 @@ def test_empty_parameters_are_removed_from_the_address(as_staff: Client) -> None
     assert as_staff.get(answer["Location"]).status_code == 200
 
 
+@pytest.mark.sql("repeated")
 def test_default_view_does_not_open_instead_of_the_last_30_days(as_supervisor: Client, staff: User) -> None:
     recent = store(staff, Outcome.REJECTED)
     save(as_supervisor, "outcome=created&period=all", is_default="on")
@@ -498,6 +508,7 @@ def test_default_view_does_not_open_instead_of_the_last_30_days(as_supervisor: C
         assert str(recent.public_id) in page
 
 
+@pytest.mark.sql("repeated")
 def test_back_link_of_a_receipt_keeps_the_filters_also_after_an_act(
     as_supervisor: Client, staff: User
 ) -> None:
@@ -526,6 +537,7 @@ def test_back_link_of_a_receipt_keeps_the_filters_also_after_an_act(
         assert back(foreign) == PAGE
 
 
+@pytest.mark.sql("repeated")
 def test_first_export_proposes_the_columns_of_the_list(as_supervisor: Client) -> None:
     def proposed() -> set[str]:
         page = text(as_supervisor.get(f"{PAGE}export/"))

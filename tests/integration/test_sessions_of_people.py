@@ -23,7 +23,7 @@ from apps.accounts.sign_in.session_store import SIGNED_IN_AT
 from tests.support.entries import text
 from tests.support.people import PASSWORD, TESTS, acting, events, make_person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0"
 EDGE = "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0"
@@ -67,6 +67,7 @@ def test_own_page_lists_ones_sessions_and_names_this_one(pat: User) -> None:
     assert "198.51.100.1" not in page
 
 
+@pytest.mark.sql("new")
 def test_own_page_shows_the_last_ten_sign_ins_of_this_person_newest_first(pat: User) -> None:
     _signed_in(pat, agent=EDGE, address="203.0.113.9")  # the eleventh, as one signs in below
     for number in range(9):
@@ -81,6 +82,7 @@ def test_own_page_shows_the_last_ten_sign_ins_of_this_person_newest_first(pat: U
     assert re.findall(r'class="mono">([^<]+)<', only[only.index("Recent sign-ins") :]) == ["198.51.100.1"]
 
 
+@pytest.mark.sql("new")
 def test_session_has_the_id_of_its_events_and_its_key_is_on_no_page(ada: User, pat: User) -> None:
     _signed_in(pat)
     [row] = Session.objects.filter(person=pat)
@@ -103,6 +105,7 @@ def test_whatever_a_browser_calls_itself_is_stored_and_shown_as_text(pat: User, 
     assert len(Session.objects.get(person=pat).user_agent) <= 200
 
 
+@pytest.mark.sql("new")
 def test_last_use_and_address_follow_the_session_at_most_once_a_minute(pat: User) -> None:
     begin = dt.datetime.now(dt.UTC)
     client = _signed_in(pat)
@@ -141,6 +144,7 @@ def test_ended_sessions_are_not_listed(pat: User) -> None:
         assert open_sessions(pat.pk) == []
 
 
+@pytest.mark.sql("new")
 def test_administrator_signs_a_person_out_everywhere(ada: User, pat: User) -> None:
     clients = [_signed_in(pat), _signed_in(pat, agent=EDGE)]
     ids = {str(one) for one in Session.objects.filter(person=pat).values_list("sign_in", flat=True)}
@@ -155,6 +159,7 @@ def test_administrator_signs_a_person_out_everywhere(ada: User, pat: User) -> No
     assert _is_in(_signed_in(pat))  # they can sign in again
 
 
+@pytest.mark.sql("new")
 def test_signing_out_everywhere_cancels_a_link_and_forgets_browsers(ada: User, pat: User) -> None:
     known = _signed_in(pat)
     services.issue_password_link(person_id=pat.pk, actor=acting(ada))
@@ -195,6 +200,7 @@ def test_only_administrators_sign_others_out(pat: User, roles: tuple[str, ...]) 
     assert _is_in(victim)
 
 
+@pytest.mark.sql("new")
 def test_deactivation_and_a_new_password_end_the_rows_of_sessions(ada: User, pat: User) -> None:
     _signed_in(pat)
     services.set_password(person_id=pat.pk, password="the rain in a long walk", actor=TESTS)
@@ -218,6 +224,7 @@ def test_request_in_progress_does_not_bring_back_its_ended_session(pat: User) ->
     assert not _is_in(client)
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_two_administrators_end_each_others_sessions_at_once() -> None:
     one, two = make_person("one", ADMINISTRATOR), make_person("two", ADMINISTRATOR)

@@ -21,7 +21,7 @@ from apps.audit.models import AuditEvent
 from apps.core.forms.input import ARRIVED_TWICE
 from tests.support.people import PASSWORD, TESTS, events, make_person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 START = dt.datetime(2026, 3, 7, 12, 0, tzinfo=dt.UTC)
 SIGN_IN = "/accounts/login/"
@@ -49,6 +49,7 @@ def _is_signed_in(client: Client) -> bool:
     return client.get(reverse("own_profile")).status_code == 200
 
 
+@pytest.mark.sql("new")
 def test_person_signs_in_in_any_letter_case_and_it_is_recorded(client: Client, pat: User) -> None:
     response = _sign_in(client, "  PAT ")
     assert (response.status_code, response["Location"]) == (302, "/")
@@ -59,6 +60,7 @@ def test_person_signs_in_in_any_letter_case_and_it_is_recorded(client: Client, p
     assert event.peer_address == "127.0.0.1"
 
 
+@pytest.mark.sql("new")
 def test_events_of_one_session_carry_its_id_from_sign_in_to_sign_out(client: Client, pat: User) -> None:
     _sign_in(client, "pat")
     key = client.session.session_key
@@ -85,6 +87,7 @@ def test_events_of_one_session_carry_its_id_from_sign_in_to_sign_out(client: Cli
     assert key not in (session, last[1])
 
 
+@pytest.mark.sql("new")
 def test_failed_sign_ins_and_strangers_have_no_session(client: Client, pat: User) -> None:
     _sign_in(client, "pat", "wrong")
     assert events("session.sign_in_failed")[0].session is None
@@ -196,6 +199,7 @@ def test_failure_is_recorded_with_the_account_and_never_the_typed_text(client: C
     assert names == [user.username if user else None for user in accounts]
 
 
+@pytest.mark.sql("new")
 def test_account_is_limited_per_address_and_its_owner_is_not_locked_out(pat: User) -> None:
     for _ in range(5):
         assert _from("192.0.2.1", "pat", "wrong").status_code == 200
@@ -212,6 +216,7 @@ def test_address_is_limited_across_accounts() -> None:
     assert _from("192.0.2.2", "name0", "wrong").status_code == 200
 
 
+@pytest.mark.sql("new")
 def test_limit_of_an_account_expires(pat: User) -> None:
     with time_machine.travel(START, tick=False) as clock:
         for _ in range(5):
@@ -370,6 +375,7 @@ def test_revoked_role_is_gone_at_the_next_request(client: Client) -> None:
     assert client.get("/people/").status_code == 403
 
 
+@pytest.mark.sql("new")
 def test_sign_in_fails_if_its_event_cannot_be_written(
     client: Client, pat: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -383,6 +389,7 @@ def test_sign_in_fails_if_its_event_cannot_be_written(
     assert User.objects.get(pk=pat.pk).last_login is None
 
 
+@pytest.mark.sql("new")
 def test_times_are_shown_in_the_persons_time_zone(client: Client) -> None:
     make_person("ada", ADMINISTRATOR, time_zone="Pacific/Auckland")
     with time_machine.travel(START, tick=False):
@@ -403,6 +410,7 @@ def test_sign_in_with_two_names_or_passwords_is_neither_tried_nor_counted(
     assert events("session.sign_in_failed") == []
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("typed", ["pat\x1f", "\x85pat", "pat\x00"])
 def test_name_with_an_invisible_character_is_the_same_name(pat: User, typed: str) -> None:
     client = Client()

@@ -25,7 +25,7 @@ from tests.support.people import PASSWORD, TESTS, events, make_person
 SIGN_IN = "/accounts/login/"
 NEW = "the rain in a long walk"
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 
 @pytest.fixture
@@ -78,6 +78,7 @@ def test_after_a_hundred_failures_only_known_browsers_can_sign_in(pat: User) -> 
     assert _try(_at(901)).status_code == 200  # a successful sign-in of the owner does not reset it
 
 
+@pytest.mark.sql("new")
 def test_blocked_account_looks_like_any_other_to_strangers(pat: User) -> None:
     _block()
     answers = {
@@ -92,6 +93,7 @@ def _plain(answer: HttpResponse) -> str:
     return "\n".join(line for line in lines if "csrf" not in line)
 
 
+@pytest.mark.sql("new")
 def test_administrator_sees_blocked_accounts_and_unlocks_them(pat: User) -> None:
     _block()
     ada = Client()
@@ -206,12 +208,14 @@ def test_ipv6_address_is_limited_by_its_network(pat: User) -> None:
     assert answers == [200] * 5 + [429]
 
 
+@pytest.mark.sql("new")
 def test_failure_limit_of_an_address_is_a_setting(settings: Settings) -> None:
     settings.SIGN_IN_ADDRESS_FAILURES = 3
     answers = [_try(Client(), "wrong", username=f"name{number}").status_code for number in range(4)]
     assert answers == [200] * 3 + [429]
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_thirty_people_of_one_office_can_sign_in_together() -> None:
     for number in range(30):
@@ -233,6 +237,7 @@ def test_thirty_people_of_one_office_can_sign_in_together() -> None:
     assert statuses == [302] * 30
 
 
+@pytest.mark.sql("new")
 def test_typed_names_are_not_stored_as_plain_digests(pat: User) -> None:
     typed = "my-password-in-the-wrong-field"
     for name in (typed, "pat"):
@@ -246,6 +251,7 @@ def test_typed_names_are_not_stored_as_plain_digests(pat: User) -> None:
     assert typed not in stored
 
 
+@pytest.mark.sql("new")
 def test_expired_records_are_deleted() -> None:
     limit = limits.Limit("test", max_acts=1, seconds=60)
     limits.Limit("test", max_acts=1, seconds=0).acquire("gone")

@@ -32,7 +32,7 @@ from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import REF, clean, posted, store, text
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NEW = "/consumers/new/"
 
@@ -93,6 +93,7 @@ def test_vendor_fault_does_not_change_the_credentials_status(sandbox: SandboxSer
     assert line("credentials").level is Level.CRITICAL
 
 
+@pytest.mark.sql("new")
 def test_unchanged_health_is_written_once_a_minute_and_changes_immediately(
     django_assert_num_queries: Any,
 ) -> None:
@@ -172,6 +173,7 @@ def test_reconciliation_pause_is_shown_with_its_reason(settings: Settings) -> No
     assert found.moment > ago()
 
 
+@pytest.mark.sql("new")
 def test_missing_worker_is_a_problem_and_the_portal_stays_ready(client: Client, settings: Settings) -> None:
     assert line("worker").level is Level.CRITICAL
     assert client.get("/readyz").status_code == 200
@@ -182,6 +184,7 @@ def test_missing_worker_is_a_problem_and_the_portal_stays_ready(client: Client, 
     assert client.get("/readyz").status_code == 200
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize(
     ("checked", "words"),
     [("missing_triggers", "audit triggers"), ("missing_totals_triggers", "figures triggers")],
@@ -233,6 +236,7 @@ def test_unreadable_disk_breaks_no_page(as_administrator: Client, monkeypatch: p
     assert "Cannot be checked" in text(as_administrator.get("/status/"))
 
 
+@pytest.mark.sql("new")
 def test_yesterdays_processes_are_deleted() -> None:
     Heartbeat.objects.create(process="worker:old:1", seen_at=ago(days=2))
     heartbeats.record_heartbeat(heartbeats.WORKER)
@@ -293,6 +297,7 @@ def test_command_exits_with_the_worst_level(staff: User, capsys: pytest.CaptureF
     assert run(capsys)[0] == 1
 
 
+@pytest.mark.sql("new")
 def test_command_reports_a_lost_database(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

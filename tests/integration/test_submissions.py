@@ -19,7 +19,7 @@ from sandbox.data.seed import GROUP_ORDER, SAMPLE_ORDER
 from tests.support.entries import FULL, clean, store, text
 from tests.support.people import events, make_person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 PAGE = "/submissions/"
 
@@ -93,6 +93,7 @@ def test_administrator_sees_the_number_of_unknown_outcomes_and_no_call_to_act_on
     assert "2 submissions of unknown outcome" in text(as_supervisor.get("/"))
 
 
+@pytest.mark.sql("new")
 def test_paging_shows_every_submission_once_newest_first(
     as_staff: Client, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +111,7 @@ def test_paging_shows_every_submission_once_newest_first(
     assert pages == 3
 
 
+@pytest.mark.sql("new")
 def test_submission_added_meanwhile_moves_no_page(
     as_staff: Client, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +138,7 @@ def test_truncated_or_altered_page_key_is_reported(as_staff: Client, query: str)
     assert "contains the position in the list" in text(response)
 
 
+@pytest.mark.sql("new")
 def test_page_beyond_the_last_is_reported_and_leads_to_the_newest(as_staff: Client, staff: User) -> None:
     store(staff, Outcome.CREATED)
     page = text(as_staff.get(PAGE, {"before": "0-1"}))
@@ -144,6 +147,7 @@ def test_page_beyond_the_last_is_reported_and_leads_to_the_newest(as_staff: Clie
     assert f'href="{PAGE}?period=last-30-days">Open the first page' in page
 
 
+@pytest.mark.sql("new")
 def test_start_page_says_in_a_line_what_needs_attention(
     as_staff: Client, as_supervisor: Client, staff: User, supervisor: User
 ) -> None:
@@ -185,6 +189,7 @@ def test_list_accepts_only_get(as_staff: Client) -> None:
     assert as_staff.post("/").status_code == 405
 
 
+@pytest.mark.sql("new")
 def test_erased_consumer_stays_in_the_list_without_a_name(as_staff: Client, staff: User) -> None:
     submission = store(staff, Outcome.CREATED)
     Submission.objects.update(encrypted_consumer=b"", content_digest=b"")
@@ -200,6 +205,7 @@ def test_consumer_emptied_in_the_database_is_unreadable_in_the_list(as_staff: Cl
     assert "(unreadable)" in text(as_staff.get(PAGE))
 
 
+@pytest.mark.sql("new")
 def test_possible_consumers_of_an_order_are_found_in_any_letter_case(staff: User) -> None:
     order = "2d7de9df-45a2-45ea-872c-30e45139007d"
     made = [
@@ -212,6 +218,7 @@ def test_possible_consumers_of_an_order_are_found_in_any_letter_case(staff: User
         assert {one.pk for one in found} == {one.pk for one in made}
 
 
+@pytest.mark.sql("new")
 def test_start_page_continues_with_the_last_order_and_counts_only_ones_own_day(
     as_staff: Client, as_supervisor: Client, supervisor: User, staff: User
 ) -> None:

@@ -19,7 +19,7 @@ from tests.support.entries import clean, store, text
 from tests.support.people import acting, events, make_person
 from tests.support.resolving import AS_NOT_CREATED, enter, fresh, receipt
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NOTE = "Called Marvin:\n<b>no Mrs Quux</b> on the order"
 
@@ -71,6 +71,7 @@ def test_taken_submission_shows_who_has_it_on_receipt_and_list(
     ]
 
 
+@pytest.mark.sql("new")
 def test_taken_submission_is_not_locked(as_supervisor: Client, as_other: Client, unknown: Submission) -> None:
     press(as_supervisor, "take", unknown)
     assert enter(as_other, unknown, AS_NOT_CREATED).status_code == 303
@@ -78,6 +79,7 @@ def test_taken_submission_is_not_locked(as_supervisor: Client, as_other: Client,
     assert "has taken this until" not in text(as_other.get(receipt(unknown)))
 
 
+@pytest.mark.sql("new")
 def test_another_supervisor_takes_it_over_only_knowingly(
     as_supervisor: Client, supervisor: User, as_other: Client, other: User, unknown: Submission
 ) -> None:
@@ -127,6 +129,7 @@ def test_taking_again_renews_and_is_recorded_once(as_supervisor: Client, unknown
     assert len(events("submission.taken")) == 1
 
 
+@pytest.mark.sql("new")
 def test_only_the_holder_releases_it(as_supervisor: Client, as_other: Client, unknown: Submission) -> None:
     press(as_supervisor, "take", unknown)
     press(as_other, "release", unknown)
@@ -189,6 +192,7 @@ def test_refused_note_comes_back_as_typed(
     assert SubmissionNote.objects.count() == 0
 
 
+@pytest.mark.sql("new")
 def test_note_that_was_posted_after_the_session_ended_is_not_lost(
     as_supervisor: Client, supervisor: User, unknown: Submission
 ) -> None:
@@ -255,6 +259,7 @@ def test_overdue_submissions_are_marked_and_counted(
         assert "verdue" not in text(as_supervisor.get(address))
 
 
+@pytest.mark.sql("new")
 def test_of_two_who_take_it_at_once_one_has_it(unknown: Submission, supervisor: User, other: User) -> None:
     read_before = fresh(unknown)
     taking.take(unknown, actor=acting(supervisor))

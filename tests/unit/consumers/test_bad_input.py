@@ -32,7 +32,7 @@ from tests.support.entries import (
 )
 from tests.support.entries import text as page_text
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NEW = "/consumers/new/"
 FORM = "application/x-www-form-urlencoded"
@@ -111,6 +111,7 @@ def arrived(value: object) -> str:
     return ",".join(texts)
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize(
     "kind", [pytest.param(kind, marks=[] if kind in STORED else [pytest.mark.once]) for kind in BAD]
 )

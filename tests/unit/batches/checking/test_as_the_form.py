@@ -32,6 +32,8 @@ from tests.support.batch_rows import batch_of, findings, row_of
 from tests.support.entries import store
 from tests.support.pairs_of_people import pairs
 
+pytestmark = pytest.mark.sql("repeated")
+
 _TEXTS = st.text(max_size=8) | st.sampled_from(
     ["Anna", "Anna and Bo", "A" * 101, "А1", "\x07", " b ", "\ufffd"]
 )
@@ -77,6 +79,7 @@ def test_errors_of_a_row_are_those_of_the_form(values: dict[str, str]) -> None:
         assert found.entry.normalised() == entry.normalised()
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.django_db
 def test_warnings_of_a_row_are_those_of_the_form(seed: int, staff: User, settings: Settings) -> None:

@@ -28,7 +28,7 @@ from apps.consumers.sending.warnings import (
 from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from tests.support.entries import FULL, clean, store
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 LOYAL = (Identifier("LoyaltyProgramme", "LP-42-Zaphod"),)
 
@@ -140,12 +140,14 @@ def test_similar_consumer_on_another_order_causes_no_warning(staff: User) -> Non
     assert codes(FULL, FAMILY_ORDER.upper()) == [SIMILAR]
 
 
+@pytest.mark.sql("new")
 def test_erased_consumer_causes_no_warning(staff: User) -> None:
     submission = store(staff, Outcome.CREATED)
     type(submission).objects.update(encrypted_consumer=b"", content_digest=b"")
     assert codes(FULL) == []
 
 
+@pytest.mark.sql("new")
 def test_each_similar_submission_is_accepted_separately_newest_first(staff: User) -> None:
     first = store(staff, Outcome.CREATED)
     second = store(staff, Outcome.CREATED)
