@@ -28,7 +28,7 @@ def _marks(node: ast.FunctionDef) -> str:
 
 
 def test_transactions_threads_and_locks_are_not_repetitions_because_of_their_module() -> None:
-    """The subject of such a test is more than its statements: in a module marked so, it has a mark of its own."""
+    """The subject of such a test is more than its statements: in a marked module it has its own mark."""
     undecided, modules = [], 0
     for path in (ROOT / "tests").rglob("test_*.py"):
         tree = tree_of(path)
