@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import threading
@@ -33,6 +34,8 @@ from tests.support.quick_flush import flushes_are_quick
 from tests.support.statements import repeats_sql
 
 USES_THE_DATABASE = frozenset({"db", "transactional_db", "live_server", "django_db_setup"})
+
+_numbers = itertools.count(1)
 
 Path("var/static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns if the folder does not exist
 
@@ -139,15 +142,24 @@ def django_db_modify_db_settings(
         database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("db") / "test.sqlite3")
 
 
+@pytest.fixture(scope="session")
+def _files_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the paths in settings. Making ``tmp_path`` would take longer than many tests."""
+    folder = tmp_path_factory.mktemp("settings")
+    (folder / "static").mkdir()
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def _quick_and_plain(settings: Settings, tmp_path: Path) -> None:
+def _quick_and_plain(settings: Settings, _files_of_tests: Path) -> None:
     """Quick password hashes, uncollected static files, and no vendor unless the test starts one."""
     settings.CDP_BASE_URL = "http://127.0.0.1:9"  # nothing listens there
     settings.CDP_RECONCILIATION = False  # as in a new production; tests of reconciliation turn it on
-    settings.STATIC_ROOT = tmp_path / "static"  # another test may change var/static meanwhile
-    settings.STATIC_ROOT.mkdir()
-    settings.SPOOL_DIR = tmp_path / "spool"
-    settings.AUDIT_CHECKPOINT_FILE = tmp_path / "checkpoints.jsonl"
+    settings.STATIC_ROOT = _files_of_tests / "static"  # another test may change var/static meanwhile
+    own = _files_of_tests / str(next(_numbers))
+    own.mkdir()
+    settings.SPOOL_DIR = own / "spool"
+    settings.AUDIT_CHECKPOINT_FILE = own / "checkpoints.jsonl"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES = {
         **settings.STORAGES,

@@ -21,13 +21,14 @@ def test_checked_files_are_those_of_every_page() -> None:
 
 
 @pytest.fixture
-def production(settings: Settings) -> Path:
+def production(settings: Settings, tmp_path: Path) -> Path:
     """The storage of production with nothing collected yet; returns its folder."""
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "apps.core.web.static_storage.PortalStaticFilesStorage"},
     }
-    return Path(settings.STATIC_ROOT)
+    settings.STATIC_ROOT = tmp_path
+    return tmp_path
 
 
 def test_missing_static_files_make_the_portal_not_ready(
