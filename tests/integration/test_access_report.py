@@ -69,7 +69,7 @@ from tests.support.export_rows import PLAIN
 from tests.support.people import TESTS, acting, events, make_person
 from tests.support.searches import recorded
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sql("repeated")]
 
 PAGE = reverse("privacy:access")
 FILE = reverse("privacy:access_file")
@@ -329,6 +329,7 @@ def test_value_that_is_no_known_reference_gets_into_no_address(as_auditor: Clien
     assert "The portal knows no such reference." in text(answer)
 
 
+@pytest.mark.sql("new")
 def test_known_reference_of_another_shape_leads_to_its_report(
     as_auditor: Client, supervisor: User, one: Submission
 ) -> None:
@@ -397,6 +398,7 @@ def change(made: Submission, person: User, **columns: Any) -> None:
         record(recording.event_of(CONSUMER_OUTCOME_UNKNOWN, made, acting(person)))
 
 
+@pytest.mark.sql("new")
 def test_export_with_filters_that_match_showed_it(one: Submission, supervisor: User) -> None:
     export(supervisor, finish)
     same = {"outcomes": (Outcome.UNKNOWN,), "person": str(one.actor_id), "order_ref": one.order_ref}
@@ -404,6 +406,7 @@ def test_export_with_filters_that_match_showed_it(one: Submission, supervisor: U
     assert verdicts(one) == [(Verdict.SHOWED, None)] * 2
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize(
     "asked", [{"outcomes": (Outcome.CREATED,)}, {"person": "0"}, {"order_ref": "x-1"},
               {"consumer_ref": "x-1"}, {"reason": "busy"}, {"answered_from": 5}]
@@ -415,6 +418,7 @@ def test_export_with_filters_that_do_not_match_is_not_in_the_report(
     assert verdicts(one) == []
 
 
+@pytest.mark.sql("new")
 def test_export_of_a_list_showed_the_submissions_of_the_list_only(staff: User, supervisor: User) -> None:
     batch = uuid.uuid4()
     made = [store(staff, Outcome.REJECTED, batch=of, batch_row=1) for of in (batch, uuid.uuid4(), batch)]
@@ -435,6 +439,7 @@ def test_filter_that_is_not_compared_is_a_doubt(
     assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.NOT_RECORDED)]
 
 
+@pytest.mark.sql("new")
 def test_outcome_that_changed_since_is_the_one_of_the_export(one: Submission, supervisor: User) -> None:
     export(supervisor, finish, {"outcomes": (Outcome.UNKNOWN,)})
     export(supervisor, finish, {"reason": "read_timeout"})
@@ -480,6 +485,7 @@ def test_file_that_was_not_completed_is_a_doubt(one: Submission, supervisor: Use
     assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.NOT_COMPLETED)] * 3
 
 
+@pytest.mark.sql("new")
 def test_erased_person_is_a_doubt_of_an_export_of_a_search(
     one: Submission, as_supervisor: Client, supervisor: User
 ) -> None:
@@ -539,6 +545,7 @@ def test_ranges_of_every_width_are_found(one: Submission, supervisor: User) -> N
     assert of(one).candidates == []
 
 
+@pytest.mark.sql("new")
 def test_change_between_the_selection_and_the_start_is_a_doubt(
     one: Submission, supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -599,6 +606,7 @@ def altered(assignment: str, action: str) -> None:
         cursor.execute(f"UPDATE audit_event SET {assignment} WHERE action = %s", [action])
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize(
     "assignment",
     [
@@ -616,6 +624,7 @@ def test_altered_event_that_can_be_read_is_a_doubt(
     assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.ALTERED)]
 
 
+@pytest.mark.sql("new")
 def test_event_with_its_own_hash_but_no_valid_mac_is_a_doubt(one: Submission, supervisor: User) -> None:
     recording.record_listed([one], viewer=Viewer("1", sees_all=True), actor=acting(supervisor))
     altered(f"mac = '{'0' * 64}'", "submissions.listed")
@@ -663,6 +672,7 @@ def test_altered_event_of_the_submission_is_a_doubt_of_what_depends_on_it(
     assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.HISTORY_ALTERED)] * 3
 
 
+@pytest.mark.sql("new")
 def test_altered_export_does_not_break_the_page(
     as_auditor: Client, one: Submission, supervisor: User
 ) -> None:
@@ -676,6 +686,7 @@ def test_altered_export_does_not_break_the_page(
     assert downloaded(as_auditor, f"{FILE}?consumer={ref}")
 
 
+@pytest.mark.sql("new")
 def test_figures_by_a_search_or_a_reference_could_have_shown_it(
     one: Submission, as_supervisor: Client, supervisor: User
 ) -> None:
@@ -707,6 +718,7 @@ def test_warning_about_values_that_are_not_shown_could_have_shown_them(
     assert verdicts(theirs) == [(Verdict.POSSIBLE, Doubt.COMPARED)]
 
 
+@pytest.mark.sql("new")
 def test_guest_of_a_consumer_that_is_shown_is_named(
     as_supervisor: Client, supervisor: User, sandbox: SandboxServer, settings: Any
 ) -> None:
@@ -808,6 +820,7 @@ def verified(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=folder, check=False)
 
 
+@pytest.mark.sql("new")
 def test_outsider_verifies_the_file(files: Path) -> None:
     alone = verified(files, "report.zip")
     assert (alone.returncode, alone.stderr) == (0, "")
@@ -842,6 +855,7 @@ def _other_address(folder: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"127.0.0.1", b"127.0.0.2", 1))
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("alter", [_left_out, _list_left_out, _other_person, _other_address])
 def test_altered_file_is_not_verified(files: Path, alter: Callable[[Path], None]) -> None:
 

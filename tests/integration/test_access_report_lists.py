@@ -29,7 +29,7 @@ from tests.support.entries import FULL, clean, store
 from tests.support.people import TESTS, acting, events
 from tests.support.resolving import add_elsewhere
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sql("repeated")]
 
 Found = list[tuple[str, Verdict, Doubt | None]]
 LIKE = (Verdict.POSSIBLE, Doubt.LIKE_A_ROW)
@@ -91,6 +91,7 @@ def test_own_rows_that_are_like_nobody_are_not_recorded(
     assert events("batch.viewed") == []
 
 
+@pytest.mark.sql("new")
 def test_list_that_has_the_failed_row_again_could_have_shown_it(
     as_supervisor: Client, staff: User, sandbox: SandboxServer
 ) -> None:

@@ -19,7 +19,7 @@ from tests.support.entries import store
 from tests.support.people import make_person
 from tests.support.resolving import vendor_down
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NOT_CHECKED = "The order could not be checked."
 
@@ -31,6 +31,7 @@ def _confirm(client: Client, batch: Batch) -> str:
     return text(client.post(at("confirm", batch), values, follow=True))
 
 
+@pytest.mark.sql("new")
 def test_list_says_before_and_after_the_confirmation_that_the_order_could_not_be_checked(
     as_staff: Client, staff: User, sandbox: SandboxServer, settings: Settings
 ) -> None:
@@ -63,6 +64,7 @@ def test_order_that_was_read_is_not_mentioned(
     assert NOT_CHECKED not in _confirm(as_staff, batch)
 
 
+@pytest.mark.sql("new")
 def test_row_that_a_colleague_has_sent_meanwhile_is_said_to_be_sent(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:

@@ -20,7 +20,7 @@ from tests.support.batch_rows import batch_of, sent_row, states
 from tests.support.batch_sending import checked_batch, confirmed_batch, people, stored_batch
 from tests.support.people import acting, events
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 
 def _finished(staff: User, *outcomes: Outcome, more: int = 0) -> Batch:
@@ -71,6 +71,7 @@ def test_list_with_an_unknown_row_is_shown_as_unknown_and_says_not_to_enter_it_a
     assert f"{at('batch', batch)}?show=unknown#rows" in page.content.decode()
 
 
+@pytest.mark.sql("new")
 def test_finished_list_says_which_rows_wait(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
     batch = _finished(staff, Outcome.CREATED, more=2)
     batch.rows.filter(number=3).update(state=OwnState.NEEDS_ATTENTION)
@@ -81,6 +82,7 @@ def test_finished_list_says_which_rows_wait(as_staff: Client, staff: User, sandb
     assert "1 row is ready. It is sent once you confirm it." in page
 
 
+@pytest.mark.sql("new")
 def test_paused_list_says_which_rows_are_not_confirmed(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -108,6 +110,7 @@ def test_list_that_was_not_confirmed_is_discarded(
     assert at("batch", batch) not in as_staff.get("/").content.decode()
 
 
+@pytest.mark.sql("new")
 def test_list_without_columns_is_discarded(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
     batch = stored_batch(staff, BatchState.MATCHING)
     assert "Discard this list" in text(as_staff.get(at("columns", batch)))

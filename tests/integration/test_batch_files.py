@@ -31,7 +31,7 @@ ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
 HEADERS = ("First name", "Last name", "Phone")
 TARGETS = ("first_name", "last_name", "phone_numbers")
 OWN = ("State", "Reference", "Reason", "Receipt")
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 
 def _url(public_id: uuid.UUID) -> str:
@@ -128,6 +128,7 @@ def test_texts_in_excel_are_never_formulas_or_numbers(staff: User) -> None:
     assert sheet.freeze_panes == "A3"
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("format_", [Format.XLSX, Format.CSV])
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_the_portal_reads_its_result_file_as_it_was_uploaded(
@@ -192,6 +193,7 @@ def test_a_result_without_headers_is_recognised_by_its_states_and_receipts(staff
         }
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("format_", [Format.XLSX, Format.CSV])
 @pytest.mark.parametrize("has_errors", [True, False])
 def test_a_result_without_headers_is_recognised_before_anything_is_sent(
@@ -231,6 +233,7 @@ def test_sent_rows_have_their_outcome_reference_reason_and_receipt(staff: User) 
         assert lines[5][5] == labels.error_text("read_timeout")
 
 
+@pytest.mark.sql("new")
 def test_a_message_of_the_vendor_is_in_the_reason(staff: User) -> None:
     batch = _people(staff)
     submission = _send(staff, batch, 3, Outcome.REJECTED)
@@ -248,6 +251,7 @@ def test_a_row_that_is_sent_again_shows_its_new_submission(staff: User) -> None:
     assert _csv(batch)[2][3:] == ["Created", "c-9", "", _url(created.public_id)]
 
 
+@pytest.mark.sql("new")
 def test_a_row_that_was_already_sent_names_the_earlier_submission(staff: User, supervisor: User) -> None:
     batch = _people(staff)
     earlier = bare(supervisor, Outcome.CREATED, clock.now(), order_ref=ORDER, consumer_ref="c-1")

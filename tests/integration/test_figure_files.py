@@ -23,7 +23,7 @@ from tests.support.history_rows import bare, stored
 from tests.support.people import events
 from tests.support.spreadsheets import decoded
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 FILE = "/submissions/figures/file/"
 NOW = dt.datetime.now(dt.UTC)

@@ -26,7 +26,7 @@ from apps.core.actor import Actor
 from tests.support.entries import text
 from tests.support.people import events
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 REAL = pytest.mark.django_db(transaction=True)  # real commits, for several connections
 
 PAGE = "/identity-rules/"
@@ -72,6 +72,7 @@ def test_rules_are_appended_and_offered_by_the_form_in_order(
     assert first.actor_id == str(administrator.pk)
 
 
+@pytest.mark.sql("new")
 def test_removing_a_rule_moves_later_rules_up(as_administrator: Client) -> None:
     rules = fill(5)
     address = f"{PAGE}{rules[1].pk}/remove/"
@@ -163,6 +164,7 @@ def move(client: Client, rule: IdentityRule, direction: str, **posted: str) -> s
     return text(answer)
 
 
+@pytest.mark.sql("new")
 def test_rule_is_moved_and_its_event_has_the_order_before_and_after(as_administrator: Client) -> None:
     rules = fill(5)
     assert "Rule 5 is now rule 4" in move(as_administrator, rules[4], "up")
@@ -210,6 +212,7 @@ def test_act_with_another_list_than_the_stored_one_is_refused_and_told(
 
 
 # --- Undoing a removal ----------------------------------------------------------------------------
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("index", [0, 2, 4])
 def test_restoring_gives_back_the_rule_exactly(as_administrator: Client, index: int) -> None:
     rules = fill(5)
@@ -246,6 +249,7 @@ def test_restoring_into_a_full_list_or_beside_its_provider_is_refused_and_possib
     assert providers() == ("Provider1", "Provider2", "Provider3", "Provider4")
 
 
+@pytest.mark.sql("new")
 def test_only_the_latest_removed_rules_are_kept() -> None:
     for number in range(MAX_REMOVED + 2):
         rule = add_rule(name=f"R{number}", provider=f"P{number}", actor=TESTS)
@@ -261,6 +265,7 @@ def test_hostile_name_is_shown_as_text(as_administrator: Client) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
+@pytest.mark.sql("new")
 @REAL
 def test_concurrent_administrators_make_no_sixth_rule_and_no_gap() -> None:
     fill(3)
@@ -285,6 +290,7 @@ def test_concurrent_administrators_make_no_sixth_rule_and_no_gap() -> None:
     assert len(events("identity_rule.changed")) == 3 + added
 
 
+@pytest.mark.sql("new")
 @REAL
 def test_of_concurrent_changes_to_the_same_list_one_is_made_and_the_others_are_told() -> None:
     rules = fill(4)
@@ -317,6 +323,7 @@ def test_of_concurrent_changes_to_the_same_list_one_is_made_and_the_others_are_t
     assert left == {f"Provider{number}" for number in range(1, 5)}  # nothing is lost
 
 
+@pytest.mark.sql("new")
 def test_rule_removed_twice_is_recorded_once_and_moves_the_others_once() -> None:
     first, *_others = fill(3)
     seen = version()

@@ -11,7 +11,7 @@ from apps.consumers.models import Submission
 from apps.core.web.sealed_entries import AUTHOR_FIELD
 from tests.support.people import PASSWORD, make_person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NEW = "/consumers/new/"
 

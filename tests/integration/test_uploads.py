@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from apps.core.web.uploads import accepts_files
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 LIMIT = 3_000_000
 BIG = b"x" * 2_700_000  # more than Django keeps in memory

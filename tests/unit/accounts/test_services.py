@@ -16,7 +16,7 @@ from apps.audit.models import AuditEvent
 from apps.audit.presenters.events import changes
 from tests.support.people import TESTS, acting, events, make_person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 
 def test_adding_a_person_records_the_person_and_each_role() -> None:
@@ -43,6 +43,7 @@ def test_adding_a_person_records_the_person_and_each_role() -> None:
     ]
 
 
+@pytest.mark.sql("new")
 def test_user_name_in_other_letter_case_is_refused_and_nothing_is_recorded() -> None:
     make_person("pat")
     before = AuditEvent.objects.count()
@@ -99,6 +100,7 @@ def test_empty_change_records_no_event() -> None:
     assert events("person.changed") == []
 
 
+@pytest.mark.sql("new")
 def test_granting_and_revoking_a_role_twice_is_one_event_each() -> None:
     person = make_person("pat")
     for _ in range(2):
@@ -163,6 +165,7 @@ def test_deactivated_administrator_can_lose_the_role() -> None:
     assert User.objects.get(pk=gone.pk).roles == ()
 
 
+@pytest.mark.sql("new")
 def test_deactivating_and_reactivating_twice_is_one_event_each() -> None:
     person = make_person("pat", STAFF)
     for act in (services.deactivate_person, services.reactivate_person):
@@ -174,6 +177,7 @@ def test_deactivating_and_reactivating_twice_is_one_event_each() -> None:
     assert person.has_perm("consumers.create_order_consumer")
 
 
+@pytest.mark.sql("new")
 def test_act_fails_if_its_event_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     person = make_person("pat")
 

@@ -77,7 +77,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS, zone=st.sampled_from(ZONES))
 def test_every_number_equals_a_manual_count(
     people: list[User],
@@ -171,7 +171,7 @@ def test_day_has_its_length_in_the_readers_time_zone(
     assert counts == {day - dt.timedelta(days=1): 1, day: 2, day + dt.timedelta(days=1): 1}
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     at=st.lists(moments(1975, 2090), min_size=1, max_size=6),
     zone=st.sampled_from([*ZONES, "America/St_Johns"]),

@@ -19,7 +19,7 @@ from apps.cdp.records import Guest, Order
 from apps.core.actor import Actor
 from apps.orders import services
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 REF = "2D7de9df-45a2-45ea-872c-30e45139007d"
 ANNA = Actor(id="17", name="Anna Keller", roles=("staff",))
@@ -70,6 +70,7 @@ def test_order_whose_consumers_cannot_be_read_is_still_found(client: MagicMock) 
     assert _data(_event()) == {"kind": "order", "result": "found"}
 
 
+@pytest.mark.sql("new")
 def test_guest_and_order_consumer_are_recorded_by_their_references(client: MagicMock) -> None:
     client.retrieve_guest.return_value = Guest(ref=REF)
     client.retrieve_order_consumer.return_value = OrderConsumer(ref=REF, guest_ref="g-1")
@@ -117,6 +118,7 @@ def test_search_for_a_guests_orders_without_a_hit_is_recorded(client: MagicMock)
     assert _data(_event()) == {"kind": "order", "by": ["guest_ref"], "result": "not_found", "count": 0}
 
 
+@pytest.mark.sql("new")
 def test_failed_search_is_recorded_by_its_code(client: MagicMock) -> None:
     client.list_orders.side_effect = CdpTimeout("total_timeout")
     with pytest.raises(CdpTimeout):
@@ -124,6 +126,7 @@ def test_failed_search_is_recorded_by_its_code(client: MagicMock) -> None:
     assert _data(_event()) == {"kind": "order", "by": ["order_number"], "result": "total_timeout"}
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_no_database_connection_is_held_during_the_call(client: MagicMock) -> None:
     AuditEvent.objects.count()

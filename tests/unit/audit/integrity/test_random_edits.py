@@ -84,7 +84,7 @@ def edited(rows: Rows, edit: Edit, close_up: bool) -> Rows:
 
 
 @hypothesis_settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(several_edits(), st.booleans(), st.booleans())
 def test_verification_has_no_false_alarm_and_no_miss(
@@ -116,7 +116,7 @@ def test_verification_has_no_false_alarm_and_no_miss(
 
 
 @hypothesis_settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(several_edits())
 def test_without_the_mac_keys_the_end_can_be_cut_off_and_nothing_else(

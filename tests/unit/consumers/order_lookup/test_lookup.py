@@ -23,7 +23,7 @@ from apps.core import clock
 from tests.support.entries import store
 from tests.support.people import TESTS
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 REF = "2d7de9df-45a2-45ea-872c-30e45139007d"
 ORDER = Order(ref=REF, reference_id="B94TXY-1", status="PURCHASED")

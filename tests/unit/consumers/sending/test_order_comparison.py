@@ -15,7 +15,7 @@ from apps.consumers.sending.order_comparison import EntryOnOrder, OrderCompariso
 from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from tests.support.entries import FULL, REF, clean, store
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 OTHER_REF = "11111111-2222-4333-8444-555555555555"
 
@@ -66,6 +66,7 @@ def test_consumer_of_a_submission_is_counted_once(staff: User, spelling: str) ->
     assert counts(found) == (1, 1)
 
 
+@pytest.mark.sql("new")
 def test_consumer_whose_submission_was_erased_is_compared_as_the_vendor_has_it(staff: User) -> None:
     store(staff, Outcome.CREATED, FULL)
     Submission.objects.update(encrypted_consumer=b"", content_digest=b"")

@@ -36,7 +36,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, REF, clean, creates, store
 from tests.support.people import acting, events, make_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sql("repeated")]
 
 BOUND = 20  # seconds
 
@@ -191,6 +191,7 @@ def _everything_stored(model: type[models.Model]) -> str:
     return re.sub(r"[0-9a-z_=-]{40,}", "", stored)
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("fault", ["", "404", "500_after"])
 def test_no_column_contains_typed_text(staff: User, sandbox: SandboxServer, fault: str) -> None:
     submission = submit(staff, order_ref=FAULT_ORDERS.get(fault, SAMPLE_ORDER))
@@ -212,6 +213,7 @@ def test_vendors_message_is_stored_encrypted(staff: User, sandbox: SandboxServer
     assert "zaphod" not in stored
 
 
+@pytest.mark.sql("new")
 def test_submission_can_be_found_by_the_digest_of_each_value(staff: User, sandbox: SandboxServer) -> None:
     submission = submit(staff)
     stored = {(row.kind, row.digest) for row in SubmissionDigest.objects.filter(submission=submission)}
@@ -292,6 +294,7 @@ def test_form_does_not_lead_another_person_to_the_first_persons_submission(
     assert len(creates(sandbox)) == 1
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.UNKNOWN])
 def test_identical_consumer_that_may_exist_is_never_sent_again(
     staff: User, sandbox: SandboxServer, outcome: Outcome
@@ -306,6 +309,7 @@ def test_identical_consumer_that_may_exist_is_never_sent_again(
     assert events("submission.repeat_blocked")[0].details == {"why": "identical_one_is_open"}
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.NOT_SENT, Outcome.NOT_CREATED])
 def test_identical_consumer_that_does_not_exist_is_sent(
     staff: User, sandbox: SandboxServer, outcome: Outcome
@@ -351,6 +355,7 @@ def _all_at_once(
         return list(pool.map(run, range(WRITERS), timeout=BOUND))
 
 
+@pytest.mark.sql("new")
 def test_same_form_sent_concurrently_is_one_call(
     staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -362,6 +367,7 @@ def test_same_form_sent_concurrently_is_one_call(
     assert len(events("submission.repeat_blocked")) == WRITERS - 1
 
 
+@pytest.mark.sql("new")
 def test_same_form_with_several_concurrent_entries_is_one_call(
     staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -375,6 +381,7 @@ def test_same_form_with_several_concurrent_entries_is_one_call(
     assert sorted(type(end).__name__ for end in ends) == ["Submission"] + ["TokenUsed"] * (WRITERS - 1)
 
 
+@pytest.mark.sql("new")
 def test_same_consumer_sent_concurrently_by_several_people_is_one_call(
     staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -451,6 +458,7 @@ def test_contradicting_answer_after_resolving_changes_no_outcome_but_is_recorded
     assert events("consumer.created") == events("consumer.rejected") == []
 
 
+@pytest.mark.sql("new")
 def test_missing_answer_after_resolving_is_no_late_answer(staff: User, sandbox: SandboxServer) -> None:
     sandbox.sandbox.faults.arm(Armed("reset_before"))
     resolve = _resolve_as(make_person("sue", "supervisor"), Outcome.NOT_CREATED, "")
