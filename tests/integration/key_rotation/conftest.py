@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from consumerportal import key_rewriting, keys
 from consumerportal.keys import accept_keys
-from tests.support.key_rotation import ACTOR, KINDS, with_next_key
+from tests.support.key_rotation import ACTOR, BOUND, KINDS, with_next_key
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +21,7 @@ def _registered() -> None:
 def _rewriting_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "REWRITE_AFTER", dt.timedelta())
     monkeypatch.setattr(key_rewriting, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(key_rewriting, "ROUND_SECONDS", BOUND)  # one round, however busy the machine is
 
 
 @pytest.fixture(params=KINDS)
