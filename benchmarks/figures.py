@@ -27,11 +27,15 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """The seconds of each request, the seconds of all together, and the memory of the workers (bytes)."""
+    """The seconds of each request, the seconds of all together, and the memory of the workers (bytes).
+
+    ``warm_ups``: how many requests came before.
+    """
 
     seconds: tuple[float, ...]
     elapsed: float
     resident_bytes: int = 0
+    warm_ups: int = 0
 
     @property
     def per_second(self) -> float:

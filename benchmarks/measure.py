@@ -51,4 +51,4 @@ def measure(browsers: Sequence[Browser], act: Callable[[Browser], None], count: 
     elapsed = time.perf_counter() - began
     if errors:
         raise errors[0]
-    return Samples(tuple(seconds), elapsed)
+    return Samples(tuple(seconds), elapsed, warm_ups=WARM_UP * len(browsers))

@@ -17,7 +17,7 @@ from tests.support.processes import free_port, serving
 from tests.support.sandbox_orders import add_orders
 from tests.support.unique_entries import Orders
 
-ORDERS = 8000
+ORDERS = 12_000
 
 
 @dataclass(frozen=True, slots=True)

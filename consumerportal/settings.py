@@ -338,7 +338,7 @@ CACHES = {
 
 # --- People, sign-in, sessions (seconds) ----------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["apps.accounts.sign_in.backend.PortalBackend"]
 # Words that people of the company would put into a password, such as its name.
 PASSWORD_WORDS: list[str] = env.list("PASSWORD_WORDS", default=[])
 AUTH_PASSWORD_VALIDATORS = [

@@ -25,6 +25,7 @@ from apps.consumers.models import (
 )
 from apps.consumers.viewer import Viewer
 from apps.core import references
+from apps.core.prepared_queries import PreparedQuery
 from apps.core.references import reference_key
 
 NEWEST_BY = ("submitted_at", "id")
@@ -145,6 +146,14 @@ def pending(viewer: Viewer, *, overdue_before: datetime) -> tuple[Pending, ...]:
     return tuple(found)
 
 
+def _blocking(token: uuid.UUID, digests: Collection[bytes]) -> QuerySet[Submission]:
+    is_open = Q(content_digest__in=digests, outcome__in=OPEN_OUTCOMES)
+    return Submission.objects.filter(Q(token=token) | is_open).defer("refs_before")
+
+
+_BLOCKING: PreparedQuery[Submission] = PreparedQuery(_blocking)
+
+
 def blocking_submissions(
     token: uuid.UUID, digests: Collection[bytes]
 ) -> tuple[Submission | None, Submission | None]:
@@ -153,8 +162,7 @@ def blocking_submissions(
     ``digests``: of order and consumer, under every key. Each is None if it does not exist; both may be the
     same submission.
     """
-    is_open = Q(content_digest__in=digests, outcome__in=OPEN_OUTCOMES)
-    found = [*Submission.objects.filter(Q(token=token) | is_open).defer("refs_before")]
+    found = _BLOCKING(token, tuple(digests))
     of_token = next((one for one in found if one.token == token), None)
     still_open = [
         one for one in found if bytes(one.content_digest) in digests and one.outcome in OPEN_OUTCOMES
@@ -165,8 +173,14 @@ def blocking_submissions(
 
 def order_ref_of_token(token: uuid.UUID, person_id: str) -> str:
     """The order that this person has sent the form with this token to; empty if it was not sent."""
-    found = Submission.objects.filter(Q(actor_id=person_id), token=token).values_list("order_ref", flat=True)
-    return found.first() or ""
+    return _ORDER_OF_TOKEN.first(token, int(person_id)) or ""
+
+
+_ORDER_OF_TOKEN: PreparedQuery[str] = PreparedQuery(
+    lambda token, person: Submission.objects.filter(Q(actor_id=person), token=token).values_list(
+        "order_ref", flat=True
+    )
+)
 
 
 def existing_on_order(order_ref: str) -> QuerySet[Submission]:
@@ -174,10 +188,24 @@ def existing_on_order(order_ref: str) -> QuerySet[Submission]:
 
     Includes submissions corrected from created to not created, because the correction may be wrong.
     """
+    return _existing_on_order(order_ref.lower())
+
+
+def _existing_on_order(order_key: str) -> QuerySet[Submission]:
     once_created = PastResolution.objects.filter(submission=OuterRef("pk"), outcome=Outcome.CREATED)
     exists = Q(outcome__in=EXISTING_OUTCOMES) | ~Q(late_consumer_ref="")
     exists |= Q(Exists(once_created), outcome=Outcome.NOT_CREATED)
-    return _on_order(order_ref).filter(exists).defer("refs_before").order_by("-submitted_at", "-id")
+    return _with_order_key(order_key).filter(exists).defer("refs_before").order_by("-submitted_at", "-id")
+
+
+_REFS_OF_EXISTING: PreparedQuery[tuple[int, str, str]] = PreparedQuery(
+    lambda order_key: _existing_on_order(order_key).values_list("pk", *REFERENCE_COLUMNS)
+)
+
+
+def refs_of_existing_on_order(order_ref: str) -> list[tuple[int, str, str]]:
+    """Primary key and :data:`REFERENCE_COLUMNS` of each of :func:`existing_on_order`."""
+    return _REFS_OF_EXISTING(order_ref.lower())
 
 
 def possibly_similar_on_order(
@@ -220,8 +248,11 @@ def submissions_with_reference(ref: str, *, besides: Submission) -> list[Submiss
 
     The reference from a late answer that a supervisor has overruled does not count.
     """
+    spellings = references.spellings(ref)
     found = {
-        one.pk: one for column in REFERENCE_COLUMNS for one in _claiming(column, ref).defer("refs_before")
+        one.pk: one
+        for column in REFERENCE_COLUMNS
+        for one in _claiming(column, spellings).defer("refs_before")
     }
     found.pop(besides.pk, None)
     return list(found.values())
@@ -249,14 +280,26 @@ def has_repeated_reference(submission: Submission) -> bool:
 
 def is_claimed(ref: str, *, besides: Submission) -> bool:
     """Whether a submission other than ``besides`` has this consumer reference, also from a late answer."""
-    return any(_claiming(column, ref).exclude(pk=besides.pk).exists() for column in REFERENCE_COLUMNS)
+    return bool(_ONE_CLAIMING(references.spellings(ref), besides.pk))
 
 
-def _claiming(column: str, ref: str) -> QuerySet[Submission]:
+def _claiming(column: str, spellings: Collection[str]) -> QuerySet[Submission]:
     """The submissions that have a reference in this column as their consumer's."""
-    found = _with_reference(column, [ref])
+    found = _with_spelling(column, spellings)
     # After another resolution, the outcome determines the reference, not the late answer.
     return found.filter(contradicted=True) if column == "late_consumer_ref" else found
+
+
+def _one_claiming(spellings: tuple[str, ...], besides: int) -> QuerySet[Submission, int]:
+    """The primary key of a submission that has a reference as its consumer's."""
+    first, second = (
+        _claiming(column, spellings).exclude(pk=besides).values_list("pk", flat=True)
+        for column in REFERENCE_COLUMNS
+    )
+    return first.union(second, all=True)[:1]
+
+
+_ONE_CLAIMING: PreparedQuery[int] = PreparedQuery(_one_claiming)
 
 
 def created_by_answer_with(ref: str, *, besides: Submission) -> QuerySet[Submission]:
@@ -278,7 +321,12 @@ def open_on_order(submission: Submission) -> list[Submission]:
 
 def order_reading(order_ref: str, *, since: datetime) -> OrderReading | None:
     """What was read of an order, unless the reading began before that time."""
-    return OrderReading.objects.filter(order_key=reference_key(order_ref), read_at__gte=since).first()
+    return _READING.first(reference_key(order_ref), since)
+
+
+_READING: PreparedQuery[OrderReading] = PreparedQuery(
+    lambda order_key, since: OrderReading.objects.filter(order_key=order_key, read_at__gte=since)
+)
 
 
 def may_have_changed_since(order_ref: str, since: datetime) -> bool:
@@ -326,14 +374,22 @@ def _in_any_spelling(order_ref: str) -> QuerySet[Submission]:
 
 def _on_order(order_ref: str) -> QuerySet[Submission]:
     """Submissions to this order. Vendor: references are compared without regard to case."""
-    return Submission.objects.alias(order_key=Lower("order_ref")).filter(order_key=order_ref.lower())
+    return _with_order_key(order_ref.lower())
+
+
+def _with_order_key(order_key: str) -> QuerySet[Submission]:
+    return Submission.objects.alias(order_key=Lower("order_ref")).filter(order_key=order_key)
 
 
 def _with_reference(column: str, refs: Iterable[str]) -> QuerySet[Submission]:
     """Submissions with one of the references in this column, regardless of case and dashes (contract 1.4)."""
-    spellings = {spelling for ref in refs for spelling in references.spellings(ref)}
+    return _with_spelling(column, sorted({one for ref in refs for one in references.spellings(ref)}))
+
+
+def _with_spelling(column: str, spellings: Collection[str]) -> QuerySet[Submission]:
+    """Submissions with one of these spellings of references in this column."""
     found = Submission.objects.exclude(**{column: ""}).alias(reference_key=Lower(column))
-    return found.filter(reference_key__in=sorted(spellings))
+    return found.filter(reference_key__in=spellings)
 
 
 def identity_rules() -> QuerySet[IdentityRule]:
@@ -348,4 +404,7 @@ def removed_identity_rules() -> QuerySet[RemovedIdentityRule]:
 
 def providers() -> tuple[str, ...]:
     """The identifier providers of the identity rules, in order of priority."""
-    return tuple(identity_rules().values_list("provider", flat=True))
+    return tuple(_PROVIDERS())
+
+
+_PROVIDERS: PreparedQuery[str] = PreparedQuery(lambda: identity_rules().values_list("provider", flat=True))

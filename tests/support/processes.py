@@ -38,6 +38,11 @@ class Server:
         """The resident memory of its workers together (bytes). Shared memory counts once for each."""
         return sum(_resident_bytes(pid) for pid in self.workers)
 
+    @property
+    def processor_seconds(self) -> float:
+        """The processor time that it and its workers have used, in steps of ten milliseconds."""
+        return sum(_processor_seconds(pid) for pid in (self.process.pid, *self.workers))
+
 
 def free_port() -> int:
     """An unused loopback port."""
@@ -71,12 +76,15 @@ def run(
 
 @contextmanager
 def serving(
-    command: Sequence[str], *, port: int, environment: Mapping[str, str], log: Path
+    command: Sequence[str], *, port: int, environment: Mapping[str, str], log: Path, cwd: Path = ROOT
 ) -> Iterator[Server]:
-    """Start the server and wait until it accepts connections. Raises ``RuntimeError`` if it does not."""
+    """Start the server in a checkout's folder and wait until it accepts connections.
+
+    Raises ``RuntimeError`` if it does not.
+    """
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **environment}, stdout=output, stderr=output
+            command, cwd=cwd, env={**os.environ, **environment}, stdout=output, stderr=output
         )
         try:
             _wait_until_it_listens(process, port, log)
@@ -105,3 +113,8 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Pat
 def _resident_bytes(pid: int) -> int:
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

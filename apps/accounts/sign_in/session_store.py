@@ -11,12 +11,17 @@ from django.db import connection
 
 from apps.accounts.models import Session
 from apps.core import clock
+from apps.core.prepared_queries import PreparedQuery
 from apps.core.web.requests import SESSION_ID
 
 SIGNED_IN_AT = "signed_in_at"  # seconds since 1970, in the session
 RENEWED_AT = "renewed_at"  # seconds since 1970, in the session: the last renewal that was stored
 USER_AGENT = "user_agent"  # in the session: of the last renewal
 CLIENT_ADDRESS = "client_address"  # likewise
+
+_VALID: PreparedQuery[Session] = PreparedQuery(
+    lambda key, now: Session.objects.filter(session_key=key, expire_date__gt=now)
+)
 
 
 class SessionStore(db.SessionStore):
@@ -44,7 +49,7 @@ class SessionStore(db.SessionStore):
         """The session's data. If the row is missing or expired: empty data, and the key is cleared."""
         # Opening a connection compares the clocks, which must happen before the expiry is checked.
         connection.ensure_connection()
-        row = self.model.objects.filter(session_key=self.session_key, expire_date__gt=clock.now()).first()
+        row = _VALID.first(self.session_key, clock.now()) if self.session_key else None
         if row is None:
             self._session_key = None
             return {}

@@ -86,10 +86,9 @@ def _searchable(consumer: NewConsumer) -> list[tuple[DigestKind, str]]:
 
 def store_search_digests(submission: Submission, consumer: NewConsumer, *, key: str = "") -> None:
     """Store the search digests of a submission that has none. ``key``: as for ``keyed_digest``."""
-    SubmissionDigest.objects.bulk_create(
-        SubmissionDigest(submission=submission, kind=kind, digest=digest)
-        for kind, digest in sorted(search_digests(consumer, key=key))
-    )
+    digests = sorted(search_digests(consumer, key=key))
+    rows = [(submission.pk, kind.value, digest) for kind, digest in digests]
+    insert_rows(SubmissionDigest, ["submission", "kind", "digest"], rows)
 
 
 def re_digest_batch(pks: Sequence[int], key: str) -> Batch:

@@ -123,8 +123,7 @@ class _OnOrder:
 
     def read_later(self, besides: Submission | None = None) -> None:
         """Read what is on the order now, and the consumers of submissions that were not read before."""
-        found = selectors.existing_on_order(self._order_ref)
-        rows = found.values_list("pk", *selectors.REFERENCE_COLUMNS)
+        rows = selectors.refs_of_existing_on_order(self._order_ref)
         self._existing = [row for row in rows if besides is None or row[0] != besides.pk]
         read = self._entries.keys() | self._unreadable | self._erased
         new = [pk for pk, *_refs in self._existing[:COMPARED_LIMIT] if pk not in read]

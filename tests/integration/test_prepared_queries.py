@@ -1,0 +1,96 @@
+"""Prepared queries return what the ORM returns, for values of every kind, in every thread."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from threading import Thread
+
+import pytest
+from django.db import connections
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from apps.accounts.models import User
+from apps.consumers.models import Outcome, Submission
+from apps.core.prepared_queries import PreparedQuery
+from tests.support.history_rows import bare
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def submissions() -> list[Submission]:
+    """Three created submissions, as they are stored."""
+    person, at = User.objects.create(username="pat", name="Pat"), dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+    Submission.objects.bulk_create(bare(person, Outcome.CREATED, at) for _ in range(3))
+    return [*Submission.objects.order_by("pk")]
+
+
+def test_rows_of_values_of_every_kind(submissions: list[Submission]) -> None:
+    one, other, _third = submissions
+    query: PreparedQuery[Submission] = PreparedQuery(
+        lambda token, digests, since, pk, ref: Submission.objects.filter(
+            Q(token=token) | Q(content_digest__in=digests), submitted_at__gte=since, pk=pk, order_ref=ref
+        )
+    )
+    unused, long_ago = uuid.uuid4(), dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    for digests in [(bytes(one.content_digest),), (b"1" * 32, bytes(one.content_digest)), (b"1", b"2", b"3")]:
+        expected = [one] if bytes(one.content_digest) in digests else []
+        assert query(unused, digests, long_ago, one.pk, one.order_ref) == expected
+        assert query(other.token, digests, long_ago, other.pk, other.order_ref) == [other]
+    assert (
+        query(one.token, (b"1" * 32,), one.submitted_at + dt.timedelta(days=1), one.pk, one.order_ref) == []
+    )
+    [found] = query(one.token, (b"1" * 32,), one.submitted_at, one.pk, one.order_ref)
+    assert {field.attname: getattr(found, field.attname) for field in Submission._meta.fields} == {
+        field.attname: getattr(one, field.attname) for field in Submission._meta.fields
+    }
+
+
+def test_columns_constants_and_order_are_those_of_the_query(submissions: list[Submission]) -> None:
+    refs = [one.order_ref for one in submissions]
+    query: PreparedQuery[tuple[str, str]] = PreparedQuery(
+        lambda ref: (
+            Submission.objects.exclude(order_ref=ref)
+            .filter(outcome=Outcome.CREATED)
+            .order_by("-pk")
+            .values_list("order_ref", "outcome")
+        )
+    )
+    pairs = [(ref, "created") for ref in reversed(refs)]
+    assert query("no order") == pairs
+    assert query(refs[1]) == [pair for pair in pairs if pair[0] != refs[1]]
+    assert query.first(refs[2]) == pairs[1]
+    assert (
+        PreparedQuery(lambda: Submission.objects.order_by("pk").values_list("order_ref", flat=True))() == refs
+    )
+    assert PreparedQuery(lambda pk: Submission.objects.filter(pk=pk)).first(0) is None
+
+
+def test_query_that_changes_its_value_or_does_not_use_it_is_refused() -> None:
+    lowered = PreparedQuery(
+        lambda ref: Submission.objects.alias(key=Lower("order_ref")).filter(key=ref.lower())
+    )
+    with pytest.raises(ValueError, match="changes a value"):
+        lowered("ABC")
+    with pytest.raises(ValueError, match="does not use it"):
+        PreparedQuery(lambda ref: Submission.objects.all())("ABC")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_thread_uses_its_own_connection() -> None:
+    User.objects.create(username="pat", name="Pat")
+    query: PreparedQuery[str] = PreparedQuery(
+        lambda name: User.objects.filter(username=name).values_list("name", flat=True)
+    )
+    found: list[list[str]] = [query("pat")]
+
+    def read() -> None:
+        found.append(query("pat"))
+        connections.close_all()
+
+    thread = Thread(target=read)
+    thread.start()
+    thread.join()
+    assert found == [["Pat"], ["Pat"]]
