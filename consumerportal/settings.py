@@ -285,7 +285,9 @@ FORM_RENDERER = "apps.core.forms.renderer.InputRenderer"
 # Separate files for practice and production.
 _FILE = "practice.sqlite3" if PRACTICE_MODE else "portal.sqlite3"
 _database: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'var' / _FILE}")
-if _database["ENGINE"] == "django.db.backends.sqlite3":
+_SQLITE = _database["ENGINE"] == "django.db.backends.sqlite3"
+if _SQLITE:
+    _database["ENGINE"] = "apps.core.sqlite"
     _database["CONN_MAX_AGE"] = (
         None  # one connection per thread stays open, because closing the last one checkpoints the whole WAL
     )
@@ -321,7 +323,7 @@ DATABASES = {"default": _database}
 # Signed checkpoints of the audit log, stored outside the database. One file for each database.
 _CHECKPOINTS = (
     Path(_database["NAME"]).with_suffix(".checkpoints.jsonl")
-    if _database["ENGINE"] == "django.db.backends.sqlite3"
+    if _SQLITE
     else BASE_DIR / "var/audit-checkpoints.jsonl"
 )
 AUDIT_CHECKPOINT_FILE = Path(env.str("AUDIT_CHECKPOINT_FILE", default=str(_CHECKPOINTS)))
@@ -434,7 +436,7 @@ STORAGES = {"staticfiles": {"BACKEND": "apps.core.web.static_storage.PortalStati
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
 startup.check_log_level(LOG_LEVEL)
 startup.raise_problems()  # after the last setting is read, so that one message names every problem
-if _database["ENGINE"] == "django.db.backends.sqlite3":
+if _SQLITE:
     Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
 _shared_processors: list[Any] = [
     structlog.contextvars.merge_contextvars,

@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     from django.conf import settings
 
-    sqlite = settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+    sqlite = settings.DATABASES["default"]["ENGINE"] == "apps.core.sqlite"
     database = "sqlite" if sqlite else "postgresql"
 
     def runs_here(item: pytest.Item) -> bool:
@@ -138,7 +138,7 @@ def django_db_modify_db_settings(
     from django.conf import settings
 
     database = settings.DATABASES["default"]
-    if database["ENGINE"] == "django.db.backends.sqlite3":
+    if database["ENGINE"] == "apps.core.sqlite":
         database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("db") / "test.sqlite3")
 
 

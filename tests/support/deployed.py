@@ -251,7 +251,7 @@ def _all_answer(started: Portal, workers: int) -> bool:
 
 @contextmanager
 def _database(folder: Path) -> Iterator[str]:
-    if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    if settings.DATABASES["default"]["ENGINE"] == "apps.core.sqlite":
         yield prepared.copy_file(folder)
         return
     with prepared.copied_database(prepared.suite_server()) as url:

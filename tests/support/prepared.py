@@ -48,7 +48,7 @@ def static_files() -> Path:
 
 def for_children() -> dict[str, str]:
     """Make the original of the suite's kind; returns the environment with which a child process uses it."""
-    if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    if settings.DATABASES["default"]["ENGINE"] == "apps.core.sqlite":
         _original_file()
     else:
         _original_database(suite_server())
