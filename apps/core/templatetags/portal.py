@@ -9,8 +9,9 @@ from typing import Any
 
 from django import template
 from django.conf import settings
+from django.template.base import NodeList
 from django.template.context import Context
-from django.template.loader import render_to_string
+from django.template.loader import get_template, render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -89,6 +90,22 @@ def fixed_part(template_name: str) -> SafeString:
 @lru_cache(maxsize=32)
 def _fixed_part(template_name: str, _language: str | None) -> SafeString:
     return SafeString(render_to_string(template_name).strip())
+
+
+@register.simple_tag(takes_context=True)
+def cell(context: Context, key: str) -> SafeString:
+    """A cell of a table's row, by the template of its column, with everything that the row has.
+
+    A page has three hundred. ``include`` would look the template up and copy the context for each.
+    """
+    return SafeString(_cell(key).render(context).strip())
+
+
+@lru_cache(maxsize=32)
+def _cell(key: str) -> NodeList:
+    found: Any = get_template(f"components/lists/cells/{key}.html")
+    nodes: NodeList = found.template.nodelist
+    return nodes
 
 
 @register.simple_tag
