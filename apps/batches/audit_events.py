@@ -22,6 +22,8 @@ COUNTED_AT_THE_END = tuple(state for state in RowState if state is not RowState.
 _OTHER_SUBMISSIONS = Key("submissions", ValueType.WORDS, _("Submissions that rows are like"))
 _OTHER_CONSUMERS = Key("consumers", ValueType.WORDS, _("Consumers that rows are like"))
 _OTHERS = Key("others", ValueType.NUMBER, _("Consumers and submissions that rows are like"))
+# The rows whose receipts a file has, as runs of their numbers, up to 50.
+_SENT = Key("sent", ValueType.WORDS, _("Rows with their receipts"))
 _NAMED = (_OTHER_SUBMISSIONS, _OTHER_CONSUMERS, _OTHERS)
 
 BATCH_UPLOADED = EVENTS.define(
@@ -109,7 +111,7 @@ BATCH_DOWNLOADED = EVENTS.define(
     group=EventGroup.EXPORTS,
     label=_("Result of a list downloaded"),
     sentence=_("%(actor)s downloaded the result of a list for order %(order)s (rows: %(rows)s)"),
-    keys=(BATCH, ROWS, *_NAMED),
+    keys=(BATCH, ROWS, _SENT, *_NAMED),
 )
 # The rows' personal data were deleted because their time had passed.
 BATCH_ERASED = EVENTS.define(

@@ -121,6 +121,7 @@ READ_RESULT = Key(
     {
         **ERROR_LABELS,
         "found": _("found"),
+        "copied": _("details that were copied from it earlier"),
         "not_on_order": _("not on the order"),
         "list_not_whole": _("not in the list, which may be incomplete"),
         "another_reference": _("the answer has another reference"),

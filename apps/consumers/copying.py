@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from apps.audit.models import AuditEvent
 from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.consumers import drafts, recording, selectors
+from apps.consumers.audit_events import VENDOR_RECORD_VIEWED
 from apps.consumers.models import Submission
 from apps.consumers.order_lookup.readings import find_reading
 from apps.consumers.viewer import Viewer
@@ -82,15 +84,45 @@ def find_source(key: str, viewer: Viewer) -> CopySource | None:
     return None
 
 
-def submissions_in_draft(values: Mapping[str, str]) -> list[Submission]:
-    """The submissions whose details filled a draft: the one that it corrects, and one that was copied from.
+def submissions_in(values: Mapping[str, str]) -> list[Submission]:
+    """The submissions whose details filled a stored entry: that which it corrects, and one that was copied.
 
-    Whoever may see them: the draft shows their details to its author in any case.
+    Whoever may see them: a draft or a sealed entry shows their details to its author in any case.
     """
     found = [named_submission(values.get(COPIED, ""))]
     with suppress(ValueError):
         found.append(uuid.UUID(values.get(drafts.EARLIER, "")))
     return selectors.with_public_ids(public_id for public_id in found if public_id)
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedBefore:
+    """A consumer of Sitecore CDP whose details an entry has, perhaps from a reading that no longer exists.
+
+    ``guests``: the references of the guests that the consumer belongs to, as far as the log knows.
+    """
+
+    ref: str
+    guests: tuple[str, ...]
+
+
+def copied_before(key: str, person_id: str) -> CopiedBefore | None:
+    """The consumer that the form names, if the log says that this person has seen it.
+
+    So a key that somebody typed names nobody.
+    """
+    kind, _, name = key.partition(":")
+    order_ref, _, ref = name.rpartition("/")
+    if kind != RecordKind.CONSUMER or not ref:
+        return None
+    seen = AuditEvent.objects.filter(
+        consumer_ref=ref, order_ref=order_ref, action=VENDOR_RECORD_VIEWED.name, actor_id=person_id
+    )
+    event = seen.order_by("-seq").first()
+    if event is None:
+        return None
+    guests = event.details.get("guests")
+    return CopiedBefore(ref, tuple(guests) if isinstance(guests, list) else ())
 
 
 def names_somebody(values: Mapping[str, str], submission: Submission) -> bool:

@@ -127,6 +127,16 @@ def record_consumers_shown(order_ref: str, shown: Iterable[Submission | OrderCon
             _record_consumer(VENDOR_RECORD_VIEWED, SUBMISSION_VIEWED, order_ref, one, actor)
 
 
+def record_copied_before(consumers: Iterable[str], guests: Iterable[str], actor: Actor) -> None:
+    """Record that the actor sees entries that were filled from these consumers of Sitecore CDP.
+
+    They may have been typed over, and are not read again, so nobody knows what is left of them.
+    """
+    data: dict[str, Value] = {"kind": "order_consumer", "result": "copied"}
+    with transaction.atomic():
+        record_shown(Event(VENDOR_RECORD_VIEWED, actor, data=data), consumers=consumers, guests=guests)
+
+
 def record_warned(
     order_ref: str,
     *,
@@ -177,7 +187,7 @@ def record_listed(
         data[SEARCH] = search
     ids = sorted({one.pk for one in shown})
     if ids:
-        data |= {"first": ids[0], "last": ids[-1], "rows": [_text(*run) for run in runs_of(ids, gap=1)]}
+        data |= {"first": ids[0], "last": ids[-1], "rows": [run_text(*run) for run in runs_of(ids, gap=1)]}
     owners = {one.actor_id for one in shown}
     with transaction.atomic():
         seq = record(Event(type=SUBMISSIONS_LISTED, actor=actor, data=data))
@@ -202,7 +212,8 @@ def runs_of(ids: Sequence[int], *, gap: int, widest: int = 0) -> list[tuple[int,
     return runs
 
 
-def _text(first: int, last: int) -> str:
+def run_text(first: int, last: int) -> str:
+    """A run of numbers as an event has it."""
     return str(first) if first == last else f"{first}-{last}"
 
 

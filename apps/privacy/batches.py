@@ -1,8 +1,9 @@
 """Whether a page or the file of a list of people showed a submission: yes, or why it may have.
 
-The file has all rows. A page has some of them, and its event does not say which. A row can be corrected until
-it is sent, and again after an outcome that proves that no consumer exists. A list that replaces it may have
-the row again, and a row of any list may be like the submission.
+The file has all rows, and its event the rows with the receipts of their submissions. The others may have been
+corrected, which is no event: before they were sent, or after an outcome that proves that no consumer exists.
+A page has some of the rows, and its event does not say which. A list that replaces it may have the row again,
+and a row of any list may be like the submission.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final
 from apps.audit.models import AuditEvent
 from apps.batches.audit_events import BATCH_DOWNLOADED, BATCH_VIEWED
 from apps.consumers.models import Submission
+from apps.consumers.recording import read_runs
 from apps.privacy.exports import Different, Doubt, History
 from apps.privacy.subjects import Subject
 
@@ -38,7 +40,8 @@ def doubt_about(event: AuditEvent, subject: Subject, histories: Sequence[History
         return Doubt.PART_OF_LIST
     if any(one.is_altered for one in of_list):
         return Doubt.HISTORY_ALTERED
-    if any(_is_as_sent(one, event.seq) for one in of_list):
+    sent = [*read_runs(_words(event.details.get("sent")))]
+    if any(_has_receipt(one, sent) and _is_as_sent(one, event.seq) for one in of_list):
         return None
     return Doubt.ROW_CORRECTED
 
@@ -58,6 +61,12 @@ def _of_another_list(event: AuditEvent, batch: str, subject: Subject) -> Doubt:
 
 def _words(value: object) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
+def _has_receipt(history: History, sent: Sequence[tuple[int, int]]) -> bool:
+    """Whether the file had the receipt of the submission that the row had then."""
+    row = history.submission.batch_row
+    return row is not None and any(first <= row <= last for first, last in sent)
 
 
 def _is_as_sent(history: History, seq: int) -> bool:

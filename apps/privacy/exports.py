@@ -68,6 +68,7 @@ class Doubt(StrEnum):
     ALTERED = "altered"
     COMPARED = "compared"
     COUNTED = "counted"
+    COPIED_BEFORE = "copied_before"
     SEVERAL_VALUES = "several_values"
     PART_OF_LIST = "part_of_list"
     ROW_CORRECTED = "row_corrected"

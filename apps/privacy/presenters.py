@@ -37,6 +37,9 @@ DOUBT_LABELS: Final = {
     Doubt.ALTERED: gettext_lazy("the event was altered, written past the portal, or its key is missing"),
     Doubt.COMPARED: gettext_lazy("it said which fields agree with an entry, without the person's values"),
     Doubt.COUNTED: gettext_lazy("it counted submissions by the person's value or reference"),
+    Doubt.COPIED_BEFORE: gettext_lazy(
+        "it showed an entry that was filled from the person's record earlier, and may have been typed over"
+    ),
     Doubt.SEVERAL_VALUES: gettext_lazy("it searched for several values, of which not all are the person's"),
     Doubt.PART_OF_LIST: gettext_lazy("the event does not say which rows of the list were on the page"),
     Doubt.HISTORY_ALTERED: gettext_lazy(

@@ -280,11 +280,13 @@ class Report:
         details, subject = event.details, self.subject
         consumers, guests = (_words(details.get(name)) for name in ("consumers", "guests"))
         is_found = details.get("result") == "found"
-        if is_found and (
-            subject.names_consumer([event.consumer_ref, *consumers])
-            or subject.names_guest([event.guest_ref, *guests])
-        ):
+        is_named = subject.names_consumer([event.consumer_ref, *consumers]) or subject.names_guest(
+            [event.guest_ref, *guests]
+        )
+        if is_found and is_named:
             return Entry(event, Verdict.SHOWED)
+        if is_named and details.get("result") == "copied":
+            return Entry(event, Verdict.POSSIBLE, Doubt.COPIED_BEFORE)
         if reference_key(str(details.get(SEARCH) or "")) in self._search_keys:
             if not is_found:
                 return Entry(event, Verdict.SEARCHED)

@@ -71,7 +71,7 @@ class Person:
             guests = [event["guest_ref"], *data.get("guests", [])]
             named = any(one and key(one) in self.consumers for one in consumers)
             named = named or any(one and key(one) in self.guests for one in guests)
-            is_found = action == "consumer.compared" or data.get("result") == "found"
+            is_found = action == "consumer.compared" or data.get("result") in ("found", "copied")
             return (named and is_found) or self._is_search(data)
         if action in ("batch.viewed", "batch.downloaded"):
             named = any(one in self.submissions for one in data.get("submissions", []))

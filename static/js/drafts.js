@@ -57,8 +57,6 @@ function saverOf(form) {
 async function send(form, mark, { leaving }) {
   const body = new URLSearchParams(new FormData(form));
   for (const name of NOT_SENT) body.delete(name);
-  const earlier = new URLSearchParams(location.search).get("from");
-  if (earlier) body.set("draft_from", earlier);
   const answer = await fetch(form.dataset.drafts.replace(/[^/]+\/$/, `${mark.id}/`), {
     method: "POST",
     body,

@@ -23,7 +23,7 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.accounts.roles import AUDITOR, ROLES
-from apps.audit.events import Event
+from apps.audit.events import Event, Value
 from apps.audit.integrity.signing import sign_checkpoint
 from apps.audit.models import AuditEvent
 from apps.audit.person_limits import Act
@@ -747,7 +747,10 @@ def made_for(made: Submission, batch: uuid.UUID, row: int) -> None:
 
 def of_list(event_type: EventType, batch: uuid.UUID | str, by: User) -> int:
     """Record an event of a list of people as the pages of lists do, with its key in the index."""
-    event = Event(event_type, acting(by), order_ref=SAMPLE_ORDER, data={"batch": str(batch), "rows": 2})
+    data: dict[str, Value] = {"batch": str(batch), "rows": 2}
+    if event_type is BATCH_DOWNLOADED:
+        data["sent"] = ["1-9"]
+    event = Event(event_type, acting(by), order_ref=SAMPLE_ORDER, data=data)
     with transaction.atomic():
         seq = record(event)
         recording.index_keys(seq, [recording.key_of(recording.BATCH, batch)])

@@ -6,17 +6,24 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
 from apps.accounts.models import User
+from apps.audit.recording import record
 from apps.batches.checking.check import check_batch
+from apps.batches.files.result import Result, ResultRow, record_downloaded, runs_of_rows
 from apps.batches.models import Batch
 from apps.batches.recording import Others, record_viewed
+from apps.batches.selectors import rows_of
+from apps.batches.sending.changing import correct_row
 from apps.batches.sending.new_list import rows_again
 from apps.cdp.factory import get_client
+from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED
 from apps.consumers.models import Outcome, ShownKey, Submission
+from apps.consumers.recording import event_of
 from apps.privacy import subjects
 from apps.privacy.exports import Doubt
 from apps.privacy.index import complete_index
@@ -109,6 +116,43 @@ def test_list_that_has_the_failed_row_again_could_have_shown_it(
     later = ("batch.viewed", Verdict.POSSIBLE, Doubt.LATER_LIST)
     assert of_submission(made) == [later, later]
     assert of_submission(created) == []
+
+
+def test_file_made_after_a_row_was_corrected_may_have_other_values_in_it(
+    as_supervisor: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    """A corrected row has no receipt until it is sent again, and its correction is no event."""
+    batch = confirmed_batch(staff, people(3), order=FAULT_ORDERS["404"])
+    send_all(batch)
+    made = [*Submission.objects.filter(batch=batch.public_id).order_by("batch_row")]
+    opened(as_supervisor, "result", batch)
+    row = rows_of(batch).get(number=3)
+    correct_row(batch, row, {**row.values, "last_name": "Other"}, actor=acting(staff))
+    opened(as_supervisor, "result", batch)
+    named, corrected = (Verdict.SHOWED, None), (Verdict.POSSIBLE, Doubt.ROW_CORRECTED)
+    for one, second in zip(made, (named, corrected, named), strict=True):
+        assert of_submission(one) == [("batch.downloaded", *named), ("batch.downloaded", *second)]
+    assert [one.details.get("sent") for one in events("batch.downloaded")] == [["2-4"], ["2", "4"]]
+
+
+def test_file_with_more_runs_of_rows_than_its_event_has_is_a_doubt_of_the_others(staff: User) -> None:
+    batch = batch_of(staff, [])
+    rows = [ResultRow(number, (), ("",) * 4, number % 2 == 0) for number in range(200)]
+    made = {
+        number: store(staff, Outcome.REJECTED, batch=batch.public_id, batch_row=number)
+        for number in (98, 99, 100)
+    }
+    for one in made.values():
+        with transaction.atomic():
+            record(event_of(CONSUMER_CREATE_REQUESTED, one, acting(staff)))
+    record_downloaded(Result(batch, rows), actor=acting(staff))
+    [event] = events("batch.downloaded")
+    assert event.details["sent"] == [str(number) for number in range(0, 100, 2)]
+    for number, doubt in ((98, None), (99, Doubt.ROW_CORRECTED), (100, Doubt.ROW_CORRECTED)):
+        assert [found[2] for found in of_submission(made[number])] == [doubt]
+    # Blank lines of the upload, whose numbers no row has, end no run.
+    sent = [ResultRow(5 * number, (), ("",) * 4, is_sent=True) for number in range(200)]
+    assert runs_of_rows(sent) == ["0-995"]
 
 
 def test_list_with_rows_like_more_submissions_than_its_event_names(staff: User) -> None:

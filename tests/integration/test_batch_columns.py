@@ -16,7 +16,7 @@ from apps.batches.checking.check import check_rows
 from apps.batches.checking.findings import Findings
 from apps.batches.columns.matching import Choice, QuestionCode, open_questions, propose
 from apps.batches.columns.remembering import remembered_choice
-from apps.batches.files.result import result_rows
+from apps.batches.files.result import read_result
 from apps.batches.labels import warning_label
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, SourceKind
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault, TableRow
@@ -282,7 +282,7 @@ def test_a_spanish_list_says_nobody_is_male_who_may_be_a_woman(staff: User) -> N
         assert [(row.values or {})["gender"] for row in one.rows.order_by("number")] == ["M", "H"]
         check_rows(one, list(one.rows.all()))
         assert [error.field for error in findings(one, 2).errors] == ["gender"]
-        reasons = [row.own[2] for row in result_rows(one, receipt_url=str)]
+        reasons = [row.own[2] for row in read_result(one, receipt_url=str).rows]
         assert not any("Corrected in the portal" in reason for reason in reasons)
 
 

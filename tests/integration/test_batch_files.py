@@ -15,7 +15,7 @@ from apps.accounts.models import User
 from apps.batches.checking.findings import Findings, RowError, RowWarning
 from apps.batches.columns.matching import Choice, propose
 from apps.batches.columns.own_columns import without_own_columns
-from apps.batches.files.result import record_downloaded, result_file
+from apps.batches.files.result import read_result, record_downloaded, result_file
 from apps.batches.models import Batch, BatchRow, OwnState, RowState, SourceKind
 from apps.batches.reading.read import read_file
 from apps.batches.reading.table import Table, TableRow
@@ -58,7 +58,7 @@ def _people(person: User) -> Batch:
 
 
 def _content(batch: Batch, format_: Format, separator: str = ",") -> bytes:
-    return b"".join(result_file(batch, format_, receipt_url=_url, separator=separator))
+    return b"".join(result_file(read_result(batch, receipt_url=_url), format_, separator=separator))
 
 
 def _csv(batch: Batch, separator: str = ",") -> list[list[str]]:
@@ -110,7 +110,7 @@ def test_blank_lines_of_a_person_far_down_are_written_in_pieces(staff: User) -> 
     last = 1_048_576
     batch = _batch(staff, _table((2, HEADERS), (last, ("Ada", "Lovelace", ""))), Choice(True, TARGETS))
     lines = longest = 0
-    for part in result_file(batch, Format.CSV, receipt_url=_url):
+    for part in result_file(read_result(batch, receipt_url=_url), Format.CSV):
         lines += part.count(b"\n")
         longest = max(longest, len(part))
     assert lines == last
@@ -320,7 +320,7 @@ def test_every_state_has_its_label(staff: User) -> None:
 
 def test_a_download_is_recorded_without_anything_of_the_rows(staff: User) -> None:
     batch = _people(staff)
-    record_downloaded(batch, actor=acting(staff))
+    record_downloaded(read_result(batch, receipt_url=_url), actor=acting(staff))
     [event] = events("batch.downloaded")
     assert event.details == {"batch": str(batch.public_id), "rows": 3}
     assert event.order_ref == ORDER

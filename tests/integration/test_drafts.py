@@ -22,10 +22,15 @@ from apps.accounts.sign_in import session_store
 from apps.audit.models import AuditEvent
 from apps.consumers import drafts
 from apps.consumers.drafts import DraftMark
-from apps.consumers.models import Draft, Outcome, Submission
+from apps.consumers.models import Draft, OrderReading, Outcome, Submission
+from apps.consumers.order_lookup.readings import find_reading
 from apps.consumers.sending import submit
 from apps.core import clock, personal_data
 from apps.core.encryption import MissingKeyError
+from apps.privacy.exports import Doubt
+from apps.privacy.report import Report, Verdict
+from apps.privacy.subjects import of_consumer, of_guest
+from sandbox.data.seed import FAMILY_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, REF, clean, create_anyway, on_page, posted, store, text
@@ -129,6 +134,44 @@ def test_what_shows_the_details_of_a_submission_again_is_recorded(as_staff: Clie
     before = len(events("submission.viewed"))
     assert "Zorn" in text(gone.get(f"{NEW}?from={one.public_id}"))
     assert len(events("submission.viewed")) == before + 1
+
+
+def test_draft_with_details_of_a_consumer_that_was_read_long_ago_is_in_the_access_report(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    """The reading of the order is deleted after ten minutes; the draft has its details for weeks."""
+    as_staff.post("/orders/panel/", {"order_ref": FAMILY_ORDER})
+    reading = find_reading(FAMILY_ORDER)
+    assert reading is not None
+    assert reading.listed is not None
+    one = reading.listed.consumers[0]
+    tab = Tab(as_staff)
+    copying = {"copy": f"consumer:{FAMILY_ORDER}/{one.ref}", "token": tab.form["token"]}
+    copied = as_staff.post(NEW, {**posted(clean(last_name="")), **copying, "draft": str(tab.mark)})
+    assert on_page(copied)["last_name"] == one.last_name
+    tab.save(on_page(copied))
+    OrderReading.objects.all().delete()
+    for address in (f"{NEW}?draft={tab.mark.public_id}", "/"):
+        before = len(events("vendor_record.viewed"))
+        assert one.last_name in text(as_staff.get(address))
+        [shown] = events("vendor_record.viewed")[before:]
+        assert shown.details["result"] == "copied"
+        assert shown.details["consumers"] == [one.ref]
+        for subject in (of_consumer(one.ref), of_guest(one.guest_ref)):
+            entry = next(entry for entry in Report(subject).entries() if entry.event.seq == shown.seq)
+            assert (entry.verdict, entry.doubt) == (Verdict.POSSIBLE, Doubt.COPIED_BEFORE)
+    # A page that is saved again still says whose details it has.
+    again = _open(as_staff, tab.mark.public_id)
+    again.save(first_name="Other")
+    assert _values()[0]["carry-from"] == copying["copy"]
+
+
+def test_draft_with_a_key_of_somebody_that_nobody_has_seen_records_nothing(as_staff: Client) -> None:
+    tab = Tab(as_staff)
+    tab.save(last_name="Typed", **{"carry-from": f"consumer:{FAMILY_ORDER}/{uuid.uuid4()}"})
+    _open(as_staff, tab.mark.public_id)
+    as_staff.get("/")
+    assert events("vendor_record.viewed") == []
 
 
 def test_start_page_lists_drafts_with_what_was_typed_and_discards_one(as_staff: Client) -> None:

@@ -7,9 +7,10 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import Session, User
-from apps.consumers.models import Submission
+from apps.consumers.models import Outcome, Submission
 from apps.core.web.sealed_entries import AUTHOR_FIELD
-from tests.support.people import PASSWORD, make_person
+from tests.support.entries import clean, on_page, posted, store, text
+from tests.support.people import PASSWORD, events, make_person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
@@ -108,3 +109,35 @@ def test_post_extends_the_session_and_returns_the_seconds_left(as_staff: Client)
 def test_forged_form_address_redirects_to_no_other_host(referer: str) -> None:
     answer = Client().post("/accounts/session/", headers={"Referer": referer})
     assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/?next=/")
+
+
+def test_entry_that_copies_a_submission_its_author_may_no_longer_see_is_recorded(
+    as_staff: Client, staff: User
+) -> None:
+    """The author sees what they sent a moment ago, and nothing more: it is not lost, and it is in the log."""
+    one = store(staff, Outcome.CREATED, clean(last_name="Zorn"))
+    copied = {"copy": f"submission:{one.public_id}", AUTHOR_FIELD: _mark_of(as_staff)}
+    entry, visitor = on_page(as_staff.post(NEW, {**posted(clean(last_name="")), **copied})), Client()
+    assert entry["last_name"] == "Zorn"
+    visitor.post(NEW, entry)
+    Submission.objects.filter(pk=one.pk).update(actor=make_person("nora", "staff"))
+    _sign_in(visitor, staff)
+    before = len(events("submission.viewed"))
+    page = visitor.get(NEW)
+    assert on_page(page)["last_name"] == "Zorn"
+    assert [event.submission for event in events("submission.viewed")[before:]] == [str(one.public_id)]
+    assert page.context["carry_over"] is None
+    # Sealed again, and later saved as a draft: it still says whose details it has.
+    assert on_page(page)["carry-from"] == entry["carry-from"]
+
+
+def test_correction_that_opens_without_the_address_of_its_submission_is_recorded(
+    as_staff: Client, staff: User
+) -> None:
+    one = store(staff, Outcome.REJECTED, clean(last_name="Zorn"))
+    entry, visitor = on_page(as_staff.get(NEW, {"from": one.public_id})), Client()
+    visitor.post(NEW, entry)
+    _sign_in(visitor, staff)
+    before = len(events("submission.viewed"))
+    assert "Zorn" in text(visitor.get(NEW))
+    assert [event.submission for event in events("submission.viewed")[before:]] == [str(one.public_id)]

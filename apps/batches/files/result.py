@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext
 
+from apps.audit.events import MAX_ITEMS
 from apps.batches.audit_events import BATCH_DOWNLOADED
 from apps.batches.checking.findings import Findings, RowError, RowWarning
 from apps.batches.checking.others import others_of
@@ -21,11 +22,12 @@ from apps.batches.columns.genders import Letters, letters_of
 from apps.batches.columns.own_columns import OWN_HEADERS
 from apps.batches.columns.values import row_values
 from apps.batches.models import Batch, BatchRow, OwnState, RowState
-from apps.batches.recording import event_of, record_shown
+from apps.batches.recording import NOBODY, Others, event_of, record_shown
 from apps.batches.selectors import rows_of, submissions_of
 from apps.consumers import labels
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import Submission
+from apps.consumers.recording import run_text
 from apps.core import personal_data
 from apps.core.actor import Actor
 from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
@@ -50,24 +52,35 @@ _UPLOADED_WIDTH, _OWN_WIDTHS = 20, (18, 40, 60, 60)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ResultRow:
-    """One row of the result: ``cells`` as uploaded, then state, reference, reason and receipt."""
+    """One row of the result: ``cells`` as uploaded, then state, reference, reason and receipt.
+
+    ``is_sent``: whether the receipt is that of the submission that was made for the row.
+    """
 
     number: int
     cells: tuple[str, ...]
     own: tuple[str, str, str, str]
+    is_sent: bool = False
 
 
-def result_file(
-    batch: Batch, format_: Format, *, receipt_url: Callable[[uuid.UUID], str], separator: str = ","
-) -> Iterator[bytes]:
+@dataclass(frozen=True, slots=True, repr=False)
+class Result:
+    """What the result file of a batch says. ``others``: whom it names besides the people of its rows."""
+
+    batch: Batch
+    rows: list[ResultRow]
+    others: Others = NOBODY
+
+
+def result_file(result: Result, format_: Format, *, separator: str = ",") -> Iterator[bytes]:
     """The result file in parts, in the language of the reader.
 
-    ``format_``: one of :data:`FORMATS`. ``receipt_url``: the whole address of a submission's receipt.
-    ``separator``: of a CSV file. Raises ``ValueError`` for another format.
+    ``format_``: one of :data:`FORMATS`. ``separator``: of a CSV file. Raises ``ValueError`` for another
+    format.
     """
     if format_ not in FORMATS:
         raise ValueError("not a format of the result")
-    rows = result_rows(batch, receipt_url=receipt_url)
+    batch, rows = result.batch, result.rows
     width = max((len(row.cells) for row in rows), default=len(batch.headers))
     headings = (*_padded(batch.headers, width), *map(str, OWN_HEADERS)) if batch.header_row else ()
     if format_ is Format.XLSX:
@@ -75,17 +88,33 @@ def result_file(
     return _csv(rows, headings, batch.header_row or 0, width, separator)
 
 
-def record_downloaded(batch: Batch, *, actor: Actor) -> None:
-    """Record that the result was downloaded. Call it before the first part is sent."""
-    rows = [*rows_of(batch).defer("encrypted_cells", "encrypted_values")]
-    warnings = [one for row in rows if row.current in OwnState.values for one in _unconfirmed(row)]
-    earlier = [row.earlier for row in rows if row.current == RowState.ALREADY_SENT]
-    event = event_of(BATCH_DOWNLOADED, batch, actor, rows=len(rows))
-    record_shown(event, batch, others_of(warnings, earlier))
+def record_downloaded(result: Result, *, actor: Actor) -> None:
+    """Record that the result is downloaded. Call it before the first part is sent."""
+    rows = result.rows
+    sent = runs_of_rows(rows)[:MAX_ITEMS]
+    event = event_of(BATCH_DOWNLOADED, result.batch, actor, rows=len(rows), sent=sent)
+    record_shown(event, result.batch, result.others)
 
 
-def result_rows(batch: Batch, *, receipt_url: Callable[[uuid.UUID], str]) -> list[ResultRow]:
-    """The rows in the order of the file, read in three statements."""
+def runs_of_rows(rows: Iterable[ResultRow]) -> list[str]:
+    """The rows with the receipt of their submission, as numbers and as runs of them ("2-51").
+
+    A number between two rows of a run is that of no row: a blank line of the upload.
+    """
+    runs: list[tuple[int, int]] = []
+    is_open = False
+    for row in rows:
+        if row.is_sent:
+            runs[-1:] = [(runs[-1][0], row.number)] if is_open else [*runs[-1:], (row.number, row.number)]
+        is_open = row.is_sent
+    return [run_text(first, last) for first, last in runs]
+
+
+def read_result(batch: Batch, *, receipt_url: Callable[[uuid.UUID], str]) -> Result:
+    """The rows in the order of the file, read in three statements, so that their event says what it has.
+
+    ``receipt_url``: the whole address of a submission's receipt.
+    """
     rows = list(rows_of(batch))
     by_token = {submission.token: submission for submission in submissions_of(batch)}
     earlier_ids = {row.earlier for row in rows if row.earlier}
@@ -95,10 +124,13 @@ def result_rows(batch: Batch, *, receipt_url: Callable[[uuid.UUID], str]) -> lis
     }
     cells = {row.number: row.cells for row in rows}
     letters = letters_of(batch.headers, batch.targets, filter(None, cells.values()))
-    return [
+    made = [
         _result_row(batch, row, by_token, earlier, receipt_url, cells=cells[row.number], letters=letters)
         for row in rows
     ]
+    warnings = [one for row in rows if row.current in OwnState.values for one in _unconfirmed(row)]
+    sent_before = [row.earlier for row in rows if row.current == RowState.ALREADY_SENT]
+    return Result(batch, made, others_of(warnings, sent_before))
 
 
 def _result_row(
@@ -112,6 +144,7 @@ def _result_row(
     letters: Letters,
 ) -> ResultRow:
     submission = by_token.get(row.token)
+    is_sent = submission is not None
     # The submission was read after the row, and may have got its outcome meanwhile.
     state = RowState(submission.outcome if submission else row.current)
     if state is RowState.ALREADY_SENT:
@@ -128,7 +161,8 @@ def _result_row(
         cells, reason = (), gettext("The uploaded row cannot be read")
     reference = submission.consumer_ref if submission else ""
     receipt = receipt_url(submission.public_id) if submission else ""
-    return ResultRow(row.number, cells or (), (str(state.label), reference, reason, receipt))
+    own = (str(state.label), reference, reason, receipt)
+    return ResultRow(row.number, cells or (), own, is_sent)
 
 
 def _is_corrected(batch: Batch, row: BatchRow, cells: tuple[str, ...], *, letters: Letters) -> bool:

@@ -39,16 +39,15 @@ def result(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponseBase:
     """The uploaded columns with state, reference, reason and receipt of each row. Recorded before."""
     chosen = _format(request)
     batch = find_batch(request, batch_id)
-    result_files.record_downloaded(batch, actor=actor_of(request))
-    parts = result_files.result_file(
+    read = result_files.read_result(
         batch,
-        chosen,
         receipt_url=lambda public_id: request.build_absolute_uri(
             reverse("consumers:receipt", args=[public_id])
         ),
     )
+    result_files.record_downloaded(read, actor=actor_of(request))
     return download(
-        parts,
+        result_files.result_file(read, chosen),
         file_name=dated_name("list", clock.now(), chosen.extension),
         content_type=chosen.content_type,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 from django.conf import settings
@@ -118,27 +119,41 @@ def lines_for(request: HttpRequest) -> tuple[DraftLine, ...]:
     named = {
         one.pk: one
         for values in typed
-        for one in copying.submissions_in_draft(values)
+        for one in copying.submissions_in(values)
         if copying.names_somebody(values, one)
     }
     if named:
         shown = [*named.values()]
         recording.record_listed(shown, viewer=Viewer.of(request.user), actor=actor_of(request))
+    named_before = [values for values in typed if values.get("first_name") or values.get("last_name")]
+    _record_copied_before(request, named_before)
     return draft_lines(found)
 
 
-def record_opened(request: HttpRequest, draft: Draft, earlier: Submission | None) -> None:
-    """Record the submissions whose details the draft shows, and ``earlier``, which the page shows beside it.
+def record_opened(request: HttpRequest, values: Mapping[str, str], earlier: Submission | None) -> None:
+    """Record the submissions whose details a stored entry shows, and ``earlier``, which is shown beside it.
 
-    Without the person whose details were copied, if the page names them: then it records them.
+    ``values``: of a draft or a sealed entry. Without the person whose details were copied, if the page names
+    them: then it records them.
     """
-    values = draft.values or {}
     copied = copying.find_source(values.get(copying.COPIED, ""), Viewer.of(request.user))
-    shown = {one.pk: one for one in [*copying.submissions_in_draft(values), earlier] if one}
+    shown = {one.pk: one for one in [*copying.submissions_in(values), earlier] if one}
     if copied and copied.submission and copied.submission != earlier:
         shown.pop(copied.submission.pk, None)
     for one in shown.values():
         recording.record_viewed(one, actor_of(request))
+    if copied is None:
+        _record_copied_before(request, [values])
+
+
+def _record_copied_before(request: HttpRequest, entries: Iterable[Mapping[str, str]]) -> None:
+    """Record the consumers of Sitecore CDP that filled these entries, however long ago they were read."""
+    actor = actor_of(request)
+    keys = dict.fromkeys(values.get(copying.COPIED, "") for values in entries)
+    copied = [one for key in keys if (one := copying.copied_before(key, actor.id))]
+    if copied:
+        guests = [guest for one in copied for guest in one.guests]
+        recording.record_copied_before([one.ref for one in copied], guests, actor)
 
 
 def number_of_others(request: HttpRequest, mark: DraftMark) -> int:

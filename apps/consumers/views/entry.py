@@ -22,6 +22,7 @@ from apps.cdp.errors import ErrorCode
 from apps.cdp.factory import get_client
 from apps.cdp.fields import NAME_OF_VENDOR_NAME
 from apps.consumers import drafts, labels, recording, selectors, value_lists
+from apps.consumers.copying import COPIED
 from apps.consumers.drafts import DraftMark
 from apps.consumers.forms.blank import blank_fields
 from apps.consumers.forms.consumer import required_fields
@@ -90,8 +91,7 @@ def new(request: HttpRequest) -> HttpResponse:
         entry = Entry.unbound(sealed, selectors.providers(), token=_token_of(sealed))
         paste = PasteBox(sealed.get(TEXT, ""))
         mark = DraftMark.read(sealed.get(drafts.FIELD, ""))
-        if earlier is not None:
-            recording.record_viewed(earlier, actor_of(request))
+        draft_views.record_opened(request, sealed, earlier)
         return _page(request, entry, earlier=earlier, was_sealed=True, paste=paste, values=sealed, draft=mark)
     if draft is not None:
         return _draft_page(request, draft, earlier)
@@ -112,8 +112,8 @@ def _draft_page(request: HttpRequest, draft: Draft, earlier: Submission | None) 
     if draft.is_finished:
         messages.info(request, _("This draft was sent or discarded."))
         return HttpResponseSeeOther(reverse("consumers:new"))
-    draft_views.record_opened(request, draft, earlier)
     values = draft.values or {}
+    draft_views.record_opened(request, values, earlier)
     entry, paste = Entry.unbound(values, selectors.providers()), PasteBox(values.get(TEXT, ""))
     return _page(request, entry, earlier=earlier, paste=paste, values=values, draft=DraftMark.of(draft))
 
@@ -280,11 +280,11 @@ def _page(
         if request.method != "POST":
             context["other_drafts"] = draft_views.number_of_others(request, context["draft"])
     earlier: Submission | None = context.get("earlier")
+    values: Mapping[str, str] = context.get("values", request.POST)
     if context.get("panel") is None and not context.get("blank_fields"):
         # Also for an entry that was sealed, or filled in: the field may show another order than was posted.
-        posted = context.get("values", request.POST)
-        values = {**dict(posted.items()), "order_ref": entry.form["order_ref"].value() or ""}
-        context["panel"] = kept_choice(values, request, with_orders="not_written" not in context)
+        shown = {**dict(values.items()), "order_ref": entry.form["order_ref"].value() or ""}
+        context["panel"] = kept_choice(shown, request, with_orders="not_written" not in context)
     return render(
         request,
         "consumers/new.html",
@@ -292,6 +292,9 @@ def _page(
             "entry": entry,
             "errors": errors,
             "entry_of": sealed_entries.author_token(request),
+            # Whose details are in the entry, also where the page does not name them.
+            "corrects": str(earlier.public_id) if earlier else values.get(drafts.EARLIER, ""),
+            "copied_key": values.get(COPIED, ""),
             "enter_creates": settings.ENTER_CREATES,
             "required_fields": required_fields(),
             "nationality_suggestions": suggestions(value_lists.nationalities()),
@@ -300,9 +303,7 @@ def _page(
             **(
                 {}
                 if "not_written" in context
-                else next_traveller.page_parts(
-                    request, entry, context.get("source"), context.get("values", request.POST)
-                )
+                else next_traveller.page_parts(request, entry, context.get("source"), values)
             ),
             **context,
             "paste": paste,
