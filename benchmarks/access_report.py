@@ -1,12 +1,13 @@
 """The cost of an access report at any size of the audit log.
 
 ``BENCH_ROWS``: comma-separated numbers of events (10000,1000000); ``BENCH_DATABASE``: ``sqlite`` or
-``postgresql``. No time limit fails the benchmark.
+``postgresql``. ``BENCH_CLOCK=processor`` measures processor time, also of PostgreSQL. No time limit fails
+the benchmark.
 """
 
 from __future__ import annotations
 
-from benchmarks import audit_databases
+from benchmarks import audit_databases, clocks
 from benchmarks.figures import machine, percentile, sizes, table
 from tests.support.processes import ROOT
 
@@ -22,7 +23,7 @@ Times = dict[int, dict[str, list[float]]]
 
 def main() -> None:
     """Measure, print the tables and write them to ``var/bench-access-report.md``."""
-    parts = ["# Access report", f"{machine()}. {ABOUT}"]
+    parts = ["# Access report", f"{machine()}, {clocks.NAME}. {ABOUT}"]
     for name in audit_databases.names():
         times: Times = {}
         for size in SIZES:

@@ -1,12 +1,13 @@
 """The cost of a page of the audit log at any size of the log, compared with the Django admin's list.
 
 ``BENCH_ROWS``: comma-separated numbers of events (10000,1000000). Filling 10000000 takes half an hour; that
-is for PostgreSQL (``BENCH_DATABASE=postgresql``). No time limit fails the benchmark.
+is for PostgreSQL (``BENCH_DATABASE=postgresql``). ``BENCH_CLOCK=processor`` measures processor time,
+also of PostgreSQL. No time limit fails the benchmark.
 """
 
 from __future__ import annotations
 
-from benchmarks import audit_databases
+from benchmarks import audit_databases, clocks
 from benchmarks.figures import machine, percentile, sizes, table
 from tests.support.processes import ROOT
 
@@ -24,7 +25,7 @@ Times = dict[tuple[str, int], dict[str, list[float]]]
 
 def main() -> None:
     """Measure, print the tables and write them to ``var/bench-audit-pages.md``."""
-    parts = ["# Pages of the audit log", f"{machine()}. {ABOUT}"]
+    parts = ["# Pages of the audit log", f"{machine()}, {clocks.NAME}. {ABOUT}"]
     for name in audit_databases.names():
         times: Times = {}
         for size in SIZES:

@@ -30,6 +30,7 @@ from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.audit.registry import EventOutcome
 from apps.consumers.audit_events import CONSUMER_CREATED
+from benchmarks.clocks import request_clock
 from tests.support import audit_rows
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60"))
@@ -111,14 +112,17 @@ def main(who: str) -> None:
         "portal": ("/audit/", asked_of_portal),
         "admin": ("/admin/audit/auditevent/", asked_of_admin),
     }[who]
+    client.get(path)  # opens the connections
+    seconds_now = request_clock()
     seconds: dict[str, list[float]] = {}
     for name, query, least in list(asked()):
         times: list[float] = []
+        began = time.perf_counter()
         for _ in range(WARM_UP + REQUESTS):
-            begin = time.perf_counter()
+            begin = seconds_now()
             answer = client.get(f"{path}?{urlencode(query)}")
-            times.append(time.perf_counter() - begin)
-            if sum(times) > REQUEST_TIME_LIMIT and len(times) >= 2 * WARM_UP:
+            times.append(seconds_now() - begin)
+            if time.perf_counter() - began > REQUEST_TIME_LIMIT and len(times) >= 2 * WARM_UP:
                 break
         rows = answer.content.count(MARKS[who])
         if answer.status_code != 200 or rows < least:

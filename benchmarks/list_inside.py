@@ -14,8 +14,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from urllib.parse import urlencode
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "consumerportal.settings")
@@ -26,7 +25,6 @@ from django.apps import apps
 if not apps.ready:
     django.setup()  # before the portal is imported
 
-from django.db import connection
 from django.test import Client
 
 from apps.accounts.models import User
@@ -35,6 +33,7 @@ from apps.consumers.sending.digests import search_digest
 from apps.core import clock
 from apps.history.models import ChangedMoment, SavedView
 from apps.history.totals.keeping import keep_totals
+from benchmarks.clocks import request_clock
 from tests.support.filled_database import COMMONEST, PEOPLE
 from tests.support.searches import token
 
@@ -199,23 +198,6 @@ def _of_admin_list() -> Iterator[tuple[str, str]]:
     yield "order reference", f"q={known.order_ref}"
 
 
-def processor_clock() -> Callable[[], float]:
-    """A clock of the processor seconds of this process and, on PostgreSQL, of its connections' processes.
-
-    PostgreSQL has to run on this machine, and this process may have to be run by the superuser.
-    """
-    if connection.vendor != "postgresql":
-        return time.process_time
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
-        statistics = [Path(f"/proc/{pid}/schedstat") for (pid,) in cursor.fetchall()]
-
-    def seconds() -> float:
-        return time.process_time() + sum(int(path.read_text().split()[0]) for path in statistics) / 1e9
-
-    return seconds
-
-
 def main(who: str) -> None:
     """Send every request, with a few unmeasured ones first."""
     client = Client(SERVER_NAME="127.0.0.1")
@@ -223,7 +205,7 @@ def main(who: str) -> None:
     if who == "portal":
         keep_totals(now=clock.now())  # as the worker does
     client.get(LIST if who == "portal" else ADMIN_LIST)  # opens the connections
-    seconds_now = processor_clock() if os.environ.get("BENCH_CLOCK") == "processor" else time.perf_counter
+    seconds_now = request_clock()
     seconds: dict[str, list[float]] = {}
     for name, path, least in of_portal() if who == "portal" else of_admin():
         times: list[float] = []

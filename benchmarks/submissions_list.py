@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psycopg
 
+from benchmarks import clocks
 from benchmarks.figures import machine, percentile, sizes, table
 from tests.support.postgresql import find_binaries, temporary_server
 from tests.support.processes import ROOT, run
@@ -30,14 +31,13 @@ HEAD = (
     "times",
 )
 ADMIN = "Django admin: "
-CLOCK = "processor time" if os.environ.get("BENCH_CLOCK") == "processor" else "elapsed time"
 ONLY = os.environ.get("BENCH_DATABASE", "").lower()
 Times = dict[str, list[float]]
 
 
 def main() -> None:
     """Measure, print the tables and write them to ``var/bench-submissions-list.md``."""
-    about = f"{machine()}, {CLOCK}. *Times*: p50 with many rows through p50 with few."
+    about = f"{machine()}, {clocks.NAME}. *Times*: p50 with many rows through p50 with few."
     parts = ["# The list of submissions and the figures", about]
     with tempfile.TemporaryDirectory(prefix="portal-bench-") as name, ExitStack() as stack:
         folder = Path(name)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
@@ -39,6 +39,7 @@ EVENTS_AT_ONCE: Final = 20_000
 _KEYS_AT_ONCE: Final = 500  # per query: SQLite allows 999 parameters before version 3.32
 _LONGEST_KEY: Final = ShownKey._meta.get_field("key").max_length or 0
 _MOST_LISTED: Final = 10_000  # rows of a list: far more than a page has
+_LOCK: Final = 227_001  # any number that no other lock of the portal has
 _OF_EXPORT: Final = tuple(
     one.name for one in (EXPORT_STARTED, EXPORT_FINISHED, EXPORT_FAILED, EXPORT_CANCELLED)
 )
@@ -65,7 +66,8 @@ class Completed:
 def complete_index(actor: Actor, *, progress: Callable[[int], object] = lambda seq: None) -> Completed:
     """Add the rows of the index that the log's events need and that are missing, and record what was added.
 
-    The portal may run meanwhile. ``progress`` is called with the number of the last event of each part.
+    The portal may run meanwhile, and so may another run of this. ``progress`` is called with the number of
+    the last event of each part.
     """
     done, last = Completed(), 0
     while True:
@@ -100,8 +102,20 @@ def _complete(events: Sequence[AuditEvent], done: Completed) -> None:
         except (OverflowError, TypeError, ValueError):  # altered
             done.unreadable += 1
         done.beyond += _shows_more(event)
-    _add_keys(keys, done)
-    _add_ranges(events[0].seq, events[-1].seq, runs, exports, done)
+    with transaction.atomic():
+        _wait_for_others()
+        _add_keys(keys, done)
+        _add_ranges(events[0].seq, events[-1].seq, runs, exports, done)
+
+
+def _wait_for_others() -> None:
+    """Wait until no other run of this is between reading and adding rows, which they would add twice.
+
+    On SQLite the transaction has waited already.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 def _keys_of(event: AuditEvent) -> Iterator[str]:

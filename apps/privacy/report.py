@@ -1,21 +1,17 @@
 """The events that showed a person's data, or could have, newest first.
 
-The index (``ShownRange``, ``ShownKey``) and the log's own columns find the candidates: every event that can
-have shown the subject. Each is then read, and says itself what it showed.
+The candidates are every event that can have shown the subject (``apps.privacy.candidates``). Each is then
+read, and says itself what it showed.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache, cached_property
-from typing import Any, Final
-
-from django.db import connection
-from django.db.models import Max
+from typing import Final
 
 from apps.audit.integrity.valid_macs import GenuineEvents
 from apps.audit.models import AuditEvent
@@ -29,14 +25,15 @@ from apps.consumers.audit_events import (
     VENDOR_RECORD_VIEWED,
     VENDOR_RECORDS_SEARCHED,
 )
-from apps.consumers.models import SEVERAL, UNBOUNDED, ShownKey, ShownRange, Submission
+from apps.consumers.models import ShownKey
 from apps.consumers.recording import SEARCH, key_of, read_runs
 from apps.core.references import reference_key
 from apps.core.web import keyset
 from apps.history.audit_events import EXPORT_STARTED, FIGURES_EXPORTED, FIGURES_VIEWED
-from apps.history.exports.services import EXPORT_KEY, OUT_OF_ORDER
+from apps.history.exports.services import EXPORT_KEY
 from apps.privacy import batches
 from apps.privacy.audit_events import ACCESS_REPORT_SEARCHED
+from apps.privacy.candidates import LAST, Candidates, Span
 from apps.privacy.exports import Different, Doubt, History, PastExport, find_search
 from apps.privacy.subjects import Subject
 
@@ -45,8 +42,6 @@ COUNTED: Final = 1_000
 MOST_READ: Final = 2_000
 """Candidates that are read for a page at most. A page ends there, with as many entries as it has by then."""
 NEWEST_BY: Final = ("seq",)
-LAST: Final = 2**63 - 1  # no sequence number is greater
-_OF_SUBMISSION: Final = (SUBMISSION_VIEWED.name, CONSUMER_COMPARED.name)
 NAMING: Final = (
     VENDOR_RECORD_VIEWED.name,
     VENDOR_RECORDS_SEARCHED.name,
@@ -57,8 +52,6 @@ NAMING: Final = (
 """The events that the index has by the consumers, guests and searches that they name."""
 _READ_AT_ONCE: Final = 200  # events per query, and the least that a page reads
 _MOST_COMPARED: Final = 10_000  # submissions of exports for a page, if each candidate is one
-_AT_ONCE: Final = 500  # values per query
-_RANGES_AT_ONCE: Final = 20  # submissions per query of ranges
 
 
 class Verdict(StrEnum):
@@ -88,11 +81,14 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """The sequence numbers of a period, both included."""
+class ReportPage(keyset.Page[Entry]):
+    """A page of a report. ``is_cut``: it reads no more, and there may be entries between it and the next.
 
-    first: int = 1
-    last: int = LAST
+    ``is_newer``: it was read in the direction of newer events.
+    """
+
+    is_cut: bool = False
+    is_newer: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,18 +135,28 @@ class Report:
     span: Span = field(default_factory=Span)
 
     @cached_property
-    def candidates(self) -> list[int]:
-        """The events that can have shown the subject, ascending. Numbers only, so 100,000 are no burden."""
-        found: set[int] = set()
-        found.update(self._opened())
-        found.update(self._in_ranges())
-        found.update(self._with_keys())
-        return sorted(found)
+    def candidates(self) -> Candidates:
+        """Finds the events that can have shown the subject."""
+        return Candidates(self.subject, self.span)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no event can have shown the subject."""
+        return not self._newest
+
+    @cached_property
+    def _newest(self) -> list[int]:
+        """The newest candidates, descending: enough for the first page, and all if these can be counted."""
+        return self.candidates.newest(max(COUNTED, self.most_read) + 1)
+
+    @property
+    def _are_counted(self) -> bool:
+        return len(self._newest) <= COUNTED
 
     def entries(self, sequences: Sequence[int] | None = None) -> Iterator[Entry]:
-        """The entries of these candidates (None: of all), in their order."""
-        wanted = self.candidates if sequences is None else sequences
-        is_kept = len(self.candidates) <= COUNTED  # the page has entries, and all are counted
+        """The entries of these candidates, in their order. None: of all, in the order of the log."""
+        wanted = self.candidates.all() if sequences is None else sequences
+        is_kept = self._are_counted  # the page has entries, and all are counted
         for start in range(0, len(wanted), _READ_AT_ONCE):
             part = wanted[start : start + _READ_AT_ONCE]
             known = {seq: self._kept[seq] for seq in part if seq in self._kept}
@@ -164,33 +170,34 @@ class Report:
                 if entry is not None:
                     yield entry
 
-    def page(self, *, size: int, position: keyset.Position | None) -> keyset.Page[Any]:
+    def page(self, *, size: int, position: keyset.Position | None) -> ReportPage:
         """A page of entries, newest first. The positions are the events' sequence numbers.
 
         Whether a candidate is an entry is known only when it was read, and each page reads a limited number.
         So a page may have fewer entries, or none, and lead to others.
         """
-        everything = self.candidates
         if position is not None and position.newer:
-            start = bisect_right(everything, position.key[0])
-            some = self._some(everything[start : start + self.most_read], size + 1)
-            if len(some) <= size and start + self.most_read >= len(everything):
+            read, is_last = self._part(position.key[0], newer=True)
+            some = self._some(read, size + 1)
+            if len(some) <= size and is_last:
                 return self.page(size=size, position=None)  # the beginning, as a full page
-            found = some[:size][::-1]
-            last = some[size - 1].event.seq if len(some) > size else everything[start + self.most_read - 1]
-            return keyset.Page(
-                found, newer=_position(last, newer=True), older=_position(min(position.key[0] + 1, LAST))
-            )
-        end = len(everything) if position is None else bisect_left(everything, position.key[0])
-        start = max(end - self.most_read, 0)
-        some = self._some(everything[start:end][::-1], size + 1)
+            is_cut = len(some) <= size
+            last = read[-1] if is_cut else some[size - 1].event.seq
+            older = _position(min(position.key[0] + 1, LAST))
+            newer = _position(last, newer=True)
+            return ReportPage(some[:size][::-1], newer, older, is_cut=is_cut, is_newer=True)
+        read, is_last = self._part(None if position is None else position.key[0], newer=False)
+        some = self._some(read, size + 1)
+        is_cut = len(some) <= size and not is_last
         older = None
         if len(some) > size:
             older = _position(some[size - 1].event.seq)
-        elif start:
-            older = _position(everything[start])
-        newer = _position(position.key[0] - 1, newer=True) if position is not None and end else None
-        return keyset.Page(some[:size], newer=newer, older=older)
+        elif is_cut:
+            older = _position(read[-1])
+        newer = None
+        if position is not None and self._has_any_before(position.key[0]):
+            newer = _position(position.key[0] - 1, newer=True)
+        return ReportPage(some[:size], newer, older, is_cut=is_cut)
 
     @cached_property
     def most_read(self) -> int:
@@ -200,7 +207,7 @@ class Report:
 
     def counts(self) -> Counts | None:
         """The number of entries; None if there are more than :data:`COUNTED` candidates."""
-        return None if len(self.candidates) > COUNTED else count(self.entries())
+        return count(self.entries(self._newest)) if self._are_counted else None
 
     def _some(self, sequences: Sequence[int], number: int) -> list[Entry]:
         found: list[Entry] = []
@@ -210,50 +217,29 @@ class Report:
                 break
         return found
 
-    def _opened(self) -> Iterator[int]:
-        """The views of the submissions themselves, and comparisons with them."""
-        for one in self.subject.submissions.values():
-            events = AuditEvent.objects.filter(submission=str(one.public_id), action__in=_OF_SUBMISSION)
-            yield from self._within(events).values_list("seq", flat=True)
+    def _part(self, key: int | None, *, newer: bool) -> tuple[list[int], bool]:
+        """The candidates that a page reads from this number on, and whether there are no more.
 
-    def _with_keys(self) -> Iterator[int]:
-        keys = self.subject.index_keys
-        for start in range(0, len(keys), _AT_ONCE):
-            named = ShownKey.objects.filter(key__in=keys[start : start + _AT_ONCE])
-            yield from self._within(named).values_list("seq", flat=True)
-
-    def _within(self, rows: Any) -> Any:
-        return rows.filter(seq__gte=self.span.first, seq__lte=self.span.last)
-
-    def _in_ranges(self) -> Iterator[int]:
-        """The lists and exports whose range contains a submission.
-
-        A range of a level begins less than 2^level before each submission in it. So for each level that can
-        occur, one part of the index is read, most of which contains the submission.
+        Those above the number, ascending, if ``newer``; else those below, descending. None: the newest.
         """
-        submissions = [*self.subject.submissions.values()]
-        highest = (Submission.objects.aggregate(Max("pk"))["pk__max"] or 0) + OUT_OF_ORDER
-        levels = [*range(highest.bit_length() + 1), UNBOUNDED.bit_length()]
-        for start in range(0, len(submissions), _RANGES_AT_ONCE):
-            places = ", ".join(
-                f"({owner}, {level}, {max(one.pk - 2**level + 1, 0)}, {one.pk})"
-                for one in submissions[start : start + _RANGES_AT_ONCE]
-                for owner in (SEVERAL, int(one.actor_id))
-                for level in levels
-            )
-            table = connection.ops.quote_name(ShownRange._meta.db_table)
-            with connection.cursor() as cursor:
-                # Only numbers of the portal's own are in the statement; CROSS JOIN fixes the order on SQLite.
-                cursor.execute(
-                    f"WITH around (owner, level, low, own) AS (VALUES {places})"  # noqa: S608  # numbers
-                    f" SELECT shown.seq FROM around CROSS JOIN {table} AS shown"
-                    " WHERE shown.owner = around.owner AND shown.level = around.level"
-                    " AND shown.first BETWEEN around.low AND around.own AND shown.last >= around.own"
-                    " AND shown.seq BETWEEN %s AND %s",
-                    [self.span.first, self.span.last],
-                )
-                for row in cursor.fetchall():
-                    yield row[0]
+        number = self.most_read
+        if self._are_counted:
+            below = [seq for seq in self._newest if key is None or seq < key]
+            found = [seq for seq in self._newest[::-1] if key is not None and seq > key] if newer else below
+        elif newer:
+            found = self.candidates.oldest(number + 1, after=key or 0)
+        elif key is None:
+            found = self._newest
+        else:
+            found = self.candidates.newest(number + 1, before=key)
+        return found[:number], len(found) <= number
+
+    def _has_any_before(self, key: int) -> bool:
+        """Whether a candidate is older than this number: otherwise the page is behind all of them."""
+        known = self._newest
+        return any(seq < key for seq in known) or (
+            not self._are_counted and bool(self.candidates.newest(1, before=key))
+        )
 
     def _entry(self, event: AuditEvent, ends: Mapping[int, AuditEvent]) -> Entry | None:
         """The entry of a candidate; None if it did not show the subject after all."""

@@ -90,7 +90,7 @@ def _facts(question: Question, shown: Sequence[int], counts: Counts) -> dict[str
 
 def _record(event: Event, question: Question, report: Report | None) -> None:
     # A reference that nothing is known about may be any text that somebody typed.
-    is_known = report is not None and bool(report.subject.submissions or report.candidates)
+    is_known = report is not None and bool(report.subject.submissions or not report.is_empty)
     consumer, guest = (
         ref if is_known and REFERENCE.fullmatch(ref) else ""
         for ref in (question.consumer_ref, question.guest_ref)

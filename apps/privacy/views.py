@@ -27,7 +27,7 @@ from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 from apps.privacy import file, presenters, services
 from apps.privacy.forms import AskForm, ReportForm
-from apps.privacy.report import COUNTED, NEWEST_BY, Counts, Report, beginning, count
+from apps.privacy.report import COUNTED, NEWEST_BY, Counts, Report, ReportPage, beginning, count
 from apps.privacy.subjects import MOST, TooManySubmissions
 
 PAGE_SIZE = 50
@@ -69,7 +69,7 @@ def access(request: HttpRequest) -> HttpResponse:
         context |= {"errors": form_errors(found.form), "too_many": found.too_many, "most": MOST}
         return render(request, "privacy/access.html", context)
     report = found.report
-    page = report.page(size=PAGE_SIZE, position=position) if report else keyset.Page([])
+    page = report.page(size=PAGE_SIZE, position=position) if report else ReportPage([])
     counts = report.counts() if report else Counts()
     numbers = [entry.event.seq for entry in page.rows]
     services.record_report_viewed(
@@ -85,6 +85,7 @@ def access(request: HttpRequest) -> HttpResponse:
         "counted": COUNTED,
         "begins": beginning(),
         "lines": [presenters.line(entry) for entry in page.rows],
+        "cut": "" if not page.is_cut else "newer" if page.is_newer else "older",
         "is_behind_all": position is not None and not page.rows,
         "first_url": with_query(request.path, request.GET),
         "file_url": with_query(reverse("privacy:access_file"), request.GET),

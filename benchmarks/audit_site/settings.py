@@ -3,7 +3,14 @@
 from consumerportal.settings import *  # noqa: F403  # these settings with a few changes
 from consumerportal.settings import INSTALLED_APPS as _APPS
 
-INSTALLED_APPS = [*_APPS, "django.contrib.admin", "auditlog", "easyaudit", "benchmarks.audit_site"]
+INSTALLED_APPS = [
+    *_APPS,
+    "django.contrib.admin",
+    "django.contrib.sessions",  # imported by easyaudit, although the sessions are the portal's
+    "auditlog",
+    "easyaudit",
+    "benchmarks.audit_site",
+]
 ROOT_URLCONF = "benchmarks.audit_site.urls"
 # Django's own middleware, as in a new project: the admin's time contains nothing of the portal's.
 MIDDLEWARE = [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+from collections.abc import Iterable
 
 import pytest
 from django.core.management import call_command
@@ -20,12 +22,13 @@ from apps.history.exports import services as exports
 from apps.history.exports.services import Progress, close_shown_ranges
 from apps.history.selection import Selection, SubmissionFilter
 from apps.privacy import index, subjects
-from apps.privacy.index import complete_index
+from apps.privacy.index import Completed, complete_index
 from apps.privacy.report import Report
 from tests.support.audit_flush import lift_triggers
 from tests.support.entries import store
 from tests.support.export_rows import PLAIN
 from tests.support.people import TESTS, acting, events
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -161,3 +164,43 @@ def test_altered_event_is_counted_and_stops_nothing(rows: list[Submission], alte
     done = complete_index(TESTS)
     assert done.unreadable > 0
     assert done.keys >= 2
+
+
+def test_two_runs_at_the_same_time_add_each_row_once(
+    rows: list[Submission], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both would find the same rows missing if the second did not wait until the first has added them."""
+    before = ShownKey.objects.count(), ShownRange.objects.count()
+    ShownKey.objects.all().delete()
+    ShownRange.objects.all().delete()
+    done, adding, add = list[Completed](), set[int](), index.index_keys
+
+    def index_keys(seq: int, keys: Iterable[str]) -> None:
+        if threading.get_ident() not in adding:
+            adding.add(threading.get_ident())
+            wait_for(lambda: len(adding) == 2, 1)  # in vain: the other run waits for this one
+        add(seq, keys)
+
+    def run() -> None:
+        try:
+            done.append(complete_index(TESTS))
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(index, "index_keys", index_keys)
+    runs = [threading.Thread(target=run) for _ in range(2)]
+    for one in runs:
+        one.start()
+    for one in runs:
+        one.join()
+    assert (ShownKey.objects.count(), ShownRange.objects.count()) == before
+    assert sorted((one.keys, one.ranges) for one in done) == [(0, 0), before]
+
+
+def test_ranges_of_a_part_of_the_log_are_read_by_an_index() -> None:
+    """Otherwise each part would cost a reading of all ranges."""
+    part = ShownRange.objects.filter(seq__gte=1, seq__lte=20_000)
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        assert "shown_range_seq" in part.explain()

@@ -271,8 +271,9 @@ def test_each_page_reads_a_limited_number_of_candidates(
         outcome = Outcome.UNKNOWN if number in matching else Outcome.CREATED
         export(supervisor, finish, {"outcomes": (outcome,)})
     report = of(one)
-    assert len(report.candidates) == 30
-    wanted = [report.candidates[number] for number in reversed(matching)]
+    candidates = report.candidates.all()
+    assert len(candidates) == 30
+    wanted = [candidates[number] for number in reversed(matching)]
     seen, pages, page = list[int](), list[list[int]](), report.page(size=3, position=None)
     while True:
         numbers = [entry.event.seq for entry in page.rows]
@@ -310,6 +311,36 @@ def test_page_without_an_entry_leads_to_older_events(
     second = as_auditor.get(unescape(older))
     assert "Export of submissions started" in text(second)
     assert 'rel="next"' not in second.content.decode()
+
+
+def test_page_that_ends_before_it_is_full_says_so_in_each_direction(
+    as_auditor: Client, one: Submission, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MOST_READ", "_READ_AT_ONCE"):
+        monkeypatch.setattr(reports, name, 2)
+    ref = str(uuid.uuid4())
+    for is_person in (True, False, False, False, True):
+        export(supervisor, finish, {} if is_person else {"person": "0"})
+    Submission.objects.update(outcome=Outcome.CREATED, consumer_ref=ref)
+    short, nothing = "A page reads a limited number of events", "None of the events that were read"
+    older, newer = "Older events may have shown the data.", "Newer events may have shown the data."
+
+    def said(address: str) -> tuple[bool, set[str], dict[str, str]]:
+        page = as_auditor.get(address)
+        links = dict(re.findall(r'rel="(next|prev)" href="([^"]+)"', page.content.decode()))
+        texts = {one for one in (short, nothing, older, newer) if one in text(page)}
+        return "Export of submissions started" in text(page), texts, links
+
+    has_entries, texts, links = said(f"{PAGE}?consumer={ref}")
+    assert (has_entries, texts) == (True, {short, older})
+    has_entries, texts, links = said(unescape(links["next"]))
+    assert (has_entries, texts) == (False, {nothing, older})
+    has_entries, texts, links = said(unescape(links["next"]))
+    assert (has_entries, texts) == (True, set())
+    assert "next" not in links
+    has_entries, texts, links = said(unescape(links["prev"]))
+    assert (has_entries, texts) == (False, {nothing, newer})
+    assert said(unescape(links["prev"]))[:2] == (True, {short, older})  # the first page again
 
 
 def test_more_submissions_are_compared_with_fewer_exports(one: Submission) -> None:
@@ -537,12 +568,12 @@ def test_ranges_of_every_width_are_found(one: Submission, supervisor: User) -> N
         for after in (0, 1, 3, 100, 900)
     ):
         recording.index_range(seq + 1, first, last, owner=one.actor_id if seq % 2 else 0)
-    assert len(of(one).candidates) == ShownRange.objects.count() == 30
+    assert len(of(one).candidates.all()) == ShownRange.objects.count() == 30
     ShownRange.objects.all().delete()
     recording.index_range(1, pk + 1, pk + 50)
     recording.index_range(2, 0, max(pk - 1, 0))
     recording.index_range(3, pk, pk, owner=one.actor_id + 1)
-    assert of(one).candidates == []
+    assert of(one).candidates.all() == []
 
 
 @pytest.mark.sql("new")

@@ -145,7 +145,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'default_permissions': (),
-                'indexes': [models.Index(fields=['owner', 'level', 'first', 'last', 'seq'], name='shown_range_around'), models.Index(condition=models.Q(('last', 9007199254740991)), fields=['seq'], name='shown_range_unbounded')],
+                'indexes': [models.Index(fields=['owner', 'level', 'first', 'last', 'seq'], name='shown_range_around'), models.Index(condition=models.Q(('last', 9007199254740991)), fields=['seq'], name='shown_range_unbounded'), models.Index(fields=['seq'], name='shown_range_seq')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('first__lte', models.F('last'))), name='shown_range_in_order')],
             },
         ),

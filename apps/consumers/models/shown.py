@@ -42,6 +42,8 @@ class ShownRange(models.Model):
         indexes = [
             models.Index(fields=["owner", "level", "first", "last", "seq"], name="shown_range_around"),
             models.Index(fields=["seq"], name="shown_range_unbounded", condition=Q(last=UNBOUNDED)),
+            # For what compares or deletes rows by their events.
+            models.Index(fields=["seq"], name="shown_range_seq"),
         ]
         constraints = [
             models.CheckConstraint(name="shown_range_in_order", condition=Q(first__lte=models.F("last")))

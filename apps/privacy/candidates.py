@@ -1,0 +1,146 @@
+"""The numbers of the events that can have shown a subject: as many as a page needs, newest or oldest first.
+
+The index (``ShownRange``, ``ShownKey``) and the log's own columns find them. Each is asked for the first
+numbers only, so what is read for a page does not grow with the size of the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, NamedTuple, TypeVar
+
+from django.db import connection
+from django.db.models import Max
+
+from apps.audit.models import AuditEvent
+from apps.consumers.audit_events import CONSUMER_COMPARED, SUBMISSION_VIEWED
+from apps.consumers.models import SEVERAL, UNBOUNDED, ShownKey, ShownRange, Submission
+from apps.history.exports.services import OUT_OF_ORDER
+from apps.privacy.subjects import Subject
+
+LAST: Final = 2**63 - 1  # no sequence number is greater
+_OF_SUBMISSION: Final = (SUBMISSION_VIEWED.name, CONSUMER_COMPARED.name)
+_AT_ONCE: Final = 500  # values per query
+_PLACES_AT_ONCE: Final = 1_000  # per query
+
+_One = TypeVar("_One")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The sequence numbers of a period, both included."""
+
+    first: int = 1
+    last: int = LAST
+
+
+class _Place(NamedTuple):
+    """A part of the index of ranges: those of an owner and a level that begin from ``low`` to ``high``.
+
+    Those of them that end at ``least`` or later contain a submission, or lie between two of the subject's.
+    """
+
+    owner: int
+    level: int
+    low: int
+    high: int
+    least: int
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The events of a span that can have shown a subject. Each has to be read, and says what it showed."""
+
+    subject: Subject
+    span: Span
+
+    def all(self) -> list[int]:
+        """All of them, ascending. Numbers only, so 100,000 are no burden."""
+        return sorted(self._found(self.span))
+
+    def newest(self, limit: int, *, before: int = LAST) -> list[int]:
+        """At most ``limit`` of those below ``before``, descending."""
+        span = Span(self.span.first, min(self.span.last, before - 1))
+        return sorted(self._found(span, limit), reverse=True)[:limit]
+
+    def oldest(self, limit: int, *, after: int) -> list[int]:
+        """At most ``limit`` of those above ``after``, ascending."""
+        span = Span(max(self.span.first, min(after, LAST - 1) + 1), self.span.last)
+        return sorted(self._found(span, limit, newest=False))[:limit]
+
+    def _found(self, span: Span, limit: int | None = None, *, newest: bool = True) -> set[int]:
+        """Those of the span; with ``limit``, at least the first ones by number, as far as there are any."""
+        if span.first > span.last:
+            return set()
+        found: set[int] = set()
+        for rows in self._named():
+            within = rows.filter(seq__gte=span.first, seq__lte=span.last)
+            found.update(within.order_by("-seq" if newest else "seq")[:limit])
+        for places in _parts(self._places, _PLACES_AT_ONCE):
+            found.update(_in_ranges(places, span, limit, newest=newest))
+        return found
+
+    def _named(self) -> Iterator[Any]:
+        """Numbers of the views of the submissions, and of the events that name the subject otherwise."""
+        for ids in _parts(sorted(self.subject.public_ids), _AT_ONCE):
+            opened = AuditEvent.objects.filter(submission__in=ids, action__in=_OF_SUBMISSION)
+            yield opened.values_list("seq", flat=True)
+        for keys in _parts(self.subject.index_keys, _AT_ONCE):
+            yield ShownKey.objects.filter(key__in=keys).values_list("seq", flat=True).distinct()
+
+    @cached_property
+    def _places(self) -> list[_Place]:
+        """Where the index has the ranges that contain a submission.
+
+        A range of a level begins less than 2^level before each submission in it. So for each level that can
+        occur, the part before each submission is read, most of which contains it. Submissions that are nearer
+        to each other than that have one part: the range of an export is read once for all of them.
+        """
+        submissions = self.subject.submissions
+        owners: dict[int, list[int]] = {SEVERAL: sorted(submissions)}
+        for pk in owners[SEVERAL]:
+            owners.setdefault(int(submissions[pk].actor_id), []).append(pk)
+        highest = (Submission.objects.aggregate(Max("pk"))["pk__max"] or 0) + OUT_OF_ORDER
+        return [
+            _Place(owner, level, max(first - 2**level + 1, 0), last, first)
+            for level in (*range(highest.bit_length() + 1), UNBOUNDED.bit_length())
+            for owner, numbers in owners.items()
+            for first, last in _near(numbers, 2**level)
+        ]
+
+
+def _near(numbers: Sequence[int], distance: int) -> list[tuple[int, int]]:
+    """The first and the last of each run of ascending numbers that are nearer to the next than this."""
+    runs: list[tuple[int, int]] = []
+    for one in numbers:
+        if runs and one - runs[-1][1] < distance:
+            runs[-1] = (runs[-1][0], one)
+        else:
+            runs.append((one, one))
+    return runs
+
+
+def _in_ranges(places: Sequence[_Place], span: Span, limit: int | None, *, newest: bool) -> list[int]:
+    """The numbers of the lists and exports whose ranges are in these parts of the index."""
+    values = ", ".join(f"({', '.join(map(str, place))})" for place in places)
+    table = connection.ops.quote_name(ShownRange._meta.db_table)
+    # Only numbers of the portal's own are in the statement; CROSS JOIN fixes the order on SQLite. The order
+    # of the result is outside, so that no index is read in that order until enough is found.
+    statement = (
+        f"WITH around (owner, level, low, high, least) AS (VALUES {values}), found AS ("  # noqa: S608  # numbers
+        f"SELECT DISTINCT shown.seq FROM around CROSS JOIN {table} AS shown"
+        " WHERE shown.owner = around.owner AND shown.level = around.level"
+        " AND shown.first BETWEEN around.low AND around.high AND shown.last >= around.least"
+        " AND shown.seq BETWEEN %s AND %s"
+        f") SELECT seq FROM found ORDER BY seq {'DESC' if newest else ''}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement + (f" LIMIT {limit}" if limit is not None else ""), [span.first, span.last])
+        return [seq for (seq,) in cursor.fetchall()]
+
+
+def _parts(values: Sequence[_One], size: int) -> Iterator[Sequence[_One]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
