@@ -16,6 +16,7 @@ from apps.audit.models import AuditEvent
 from apps.audit.presenters.events import actor_label, log_url
 from apps.consumers.audit_keys import SUBMISSION_FILTERS
 from apps.history.audit_events import EXPORT_STARTED
+from apps.privacy import batches
 from apps.privacy.exports import Doubt
 from apps.privacy.report import Entry, Verdict
 from apps.privacy.subjects import Subject
@@ -58,14 +59,16 @@ _SHAPES: Final = {Verdict.SHOWED: "created", Verdict.POSSIBLE: "unknown", Verdic
 class Line:
     """One event of a report as a row. ``why``: why it is only possible, or why data were exported.
 
-    ``what_url``: the page of the export, or empty. ``at``: None if the event was altered.
+    ``export_url``, ``list_url``: the page of the export, or of the list of people, or empty. ``at``: None if
+    the event was altered.
     """
 
     url: str
     at: dt.datetime | None
     who: str
     what: str
-    what_url: str
+    export_url: str
+    list_url: str
     shape: str
     verdict: str
     why: tuple[str, ...]
@@ -85,13 +88,14 @@ class SubmissionLine:
 def line(entry: Entry) -> Line:
     """The row of an entry."""
     event = entry.event
-    export = str(event.details.get("export") or "") if event.action == EXPORT_STARTED.name else ""
+    is_export, is_list = event.action == EXPORT_STARTED.name, event.action in batches.SHOWING
     return Line(
         url=reverse("audit:event", args=[event.seq]) if event.seq >= 0 else "",
         at=event.at,
         who=actor_label(event),
         what=action_label(event.action),
-        what_url=_export_url(export),
+        export_url=_url_of("history:exported", event.details.get("export")) if is_export else "",
+        list_url=_url_of("batches:batch", event.details.get("batch")) if is_list else "",
         shape=_SHAPES[entry.verdict],
         verdict=str(VERDICT_LABELS[entry.verdict]),
         why=tuple(reasons(entry)),
@@ -99,10 +103,10 @@ def line(entry: Entry) -> Line:
     )
 
 
-def _export_url(export: str) -> str:
-    """The page of an export; empty without one, and for an altered id, which no address can have."""
+def _url_of(name: str, public_id: object) -> str:
+    """The page with this id; empty without one, and for an altered id, which no address can have."""
     try:
-        return reverse("history:exported", args=[uuid.UUID(export)])
+        return reverse(name, args=[uuid.UUID(str(public_id))])
     except ValueError:
         return ""
 

@@ -802,6 +802,18 @@ def test_file_of_a_list_showed_its_rows_and_a_page_could_have(one: Submission, s
     assert {*found} == {other}
 
 
+def test_list_in_a_report_leads_to_its_page_for_those_who_may_see_it(
+    as_auditor: Client, one: Submission, supervisor: User
+) -> None:
+    batch, both = uuid.uuid4(), Client()
+    made_for(one, batch, 7)
+    of_list(BATCH_DOWNLOADED, batch, supervisor)
+    both.force_login(make_person("amy", "auditor", "supervisor"))
+    link = f'href="{reverse("batches:batch", args=[batch])}"'
+    assert link in text(both.post(PAGE, PASSPORT, follow=True))
+    assert link not in text(as_auditor.post(PAGE, PASSPORT, follow=True))
+
+
 def test_row_that_was_not_sent_yet_or_was_sent_again_could_have_been_another(
     staff: User, supervisor: User
 ) -> None:

@@ -30,7 +30,9 @@ from apps.accounts.models import User
 from apps.accounts.roles import PERSONAL_DATA_EXPORT
 from apps.audit.models import AuditEvent
 from apps.audit.recording import record
-from apps.batches.models import Batch
+from apps.batches.models import Batch, RowState
+from apps.batches.selectors import rows_in
+from apps.batches.sending.changing import correct_row
 from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.cdp.factory import get_client
 from apps.consumers import drafts, searches
@@ -41,10 +43,12 @@ from apps.consumers.audit_events import (
     CONSUMER_OUTCOME_UNKNOWN,
     CONSUMER_REJECTED,
 )
+from apps.consumers.copying import consumer_key
 from apps.consumers.drafts import DraftMark
 from apps.consumers.models import (
     CORRECTABLE_OUTCOMES,
     DigestKind,
+    OrderReading,
     Outcome,
     ResolutionReason,
     ShownKey,
@@ -60,14 +64,15 @@ from apps.history.exports import delivery
 from apps.history.exports.services import close_shown_ranges
 from apps.history.forms.export import values_of
 from apps.history.models import Export, SavedView
+from apps.privacy.exports import Doubt
 from apps.privacy.index import complete_index
 from apps.privacy.report import Entry, Report, Verdict
 from apps.privacy.subjects import Subject, of_consumer, of_guest, of_search
-from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
+from sandbox.data.seed import FAMILY_ORDER, FAULT_ORDERS, SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_sending import confirmed_batch, send_all
 from tests.support.entries import clean, on_page, posted, store
-from tests.support.people import TESTS, acting, make_person
+from tests.support.people import PASSWORD, TESTS, acting, make_person
 from tests.support.resolving import AS_CREATED, add_elsewhere, confirm, resolve_url, seen
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -288,10 +293,45 @@ class Month:
         assert self.send("save", who, lambda client: client.post(address, body)).status_code == 200
         self.drafts.append((who, f"draft={mark.public_id}"))
 
+    def draft_of_vendor(self) -> None:
+        """Copy the details of a consumer whom the portal has no submission of, and leave the form."""
+        number, who = self.chance.randrange(len(self.vendor_only)), self.reader()
+        order, one = self.orders[number], self.vendor_only[number]
+        panel = reverse("consumers:order_panel")
+        self.send("panel", who, lambda client: client.post(panel, {"order_ref": order}))
+        new = reverse("consumers:new")
+        mark = DraftMark.read(on_page(self.send("form", who, lambda client: client.get(new)))["draft"])
+        assert mark is not None
+        mark = replace(mark, version=mark.version + 1)
+        values = {**posted(EMPTY, order=order), drafts.FIELD: str(mark), "copy": consumer_key(order, one.ref)}
+        copied = on_page(self.send("copying", who, lambda client: client.post(new, values)))
+        assert copied["last_name"] == one.last_name
+        body = {name: value for name, value in copied.items() if name != "token"} | {drafts.FIELD: str(mark)}
+        address = f"/consumers/drafts/{mark.public_id}/"
+        assert self.send("save", who, lambda client: client.post(address, body)).status_code == 200
+        self.drafts.append((who, f"draft={mark.public_id}"))
+
+    def sealed(self) -> None:
+        """Post an entry after the session has ended, sign in, and open the form without its address."""
+        one, who, new = self.chance.choice(self.submissions), "sue", reverse("consumers:new")
+        one.refresh_from_db()
+        query = {"from" if one.outcome in CORRECTABLE_OUTCOMES else "like": str(one.public_id)}
+        form = on_page(self.send("form", who, lambda client: client.get(new, query)))
+        visitor = Client(raise_request_exception=True)
+        assert visitor.post(new, form).status_code == 302
+        visitor.post(reverse("account_login"), {"login": who, "password": PASSWORD})
+        self.clients[who] = visitor
+        assert self.send("sealed", who, lambda client: client.get(new)).context["was_sealed"]
+
     def drafted(self) -> None:
-        """Open a draft by its link on the start page, or by an address without the corrected submission."""
+        """Open a draft by its link on the start page, or by an address without the corrected submission.
+
+        Sometimes long after the order was read.
+        """
         if not self.drafts:
             return
+        if self.chance.random() < 0.5:
+            OrderReading.objects.all().delete()
         who, query = self.chance.choice(self.drafts)
         start = self.send("start", who, lambda client: client.get("/")).content.decode().replace("&amp;", "&")
         links = [one for one in re.findall(r'href="/consumers/new/\?([^"]+)"', start) if query in one]
@@ -300,15 +340,25 @@ class Month:
 
     # --- Lists of people ----------------------------------------------------------------------------------
     def list_of_people(self) -> None:
-        """Three people of one list, sent by its author."""
+        """Three people of one list, sent by its author. Sometimes all are rejected."""
         author = self.people[self.chance.choice(["sam", "sid", "sue"])]
         consumers = [self.consumer() for _ in range(3)]
-        batch = confirmed_batch(author, consumers)
+        order = self.chance.choice([SAMPLE_ORDER, FAULT_ORDERS["404"]])
+        batch = confirmed_batch(author, consumers, order=order)
         send_all(batch)
         self.batches.append((author.username, batch))
         for made in Submission.objects.filter(batch=batch.public_id).order_by("pk"):
             assert made.consumer is not None
             self.add(made, made.consumer)
+
+    def corrected_row(self) -> None:
+        """A rejected row of a list gets the values of somebody else, and is not sent again."""
+        for author, batch in self.batches:
+            row = rows_in(batch, [RowState.REJECTED]).first()
+            if row is not None:
+                values = {**row.values, "last_name": self.consumer().last_name}
+                correct_row(batch, row, values, actor=acting(self.people[author]))
+                return
 
     def listed_people(self) -> None:
         """The page of a list that its author or a supervisor opens, or its result file."""
@@ -466,6 +516,7 @@ def work(month: Month) -> None:
         month.add_in_vendor, month.in_vendor, month.in_vendor, month.warned_of_vendor, month.draft,
         month.drafted, month.drafted, month.resolve_as_created, month.view, month.view, month.export_again,
         month.list_of_people, month.listed_people, month.listed_people, month.listed_people,
+        month.draft_of_vendor, month.sealed, month.corrected_row,
     ]  # fmt: skip
     for _ in range(STEPS):
         month.chance.choice(acts)()
@@ -520,11 +571,13 @@ def _check_reports(month: Month) -> None:
                 assert (entry.verdict is Verdict.POSSIBLE) == (entry.doubt is not None)
                 if entry.doubt:
                     doubts[entry.doubt] += 1
-    of_vendors = 0
+    of_vendors, again = 0, set[Doubt | None]()
     for number, other in enumerate(month.vendor_only, start=1):
         for by, subject in of_vendor(other).items():
             requests = [one for one in month.shown if by == "guest" or one.what not in NOT_OF_THE_CONSUMER]
-            wrong += differences(requests, -number, by, list(Report(subject).entries()))
+            found = list(Report(subject).entries())
+            wrong += differences(requests, -number, by, found)
+            again |= {entry.doubt for entry in found}
             of_vendors += sum(-number in request.people for request in requests)
     whats = Counter(one.what for one in month.shown if one.people)
     print(f"{len(month.shown)} requests, {truths} showings, {showed} showed, could have: {dict(doubts)}")
@@ -532,7 +585,9 @@ def _check_reports(month: Month) -> None:
     assert wrong == [], Counter(" ".join(one.split()[:6]) for one in wrong)
     assert truths > 1_000
     assert of_vendors > 100
-    assert {"draft", "evidence", LIST_PAGE, RESULT} <= {*whats}
+    assert {"draft", "sealed", "evidence", LIST_PAGE, RESULT} <= {*whats}
+    assert Doubt.ROW_CORRECTED in doubts
+    assert Doubt.COPIED_BEFORE in again
     assert 0 < sum(doubts.values()) < showed / 5  # otherwise the report would say little
 
 
