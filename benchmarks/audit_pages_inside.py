@@ -28,7 +28,7 @@ from django.test import Client
 from apps.accounts.audit_events import PERSON_PASSWORD_SET
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
-from apps.audit.registry import EventOutcome
+from apps.audit.registry import EventGroup, EventOutcome
 from apps.consumers.audit_events import CONSUMER_CREATED
 from benchmarks.clocks import request_clock
 from tests.support import audit_rows
@@ -70,6 +70,8 @@ def asked_of_portal() -> Iterator[tuple[str, Mapping[str, object], int]]:
     session = {"session": audit_rows.session_of(1)}
     yield "session", session, 10
     yield "failures and denials", failures, 10
+    for group in EventGroup:
+        yield f"group {group.value}", {"group": group.value}, 0
     for outcome in EventOutcome:
         yield f"outcome {outcome.value}", {"outcome": outcome.value}, 0
     yield "reference of a consumer", {"reference": known.consumer_ref}, 1

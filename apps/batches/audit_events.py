@@ -22,8 +22,8 @@ COUNTED_AT_THE_END = tuple(state for state in RowState if state is not RowState.
 _OTHER_SUBMISSIONS = Key("submissions", ValueType.WORDS, _("Submissions that rows are like"))
 _OTHER_CONSUMERS = Key("consumers", ValueType.WORDS, _("Consumers that rows are like"))
 _OTHERS = Key("others", ValueType.NUMBER, _("Consumers and submissions that rows are like"))
-# The rows whose receipts a file has, as runs of their numbers, up to 50.
-_SENT = Key("sent", ValueType.WORDS, _("Rows with their receipts"))
+# The rows in a file or on a page that were sent as they are, as runs of their numbers, up to 50.
+_SENT = Key("sent", ValueType.WORDS, _("Rows that were sent as they are"))
 _NAMED = (_OTHER_SUBMISSIONS, _OTHER_CONSUMERS, _OTHERS)
 
 BATCH_UPLOADED = EVENTS.define(
@@ -103,7 +103,7 @@ BATCH_VIEWED = EVENTS.define(
     group=EventGroup.VIEWS,
     label=_("List opened"),
     sentence=_("%(actor)s opened a list for order %(order)s"),
-    keys=(BATCH, ROWS, *_NAMED),
+    keys=(BATCH, ROWS, _SENT, *_NAMED),
 )
 # The file with every row, its state and its receipt.
 BATCH_DOWNLOADED = EVENTS.define(

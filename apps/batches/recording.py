@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.batches.audit_events import BATCH_VIEWED
 from apps.batches.models import Batch
-from apps.consumers.recording import BATCH, index_keys, key_of
+from apps.consumers.recording import BATCH, index_keys, key_of, run_text, runs_of
 from apps.core.actor import Actor
 from apps.core.references import RecordKind
 
@@ -41,9 +42,15 @@ def event_of(event_type: EventType, batch: Batch, actor: Actor, **data: Any) -> 
     return Event(event_type, actor, order_ref=batch.order_ref, data={"batch": str(batch.public_id), **kept})
 
 
-def record_viewed(batch: Batch, *, rows: int, actor: Actor, others: Others = NOBODY) -> None:
-    """Record that the actor saw this many rows of the batch, with the names of consumers."""
-    record_shown(event_of(BATCH_VIEWED, batch, actor, rows=rows), batch, others)
+def record_viewed(
+    batch: Batch, *, rows: int, actor: Actor, sent: Iterable[int] = (), others: Others = NOBODY
+) -> None:
+    """Record that the actor saw this many rows of the batch, with the names of consumers.
+
+    ``sent``: the numbers of those of them that were sent as they are.
+    """
+    runs = [run_text(*run) for run in runs_of(sorted(sent), gap=1)][:MAX_ITEMS]
+    record_shown(event_of(BATCH_VIEWED, batch, actor, rows=rows, sent=runs), batch, others)
 
 
 def record_shown(event: Event, batch: Batch, others: Others = NOBODY) -> None:

@@ -1,9 +1,9 @@
 """Whether a page or the file of a list of people showed a submission: yes, or why it may have.
 
-The file has all rows, and its event the rows with the receipts of their submissions. The others may have been
-corrected, which is no event: before they were sent, or after an outcome that proves that no consumer exists.
-A page has some of the rows, and its event does not say which. A list that replaces it may have the row again,
-and a row of any list may be like the submission.
+The event of a file and of a page has the rows that were sent as they are. The others may have been corrected,
+which is no event: before they were sent, or after an outcome that proves that no consumer exists. A page has
+some of the rows, and shows more of those that one of them is like. A list that replaces it may have the row
+again, and a row of any list may be like the submission.
 """
 
 from __future__ import annotations
@@ -36,14 +36,12 @@ def doubt_about(event: AuditEvent, subject: Subject, histories: Sequence[History
     of_list = [one for one in histories if one.submission.batch == batch]
     if not of_list:
         return _of_another_list(event, str(batch), subject)
-    if event.action == BATCH_VIEWED.name:
-        return Doubt.PART_OF_LIST
     if any(one.is_altered for one in of_list):
         return Doubt.HISTORY_ALTERED
     sent = [*read_runs(_words(event.details.get("sent")))]
-    if any(_has_receipt(one, sent) and _is_as_sent(one, event.seq) for one in of_list):
+    if any(_is_in(one, sent) and _is_as_sent(one, event.seq) for one in of_list):
         return None
-    return Doubt.ROW_CORRECTED
+    return Doubt.PART_OF_LIST if event.action == BATCH_VIEWED.name else Doubt.ROW_CORRECTED
 
 
 def _of_another_list(event: AuditEvent, batch: str, subject: Subject) -> Doubt:
@@ -63,8 +61,8 @@ def _words(value: object) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
-def _has_receipt(history: History, sent: Sequence[tuple[int, int]]) -> bool:
-    """Whether the file had the receipt of the submission that the row had then."""
+def _is_in(history: History, sent: Sequence[tuple[int, int]]) -> bool:
+    """Whether the row of the submission is one of these, as runs of numbers."""
     row = history.submission.batch_row
     return row is not None and any(first <= row <= last for first, last in sent)
 

@@ -24,7 +24,8 @@ from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
 from apps.core.export.zip_stream import ZipStream
 from apps.core.references import RecordKind
 from apps.privacy import presenters
-from apps.privacy.report import Counts, Entry, Report, Verdict, beginning
+from apps.privacy.report import Counts, Report, beginning
+from apps.privacy.verdicts import Entry, Verdict
 
 VERIFIER: Final = Path(__file__).with_name("verify_access_report.py")
 COLUMNS: Final = (

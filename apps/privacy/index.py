@@ -33,7 +33,7 @@ from apps.history.audit_events import (
 from apps.history.exports.services import EXPORT_KEY
 from apps.privacy import batches
 from apps.privacy.audit_events import ACCESS_INDEX_COMPLETED
-from apps.privacy.report import NAMING
+from apps.privacy.verdicts import NAMING
 
 EVENTS_AT_ONCE: Final = 20_000
 _KEYS_AT_ONCE: Final = 500  # per query: SQLite allows 999 parameters before version 3.32

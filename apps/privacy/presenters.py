@@ -18,8 +18,8 @@ from apps.consumers.audit_keys import SUBMISSION_FILTERS
 from apps.history.audit_events import EXPORT_STARTED
 from apps.privacy import batches
 from apps.privacy.exports import Doubt
-from apps.privacy.report import Entry, Verdict
 from apps.privacy.subjects import Subject
+from apps.privacy.verdicts import Entry, Verdict
 
 VERDICT_LABELS: Final = {
     Verdict.SHOWED: gettext_lazy("Showed"),
@@ -42,7 +42,9 @@ DOUBT_LABELS: Final = {
         "it showed an entry that was filled from the person's record earlier, and may have been typed over"
     ),
     Doubt.SEVERAL_VALUES: gettext_lazy("it searched for several values, of which not all are the person's"),
-    Doubt.PART_OF_LIST: gettext_lazy("the event does not say which rows of the list were on the page"),
+    Doubt.PART_OF_LIST: gettext_lazy(
+        "it showed other rows of the person's list, or this one with other values"
+    ),
     Doubt.HISTORY_ALTERED: gettext_lazy(
         "an event of the submission, on which this depends, was altered, written past the portal, or its key"
         " is missing"

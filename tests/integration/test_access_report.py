@@ -60,7 +60,8 @@ from apps.privacy import report as reports
 from apps.privacy import subjects
 from apps.privacy.exports import COMPARED, Doubt
 from apps.privacy.presenters import DOUBT_LABELS, VERDICT_LABELS
-from apps.privacy.report import Counts, Report, Verdict
+from apps.privacy.report import Counts, Report
+from apps.privacy.verdicts import Verdict
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.audit_flush import lift_triggers

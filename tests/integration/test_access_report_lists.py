@@ -27,7 +27,8 @@ from apps.consumers.recording import event_of
 from apps.privacy import subjects
 from apps.privacy.exports import Doubt
 from apps.privacy.index import complete_index
-from apps.privacy.report import Report, Verdict
+from apps.privacy.report import Report
+from apps.privacy.verdicts import Verdict
 from sandbox.data.seed import FAULT_ORDERS
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import batch_of, states
@@ -118,7 +119,7 @@ def test_list_that_has_the_failed_row_again_could_have_shown_it(
     assert of_submission(created) == []
 
 
-def test_file_made_after_a_row_was_corrected_may_have_other_values_in_it(
+def test_what_is_made_after_a_row_was_corrected_may_have_other_values_in_it(
     as_supervisor: Client, staff: User, sandbox: SandboxServer
 ) -> None:
     """A corrected row has no receipt until it is sent again, and its correction is no event."""
@@ -126,13 +127,19 @@ def test_file_made_after_a_row_was_corrected_may_have_other_values_in_it(
     send_all(batch)
     made = [*Submission.objects.filter(batch=batch.public_id).order_by("batch_row")]
     opened(as_supervisor, "result", batch)
+    opened(as_supervisor, "batch", batch)
     row = rows_of(batch).get(number=3)
     correct_row(batch, row, {**row.values, "last_name": "Other"}, actor=acting(staff))
     opened(as_supervisor, "result", batch)
+    opened(as_supervisor, "batch", batch)
     named, corrected = (Verdict.SHOWED, None), (Verdict.POSSIBLE, Doubt.ROW_CORRECTED)
-    for one, second in zip(made, (named, corrected, named), strict=True):
-        assert of_submission(one) == [("batch.downloaded", *named), ("batch.downloaded", *second)]
-    assert [one.details.get("sent") for one in events("batch.downloaded")] == [["2-4"], ["2", "4"]]
+    other_rows = (Verdict.POSSIBLE, Doubt.PART_OF_LIST)
+    for one, (file, page) in zip(
+        made, ((named, named), (corrected, other_rows), (named, named)), strict=True
+    ):
+        assert [found[1:] for found in of_submission(one)] == [named, named, file, page]
+    for name in ("batch.downloaded", "batch.viewed"):
+        assert [one.details.get("sent") for one in events(name)] == [["2-4"], ["2", "4"]]
 
 
 def test_file_with_more_runs_of_rows_than_its_event_has_is_a_doubt_of_the_others(staff: User) -> None:

@@ -66,8 +66,9 @@ from apps.history.forms.export import values_of
 from apps.history.models import Export, SavedView
 from apps.privacy.exports import Doubt
 from apps.privacy.index import complete_index
-from apps.privacy.report import Entry, Report, Verdict
+from apps.privacy.report import Report
 from apps.privacy.subjects import Subject, of_consumer, of_guest, of_search
+from apps.privacy.verdicts import Entry, Verdict
 from sandbox.data.seed import FAMILY_ORDER, FAULT_ORDERS, SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_sending import confirmed_batch, send_all

@@ -28,8 +28,9 @@ from apps.consumers.sending import submit
 from apps.core import clock, personal_data
 from apps.core.encryption import MissingKeyError
 from apps.privacy.exports import Doubt
-from apps.privacy.report import Report, Verdict
+from apps.privacy.report import Report
 from apps.privacy.subjects import of_consumer, of_guest
+from apps.privacy.verdicts import Verdict
 from sandbox.data.seed import FAMILY_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer

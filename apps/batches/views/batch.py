@@ -135,7 +135,8 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, Any]
     others = _others(part.rows, warnings)
     seen = sum(line.state not in _NEVER_SENT for line in lines)
     if seen or others or (lines and found.author_id != person_id(request)):
-        recording.record_viewed(found, rows=len(lines), actor=actor_of(request), others=others)
+        sent = [one.number for one in part.rows if one.token in submissions]
+        recording.record_viewed(found, rows=len(lines), sent=sent, actor=actor_of(request), others=others)
     others_shown = [*selectors.rows_in(found, _OTHERS_SHOWN).only("number", "version")] if changes else []
     left_out = [row for row in others_shown if row.current == RowState.LEFT_OUT]
     unsent = [row for row in others_shown if row.current == RowState.NOT_SENT]

@@ -60,7 +60,9 @@ def show_row(
     gone = [one for one in warnings if one.key not in on_order]  # the others are recorded as on the form
     others = others_of(gone, [found.earlier] if is_earlier else [])
     if submission is not None or others:
-        recording.record_viewed(batch, rows=1, actor=actor_of(request), others=others)
+        # What is posted may have other values than those that were sent.
+        sent = [found.number] if found.token in submissions and request.method == "GET" else []
+        recording.record_viewed(batch, rows=1, sent=sent, actor=actor_of(request), others=others)
     may_be_released = is_earlier and submission is not None and submission.outcome == Outcome.CREATED
     release = release or ReleaseForm()
     other_order, order_confirmed = other_order_of(batch, found), confirms_order(request)

@@ -1,0 +1,197 @@
+"""What one event says about a subject: that it showed their data, could have, or searched for them.
+
+Each event that can have shown a subject is read, and says itself what it showed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache, cached_property
+from typing import Final
+
+from apps.audit.integrity.valid_macs import GenuineEvents
+from apps.audit.models import AuditEvent
+from apps.consumers import searches
+from apps.consumers.audit_events import (
+    CONSUMER_COMPARED,
+    SUBMISSION_VIEWED,
+    SUBMISSIONS_LISTED,
+    SUBMISSIONS_SEARCHED,
+    VENDOR_RECORD_VIEWED,
+    VENDOR_RECORDS_SEARCHED,
+)
+from apps.consumers.models import ShownKey
+from apps.consumers.recording import SEARCH, key_of, read_runs
+from apps.core.references import reference_key
+from apps.history.audit_events import EXPORT_STARTED, FIGURES_EXPORTED, FIGURES_VIEWED
+from apps.history.exports.services import EXPORT_KEY
+from apps.privacy import batches
+from apps.privacy.audit_events import ACCESS_REPORT_SEARCHED
+from apps.privacy.exports import Different, Doubt, History, PastExport, find_search
+from apps.privacy.subjects import Subject
+
+NAMING: Final = (
+    VENDOR_RECORD_VIEWED.name,
+    VENDOR_RECORDS_SEARCHED.name,
+    CONSUMER_COMPARED.name,
+    SUBMISSIONS_SEARCHED.name,
+    ACCESS_REPORT_SEARCHED.name,
+)
+"""The events that the index has by the consumers, guests and searches that they name."""
+
+
+class Verdict(StrEnum):
+    """What an event did with the subject's data."""
+
+    SHOWED = "showed"
+    POSSIBLE = "possible"
+    SEARCHED = "searched"  # for the value, whatever was found
+
+
+# The verdict of an event that names the subject, whatever else it says.
+_ALWAYS: Final[dict[str, tuple[Verdict, Doubt | None]]] = {
+    SUBMISSION_VIEWED.name: (Verdict.SHOWED, None),
+    CONSUMER_COMPARED.name: (Verdict.POSSIBLE, Doubt.COMPARED),
+    SUBMISSIONS_SEARCHED.name: (Verdict.SEARCHED, None),
+    ACCESS_REPORT_SEARCHED.name: (Verdict.SEARCHED, None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event of a report. ``doubt``: why it is only possible."""
+
+    event: AuditEvent
+    verdict: Verdict
+    doubt: Doubt | None = None
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Says of events what they did with the data of a subject."""
+
+    subject: Subject
+
+    def entry(self, event: AuditEvent, ends: Mapping[int, AuditEvent]) -> Entry | None:
+        """The entry of a candidate; None if it did not show the subject after all.
+
+        ``ends``: as :func:`ends_of` returns them.
+        """
+        if not event.is_readable or not self._genuine(event):
+            is_altered = event.is_readable
+            return Entry(event, Verdict.POSSIBLE, Doubt.ALTERED if is_altered else Doubt.UNREADABLE)
+        if (always := _ALWAYS.get(event.action)) is not None:
+            return Entry(event, *always)
+        match event.action:
+            case SUBMISSIONS_LISTED.name:
+                return self._listed(event)
+            case EXPORT_STARTED.name:
+                return self._exported(event, ends.get(event.seq))
+            case VENDOR_RECORD_VIEWED.name | VENDOR_RECORDS_SEARCHED.name:
+                return self._records(event)
+            case FIGURES_VIEWED.name | FIGURES_EXPORTED.name if event.details.get("count"):
+                return Entry(event, Verdict.POSSIBLE, Doubt.COUNTED)
+            case action if action in batches.SHOWING:
+                return self._list_of_people(event)
+        return None
+
+    def _records(self, event: AuditEvent) -> Entry | None:
+        """The entry of a view of the vendor's records, or of a search for them."""
+        details, subject = event.details, self.subject
+        consumers, guests = (_words(details.get(name)) for name in ("consumers", "guests"))
+        is_found = details.get("result") == "found"
+        is_named = subject.names_consumer([event.consumer_ref, *consumers]) or subject.names_guest(
+            [event.guest_ref, *guests]
+        )
+        if is_found and is_named:
+            return Entry(event, Verdict.SHOWED)
+        if is_named and details.get("result") == "copied":
+            return Entry(event, Verdict.POSSIBLE, Doubt.COPIED_BEFORE)
+        if reference_key(str(details.get(SEARCH) or "")) in self._search_keys:
+            if not is_found:
+                return Entry(event, Verdict.SEARCHED)
+            # A guest with the value was found, whether or not the portal knows the guest's reference.
+            if max(len(_words(details.get("by"))), subject.values) == 1:
+                return Entry(event, Verdict.SHOWED)
+            return Entry(event, Verdict.POSSIBLE, Doubt.SEVERAL_VALUES)
+        shown = (details.get("shown"), details.get("guest_count") or details.get("count"))
+        known = (len(consumers), len(guests))
+        if is_found and any(isinstance(one, int) and one > of for one, of in zip(shown, known, strict=True)):
+            return Entry(event, Verdict.POSSIBLE, Doubt.MORE_SHOWN)
+        return None
+
+    def _listed(self, event: AuditEvent) -> Entry | None:
+        try:
+            runs = [*read_runs(_words(event.details.get("rows")))]
+        except ValueError:
+            return Entry(event, Verdict.POSSIBLE, Doubt.UNREADABLE)
+        if any(first <= own <= last for own in self.subject.submissions for first, last in runs):
+            return Entry(event, Verdict.SHOWED)
+        return None
+
+    def _list_of_people(self, event: AuditEvent) -> Entry | None:
+        try:
+            doubt = batches.doubt_about(event, self.subject, self._histories)
+        except Different:
+            return None
+        except ValueError:  # altered
+            doubt = Doubt.UNREADABLE
+        return Entry(event, Verdict.POSSIBLE if doubt else Verdict.SHOWED, doubt)
+
+    def _exported(self, event: AuditEvent, end: AuditEvent | None) -> Entry | None:
+        if end is not None and not self._genuine(end):
+            return Entry(event, Verdict.POSSIBLE, Doubt.ALTERED)
+        export = PastExport(event, end, self._find_search)
+        doubts: list[Doubt] = []
+        for history in self._histories:
+            try:
+                doubt = export.doubt_about(history)
+            except Different:
+                continue
+            except (TypeError, ValueError, OverflowError):  # altered: the portal records no such value
+                doubt = Doubt.UNREADABLE
+            if doubt is None:
+                return Entry(event, Verdict.SHOWED)
+            doubts.append(doubt)
+        return Entry(event, Verdict.POSSIBLE, doubts[0]) if doubts else None
+
+    @cached_property
+    def _find_search(self) -> Callable[[str], searches.Search | None]:
+        return cache(find_search)
+
+    @cached_property
+    def _genuine(self) -> GenuineEvents:
+        return GenuineEvents()
+
+    @cached_property
+    def _histories(self) -> list[History]:
+        return [History(one, self._genuine) for one in self.subject.submissions.values()]
+
+    @cached_property
+    def _search_keys(self) -> frozenset[str]:
+        return frozenset(map(reference_key, self.subject.searches))
+
+
+def ends_of(events: Iterable[AuditEvent]) -> dict[int, AuditEvent]:
+    """The end of each export that starts with one of these events, by the start's sequence number."""
+    starts = {
+        key_of(EXPORT_KEY, event.details.get("export") or ""): event.seq
+        for event in events
+        if event.action == EXPORT_STARTED.name
+    }
+    if not starts:
+        return {}
+    named = ShownKey.objects.filter(key__in=[*starts]).order_by("seq").values_list("key", "seq")
+    later = [(starts[key], seq) for key, seq in named if seq > starts[key]]
+    stored = AuditEvent.objects.in_bulk([seq for _start, seq in later])
+    ends: dict[int, AuditEvent] = {}
+    for start, seq in later:
+        if seq in stored:
+            ends.setdefault(start, stored[seq])
+    return ends
+
+
+def _words(value: object) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
