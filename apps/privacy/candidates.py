@@ -36,7 +36,7 @@ class Span:
     last: int = LAST
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """A part of the index of ranges: those of an owner and a level that begin from ``low`` to ``high``.
 
     Those of them that end at ``least`` or later contain a submission, or lie between two of the subject's.
@@ -78,7 +78,7 @@ class Candidates:
         for rows in self._named():
             within = rows.filter(seq__gte=span.first, seq__lte=span.last)
             found.update(within.order_by("-seq" if newest else "seq")[:limit])
-        for places in _parts(self._places, _PLACES_AT_ONCE):
+        for places in _parts(self.places, _PLACES_AT_ONCE):
             found.update(_in_ranges(places, span, limit, newest=newest))
         return found
 
@@ -91,7 +91,7 @@ class Candidates:
             yield ShownKey.objects.filter(key__in=keys).values_list("seq", flat=True).distinct()
 
     @cached_property
-    def _places(self) -> list[_Place]:
+    def places(self) -> list[Place]:
         """Where the index has the ranges that contain a submission.
 
         A range of a level begins less than 2^level before each submission in it. So for each level that can
@@ -104,7 +104,7 @@ class Candidates:
             owners.setdefault(int(submissions[pk].actor_id), []).append(pk)
         highest = (Submission.objects.aggregate(Max("pk"))["pk__max"] or 0) + OUT_OF_ORDER
         return [
-            _Place(owner, level, max(first - 2**level + 1, 0), last, first)
+            Place(owner, level, max(first - 2**level + 1, 0), last, first)
             for level in (*range(highest.bit_length() + 1), UNBOUNDED.bit_length())
             for owner, numbers in owners.items()
             for first, last in _near(numbers, 2**level)
@@ -122,23 +122,35 @@ def _near(numbers: Sequence[int], distance: int) -> list[tuple[int, int]]:
     return runs
 
 
-def _in_ranges(places: Sequence[_Place], span: Span, limit: int | None, *, newest: bool) -> list[int]:
+def _in_ranges(places: Sequence[Place], span: Span, limit: int | None, *, newest: bool) -> list[int]:
     """The numbers of the lists and exports whose ranges are in these parts of the index."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement_for(places, limit, newest=newest), [span.first, span.last])
+        return [seq for (seq,) in cursor.fetchall()]
+
+
+def statement_for(places: Sequence[Place], limit: int | None, *, newest: bool) -> str:
+    """The statement that reads these parts of the index, with the span's numbers as its parameters.
+
+    The index is read part by part, whatever else the database may find cheaper. PostgreSQL would read all
+    ranges and join them, which takes longer with each event: OFFSET 0 keeps it from that. CROSS JOIN does the
+    same on SQLite. The order is outside for the same reason.
+    """
     values = ", ".join(f"({', '.join(map(str, place))})" for place in places)
     table = connection.ops.quote_name(ShownRange._meta.db_table)
-    # Only numbers of the portal's own are in the statement; CROSS JOIN fixes the order on SQLite. The order
-    # of the result is outside, so that no index is read in that order until enough is found.
-    statement = (
-        f"WITH around (owner, level, low, high, least) AS (VALUES {values}), found AS ("  # noqa: S608  # numbers
-        f"SELECT DISTINCT shown.seq FROM around CROSS JOIN {table} AS shown"
-        " WHERE shown.owner = around.owner AND shown.level = around.level"
+    conditions = (
+        "WHERE shown.owner = around.owner AND shown.level = around.level"
         " AND shown.first BETWEEN around.low AND around.high AND shown.last >= around.least"
         " AND shown.seq BETWEEN %s AND %s"
-        f") SELECT seq FROM found ORDER BY seq {'DESC' if newest else ''}"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(statement + (f" LIMIT {limit}" if limit is not None else ""), [span.first, span.last])
-        return [seq for (seq,) in cursor.fetchall()]
+    joined = f"CROSS JOIN {table} AS shown {conditions}"
+    if connection.vendor == "postgresql":
+        joined = f"CROSS JOIN LATERAL (SELECT seq FROM {table} AS shown {conditions} OFFSET 0) AS shown"  # noqa: S608  # likewise
+    return (
+        f"WITH around (owner, level, low, high, least) AS (VALUES {values})"  # noqa: S608  # only the portal's own numbers
+        f" SELECT seq FROM (SELECT DISTINCT shown.seq FROM around {joined}) AS found"
+        f" ORDER BY seq {'DESC' if newest else 'ASC'}" + ("" if limit is None else f" LIMIT {limit}")
+    )
 
 
 def _parts(values: Sequence[_One], size: int) -> Iterator[Sequence[_One]]:

@@ -18,10 +18,12 @@ from apps.consumers import recording
 from apps.consumers.audit_events import VENDOR_RECORD_VIEWED
 from apps.consumers.models import UNBOUNDED, Outcome, ShownKey, ShownRange, Submission, level_of
 from apps.consumers.viewer import Viewer
+from apps.core.bulk_writing import insert_rows
 from apps.history.exports import services as exports
 from apps.history.exports.services import Progress, close_shown_ranges
 from apps.history.selection import Selection, SubmissionFilter
 from apps.privacy import index, subjects
+from apps.privacy.candidates import LAST, Candidates, Span, statement_for
 from apps.privacy.index import Completed, complete_index
 from apps.privacy.report import Report
 from tests.support.audit_flush import lift_triggers
@@ -195,6 +197,22 @@ def test_two_runs_at_the_same_time_add_each_row_once(
         one.join()
     assert (ShownKey.objects.count(), ShownRange.objects.count()) == before
     assert sorted((one.keys, one.ranges) for one in done) == [(0, 0), before]
+
+
+def test_ranges_around_submissions_are_read_by_an_index_however_many_there_are() -> None:
+    """PostgreSQL would read all ranges for each page of a report, and join them, if it could choose."""
+    rows = [(seq, 0, 6, 40 * seq, 40 * seq + 49) for seq in range(1, 20_001)]
+    insert_rows(ShownRange, ["seq", "owner", "level", "first", "last"], rows)
+    found = Candidates(subjects.Subject({pk: Submission(pk=pk, actor_id=1) for pk in (4_020, 4_021)}), Span())
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+        statement = statement_for(found.places, 10, newest=True)
+        is_sqlite = connection.vendor == "sqlite"
+        cursor.execute(f"EXPLAIN {'QUERY PLAN' if is_sqlite else ''} {statement}", [1, LAST])
+        plan = " ".join(str(row) for row in cursor.fetchall())
+    assert "shown_range_around" in plan
+    assert "Seq Scan" not in plan
+    assert found.newest(10) == [100]
 
 
 def test_ranges_of_a_part_of_the_log_are_read_by_an_index() -> None:

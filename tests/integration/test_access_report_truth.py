@@ -340,11 +340,10 @@ class Month:
         self.send("draft", who, lambda client: client.get(address))
 
     # --- Lists of people ----------------------------------------------------------------------------------
-    def list_of_people(self) -> None:
-        """Three people of one list, sent by its author. Sometimes all are rejected."""
+    def list_of_people(self, order: str = SAMPLE_ORDER) -> None:
+        """Three people of one list, sent by its author."""
         author = self.people[self.chance.choice(["sam", "sid", "sue"])]
         consumers = [self.consumer() for _ in range(3)]
-        order = self.chance.choice([SAMPLE_ORDER, FAULT_ORDERS["404"]])
         batch = confirmed_batch(author, consumers, order=order)
         send_all(batch)
         self.batches.append((author.username, batch))
@@ -353,13 +352,17 @@ class Month:
             self.add(made, made.consumer)
 
     def corrected_row(self) -> None:
-        """A rejected row of a list gets the values of somebody else, and is not sent again."""
-        for author, batch in self.batches:
-            row = rows_in(batch, [RowState.REJECTED]).first()
-            if row is not None:
-                values = {**row.values, "last_name": self.consumer().last_name}
-                correct_row(batch, row, values, actor=acting(self.people[author]))
-                return
+        """A rejected row of a list gets the values of somebody else, and is not sent again.
+
+        The file that is made then has neither its receipt nor its name.
+        """
+        self.list_of_people(FAULT_ORDERS["404"])
+        author, batch = self.batches[-1]
+        row = rows_in(batch, [RowState.REJECTED])[1]
+        values = {**row.values, "last_name": self.consumer().last_name}
+        correct_row(batch, row, values, actor=acting(self.people[author]))
+        address = reverse("batches:result", args=[batch.public_id])
+        self.send(RESULT, author, lambda client: client.get(address, {"format": "csv"}))
 
     def listed_people(self) -> None:
         """The page of a list that its author or a supervisor opens, or its result file."""
