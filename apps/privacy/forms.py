@@ -19,6 +19,7 @@ from apps.core.forms.reference_field import ReferenceField
 from apps.core.references import UUID_SHAPED, RecordKind, with_dashes
 from apps.core.web.filters import DayField, UnreadableAddress, midnight
 from apps.privacy import report, subjects
+from apps.privacy.candidates import Span
 from apps.privacy.services import Question
 
 LONGEST = 500  # characters
@@ -153,7 +154,7 @@ class ReportForm(_PeriodForm):
             return subjects.of_guest(data["guest"])
         return subjects.of_search(data["search"])
 
-    def span(self) -> report.Span | None:
+    def span(self) -> Span | None:
         """The events of the days, in the reader's time zone; None if there is none."""
         since, until = self.cleaned_data["since"], self.cleaned_data["until"]
         return report.span_of(

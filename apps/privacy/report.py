@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from apps.audit.models import AuditEvent
 from apps.audit.selectors import sequence_filter
@@ -29,7 +29,7 @@ _MOST_COMPARED: Final = 10_000  # submissions of exports for a page, if each can
 
 
 @dataclass(frozen=True, slots=True)
-class ReportPage(keyset.Page[Entry]):
+class ReportPage(keyset.Page[Any]):
     """A page of a report. ``is_cut``: it reads no more, and there may be entries between it and the next.
 
     ``is_newer``: it was read in the direction of newer events.
@@ -132,18 +132,21 @@ class Report:
                 return self.page(size=size, position=None)  # the beginning, as a full page
             is_cut = len(some) <= size
             last = read[-1] if is_cut else some[size - 1].event.seq
-            older = _position(min(position.key[0] + 1, LAST))
-            newer = _position(last, newer=True)
-            return ReportPage(some[:size][::-1], newer, older, is_cut=is_cut, is_newer=True)
+            return ReportPage(
+                some[:size][::-1],
+                newer=_position(last, newer=True),
+                older=_position(min(position.key[0] + 1, LAST)),
+                is_cut=is_cut,
+                is_newer=True,
+            )
         read, is_last = self._part(None if position is None else position.key[0], newer=False)
         some = self._some(read, size + 1)
         is_cut = len(some) <= size and not is_last
-        older = None
+        older = newer = None
         if len(some) > size:
             older = _position(some[size - 1].event.seq)
         elif is_cut:
             older = _position(read[-1])
-        newer = None
         if position is not None and self._has_any_before(position.key[0]):
             newer = _position(position.key[0] - 1, newer=True)
         return ReportPage(some[:size], newer, older, is_cut=is_cut)

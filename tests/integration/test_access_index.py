@@ -175,7 +175,7 @@ def test_two_runs_at_the_same_time_add_each_row_once(
     before = ShownKey.objects.count(), ShownRange.objects.count()
     ShownKey.objects.all().delete()
     ShownRange.objects.all().delete()
-    done, adding, add = list[Completed](), set[int](), index.index_keys
+    done, adding, add = list[Completed](), set[int](), recording.index_keys
 
     def index_keys(seq: int, keys: Iterable[str]) -> None:
         if threading.get_ident() not in adding:

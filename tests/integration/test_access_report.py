@@ -923,4 +923,4 @@ def test_export_of_a_report_is_an_event(files: Path, auditor: User) -> None:
 def test_verdicts_have_labels() -> None:
 
     assert {*DOUBT_LABELS} == {*Doubt}
-    assert {*VERDICT_LABELS} == {*reports.Verdict}
+    assert {*VERDICT_LABELS} == {*Verdict}

@@ -169,7 +169,7 @@ def test_draft_with_details_of_a_consumer_that_was_read_long_ago_is_in_the_acces
 
 def test_draft_with_a_key_of_somebody_that_nobody_has_seen_records_nothing(as_staff: Client) -> None:
     tab = Tab(as_staff)
-    tab.save(last_name="Typed", **{"carry-from": f"consumer:{FAMILY_ORDER}/{uuid.uuid4()}"})
+    tab.save({"last_name": "Typed", "carry-from": f"consumer:{FAMILY_ORDER}/{uuid.uuid4()}"})
     _open(as_staff, tab.mark.public_id)
     as_staff.get("/")
     assert events("vendor_record.viewed") == []

@@ -135,7 +135,7 @@ def test_correction_that_opens_without_the_address_of_its_submission_is_recorded
     as_staff: Client, staff: User
 ) -> None:
     one = store(staff, Outcome.REJECTED, clean(last_name="Zorn"))
-    entry, visitor = on_page(as_staff.get(NEW, {"from": one.public_id})), Client()
+    entry, visitor = on_page(as_staff.get(NEW, {"from": str(one.public_id)})), Client()
     visitor.post(NEW, entry)
     _sign_in(visitor, staff)
     before = len(events("submission.viewed"))
