@@ -16,7 +16,7 @@ from apps.audit.models import AuditEvent
 from apps.batches.audit_events import BATCH_DOWNLOADED, BATCH_VIEWED
 from apps.consumers.models import Submission
 from apps.consumers.recording import read_runs
-from apps.privacy.exports import Different, Doubt, History
+from apps.privacy.exports import Different, Doubt, EventsOf, History
 from apps.privacy.subjects import Subject
 
 SHOWING: Final = (BATCH_VIEWED.name, BATCH_DOWNLOADED.name)
@@ -73,4 +73,6 @@ def _is_as_sent(history: History, seq: int) -> bool:
         return False
     own = history.submission
     again = Submission.objects.filter(batch=own.batch, batch_row=own.batch_row, pk__gt=own.pk)
-    return not any(History(one, history.is_genuine).requested < seq for one in again.defer("refs_before"))
+    later = [*again.defer("refs_before")]
+    read = EventsOf(later)
+    return not any(History(one, history.is_genuine, read).requested < seq for one in later)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -36,6 +36,7 @@ _FIXED: Final = {
     CONSUMER_NOT_SENT.name: Outcome.NOT_SENT,
     CONSUMER_OUTCOME_UNKNOWN.name: Outcome.UNKNOWN,
 }
+_AT_ONCE: Final = 500  # submissions per query: SQLite allows 999 parameters before version 3.32
 _RESOLVING: Final = (CONSUMER_RESOLVED.name, CONSUMER_RESOLUTION_CORRECTED.name)
 _CHANGES: Final = (*_FIXED, *_RESOLVING, CONSUMER_LATE_ANSWER.name)
 _STATES: Final = frozenset(
@@ -90,19 +91,38 @@ class Different(Exception):
 
 
 @dataclass(frozen=True)
+class EventsOf:
+    """The events of several submissions, read together when those of one are needed."""
+
+    submissions: Collection[Submission]
+
+    @cached_property
+    def by_submission(self) -> Mapping[str, list[AuditEvent]]:
+        """The events of each, oldest first, by the submission's public id; without those that have none."""
+        found: dict[str, list[AuditEvent]] = {}
+        ids = [str(one.public_id) for one in self.submissions]
+        for start in range(0, len(ids), _AT_ONCE):
+            events = AuditEvent.objects.filter(submission__in=ids[start : start + _AT_ONCE])
+            for event in events.order_by("seq"):
+                found.setdefault(event.submission or "", []).append(event)
+        return found
+
+
+@dataclass(frozen=True)
 class History:
     """A submission with what the log says about it.
 
-    ``is_genuine``: whether an event is as the portal recorded it.
+    ``is_genuine``: whether an event is as the portal recorded it. ``read``: its events, with those of others.
     """
 
     submission: Submission
     is_genuine: Callable[[AuditEvent], bool]
+    read: EventsOf
 
     @cached_property
     def events(self) -> list[AuditEvent]:
         """Every event of the submission, oldest first."""
-        return [*AuditEvent.objects.filter(submission=str(self.submission.public_id)).order_by("seq")]
+        return self.read.by_submission.get(str(self.submission.public_id), [])
 
     @cached_property
     def is_altered(self) -> bool:

@@ -29,7 +29,7 @@ from apps.history.audit_events import EXPORT_STARTED, FIGURES_EXPORTED, FIGURES_
 from apps.history.exports.services import EXPORT_KEY
 from apps.privacy import batches
 from apps.privacy.audit_events import ACCESS_REPORT_SEARCHED
-from apps.privacy.exports import Different, Doubt, History, PastExport, find_search
+from apps.privacy.exports import Different, Doubt, EventsOf, History, PastExport, find_search
 from apps.privacy.subjects import Subject
 
 NAMING: Final = (
@@ -167,7 +167,9 @@ class Judge:
 
     @cached_property
     def _histories(self) -> list[History]:
-        return [History(one, self._genuine) for one in self.subject.submissions.values()]
+        submissions = self.subject.submissions.values()
+        read = EventsOf(submissions)
+        return [History(one, self._genuine, read) for one in submissions]
 
     @cached_property
     def _search_keys(self) -> frozenset[str]:
