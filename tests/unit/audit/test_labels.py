@@ -162,7 +162,7 @@ CODES: dict[Key, Iterable[str]] = {
 # session, a report or a version. The columns of an export are shown as in the file; normalisations as
 # "field:how".
 NO_LABELS = {
-    *("batch", "replaces", "submissions"),
+    *("batch", "replaces", "sent", "submissions"),
     *("columns", "events", "export", "file", "former", "hash", "key", "keys", "normalised", "previous_ref"),
     *("corrected_ref", "default_view_before", "default_view_after"),
     *("people", "sessions"),
