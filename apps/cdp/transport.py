@@ -201,8 +201,8 @@ class Transport:
         credentials: Credentials | None,
         max_answer_bytes: int,
         pool_size: int,
-        ca_file: str = "",
-        proxy: str = "",
+        ca_file: str,
+        proxy: str,
     ) -> None:
         """An empty `ca_file` means certifi's bundle; an empty `proxy` means none.
 
