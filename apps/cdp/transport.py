@@ -241,9 +241,7 @@ class Transport:
         with _watching(attempt), contextlib.ExitStack() as stack:
             if fresh:
                 stack.callback(adapter.close)
-            response = adapter.send(
-                request, stream=True, timeout=(limits.connect, limits.read), proxies=self._proxies
-            )
+            response = adapter.send(request, timeout=(limits.connect, limits.read), proxies=self._proxies)
             stack.callback(response.close)
             return self._read(response, head_only=head_only)
 

@@ -140,11 +140,19 @@ def test_credentials_are_not_in_their_repr() -> None:
 
 @pytest.mark.parametrize(
     "proxy",
-    ["proxy:3128", "https://proxy:3128", "socks5://proxy:1", "http://proxy", "http://:1", "http://p:x"],
+    [
+        *("proxy:3128", "https://proxy:3128", "socks5://proxy:1"),
+        *("http://proxy", "http://:1", "http://p:x", "http://proxy:3128/path"),
+    ],
 )
 def test_unusable_proxy_is_refused(proxy: str) -> None:
     with pytest.raises(CdpNotConfigured, match="CDP_PROXY"):
         client_of(EU, proxy=proxy)
+
+
+@pytest.mark.parametrize("proxy", ["http://proxy:3128", "http://proxy:3128/"])
+def test_usable_proxy_is_for_https_only(proxy: str) -> None:
+    assert client_of(EU, proxy=proxy)._wire().transport._proxies == {"https": proxy}
 
 
 def test_unreadable_certificate_file_is_refused() -> None:

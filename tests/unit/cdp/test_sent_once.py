@@ -181,6 +181,18 @@ def test_huge_answer_is_read_up_to_the_limit(serve: Serve, encoding: str) -> Non
     assert error.http_status == 200
 
 
+def test_endless_answer_is_read_up_to_the_limit(serve: Serve) -> None:
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        while not peer.server.stopping.is_set():
+            peer.send(b" " * 50_000)
+
+    server = serve(script)
+    error = failed_create(client_of(server.url))
+    _assert_unknown_and_sent_once(server, error, CdpMalformedAnswer, "answer_too_large")
+
+
 def test_answer_of_exactly_the_limit_is_read(serve: Serve) -> None:
     content = json.dumps(GOOD).encode()
     server = serve(always(answer(body=GOOD)))
