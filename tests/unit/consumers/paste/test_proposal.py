@@ -123,6 +123,22 @@ def test_m_below_a_spanish_header_may_be_a_woman() -> None:
         assert item.is_placed is (problem is None)
 
 
+def test_f_below_a_hungarian_header_may_be_a_man_and_words_are_read() -> None:
+    for header, text, values, problem in (
+        ("Neme", "F", (), Problem.NOT_A_GENDER),  # ferfi
+        ("Neme", "férfi", ("male",), None),
+        ("Geschlecht", "weiblich", ("female",), None),
+    ):
+        [item] = propose_row(Row((text,), (header,)), ("gender",)).items
+        assert (item.values, item.problem) == (values, problem)
+
+
+def test_a_name_that_is_a_word_for_a_gender_is_no_gender() -> None:
+    for name in ("Mann", "Lady", "Herr"):
+        assert guessed_targets(Row((name,), None)) == ("",)
+    assert guessed_targets(Row(("weiblich",), None)) == ("gender",)
+
+
 def test_nothing_of_a_row_is_dropped() -> None:
     found = read_row("Ida\tAnna\tSmith\t38\t", known_headers=frozenset())
     proposal = propose_row(found, ("first_name", "first_name", "last_name"))
