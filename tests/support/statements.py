@@ -25,6 +25,7 @@ from django.db.backends.utils import CursorWrapper
 
 REPEATED = "repeated"
 LISTED = 60  # functions that could be marked
+SHOWN = 400  # characters of a statement
 _KEY = "statements"
 
 _WITHOUT_VALUES = (
@@ -121,6 +122,14 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[Any]:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    before = set(_now)
+    result = yield
+    _now.intersection_update(before)  # without the flush, and without the end of the database
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     _now.clear()
     began = time.monotonic()
@@ -160,7 +169,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("SQL statements")
     terminalreporter.line(f"{len(kinds)} kinds; only tests marked {REPEATED} send {len(missing)}")
     for kind, name in sorted(missing.items()):
-        terminalreporter.line(f"  {name}: {kind}")
+        terminalreporter.line(f"  {name}: {kind[:SHOWN]}")
     terminalreporter.line(f"{len(could_be)} functions more add none ({seconds:.0f} s); the dearest:")
     for name in could_be[:LISTED]:
         terminalreporter.line(f"  {_functions[name].seconds:6.1f} s  {name}")
