@@ -14,7 +14,7 @@ from tests.support.prepared import for_children
 
 BOUND = 240  # seconds; about 50 on an idle machine
 END = 60  # seconds for the processes of the storm to end
-SIZE = {"--lists": 4, "--rows": 10, "--people": 2, "--havocs": 8, "--most-seconds": 30}
+SIZE = {"--lists": 3, "--rows": 8, "--people": 2, "--havocs": 5, "--most-seconds": 20}
 
 
 # The processes use their own database; the mark only determines its kind. PostgreSQL is killed as well.
