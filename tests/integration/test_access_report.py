@@ -314,6 +314,7 @@ def test_page_without_an_entry_leads_to_older_events(
     assert 'rel="next"' not in second.content.decode()
 
 
+@pytest.mark.sql("new")
 def test_page_that_ends_before_it_is_full_says_so_in_each_direction(
     as_auditor: Client, one: Submission, supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -803,6 +804,7 @@ def test_file_of_a_list_showed_its_rows_and_a_page_could_have(one: Submission, s
     assert {*found} == {other}
 
 
+@pytest.mark.sql("new")
 def test_list_in_a_report_leads_to_its_page_for_those_who_may_see_it(
     as_auditor: Client, one: Submission, supervisor: User
 ) -> None:

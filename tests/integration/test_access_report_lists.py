@@ -119,6 +119,7 @@ def test_list_that_has_the_failed_row_again_could_have_shown_it(
     assert of_submission(created) == []
 
 
+@pytest.mark.sql("new")
 def test_what_is_made_after_a_row_was_corrected_may_have_other_values_in_it(
     as_supervisor: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -142,6 +143,7 @@ def test_what_is_made_after_a_row_was_corrected_may_have_other_values_in_it(
         assert [one.details.get("sent") for one in events(name)] == [["2-4"], ["2", "4"]]
 
 
+@pytest.mark.sql("new")
 def test_file_with_more_runs_of_rows_than_its_event_has_is_a_doubt_of_the_others(staff: User) -> None:
     batch = batch_of(staff, [])
     rows = [ResultRow(number, (), ("",) * 4, number % 2 == 0) for number in range(200)]

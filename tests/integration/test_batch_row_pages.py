@@ -163,6 +163,7 @@ ENDS = [
 ]
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize(("end", "title", "advice"), ENDS)
 def test_correction_that_comes_too_late_is_shown_with_the_reason(
     as_staff: Client, staff: User, sandbox: SandboxServer, end: Any, title: str, advice: str
@@ -182,6 +183,7 @@ def test_correction_that_comes_too_late_is_shown_with_the_reason(
     assert (row_of(batch, 2).values or {}).get("last_name") != "Late"
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize(("end", "title", "advice"), ENDS)
 def test_correction_after_the_session_that_comes_too_late_is_shown_as_well(
     as_staff: Client, staff: User, sandbox: SandboxServer, end: Any, title: str, advice: str
@@ -199,6 +201,7 @@ def test_correction_after_the_session_that_comes_too_late_is_shown_as_well(
     assert values_of(back)["last_name"] == "Late"
 
 
+@pytest.mark.sql("new")
 def test_row_that_is_sent_while_its_correction_is_stored_keeps_what_was_typed(
     as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

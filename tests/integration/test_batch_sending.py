@@ -501,6 +501,7 @@ def _answered_before(seconds: float) -> None:
     Submission.objects.update(submitted_at=F("submitted_at") - passed, finished_at=F("finished_at") - passed)
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("fault", ["429", "429_date"])
 def test_vendor_says_when_the_next_row_may_be_sent(
     sandbox: SandboxServer, staff: User, fault: str, client: Client
@@ -523,6 +524,7 @@ def test_vendor_says_when_the_next_row_may_be_sent(
         assert states(waiting) == ["created"]
 
 
+@pytest.mark.sql("new")
 def test_entry_of_the_form_that_was_too_much_holds_lists_up(sandbox: SandboxServer, staff: User) -> None:
     batch = confirmed_batch(staff, people(1))
     sandbox.sandbox.faults.arm(Armed("429"))
@@ -532,6 +534,7 @@ def test_entry_of_the_form_that_was_too_much_holds_lists_up(sandbox: SandboxServ
     assert states(batch) == ["ready"]
 
 
+@pytest.mark.sql("new")
 def test_vendor_is_not_waited_for_longer_than_an_hour(sandbox: SandboxServer, staff: User) -> None:
     sandbox.sandbox.faults.arm(Armed("429"))
     batch = confirmed_batch(staff, people(1))

@@ -137,6 +137,7 @@ def test_what_shows_the_details_of_a_submission_again_is_recorded(as_staff: Clie
     assert len(events("submission.viewed")) == before + 1
 
 
+@pytest.mark.sql("new")
 def test_draft_with_details_of_a_consumer_that_was_read_long_ago_is_in_the_access_report(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -167,6 +168,7 @@ def test_draft_with_details_of_a_consumer_that_was_read_long_ago_is_in_the_acces
     assert _values()[0]["carry-from"] == copying["copy"]
 
 
+@pytest.mark.sql("new")
 def test_draft_with_a_key_of_somebody_that_nobody_has_seen_records_nothing(as_staff: Client) -> None:
     tab = Tab(as_staff)
     tab.save({"last_name": "Typed", "carry-from": f"consumer:{FAMILY_ORDER}/{uuid.uuid4()}"})

@@ -445,6 +445,7 @@ def test_new_password_needs_the_current_one_and_guessing_is_limited() -> None:
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
 
 
+@pytest.mark.sql("new")
 def test_each_page_names_the_zone_of_its_times() -> None:
     client = Client()
     client.force_login(make_person("pat", STAFF, time_zone="Asia/Tokyo"))

@@ -143,6 +143,7 @@ def test_headline_and_title_name_the_person_and_the_order(as_staff: Client, staf
     assert "Hidden" not in text(as_staff.get(address(sending)))
 
 
+@pytest.mark.sql("new")
 def test_order_number_and_consumer_reference_follow_the_headline(as_staff: Client, staff: User) -> None:
     for outcome in (Outcome.CREATED, Outcome.REJECTED, Outcome.UNKNOWN):
         page = text(as_staff.get(address(store(staff, outcome, order_number="B4LNDQ-1"))))

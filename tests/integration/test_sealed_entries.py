@@ -111,6 +111,7 @@ def test_forged_form_address_redirects_to_no_other_host(referer: str) -> None:
     assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/?next=/")
 
 
+@pytest.mark.sql("new")
 def test_entry_that_copies_a_submission_its_author_may_no_longer_see_is_recorded(
     as_staff: Client, staff: User
 ) -> None:
@@ -131,6 +132,7 @@ def test_entry_that_copies_a_submission_its_author_may_no_longer_see_is_recorded
     assert on_page(page)["carry-from"] == entry["carry-from"]
 
 
+@pytest.mark.sql("new")
 def test_correction_that_opens_without_the_address_of_its_submission_is_recorded(
     as_staff: Client, staff: User
 ) -> None:
