@@ -9,8 +9,10 @@ from django.test import Client
 from consumerportal.views.gallery import examples
 from tests.support.source import ROOT
 
+CELLS = {path.stem for path in (ROOT / "templates/components/lists/cells").glob("*.html")}
 # Components that are seen only inside others, or not at all.
 SHOWN_ELSEWHERE = {
+    **{f"lists/cells/{name}": "in lists/submission_table" for name in CELLS},
     "frame/nav_link": "in frame/navigation",
     "frame/words": "texts for scripts, not shown",
     "forms/date_parts": "in forms/field",
