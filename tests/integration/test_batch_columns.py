@@ -290,7 +290,7 @@ def test_letters_of_a_list_in_a_language_of_their_own_are_read(staff: User) -> N
     table = _table(("Nombre", "Apellidos", "Sexo"), ("Ada", "Lovelace", "M"), ("Alan", "Turing", "H"))
     batch = _stored(staff, table, Choice(True, ("first_name", "last_name", "gender")))
     assert [(row.values or {})["gender"] for row in batch.rows.order_by("number")] == ["female", "male"]
-    reasons = [row.own[2] for row in result_rows(batch, receipt_url=str)]
+    reasons = [row.own[2] for row in read_result(batch, receipt_url=str).rows]
     assert not any("Corrected in the portal" in reason for reason in reasons)
 
 
