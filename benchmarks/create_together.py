@@ -2,7 +2,7 @@
 
 The sites are measured in turns, so that other load of the machine affects all of them. No time limit fails
 the benchmark. ``BENCH_OLD``: the folder of another checkout. ``BENCH_TIMES``: rounds (5), of which the table
-shows medians. ``BENCH_CREATES``: creates of a round and site (160). ``BENCH_CLIENTS``: (1,8,32).
+shows medians. ``BENCH_CREATES``: creates of a round and site (160). ``BENCH_AT_ONCE``: (1,8,32).
 ``BENCH_DATABASE``: only sqlite or postgresql.
 """
 
@@ -12,7 +12,7 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +31,7 @@ RESULT = ROOT / "var" / "bench-create_together.md"
 OLD = os.environ.get("BENCH_OLD", "")
 TIMES = int(os.environ.get("BENCH_TIMES", "5"))
 CREATES = int(os.environ.get("BENCH_CREATES", "160"))
-CLIENTS = [int(one) for one in os.environ.get("BENCH_CLIENTS", "1,8,32").split(",")]
+CLIENTS = [int(one) for one in os.environ.get("BENCH_AT_ONCE", "1,8,32").split(",")]
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 CREATE, RECEIPT = "create", "create and receipt"
 HEAD = ("what", "site", "database", "clients", "p50 ms", "p95 ms", "requests/s", "processor ms", "n")
@@ -154,7 +154,7 @@ def _portal(checkout: Path, environment: dict[str, str], log: Path) -> Iterator[
 
 def _round(site: Site, what: str, clients: int) -> Round:
     before = site.server.processor_seconds
-    act = site.create_and_read if what == RECEIPT else site.create
+    act: Callable[[Browser], object] = site.create_and_read if what == RECEIPT else site.create
     samples = measure(site.browsers[:clients], act, max(CREATES, 4 * clients))
     acts = len(samples.seconds) + samples.warm_ups
     return Round(samples, (site.server.processor_seconds - before) * 1000 / acts)

@@ -13,7 +13,7 @@ from tests.support.http_browser import TIMEOUT_SECONDS, Browser, UnexpectedAnswe
 WARM_UP = 8  # requests per client before the measurement: both workers have then loaded their modules
 
 
-def measure(browsers: Sequence[Browser], act: Callable[[Browser], None], count: int) -> Samples:
+def measure(browsers: Sequence[Browser], act: Callable[[Browser], object], count: int) -> Samples:
     """Let all browsers act ``count`` times altogether, at the same time; each act is timed.
 
     Raises the first error of any of them.

@@ -22,7 +22,7 @@ Given = Value | tuple[Value, ...]
 class _Made(NamedTuple):
     """A query with its SQL. ``places``: for each parameter, the number of a given value, or None."""
 
-    queryset: QuerySet[Any]
+    queryset: Any
     compiler: Any
     sql: str
     parameters: tuple[Any, ...]
@@ -59,7 +59,7 @@ class PreparedQuery(Generic[Row]):
         compiler.get_converters = lambda *_args: made.converters
         query = _copy(made.queryset.query)
         query.get_compiler = lambda *_args, **_named: compiler
-        rows: Any = type(made.queryset)(made.queryset.model, query=query)
+        rows = type(made.queryset)(made.queryset.model, query=query)
         rows._iterable_class, rows._fields = made.queryset._iterable_class, made.queryset._fields
         return [*rows]
 
@@ -121,7 +121,8 @@ def _prepared(value: Value) -> Any:
         return value if connection.features.has_native_uuid_field else value.hex
     if isinstance(value, datetime.datetime):
         return connection.ops.adapt_datetimefield_value(value)
-    return connection.Database.Binary(value) if isinstance(value, bytes) else value
+    database: Any = connection
+    return database.Database.Binary(value) if isinstance(value, bytes) else value
 
 
 def _bare(parameter: Any) -> Any:

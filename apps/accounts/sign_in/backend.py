@@ -10,7 +10,7 @@ from apps.core.prepared_queries import PreparedQuery
 _PERSON: PreparedQuery[User] = PreparedQuery(lambda person: User.objects.filter(pk=person))
 
 
-class PortalBackend(AuthenticationBackend):
+class PortalBackend(AuthenticationBackend):  # type: ignore[misc]  # allauth has no types
     """allauth's backend. Every request reads the person of its session."""
 
     def get_user(self, user_id: int) -> User | None:

@@ -42,7 +42,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _begin(self, *, is_last: bool) -> bool:
         """Whether the transaction has begun. Raises ``OperationalError``; for a held lock only if last."""
         try:
-            super()._start_transaction_under_autocommit()
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]  # Django's, not in its stubs
         except OperationalError as error:
             if is_last or not _is_locked(error):
                 raise
