@@ -109,6 +109,8 @@ def test_socket_of_a_connection_that_was_reset_before_the_handshake_is_closed(
         warnings.simplefilter("always")
         assert isinstance(failed_create(client_of(server.url.replace("http:", "https:"))), CdpUnreachable)
         gc.collect()
+    server.wait_for_finished(1)
+    assert server.finished == 1, "The server sees the end of the connection"
     assert [one.message for one in warned if one.category is ResourceWarning] == []
 
 
@@ -155,7 +157,8 @@ def test_total_limit_also_ends_connecting(serve: Serve, monkeypatch: pytest.Monk
     assert (server.connections, server.bytes_read) == (1, 0)
 
 
-def test_connect_limit_covers_all_addresses_together(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("addresses", [1, 8])
+def test_connect_limit_covers_all_addresses_together(monkeypatch: pytest.MonkeyPatch, addresses: int) -> None:
     full = socket.create_server(("127.0.0.1", 0), backlog=0)
     port = full.getsockname()[1]
     waiting = []
@@ -165,7 +168,7 @@ def test_connect_limit_covers_all_addresses_together(monkeypatch: pytest.MonkeyP
         filler.connect_ex(("127.0.0.1", port))
         waiting.append(filler)
     one = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [one] * 8)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [one] * addresses)
     began = time.monotonic()
     error = failed_create(client_of(f"http://127.0.0.1:{port}", connect=0.8, total=20))
     took = time.monotonic() - began

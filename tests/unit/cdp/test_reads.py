@@ -25,6 +25,7 @@ from apps.cdp.errors import (
     CdpUnrecognisedRefusal,
 )
 from tests.support.cdp_clients import ORDER, client_of, failed_create
+from tests.support.certificates import Certificate
 from tests.support.scripted_servers import Peer, Script, Serve, always, answer
 
 THE_ORDER = {"ref": ORDER, "referenceId": "B94TXY-1", "price": 12.5}
@@ -47,6 +48,14 @@ def test_reads_share_a_connection_and_store_no_cookie(serve: Serve) -> None:
         client.retrieve_order(ORDER)
     assert (server.connections, len(server.requests)) == (1, 3)
     assert all("cookie" not in request.headers for request in server.requests)
+
+
+def test_read_trusts_the_configured_authorities_only(serve: Serve, certificate: Certificate) -> None:
+    server = serve(always(answer(200, THE_ORDER)), certificate.context)
+    assert client_of(server.url, ca_file=str(certificate.file)).retrieve_order(ORDER).ref == ORDER
+    with pytest.raises(CdpUnreachable) as caught:
+        client_of(server.url).retrieve_order(ORDER)
+    assert caught.value.code == "tls_failed"
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
