@@ -70,7 +70,7 @@ from tests.support.export_rows import PLAIN
 from tests.support.people import TESTS, acting, events, make_person
 from tests.support.searches import recorded
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sql("repeated")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 PAGE = reverse("privacy:access")
 FILE = reverse("privacy:access_file")
@@ -110,6 +110,7 @@ def downloaded(client: Client, address: str) -> bytes:
 
 
 # --- The page -----------------------------------------------------------------------------------------
+@pytest.mark.sql("repeated")
 @pytest.mark.parametrize("role", [*ROLES])
 def test_only_auditors_and_administrators_may_ask(role: str) -> None:
     client = Client()
@@ -121,6 +122,7 @@ def test_only_auditors_and_administrators_may_ask(role: str) -> None:
     assert RecordedSearch.objects.exists() is allowed
 
 
+@pytest.mark.sql("repeated")
 def test_auditor_finds_who_saw_a_passport(
     as_auditor: Client, as_supervisor: Client, supervisor: User, one: Submission
 ) -> None:
@@ -136,6 +138,7 @@ def test_auditor_finds_who_saw_a_passport(
         assert value not in shown
 
 
+@pytest.mark.sql("repeated")
 def test_value_is_in_no_address_log_or_event(
     as_auditor: Client, one: Submission, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -156,6 +159,7 @@ def test_value_is_in_no_address_log_or_event(
     assert (viewed.details["about"], viewed.details["count"]) == ("search", 1)
 
 
+@pytest.mark.sql("repeated")
 def test_search_of_another_person_opens_no_report(
     as_auditor: Client, as_administrator: Client, one: Submission
 ) -> None:
@@ -165,6 +169,7 @@ def test_search_of_another_person_opens_no_report(
     assert "showed the data" not in shown
 
 
+@pytest.mark.sql("repeated")
 @pytest.mark.parametrize(
     ("query", "status"),
     [
@@ -181,6 +186,7 @@ def test_odd_addresses_are_answered(as_auditor: Client, query: str, status: int)
     assert as_auditor.post(f"{FILE}?{query}").status_code in (200, 303, 400)
 
 
+@pytest.mark.sql("repeated")
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -201,6 +207,7 @@ def test_question_that_cannot_be_read_is_shown_again(
     assert not RecordedSearch.objects.exists()
 
 
+@pytest.mark.sql("repeated")
 def test_nobody_has_seen_it(as_auditor: Client) -> None:
     ref = str(uuid.uuid4())
     shown = text(as_auditor.post(PAGE, {"kind": "consumer", "value": ref}, follow=True))
@@ -210,6 +217,7 @@ def test_nobody_has_seen_it(as_auditor: Client) -> None:
     assert downloaded(as_auditor, f"{FILE}?consumer={ref}")
 
 
+@pytest.mark.sql("repeated")
 def test_days_bound_the_report(as_auditor: Client, as_supervisor: Client, one: Submission) -> None:
     as_supervisor.get(reverse("consumers:receipt", args=[one.public_id]))
     ref = str(uuid.uuid4())
@@ -220,6 +228,7 @@ def test_days_bound_the_report(as_auditor: Client, as_supervisor: Client, one: S
     )
 
 
+@pytest.mark.sql("repeated")
 def test_searches_for_reports_are_limited(as_auditor: Client, settings: Any, one: Submission) -> None:
     settings.SEARCHES_PER_HOUR = 1
     assert as_auditor.post(PAGE, PASSPORT).status_code == 303
@@ -227,6 +236,7 @@ def test_searches_for_reports_are_limited(as_auditor: Client, settings: Any, one
     assert [event.details["what"] for event in events("limit.reached")] == [Act.SEARCH]
 
 
+@pytest.mark.sql("repeated")
 def test_common_value_gets_no_report_of_a_part(
     as_auditor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,7 +248,6 @@ def test_common_value_gets_no_report_of_a_part(
     assert "No event in the log names this person" not in shown
 
 
-@pytest.mark.sql("new")
 def test_pages_together_have_each_of_many_events_once(
     as_auditor: Client, one: Submission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,7 +271,6 @@ def test_pages_together_have_each_of_many_events_once(
     assert [entry.event.seq for entry in back.rows] == seen[-100:-50]
 
 
-@pytest.mark.sql("new")
 @pytest.mark.parametrize("counted", [30, 4])
 @pytest.mark.parametrize("matching", [(), (0,), (3, 11, 12, 29), (14,), tuple(range(30))])
 def test_each_page_reads_a_limited_number_of_candidates(
@@ -306,7 +314,6 @@ def test_each_page_reads_a_limited_number_of_candidates(
     assert [entry.event.seq for entry in page.rows] == pages[0]
 
 
-@pytest.mark.sql("new")
 @pytest.mark.parametrize("counted", [4, 3])
 def test_page_without_an_entry_leads_to_older_events(
     as_auditor: Client, one: Submission, supervisor: User, monkeypatch: pytest.MonkeyPatch, counted: int
@@ -327,7 +334,6 @@ def test_page_without_an_entry_leads_to_older_events(
     assert 'rel="next"' not in second.content.decode()
 
 
-@pytest.mark.sql("new")
 @pytest.mark.parametrize("counted", [5, 4])
 def test_page_that_ends_before_it_is_full_says_so_in_each_direction(
     as_auditor: Client, one: Submission, supervisor: User, monkeypatch: pytest.MonkeyPatch, counted: int
@@ -359,16 +365,19 @@ def test_page_that_ends_before_it_is_full_says_so_in_each_direction(
     assert said(unescape(links["prev"]))[:2] == (True, {short, older})  # the first page again
 
 
+@pytest.mark.sql("repeated")
 def test_more_submissions_are_compared_with_fewer_exports(one: Submission) -> None:
     many = subjects.Subject(dict.fromkeys(range(1, 401), one))
     some = subjects.Subject(dict.fromkeys(range(1, 21), one))
     assert [Report(subject).most_read for subject in (many, some, subjects.Subject())] == [200, 500, 2_000]
 
 
+@pytest.mark.sql("repeated")
 def test_kind_is_not_preselected(as_auditor: Client) -> None:
     assert '<option value="" selected>' in as_auditor.get(PAGE).content.decode()
 
 
+@pytest.mark.sql("repeated")
 @pytest.mark.parametrize("kind", ["consumer", "guest"])
 def test_value_that_is_no_known_reference_gets_into_no_address(as_auditor: Client, kind: str) -> None:
     answer = as_auditor.post(PAGE, {"kind": kind, "value": FULL.passport_number})
@@ -376,7 +385,6 @@ def test_value_that_is_no_known_reference_gets_into_no_address(as_auditor: Clien
     assert "The portal knows no such reference." in text(answer)
 
 
-@pytest.mark.sql("new")
 def test_known_reference_of_another_shape_leads_to_its_report(
     as_auditor: Client, supervisor: User, one: Submission
 ) -> None:
@@ -388,6 +396,7 @@ def test_known_reference_of_another_shape_leads_to_its_report(
         assert as_auditor.post(PAGE, {"kind": kind, "value": value}).status_code == 303
 
 
+@pytest.mark.sql("repeated")
 def test_reports_by_reference_are_limited(as_auditor: Client, settings: Any) -> None:
     settings.SEARCHES_PER_HOUR = 1
     address = f"{PAGE}?consumer={uuid.uuid4()}"
@@ -396,6 +405,7 @@ def test_reports_by_reference_are_limited(as_auditor: Client, settings: Any) -> 
     assert len(events("access_report.viewed")) == 1
 
 
+@pytest.mark.sql("repeated")
 def test_report_that_shows_nothing_is_an_event(
     as_auditor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -409,6 +419,7 @@ def test_report_that_shows_nothing_is_an_event(
     assert (too_many["count"], too_many["result"]) == (0, "too_many")
 
 
+@pytest.mark.sql("repeated")
 def test_report_says_where_the_log_begins(as_auditor: Client) -> None:
     ref = str(uuid.uuid4())
     assert "The log begins with event 1 of" in text(as_auditor.get(PAGE, {"consumer": ref}))
@@ -445,7 +456,6 @@ def change(made: Submission, person: User, **columns: Any) -> None:
         record(recording.event_of(CONSUMER_OUTCOME_UNKNOWN, made, acting(person)))
 
 
-@pytest.mark.sql("new")
 def test_export_with_filters_that_match_showed_it(one: Submission, supervisor: User) -> None:
     export(supervisor, finish)
     same = {"outcomes": (Outcome.UNKNOWN,), "person": str(one.actor_id), "order_ref": one.order_ref}
@@ -453,7 +463,6 @@ def test_export_with_filters_that_match_showed_it(one: Submission, supervisor: U
     assert verdicts(one) == [(Verdict.SHOWED, None)] * 2
 
 
-@pytest.mark.sql("new")
 @pytest.mark.parametrize(
     "asked", [{"outcomes": (Outcome.CREATED,)}, {"person": "0"}, {"order_ref": "x-1"},
               {"consumer_ref": "x-1"}, {"reason": "busy"}, {"answered_from": 5}]
@@ -465,7 +474,6 @@ def test_export_with_filters_that_do_not_match_is_not_in_the_report(
     assert verdicts(one) == []
 
 
-@pytest.mark.sql("new")
 def test_export_of_a_list_showed_the_submissions_of_the_list_only(staff: User, supervisor: User) -> None:
     batch = uuid.uuid4()
     made = [store(staff, Outcome.REJECTED, batch=of, batch_row=1) for of in (batch, uuid.uuid4(), batch)]
@@ -473,11 +481,13 @@ def test_export_of_a_list_showed_the_submissions_of_the_list_only(staff: User, s
     assert [verdicts(one) for one in made] == [[(Verdict.SHOWED, None)], [], [(Verdict.SHOWED, None)]]
 
 
+@pytest.mark.sql("repeated")
 def test_each_filter_of_an_export_is_compared() -> None:
     names = {one.name for one in dataclasses.fields(SubmissionFilter)} - {"search"}  # its kinds are named
     assert {*names, *DigestKind} == COMPARED
 
 
+@pytest.mark.sql("repeated")
 def test_filter_that_is_not_compared_is_a_doubt(
     one: Submission, supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -486,7 +496,6 @@ def test_filter_that_is_not_compared_is_a_doubt(
     assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.NOT_RECORDED)]
 
 
-@pytest.mark.sql("new")
 def test_outcome_that_changed_since_is_the_one_of_the_export(one: Submission, supervisor: User) -> None:
     export(supervisor, finish, {"outcomes": (Outcome.UNKNOWN,)})
     export(supervisor, finish, {"reason": "read_timeout"})
@@ -499,6 +508,7 @@ def test_outcome_that_changed_since_is_the_one_of_the_export(one: Submission, su
     ]  # fmt: skip
 
 
+@pytest.mark.sql("repeated")
 def test_change_while_a_file_is_written_is_a_doubt(one: Submission, supervisor: User) -> None:
     def end(made: Any, actor: Actor) -> None:
         change(one, supervisor)
@@ -508,6 +518,7 @@ def test_change_while_a_file_is_written_is_a_doubt(one: Submission, supervisor: 
     assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.WHILE_WRITTEN)]
 
 
+@pytest.mark.sql("repeated")
 def test_submission_while_a_file_is_written_is_a_doubt_and_after_it_none(
     supervisor: User, staff: User
 ) -> None:
@@ -525,6 +536,7 @@ def test_submission_while_a_file_is_written_is_a_doubt_and_after_it_none(
     assert [verdicts(one) for one in late] == [[(Verdict.POSSIBLE, Doubt.WHILE_WRITTEN)], []]
 
 
+@pytest.mark.sql("repeated")
 def test_file_that_was_not_completed_is_a_doubt(one: Submission, supervisor: User) -> None:
     export(supervisor, None)
     export(supervisor, lambda made, actor: exports.fail(made, FailureCode.READER_GONE, Progress(), actor))
@@ -532,7 +544,6 @@ def test_file_that_was_not_completed_is_a_doubt(one: Submission, supervisor: Use
     assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.NOT_COMPLETED)] * 3
 
 
-@pytest.mark.sql("new")
 def test_erased_person_is_a_doubt_of_an_export_of_a_search(
     one: Submission, as_supervisor: Client, supervisor: User
 ) -> None:
@@ -547,6 +558,7 @@ def test_erased_person_is_a_doubt_of_an_export_of_a_search(
     assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.SEARCH_GONE)]
 
 
+@pytest.mark.sql("repeated")
 def test_list_names_its_rows_exactly(staff: User, supervisor: User) -> None:
     made = [
         store(staff if n % 2 else supervisor, Outcome.REJECTED, clean(last_name=f"N{n}")) for n in range(9)
@@ -564,6 +576,7 @@ def test_altered_list_is_a_doubt(one: Submission, supervisor: User) -> None:
     assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.UNREADABLE)]
 
 
+@pytest.mark.sql("repeated")
 def test_order_with_more_consumers_than_an_event_names_is_a_doubt(supervisor: User) -> None:
     refs = [f"c-{number}" for number in range(60)]
     data: dict[str, Any] = {"kind": "order", "result": "found", "shown": 60}
@@ -592,7 +605,6 @@ def test_ranges_of_every_width_are_found(one: Submission, supervisor: User) -> N
     assert of(one).candidates.all() == []
 
 
-@pytest.mark.sql("new")
 def test_change_between_the_selection_and_the_start_is_a_doubt(
     one: Submission, supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -613,6 +625,7 @@ def test_change_between_the_selection_and_the_start_is_a_doubt(
     assert verdicts(one) == [(Verdict.SHOWED, None)]
 
 
+@pytest.mark.sql("repeated")
 def test_row_outside_the_bounds_was_not_in_the_file_whatever_the_event_does_not_say(
     one: Submission, supervisor: User
 ) -> None:
@@ -629,6 +642,7 @@ def guest_search(by: User, result: str, *kinds: str) -> None:
         recording.record_shown(Event(VENDOR_RECORDS_SEARCHED, acting(by), data=data), guests=["g-unknown"])
 
 
+@pytest.mark.sql("repeated")
 @pytest.mark.parametrize(
     ("result", "kinds", "verdict"),
     [
@@ -653,7 +667,6 @@ def altered(assignment: str, action: str) -> None:
         cursor.execute(f"UPDATE audit_event SET {assignment} WHERE action = %s", [action])
 
 
-@pytest.mark.sql("new")
 @pytest.mark.parametrize(
     "assignment",
     [
@@ -671,13 +684,13 @@ def test_altered_event_that_can_be_read_is_a_doubt(
     assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.ALTERED)]
 
 
-@pytest.mark.sql("new")
 def test_event_with_its_own_hash_but_no_valid_mac_is_a_doubt(one: Submission, supervisor: User) -> None:
     recording.record_listed([one], viewer=Viewer("1", sees_all=True), actor=acting(supervisor))
     altered(f"mac = '{'0' * 64}'", "submissions.listed")
     assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.ALTERED)]
 
 
+@pytest.mark.sql("repeated")
 def test_exports_of_a_page_need_few_queries_and_each_event_is_judged_once(
     one: Submission, supervisor: User, django_assert_max_num_queries: Any
 ) -> None:
@@ -719,7 +732,6 @@ def test_altered_event_of_the_submission_is_a_doubt_of_what_depends_on_it(
     assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.HISTORY_ALTERED)] * 3
 
 
-@pytest.mark.sql("new")
 def test_altered_export_does_not_break_the_page(
     as_auditor: Client, one: Submission, supervisor: User
 ) -> None:
@@ -733,7 +745,6 @@ def test_altered_export_does_not_break_the_page(
     assert downloaded(as_auditor, f"{FILE}?consumer={ref}")
 
 
-@pytest.mark.sql("new")
 def test_figures_by_a_search_or_a_reference_could_have_shown_it(
     one: Submission, as_supervisor: Client, supervisor: User
 ) -> None:
@@ -754,6 +765,7 @@ def test_figures_by_a_search_or_a_reference_could_have_shown_it(
     ]  # fmt: skip
 
 
+@pytest.mark.sql("repeated")
 def test_warning_about_values_that_are_not_shown_could_have_shown_them(
     as_staff: Client, supervisor: User, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -765,7 +777,6 @@ def test_warning_about_values_that_are_not_shown_could_have_shown_them(
     assert verdicts(theirs) == [(Verdict.POSSIBLE, Doubt.COMPARED)]
 
 
-@pytest.mark.sql("new")
 def test_guest_of_a_consumer_that_is_shown_is_named(
     as_supervisor: Client, supervisor: User, sandbox: SandboxServer, settings: Any
 ) -> None:
@@ -804,6 +815,7 @@ def of_list(event_type: EventType, batch: uuid.UUID | str, by: User) -> int:
     return seq
 
 
+@pytest.mark.sql("repeated")
 def test_file_of_a_list_showed_its_rows_and_a_page_could_have(one: Submission, supervisor: User) -> None:
     batch = uuid.uuid4()
     other = of_list(BATCH_DOWNLOADED, batch, supervisor)
@@ -818,7 +830,6 @@ def test_file_of_a_list_showed_its_rows_and_a_page_could_have(one: Submission, s
     assert {*found} == {other}
 
 
-@pytest.mark.sql("new")
 def test_list_in_a_report_leads_to_its_page_for_those_who_may_see_it(
     as_auditor: Client, one: Submission, supervisor: User
 ) -> None:
@@ -831,6 +842,7 @@ def test_list_in_a_report_leads_to_its_page_for_those_who_may_see_it(
     assert link not in text(as_auditor.post(PAGE, PASSPORT, follow=True))
 
 
+@pytest.mark.sql("repeated")
 def test_row_that_was_not_sent_yet_or_was_sent_again_could_have_been_another(
     staff: User, supervisor: User
 ) -> None:
@@ -883,7 +895,6 @@ def verified(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=folder, check=False)
 
 
-@pytest.mark.sql("new")
 def test_outsider_verifies_the_file(files: Path) -> None:
     alone = verified(files, "report.zip")
     assert (alone.returncode, alone.stderr) == (0, "")
@@ -918,7 +929,6 @@ def _other_address(folder: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"127.0.0.1", b"127.0.0.2", 1))
 
 
-@pytest.mark.sql("new")
 @pytest.mark.parametrize("alter", [_left_out, _list_left_out, _other_person, _other_address])
 def test_altered_file_is_not_verified(files: Path, alter: Callable[[Path], None]) -> None:
 
@@ -931,11 +941,13 @@ def test_altered_file_is_not_verified(files: Path, alter: Callable[[Path], None]
     assert result.stdout.splitlines()[-1].startswith("different: ")
 
 
+@pytest.mark.sql("repeated")
 def test_export_of_a_report_is_an_event(files: Path, auditor: User) -> None:
     [event] = events("access_report.exported")
     assert (event.actor_id, event.details["about"], event.details["count"]) == (str(auditor.pk), "search", 4)
 
 
+@pytest.mark.sql("repeated")
 def test_verdicts_have_labels() -> None:
 
     assert {*DOUBT_LABELS} == {*Doubt}

@@ -37,7 +37,7 @@ from tests.support.entries import FULL, clean, store
 from tests.support.people import TESTS, acting, events
 from tests.support.resolving import add_elsewhere
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sql("repeated")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 Found = list[tuple[str, Verdict, Doubt | None]]
 LIKE = (Verdict.POSSIBLE, Doubt.LIKE_A_ROW)
@@ -63,6 +63,7 @@ def of_submission(made: Submission) -> Found:
     return of(subjects.Subject({made.pk: made}))
 
 
+@pytest.mark.sql("repeated")
 @pytest.mark.parametrize("row", [FULL, replace(FULL, title="Sir")], ids=["sent already", "similar"])
 def test_pages_and_file_of_a_list_with_a_row_like_a_submission_could_have_shown_it(
     as_staff: Client, staff: User, supervisor: User, sandbox: SandboxServer, row: Any
@@ -83,6 +84,7 @@ def test_pages_and_file_of_a_list_with_a_row_like_a_submission_could_have_shown_
     assert of_submission(made) == expected
 
 
+@pytest.mark.sql("repeated")
 def test_list_with_a_row_like_a_consumer_of_the_vendor_could_have_shown_it(
     as_staff: Client, staff: User, sandbox: SandboxServer, settings: Settings
 ) -> None:
@@ -92,6 +94,7 @@ def test_list_with_a_row_like_a_consumer_of_the_vendor_could_have_shown_it(
     assert ("batch.viewed", *LIKE) in of(subjects.of_consumer(consumer.ref.upper()))
 
 
+@pytest.mark.sql("repeated")
 def test_own_rows_that_are_like_nobody_are_not_recorded(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -99,7 +102,6 @@ def test_own_rows_that_are_like_nobody_are_not_recorded(
     assert events("batch.viewed") == []
 
 
-@pytest.mark.sql("new")
 def test_list_that_has_the_failed_row_again_could_have_shown_it(
     as_supervisor: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -119,7 +121,6 @@ def test_list_that_has_the_failed_row_again_could_have_shown_it(
     assert of_submission(created) == []
 
 
-@pytest.mark.sql("new")
 def test_what_is_made_after_a_row_was_corrected_may_have_other_values_in_it(
     as_supervisor: Client, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -143,7 +144,6 @@ def test_what_is_made_after_a_row_was_corrected_may_have_other_values_in_it(
         assert [one.details.get("sent") for one in events(name)] == [["2-4"], ["2", "4"]]
 
 
-@pytest.mark.sql("new")
 def test_file_with_more_runs_of_rows_than_its_event_has_is_a_doubt_of_the_others(staff: User) -> None:
     batch = batch_of(staff, [])
     rows = [ResultRow(number, (), ("",) * 4, number % 2 == 0) for number in range(200)]
@@ -164,6 +164,7 @@ def test_file_with_more_runs_of_rows_than_its_event_has_is_a_doubt_of_the_others
     assert runs_of_rows(sent) == ["0-995"]
 
 
+@pytest.mark.sql("repeated")
 def test_list_with_rows_like_more_submissions_than_its_event_names(staff: User) -> None:
     batch = batch_of(staff, people(1))
     made = [store(staff, Outcome.CREATED, clean()) for _ in range(51)]

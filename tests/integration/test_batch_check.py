@@ -188,6 +188,7 @@ def test_consumer_that_only_the_vendor_has_stays_a_warning_after_a_correction_of
     assert consumer_of_key(warning.key) == reference_key(elsewhere.ref)
 
 
+@pytest.mark.sql("repeated")
 @pytest.mark.parametrize("cause", ["corrected", "taken_back", "not_reached"])
 def test_row_that_was_not_compared_with_the_order_is_compared_before_it_is_confirmed(
     cause: str, staff: User, sandbox: SandboxServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
@@ -433,6 +434,7 @@ def test_statements_do_not_grow_with_the_rows(
     assert states(batch).count("ready") == 25
 
 
+@pytest.mark.sql("new")
 def test_row_that_changes_during_a_check_is_checked_as_it_is_then(
     staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -158,6 +158,7 @@ def test_numbers_that_a_spreadsheet_changed_other_orders_and_unread_dates_are_er
     assert states[3] == states[4] == OwnState.NEEDS_ATTENTION
 
 
+@pytest.mark.sql("new")
 def test_nothing_is_stored_if_the_database_fails_at_the_event(
     staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,6 +172,7 @@ def test_nothing_is_stored_if_the_database_fails_at_the_event(
     assert not BatchRow.objects.exists()
 
 
+@pytest.mark.sql("new")
 def test_a_choice_is_stored_as_a_whole_or_not_at_all(staff: User, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = _stored(staff, _list(), None)
 

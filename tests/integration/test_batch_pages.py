@@ -658,6 +658,7 @@ def test_stored_list_is_checked_later_if_the_database_is_lost_meanwhile(
     assert states(batch) == ["ready"] * 2
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("name", ["confirm", "leave_out", "pause"])
 def test_act_without_a_database_says_so(
     as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, name: str

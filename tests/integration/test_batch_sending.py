@@ -127,6 +127,7 @@ def test_nothing_is_sent_before_the_confirmation(sandbox: SandboxServer, staff: 
     assert creates(sandbox) == []
 
 
+@pytest.mark.sql("new")
 def test_rows_are_sent_at_the_pace_of_the_setting(
     sandbox: SandboxServer, staff: User, settings: Settings
 ) -> None:
@@ -214,6 +215,7 @@ def test_only_its_own_person_confirms_more_rows_while_it_is_being_sent(
     assert selectors.rows_to_send(batch).count() == 2
 
 
+@pytest.mark.sql("repeated")
 @pytest.mark.parametrize("changed_by", ["portal", "vendor"])
 def test_order_that_changed_since_the_check_stops_the_confirmation(
     sandbox: SandboxServer,
@@ -311,6 +313,7 @@ def test_row_that_is_not_valid_any_more_needs_attention(sandbox: SandboxServer, 
     assert [one.field for one in found.errors] == ["emails-0-value"]
 
 
+@pytest.mark.sql("repeated")
 def test_rows_that_are_not_valid_any_more_are_checked_together(
     sandbox: SandboxServer, staff: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -559,6 +562,7 @@ def test_row_that_the_vendor_refuses_is_rejected_and_the_others_go_on(
     assert batch.state == BatchState.FINISHED
 
 
+@pytest.mark.sql("repeated")
 def test_unexpected_error_pauses_the_batch_and_its_text_is_not_logged(
     sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -589,6 +593,7 @@ def test_open_circuit_breaker_is_waited_for(sandbox: SandboxServer, staff: User,
     assert abs((batch.due_at - until).total_seconds()) < 1
 
 
+@pytest.mark.sql("repeated")
 def test_busy_process_tries_again(
     sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -733,6 +738,7 @@ def test_lease_that_has_ended_prevents_the_send(
     assert creates(sandbox) == []
 
 
+@pytest.mark.sql("new")
 def test_another_row_in_flight_prevents_the_send(
     sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -758,6 +764,7 @@ def _before_the_record(monkeypatch: pytest.MonkeyPatch, change: Callable[[], obj
 
 
 # --- One row in flight per order -----------------------------------------------------------------------
+@pytest.mark.sql("new")
 def test_batches_for_one_order_are_sent_one_at_a_time(sandbox: SandboxServer, staff: User) -> None:
     first = confirmed_batch(staff, people(1))
     second = confirmed_batch(staff, people(1, first=10), order=SAMPLE_ORDER.upper())
@@ -829,6 +836,7 @@ def test_lost_database_at_the_end_of_a_turn_releases_the_lease_later(
     assert len(creates(sandbox)) == 2
 
 
+@pytest.mark.sql("new")
 def test_outcome_that_is_not_stored_goes_through_the_spool(
     sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -221,6 +221,7 @@ def test_outcome_of_the_vendors_answer_cannot_be_corrected(
         resolve(submission, supervisor, Outcome.NOT_CREATED)
 
 
+@pytest.mark.sql("new")
 def test_late_answer_during_a_correction_is_not_overwritten(
     as_supervisor: Client, verified: Submission
 ) -> None:

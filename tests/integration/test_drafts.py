@@ -311,6 +311,7 @@ def test_save_whose_answer_was_lost_makes_no_further_draft(as_staff: Client) -> 
     assert [one["last_name"] for one in _values()] == ["Other 2", "Six"]
 
 
+@pytest.mark.sql("new")
 def test_late_save_of_the_same_page_changes_nothing(as_staff: Client) -> None:
     tab = Tab(as_staff)
     tab.save(last_name="One")
@@ -394,6 +395,7 @@ def test_person_with_drafts_cannot_be_deleted(staff: User) -> None:
 
 
 # --- The create ---------------------------------------------------------------------------------------
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("fault", ["", "401", "reset_after"], ids=["created", "rejected", "unknown"])
 def test_create_finishes_the_draft_and_a_late_save_does_not_bring_it_back(
     as_staff: Client, sandbox: SandboxServer, fault: str
@@ -412,6 +414,7 @@ def test_create_finishes_the_draft_and_a_late_save_does_not_bring_it_back(
     assert (opened.status_code, opened["Location"]) == (303, NEW)
 
 
+@pytest.mark.sql("new")
 def test_first_save_that_arrives_after_the_create_is_refused(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
@@ -454,6 +457,7 @@ def test_create_that_cannot_be_written_keeps_the_draft(
     assert len(_values()) == 1
 
 
+@pytest.mark.sql("new")
 def test_create_of_a_tab_finishes_only_what_that_tab_wrote(as_staff: Client, sandbox: SandboxServer) -> None:
     first = Tab(as_staff)
     first.save(last_name="One")
@@ -465,6 +469,7 @@ def test_create_of_a_tab_finishes_only_what_that_tab_wrote(as_staff: Client, san
     assert [one["last_name"] for one in _values()] == ["Two"]
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("at_the_same_time", [False, True])
 def test_entry_that_is_sent_again_leaves_no_draft_of_a_late_save(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, at_the_same_time: bool
@@ -543,6 +548,7 @@ def test_draft_that_is_too_long_or_could_not_be_shown_is_refused(as_staff: Clien
     assert not Draft.objects.exists()
 
 
+@pytest.mark.sql("repeated")
 def test_missing_encryption_key_is_an_ordinary_answer(
     as_staff: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -170,6 +170,7 @@ def no_database(monkeypatch: pytest.MonkeyPatch, lost: type[Exception]) -> Calla
     return take_away
 
 
+@pytest.mark.sql("repeated")
 def test_fault_is_a_page(of_staff: Client, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     def fault(**_: Any) -> None:
         raise RuntimeError(TEXT_OF_THE_FAULT)

@@ -46,6 +46,7 @@ def _failing(
     monkeypatch.setattr(module, name, flawed)
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
 def test_failed_write_of_an_outcome_is_retried(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
@@ -56,6 +57,7 @@ def test_failed_write_of_an_outcome_is_retried(
     assert len(creates(sandbox)) == 1
 
 
+@pytest.mark.sql("new")
 def test_any_failure_to_store_an_outcome_writes_it_to_the_spool(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +80,7 @@ def test_write_with_a_lost_confirmation_is_no_late_answer(
     assert len(events("consumer.created")) == 1
 
 
+@pytest.mark.sql("new")
 def test_person_sees_the_true_result_if_nothing_can_be_written(
     as_staff: Client,
     sandbox: SandboxServer,

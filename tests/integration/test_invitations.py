@@ -238,6 +238,7 @@ def test_long_table_is_refused_without_a_form_for_each_line(monkeypatch: pytest.
     assert forms == []
 
 
+@pytest.mark.sql("new")
 def test_error_that_is_no_taken_name_is_not_told_as_one(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise IntegrityError("another constraint")
@@ -249,6 +250,7 @@ def test_error_that_is_no_taken_name_is_not_told_as_one(ada: User, monkeypatch: 
     assert not User.objects.filter(username="ann").exists()
 
 
+@pytest.mark.sql("new")
 def test_failure_at_the_last_person_leaves_nothing(as_ada: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[object] = []
 

@@ -296,6 +296,7 @@ def test_cause_that_begins_again_after_it_was_off_is_reported(
     assert Notice.objects.filter(ended_at=None).count() == 1
 
 
+@pytest.mark.sql("new")
 def test_process_that_has_a_cause_off_ends_the_notices_of_another_once(
     world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -611,6 +612,7 @@ def test_dripping_mail_server_ends_at_the_limit(
     assert len(sent) < 200, "The conversation went on for much longer than its limit"
 
 
+@pytest.mark.sql("repeated")
 @pytest.mark.parametrize("spent", [0.0, 8.0], ids=["in time", "total limit"])
 def test_each_address_of_the_mail_server_is_tried_within_the_limits(
     world: World, monkeypatch: pytest.MonkeyPatch, spent: float
@@ -725,6 +727,7 @@ def test_attempt_that_never_returned_is_repeated_after_its_lease_with_the_same_i
     assert deliveries(Channel.HOOK).get().attempts == 2
 
 
+@pytest.mark.sql("new")
 def test_result_that_the_database_does_not_accept_is_stored_later_and_not_sent_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -308,6 +308,7 @@ def test_twin_whose_answer_arrives_between_the_two_queries_retains_its_consumer(
     assert fresh(first).outcome == Outcome.UNKNOWN
 
 
+@pytest.mark.sql("repeated")
 def test_possible_other_authors_are_queried_before_claimed_references(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -397,6 +398,7 @@ def test_failed_check_does_not_retract_earlier_findings(as_staff: Client, sandbo
     assert "The last check could not read the order" in page
 
 
+@pytest.mark.sql("new")
 def test_late_rejection_after_reconciliation_is_pinned_until_a_supervisor_resolves_it(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
 ) -> None:
@@ -776,6 +778,7 @@ def test_order_too_large_to_read_is_left_to_a_supervisor(
     assert "more consumers than the portal can read" in page
 
 
+@pytest.mark.sql("repeated")
 def test_order_not_read_in_time_is_left_to_a_supervisor_and_stops_no_other_check(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -804,6 +807,7 @@ def test_order_not_read_in_time_is_left_to_a_supervisor_and_stops_no_other_check
     assert circuit_breaker.paused_until(datetime.datetime.now(datetime.UTC)) is None
 
 
+@pytest.mark.sql("repeated")
 def test_new_consumers_not_read_in_time_are_unread(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -238,6 +238,7 @@ def test_consumer_of_another_order_is_refused(
     assert [event.details["result"] for event in events("vendor_record.viewed")] == ["not_on_order"]
 
 
+@pytest.mark.sql("repeated")
 def test_consumer_returned_with_another_reference_is_refused(
     as_supervisor: Client, unknown: Submission, theirs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,6 +98,7 @@ def test_second_supervisor_is_informed_and_the_typed_text_stays(
     _assert_shown(broken, "Sue Person", "B94", NOTE)
 
 
+@pytest.mark.sql("new")
 def test_late_confirmation_is_reported(
     as_supervisor: Client, as_sol: Client, unknown: Submission, theirs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +108,7 @@ def test_late_confirmation_is_reported(
     assert fresh(unknown).resolved_how == ResolvedHow.BY_RECONCILIATION
 
 
+@pytest.mark.sql("new")
 def test_write_between_check_and_write_lets_the_first_win(
     as_supervisor: Client,
     as_sol: Client,

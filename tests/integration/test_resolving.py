@@ -210,6 +210,7 @@ def test_reference_resolves_only_one_submission(
         _resolve(other, supervisor)
 
 
+@pytest.mark.sql("new")
 def test_tampered_head_of_the_log_is_not_reported_as_a_claimed_reference(
     unknown: Submission, supervisor: User
 ) -> None:

@@ -158,6 +158,7 @@ def _failures() -> list[tuple[str, str, str]]:
     ]
 
 
+@pytest.mark.sql("repeated")
 def test_each_failure_shows_the_same_page_and_computes_one_hash(
     client: Client, pat: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

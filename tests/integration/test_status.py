@@ -107,6 +107,7 @@ def test_unchanged_health_is_written_once_a_minute_and_changes_immediately(
     assert ConnectionHealth.objects.get().refused_status == 401
 
 
+@pytest.mark.sql("new")
 def test_failed_write_of_health_is_ignored_and_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(**_: object) -> None:
         raise OperationalError
@@ -228,6 +229,7 @@ def test_unwritable_spool_is_reported_before_it_is_needed(settings: Settings, tm
     assert "cannot write to SPOOL_DIR" in line("spool").text
 
 
+@pytest.mark.sql("repeated")
 def test_unreadable_disk_breaks_no_page(as_administrator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(_path: object) -> None:
         raise PermissionError

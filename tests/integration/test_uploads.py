@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from apps.core.web.uploads import accepts_files
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
+pytestmark = pytest.mark.django_db
 
 LIMIT = 3_000_000
 BIG = b"x" * 2_700_000  # more than Django keeps in memory
@@ -58,6 +58,7 @@ def _visitor(*, checks: bool) -> Client:
     return visitor
 
 
+@pytest.mark.sql("repeated")
 @pytest.mark.parametrize("address", ["/accounts/login/", "/consumers/new/", "/no/such/page/"])
 @pytest.mark.parametrize("checks", [True, False])
 def test_anonymous_upload_is_never_stored(address: str, checks: bool, stored: list[int]) -> None:
@@ -69,6 +70,7 @@ def test_anonymous_upload_is_never_stored(address: str, checks: bool, stored: li
         assert "This page does not accept files" in answer.content.decode()
 
 
+@pytest.mark.sql("repeated")
 def test_upload_to_a_page_without_files_is_refused_with_a_message(
     as_staff: Client, stored: list[int]
 ) -> None:
@@ -77,11 +79,13 @@ def test_upload_to_a_page_without_files_is_refused_with_a_message(
     assert "This page does not accept files" in answer.content.decode()
 
 
+@pytest.mark.sql("repeated")
 def test_multipart_form_without_a_file_is_read(as_staff: Client) -> None:
     answer = as_staff.post("/accounts/profile/", {"time_zone": "Europe/Dublin"})  # the client sends multipart
     assert answer.status_code == 302
 
 
+@pytest.mark.sql("repeated")
 @pytest.mark.urls("tests.integration.test_uploads")
 def test_upload_view_gets_files_only_from_signed_in_people(as_staff: Client, stored: list[int]) -> None:
     assert as_staff.post("/taking/", {"file": _file()}).content == str(len(BIG)).encode()
@@ -93,6 +97,7 @@ def test_upload_view_gets_files_only_from_signed_in_people(as_staff: Client, sto
     assert stored == []
 
 
+@pytest.mark.sql("repeated")
 @pytest.mark.urls("tests.integration.test_uploads")
 def test_upload_limit_is_enforced_before_the_rest_is_stored(
     as_staff: Client, stored: list[int], tmp_path: Path
@@ -103,6 +108,7 @@ def test_upload_limit_is_enforced_before_the_rest_is_stored(
     assert list(tmp_path.glob("*.upload*")) == []
 
 
+@pytest.mark.sql("repeated")
 @pytest.mark.urls("tests.integration.test_uploads")
 def test_upload_that_must_exceed_the_limit_is_not_read(as_staff: Client, stored: list[int]) -> None:
     answer = as_staff.post("/taking/", {"one": _file(BIG * 3)})

@@ -142,6 +142,7 @@ def test_no_database_connection_is_held_during_the_call(client: MagicMock) -> No
     assert held == [None]
 
 
+@pytest.mark.sql("repeated")
 def test_unrecorded_view_is_not_shown(client: MagicMock, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(event: object, **_refs: object) -> None:
         raise RuntimeError("the log is full")

@@ -36,7 +36,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, REF, clean, creates, store
 from tests.support.people import acting, events, make_person
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sql("repeated")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 BOUND = 20  # seconds
 
@@ -74,6 +74,7 @@ def actions_of(submission: Submission) -> list[str]:
 
 
 # --- Created --------------------------------------------------------------------------------------
+@pytest.mark.sql("repeated")
 def test_consumer_is_created_with_one_call_and_exactly_the_forms_values(
     staff: User, sandbox: SandboxServer
 ) -> None:
@@ -100,6 +101,7 @@ def test_consumer_is_created_with_one_call_and_exactly_the_forms_values(
     assert 0 <= row.duration_ms < BOUND * 1000
 
 
+@pytest.mark.sql("repeated")
 @pytest.mark.parametrize(("before", "doubt"), [([], ""), (["ABC"], Doubt.KNOWN_BEFORE)])
 def test_references_of_an_answer_are_doubted_if_they_were_known_before(before: list[str], doubt: str) -> None:
     creation = Creation(OrderConsumer(ref="abc"), 200)
@@ -107,6 +109,7 @@ def test_references_of_an_answer_are_doubted_if_they_were_known_before(before: l
     assert (found.consumer_ref, found.doubt_code) == ("abc", doubt)
 
 
+@pytest.mark.sql("repeated")
 def test_answer_that_cannot_be_processed_keeps_its_reference(
     staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,12 +123,14 @@ def test_answer_that_cannot_be_processed_keeps_its_reference(
     assert submission.answer is None
 
 
+@pytest.mark.sql("repeated")
 def test_status_201_is_created(staff: User, sandbox: SandboxServer) -> None:
     sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"create_status": 201})
     submission = submit(staff)
     assert (submission.outcome, submission.http_status) == (Outcome.CREATED, 201)
 
 
+@pytest.mark.sql("repeated")
 def test_request_is_recorded_before_the_call_and_the_outcome_after_it_without_values(
     staff: User, sandbox: SandboxServer
 ) -> None:
@@ -191,7 +196,6 @@ def _everything_stored(model: type[models.Model]) -> str:
     return re.sub(r"[0-9a-z_=-]{40,}", "", stored)
 
 
-@pytest.mark.sql("new")
 @pytest.mark.parametrize("fault", ["", "404", "500_after"])
 def test_no_column_contains_typed_text(staff: User, sandbox: SandboxServer, fault: str) -> None:
     submission = submit(staff, order_ref=FAULT_ORDERS.get(fault, SAMPLE_ORDER))
@@ -202,6 +206,7 @@ def test_no_column_contains_typed_text(staff: User, sandbox: SandboxServer, faul
             assert value.casefold() not in stored
 
 
+@pytest.mark.sql("repeated")
 def test_vendors_message_is_stored_encrypted(staff: User, sandbox: SandboxServer) -> None:
     quoting = NewConsumer(first_name="Ida", last_name="C", gender="Zaphod-7391", emails=("i@example.com",))
     submission = submit(staff, quoting)
@@ -213,7 +218,6 @@ def test_vendors_message_is_stored_encrypted(staff: User, sandbox: SandboxServer
     assert "zaphod" not in stored
 
 
-@pytest.mark.sql("new")
 def test_submission_can_be_found_by_the_digest_of_each_value(staff: User, sandbox: SandboxServer) -> None:
     submission = submit(staff)
     stored = {(row.kind, row.digest) for row in SubmissionDigest.objects.filter(submission=submission)}
@@ -231,6 +235,7 @@ def test_submission_can_be_found_by_the_digest_of_each_value(staff: User, sandbo
 
 
 # --- Not created ----------------------------------------------------------------------------------
+@pytest.mark.sql("repeated")
 def test_after_the_deadline_nothing_is_sent(staff: User, sandbox: SandboxServer, settings: Settings) -> None:
     settings.CDP_TOTAL_TIMEOUT = settings.CDP_READ_TIMEOUT = settings.CDP_CONNECT_TIMEOUT = 0.2
     submission = submit(staff, client=client_that(before=lambda: time.sleep(0.3)))
@@ -240,6 +245,7 @@ def test_after_the_deadline_nothing_is_sent(staff: User, sandbox: SandboxServer,
     assert event.details == {"error_code": "deadline_passed", "duration_ms": submission.duration_ms}
 
 
+@pytest.mark.sql("repeated")
 def test_refused_connection_sends_nothing(staff: User, sandbox: SandboxServer) -> None:
     sandbox.stop()
     submission = submit(staff)
@@ -263,6 +269,7 @@ def test_submission_that_cannot_be_stored_is_not_sent(
 
 
 # --- Again ----------------------------------------------------------------------------------------
+@pytest.mark.sql("repeated")
 def test_same_form_again_returns_the_same_submission(staff: User, sandbox: SandboxServer) -> None:
     token = uuid.uuid4()
     first = submit(staff, token=token)
@@ -274,6 +281,7 @@ def test_same_form_again_returns_the_same_submission(staff: User, sandbox: Sandb
     assert event.submission == str(first.public_id)
 
 
+@pytest.mark.sql("repeated")
 def test_same_form_with_another_entry_is_stopped(staff: User, sandbox: SandboxServer) -> None:
     token = uuid.uuid4()
     first = submit(staff, token=token)
@@ -284,6 +292,7 @@ def test_same_form_with_another_entry_is_stopped(staff: User, sandbox: SandboxSe
     assert events("submission.repeat_blocked")[0].details == {"why": "form_used_for_another_entry"}
 
 
+@pytest.mark.sql("repeated")
 def test_form_does_not_lead_another_person_to_the_first_persons_submission(
     staff: User, sandbox: SandboxServer
 ) -> None:
@@ -294,7 +303,6 @@ def test_form_does_not_lead_another_person_to_the_first_persons_submission(
     assert len(creates(sandbox)) == 1
 
 
-@pytest.mark.sql("new")
 @pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.UNKNOWN])
 def test_identical_consumer_that_may_exist_is_never_sent_again(
     staff: User, sandbox: SandboxServer, outcome: Outcome
@@ -309,7 +317,6 @@ def test_identical_consumer_that_may_exist_is_never_sent_again(
     assert events("submission.repeat_blocked")[0].details == {"why": "identical_one_is_open"}
 
 
-@pytest.mark.sql("new")
 @pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.NOT_SENT, Outcome.NOT_CREATED])
 def test_identical_consumer_that_does_not_exist_is_sent(
     staff: User, sandbox: SandboxServer, outcome: Outcome
@@ -322,6 +329,7 @@ def test_identical_consumer_that_does_not_exist_is_sent(
     assert event.details["resubmission_of"] == str(earlier.public_id)
 
 
+@pytest.mark.sql("repeated")
 def test_same_consumer_on_another_order_is_sent(staff: User, sandbox: SandboxServer) -> None:
     store(staff, Outcome.UNKNOWN, order=FAULT_ORDERS["slow"])
     assert submit(staff).outcome == Outcome.CREATED
@@ -355,7 +363,6 @@ def _all_at_once(
         return list(pool.map(run, range(WRITERS), timeout=BOUND))
 
 
-@pytest.mark.sql("new")
 def test_same_form_sent_concurrently_is_one_call(
     staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,7 +374,6 @@ def test_same_form_sent_concurrently_is_one_call(
     assert len(events("submission.repeat_blocked")) == WRITERS - 1
 
 
-@pytest.mark.sql("new")
 def test_same_form_with_several_concurrent_entries_is_one_call(
     staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -381,7 +387,6 @@ def test_same_form_with_several_concurrent_entries_is_one_call(
     assert sorted(type(end).__name__ for end in ends) == ["Submission"] + ["TokenUsed"] * (WRITERS - 1)
 
 
-@pytest.mark.sql("new")
 def test_same_consumer_sent_concurrently_by_several_people_is_one_call(
     staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -458,7 +463,6 @@ def test_contradicting_answer_after_resolving_changes_no_outcome_but_is_recorded
     assert events("consumer.created") == events("consumer.rejected") == []
 
 
-@pytest.mark.sql("new")
 def test_missing_answer_after_resolving_is_no_late_answer(staff: User, sandbox: SandboxServer) -> None:
     sandbox.sandbox.faults.arm(Armed("reset_before"))
     resolve = _resolve_as(make_person("sue", "supervisor"), Outcome.NOT_CREATED, "")
@@ -483,6 +487,7 @@ def test_answer_after_the_worker_gave_up_becomes_the_outcome(staff: User, sandbo
 
 
 # --- Warnings -------------------------------------------------------------------------------------
+@pytest.mark.sql("repeated")
 def test_nothing_is_stored_or_sent_until_every_warning_is_accepted(
     staff: User, sandbox: SandboxServer
 ) -> None:
