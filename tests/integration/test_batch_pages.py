@@ -333,6 +333,7 @@ def test_warnings_are_confirmed_by_kind_and_similar_rows_with_a_reason(
     assert "had changed meanwhile" in text(stale)
 
 
+@pytest.mark.sql("new")
 def test_second_confirmation_and_a_stale_page_confirm_nothing(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:

@@ -276,6 +276,7 @@ def _since_deadline(submission: Submission, seconds: float) -> None:
     Submission.objects.filter(pk=submission.pk).update(deadline=deadline)
 
 
+@pytest.mark.sql("new")
 def test_only_sends_beyond_their_deadline_become_unknown(staff: User, settings: Settings) -> None:
     settings.CDP_TOTAL_TIMEOUT = 30.0
     rows = [store(staff, Outcome.SENDING, clean(last_name=f"C{number}")) for number in range(4)]

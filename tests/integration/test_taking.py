@@ -117,6 +117,7 @@ def test_taking_lapses_and_is_then_free(
     assert taken == [{"taken_by": "Sue Person"}, {"taken_by": other.name}]  # from nobody
 
 
+@pytest.mark.sql("new")
 def test_taking_again_renews_and_is_recorded_once(as_supervisor: Client, unknown: Submission) -> None:
     press(as_supervisor, "take", unknown)
     before = fresh(unknown).taken_at

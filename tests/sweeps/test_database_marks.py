@@ -68,7 +68,8 @@ def _undecided(tree: ast.Module) -> list[str]:
         for name, node in functions.items()
         if MORE_THAN_STATEMENTS.search(ast.unparse(node)) or _replaces(node, {*functions})
     }
-    while using := {name for name, node in functions.items() if name not in more and _names(node) & more}:
+    names = {name: _names(node) for name, node in functions.items()}
+    while using := {name for name in functions if name not in more and names[name] & more}:
         more |= using
     if any("autouse=True" in _decorators(functions[name]) for name in more):
         more = {*functions}
@@ -82,8 +83,9 @@ def _undecided(tree: ast.Module) -> list[str]:
 def test_transactions_threads_locks_and_faults_are_not_repetitions_because_of_their_module() -> None:
     """The subject of such a test is more than its statements: in a marked module it has its own mark.
 
-    Likewise a test that replaces a function by one of its own, and what uses a function or fixture of its
-    module that does one of these. A module whose tests all have transactions of their own has no such mark.
+    Likewise a test that replaces a function by one of its own (a lambda stands for a value), and what uses a
+    function or fixture of its module that does one of these. A module whose tests all have transactions of
+    their own has no such mark. Races that other modules make, and writes one after the other, are not found.
     """
     undecided, modules = [], 0
     for path in (ROOT / "tests").rglob("test_*.py"):
