@@ -21,11 +21,11 @@ class Conflict:
 
 def row_changed() -> Conflict:
     """Somebody has stored the row since, in another window."""
-    title, text = (
+    return Conflict(
         gettext("The row had changed meanwhile"),
         gettext("Nothing was stored. What you typed is below."),
+        is_final=False,
     )
-    return Conflict(title, text, is_final=False)
 
 
 def lasting_conflict(batch: Batch, state: RowState) -> Conflict | None:
