@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -155,6 +157,19 @@ def _erased(batch: Batch, _person: User) -> None:
     Batch.objects.update(erased_at=clock.now())
 
 
+def _is_closed(page: Any) -> None:
+    """Nothing is offered or demanded any more, and what was typed is not left without a question."""
+    content = page.content.decode()
+    assert 'data-warn-before-leaving="unsaved"' in content
+    assert "action-bar" not in content
+    [pressed_by_enter] = re.findall("<button[^>]+default-button[^>]*>", content)
+    assert " disabled" in pressed_by_enter
+    assert "Error: " not in content
+    assert "data-error-summary" not in content
+    assert "invalid-feedback" not in content
+    assert "Leave this row out" not in content
+
+
 ENDS = [
     (_discarded, "The list was discarded", "“Only what failed, again”"),
     (_stopped, "The list was stopped", "can be corrected in a new list: “Only what failed, again”"),
@@ -178,8 +193,7 @@ def test_correction_that_comes_too_late_is_shown_with_the_reason(
         assert advice in text(answer)
         assert values_of(answer)["first_name"] == typed
         assert values_of(answer)["last_name"] == "Late"
-        assert "Save and next" not in answer.content.decode().partition("action-bar")[2]
-        assert "action-bar" not in answer.content.decode()
+        _is_closed(answer)
     assert (row_of(batch, 2).values or {}).get("last_name") != "Late"
 
 
@@ -199,6 +213,33 @@ def test_correction_after_the_session_that_comes_too_late_is_shown_as_well(
     assert title in text(back)
     assert "Save it again" not in text(back)
     assert values_of(back)["last_name"] == "Late"
+    _is_closed(back)
+
+
+@pytest.mark.sql("new")
+def test_row_of_a_stopped_list_is_not_to_be_confirmed_or_released_when_its_correction_comes_too_late(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    sent, unlike_others = people(2)
+    store(staff, Outcome.CREATED, sent)
+    batch = batch_of(staff, [sent, replace(unlike_others, emails=())])
+    check.check_batch(batch, client=get_client())
+    asked = {2: "Make this row ready to be sent again", 3: "Correct the row below, or confirm it in the list"}
+    addresses = {number: at("row", batch, number) for number in asked}
+    values = {number: values_of(as_staff.get(addresses[number])) for number in asked}
+    for number, words in asked.items():
+        assert words in text(as_staff.get(addresses[number]))
+    control.stop(batch, actor=acting(staff))
+    assert states(batch) == ["already_sent", "attention"]
+    for number, words in asked.items():
+        answer = as_staff.post(addresses[number], {**values[number], "last_name": "Late"})
+        assert (answer.status_code, "The list was discarded" in text(answer)) == (409, True)
+        assert words not in text(answer)
+        assert "unless you give a reason" not in text(answer)
+        _is_closed(answer)
+    earlier = str(row_of(batch, 2).earlier)
+    without_reason = as_staff.post(at("release", batch, 2), {"earlier": earlier})
+    assert (without_reason.status_code, without_reason["Location"]) == (303, at("batch", batch))
 
 
 @pytest.mark.sql("new")

@@ -70,7 +70,8 @@ def release(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpRespo
     found = _find_row(batch, number)
     form = ReleaseForm(request.POST)
     seen = single_value(request.POST, "earlier")
-    if found.current != RowState.ALREADY_SENT or seen != str(found.earlier):
+    is_as_seen = found.current == RowState.ALREADY_SENT and seen == str(found.earlier)
+    if not is_as_seen or not may_change_rows(batch):
         return _changed(request, batch)
     if not form.is_valid():
         return show_row(request, batch, found, entry_of_row(batch, found), release=form)

@@ -18,6 +18,7 @@ from apps.batches.checking.findings import RowWarning
 from apps.batches.checking.others import others_of
 from apps.batches.forms.release import ReleaseForm
 from apps.batches.models import Batch, BatchRow, RowState
+from apps.batches.presenters.conflicts import Conflict
 from apps.batches.presenters.naming import order_name
 from apps.batches.presenters.row_warnings import compared_lines
 from apps.batches.presenters.rows import MAY_BE_LEFT_OUT, findings_of, name_of
@@ -47,15 +48,21 @@ def show_row(
     entry: Entry,
     *,
     release: ReleaseForm | None = None,
+    conflict: Conflict | None = None,
     status: HTTPStatus = HTTPStatus.OK,
     **context: Any,
 ) -> HttpResponse:
-    """The page of the row with this entry. ``release``: after a reason that was not accepted."""
+    """The page of the row with this entry.
+
+    ``release``: after a reason that was not accepted. ``conflict``: why the entry was not stored; after a
+    final one, the page shows what was typed, and asks for nothing more.
+    """
+    is_closed = conflict is not None and conflict.is_final
     state, place = RowState(found.current), place_of(request)
     submissions = selectors.submissions_of_rows([found])
     submission = submissions.get(found.token) or submissions.get(found.earlier)
     is_earlier = submission is not None and state is RowState.ALREADY_SENT
-    warnings = findings_of(found).unconfirmed(frozenset(found.accepted))
+    warnings = () if is_closed else findings_of(found).unconfirmed(frozenset(found.accepted))
     on_order, in_list = compared_again(batch, found, warnings)
     gone = [one for one in warnings if one.key not in on_order]  # the others are recorded as on the form
     others = others_of(gone, [found.earlier] if is_earlier else [])
@@ -64,13 +71,15 @@ def show_row(
         sent = [found.number] if found.token in submissions and request.method == "GET" else []
         recording.record_viewed(batch, rows=1, sent=sent, actor=actor_of(request), others=others)
     may_be_released = is_earlier and submission is not None and submission.outcome == Outcome.CREATED
+    if is_closed:
+        entry, may_be_released = Entry.unbound(entry.values, entry.providers), False
     release = release or ReleaseForm()
     other_order, order_confirmed = other_order_of(batch, found), confirms_order(request)
-    errors: list[FieldError] = [
-        *(form_errors(release) if release.is_bound else ()),
-        *_errors_without_place(found, entry, "" if order_confirmed else other_order),
-        *entry.errors(),
-    ]
+    errors: list[FieldError] = []
+    if not is_closed:
+        errors += form_errors(release) if release.is_bound else ()
+        errors += _errors_without_place(found, entry, "" if order_confirmed else other_order)
+        errors += entry.errors()
     return render(
         request,
         "batches/row.html",
@@ -90,6 +99,7 @@ def show_row(
             "receipt_url": _receipt_url(request, submission),
             "release": release if may_be_released else None,
             "entry": entry,
+            "conflict": conflict,
             "errors": errors,
             "other_order": other_order,
             "order_confirmed": order_confirmed,
