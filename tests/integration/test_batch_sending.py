@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -504,10 +505,17 @@ def _answered_before(seconds: float) -> None:
     Submission.objects.update(submitted_at=F("submitted_at") - passed, finished_at=F("finished_at") - passed)
 
 
+def _progress(client: Client, batch: Batch) -> tuple[str, str]:
+    """The part of the page that a script asks for, and what of it is announced."""
+    part = client.get(f"/batches/{batch.public_id}/progress/").content.decode()
+    [announced] = re.findall('role="status" data-live="announced">([^<]*)<', part)
+    return part, announced
+
+
 @pytest.mark.sql("new")
 @pytest.mark.parametrize("fault", ["429", "429_date"])
 def test_vendor_says_when_the_next_row_may_be_sent(
-    sandbox: SandboxServer, staff: User, fault: str, client: Client
+    sandbox: SandboxServer, staff: User, fault: str, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox.sandbox.faults.arm(Armed(fault))
     batch, another = confirmed_batch(staff, people(1)), confirmed_batch(staff, people(1), order=FAMILY_ORDER)
@@ -519,9 +527,16 @@ def test_vendor_says_when_the_next_row_may_be_sent(
         assert waiting.due_at is not None
         assert 25 < (waiting.due_at - began).total_seconds() <= RETRY_AFTER_SECONDS + 1
     client.force_login(staff)
-    page = client.get(f"/batches/{batch.public_id}/progress/").content.decode()
+    page, announced = _progress(client, batch)
     assert "Waiting for Sitecore CDP. The next row is sent at " in page
+    assert announced.startswith("0 % done. Waiting for Sitecore CDP. The next row is sent at ")
+    soon = clock.now() + dt.timedelta(seconds=1)
+    with monkeypatch.context() as later:
+        later.setattr(clock, "now", lambda: soon)
+        assert _progress(client, batch)[1] == announced  # a text that stays is not read out again
     _answered_before(RETRY_AFTER_SECONDS + 1)
+    Batch.objects.update(due_at=PAST)
+    assert _progress(client, batch)[1] == "0 % done"
     for waiting in (batch, another):
         send_all(waiting)
         assert states(waiting) == ["created"]

@@ -51,7 +51,8 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far sending is. ``announced``: the same in steps, so that it is not read out every second.
+    """How far sending is. ``announced``: the same in steps, so that it is not read out every second; with
+    ``waits``, which stays the same as long as the wait.
 
     ``shape``: of the whole list; created only if nothing is left to do. ``notes``: what is left.
     ``waits``: why no row is sent for a while; empty if rows are sent.
@@ -80,7 +81,7 @@ def progress_of(batch: Batch, counts: Mapping[RowState, int], *, not_confirmed: 
     words = ngettext(
         "%(done)s of %(total)s row has an outcome", "%(done)s of %(total)s rows have an outcome", total
     )
-    announced = gettext("%(percent)s %% done") % {"percent": percent // 10 * 10}
+    announced, waits = gettext("%(percent)s %% done") % {"percent": percent // 10 * 10}, _waits(batch)
     results = ", ".join(
         f"{counts[state]} {str(state.label).lower()}" for state in (*_DONE, RowState.SENDING) if counts[state]
     )
@@ -89,9 +90,9 @@ def progress_of(batch: Batch, counts: Mapping[RowState, int], *, not_confirmed: 
         is_running=batch.state == BatchState.SENDING,
         percent=percent,
         words=words % {"done": done, "total": total},
-        announced=announced,
+        announced=f"{announced}. {waits}" if waits else announced,
         results=results,
-        waits=_waits(batch),
+        waits=waits,
         pause_text=labels.pause_text(batch.pause_reason) if batch.pause_reason else "",
         shape=_shape_of(BatchState(batch.state), counts),
         notes=_notes(batch, counts, not_confirmed),
