@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -114,9 +115,25 @@ def test_nothing_is_lost_if_the_columns_stay_as_they_are(
 ) -> None:
     batch = _pasted(as_staff)
     changing.leave_out(batch, [3], actor=acting(staff))
-    same = {**WRONG, **_shown(batch), "discard": "on"}
-    answer = as_staff.post(at("columns", batch), same, follow=True)
-    assert "The columns are as before: nothing was changed." in text(answer)
+    for agreement in ({}, {"discard": "on"}):
+        same = {**WRONG, **_shown(batch), **agreement}
+        answer = as_staff.post(at("columns", batch), same, follow=True)
+        assert "The columns are as before: nothing was changed." in text(answer)
+        assert states(batch) == ["ready", "left_out"]
+
+
+def test_what_is_wrong_with_the_columns_is_said_together_with_the_changes(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = _pasted(as_staff)
+    changing.leave_out(batch, [3], actor=acting(staff))
+    tick = "Tick that the changes are discarded, or go back to the list without changing it"
+    twice = {**RIGHT, "column-0": "first_name", **_shown(batch)}
+    answer = as_staff.post(at("columns", batch), twice)
+    assert summary_of(answer) == [tick, "Another column goes to this field. Leave one of them out"]
+    without_any = {**dict.fromkeys(RIGHT, "-"), "has_headers": "yes", **_shown(batch)}
+    answer = as_staff.post(at("columns", batch), without_any)
+    assert summary_of(answer) == [tick, "Choose the field of at least one column"]
     assert states(batch) == ["ready", "left_out"]
 
 
@@ -185,7 +202,7 @@ def test_rows_that_cannot_be_read_keep_their_values(
     assert set(states(batch)) == {OwnState.READY}
 
 
-def test_ambiguous_dates_are_asked_again(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_ambiguous_dates_are_asked_again(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
     table = TABLE.replace("1990-01-02", "03/04/1990").replace("1971-05-30", "05/06/1971")
     as_staff.post(reverse("batches:new"), {"order_ref": SAMPLE_ORDER, "table": table})
     batch = Batch.objects.get()
@@ -196,3 +213,9 @@ def test_ambiguous_dates_are_asked_again(as_staff: Client, sandbox: SandboxServe
     other = {**RIGHT, **_shown(batch), **dates, "date_order": "month-day"}
     assert as_staff.post(at("columns", batch), other).status_code == 303
     assert row_of(batch, 2).values["date_of_birth"] == "1990-03-04"
+    changing.leave_out(batch, [3], actor=acting(staff))
+    back = {**RIGHT, **_shown(batch), **dates}
+    page = as_staff.post(at("columns", batch), back)  # the answer about the dates stays on the page
+    assert [one for one in re.findall("<input[^>]+ checked", page.content.decode()) if "day-month" in one]
+    assert as_staff.post(at("columns", batch), {**back, "discard": "on"}).status_code == 303
+    assert row_of(batch, 2).values["date_of_birth"] == "1990-04-03"

@@ -82,9 +82,14 @@ class ColumnsForm(PortalForm):
 
     def clean(self) -> dict[str, Any]:
         super().clean()
-        if not self.errors and not any(self.targets()):
+        if (not self.errors or self.lacks_only_agreement) and not any(self.targets()):
             self.add_error(column_field(0), _("Choose the field of at least one column"))
         return self.cleaned_data
+
+    @property
+    def lacks_only_agreement(self) -> bool:
+        """Whether nothing else is wrong than that changes would be lost: what was chosen can be read."""
+        return [*self.errors] == ["discard"]
 
     @property
     def has_headers_chosen(self) -> bool:

@@ -146,7 +146,7 @@ def _store(request: HttpRequest, asked: _Asked) -> HttpResponse:
     batch, proposal = asked.batch, asked.proposal
     dates = presenter.PLAIN_DATES if "date_order" in request.POST else []
     form = asked.form(request.POST, questions=proposal.questions, dates=dates)
-    if not form.is_valid():
+    if not form.is_valid() and not form.lacks_only_agreement:
         return _page(request, asked, _asking(request, asked, proposal.questions), proposal.questions)
     choice = _choice(asked.table, form, request.POST.get(DATE_COLUMN, ""))
     questions = open_questions(asked.table, choice, providers=asked.providers)
@@ -163,6 +163,9 @@ def _store(request: HttpRequest, asked: _Asked) -> HttpResponse:
     if asked.shown and choice == presenter.current_choice(batch):
         messages.info(request, _("The columns are as before: nothing was changed."))
         return HttpResponseSeeOther(batch_url(batch))
+    if form.lacks_only_agreement:
+        questions = _date_questions(asked.table, replace(choice, date_order=""), asked.providers)
+        return _page(request, asked, _asking(request, asked, questions), questions)
     try:
         batch = choose_columns(batch, choice, actor=actor_of(request), shown=asked.shown)
     except (ColumnsNotStored, NotReadableError, TooManyPeople) as refused:
