@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.batches.models import Batch
+from apps.batches.sending import control
 from apps.cdp.consumers import NewConsumer
 from sandbox.data.seed import GROUP_ORDER, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
@@ -22,7 +23,8 @@ from tests.e2e.pages import stored
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 from tests.support.batch_rows import states
-from tests.support.batch_sending import confirmed_batch, people, send_all, take_turn
+from tests.support.batch_sending import checked_batch, confirmed_batch, people, send_all, take_turn
+from tests.support.people import acting
 
 pytestmark = pytest.mark.e2e
 
@@ -161,6 +163,32 @@ def test_rows_are_corrected_one_after_the_other_by_keyboard(
     expect(page.get_by_role("button", name="Send 14 rows to Sitecore CDP")).to_be_visible()
 
 
+@IN_BOTH_WAYS
+def test_enter_sends_no_correction_again_that_came_too_late(
+    windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
+) -> None:
+    batch = checked_batch(staff, people(1))
+    page = windows.open(staff, javascript=javascript)
+    page.goto(f"/batches/{batch.public_id}/rows/2/")
+    control.stop(batch, actor=acting(staff))
+    last_name = page.locator("#id_last_name")
+    typed = f"Marlowe {TYPED['corrected last name']}"
+    last_name.fill(typed)
+    with page.expect_navigation():
+        last_name.press("Enter")
+    expect(page.locator(".panel-warning")).to_contain_text("The list was discarded")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method))
+    last_name.press("Enter")
+    page.locator("#id_emails-0-value").press("Enter")
+    if javascript:
+        page.on("dialog", lambda question: question.dismiss())
+        with page.expect_event("dialog"):
+            page.get_by_role("link", name="Open the list").click(no_wait_after=True)
+    expect(last_name).to_have_value(typed)
+    assert "POST" not in sent
+
+
 LINES = """cell => { const range = document.createRange(); range.selectNodeContents(cell);
   return new Set([...range.getClientRects()].map(box => Math.round(box.top))).size; }"""
 BOX = "element => { const { x, height } = element.getBoundingClientRect(); return [x, height]; }"
@@ -176,7 +204,7 @@ def test_tables_of_a_list_are_whole_wide_and_narrow(
     page = windows.open(staff, viewport={"width": 1280, "height": 900})
     page.goto(f"/batches/new/?order={SAMPLE_ORDER}")
     expect(page.get_by_text("or", exact=True)).to_be_visible()
-    # Longer than most, and narrow enough for one line of the whole width even if the random letters are all m.
+    # Longer than most, and narrow enough for one line even if the random letters are all m.
     address = f"a-long-name-{TYPED['mailbox of a list']}@travel.example.com"
     page.get_by_label("Paste a table").fill(f"First name\tZwxy\tEmail\nAda\tKing\t{address}\nBen\t\tnobody")
     with page.expect_navigation():
