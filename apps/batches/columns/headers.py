@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 from apps.batches.columns.date_orders import Meaning, meaning_of
 from apps.batches.columns.own_columns import HEADERS_WITHIN
@@ -10,6 +11,12 @@ from apps.batches.reading.table import FindingCode, Table
 from apps.consumers.paste.columns import RECOGNISED, fits, targets_of_headers
 
 _DATE = "date_of_birth"
+_SIGNS: Final[Mapping[str, Callable[[str], bool]]] = {
+    _DATE: str.isdigit,
+    "phone_numbers": str.isdigit,
+    "emails": "@".__contains__,
+}
+"""Which characters a value of a field has, whatever else is wrong with it."""
 _MANY_DIGITS = 5  # a header such as "Phone 2" has fewer
 
 
@@ -19,8 +26,9 @@ def header_place(table: Table) -> int | None:
     Three of its cells have to be known headers, or two that are half of the filled ones, or the only cell of
     a table of one column. A row of fewer is a question: "Ad" is a Turkish header and a Dutch name. No cell
     may be a value of a person, and the name of a provider is no evidence: it is a value as well. Rows above
-    it have at most half as many filled cells, as the name of a tour has, or fewer than headers that are all
-    known, or have words where the headers say numbers or addresses: nobody may be taken for a title.
+    it have at most half as many filled cells, as the name of a tour has. With more, none of them has a digit
+    below a date or number, or an @ below an address, and they have fewer cells than headers that are all
+    known, or words in such columns and no value at all: nobody may be taken for a title.
     """
     for place, row in enumerate(table.rows[:HEADERS_WITHIN]):
         filled = _count_filled(row.cells)
@@ -28,21 +36,26 @@ def header_place(table: Table) -> int | None:
         known = sum(map(bool, targets))
         half = known >= 2 and 2 * known >= filled
         alone = place == 0 and known == table.width == 1
-        if (known >= 3 or half or alone) and not _has_values(row.cells):
-            few = filled if known == filled else filled // 2 + 1  # a title has fewer cells
-            above = (one.cells for one in table.rows[:place])
-            if all(_count_filled(cells) < few or _is_nobody(cells, targets) for cells in above):
-                return place
+        if not (known >= 3 or half or alone) or _has_values(row.cells):
+            continue
+        if all(_is_title(one.cells, targets, filled, known) for one in table.rows[:place]):
+            return place
     return None
 
 
-def _is_nobody(cells: tuple[str, ...], targets: tuple[str, ...]) -> bool:
-    """Whether a row is no person below these headers: no digit in a date or number, no @ in an address."""
-    of_person = {"date_of_birth": str.isdigit, "phone_numbers": str.isdigit, "emails": "@".__contains__}
-    return any(
-        cell.strip() and target in of_person and not any(map(of_person[target], cell))
-        for cell, target in zip(cells, targets, strict=True)
-    )
+def _is_title(cells: tuple[str, ...], targets: tuple[str, ...], filled: int, known: int) -> bool:
+    """Whether a row above headers with these fields is no person: see :func:`header_place`.
+
+    ``filled`` and ``known``: how many headers there are, and how many of them are known.
+    """
+    count = _count_filled(cells)
+    if 2 * count <= filled:
+        return True
+    pairs = zip(cells, targets, strict=True)
+    of_person = [(cell, _SIGNS[target]) for cell, target in pairs if cell.strip() and target in _SIGNS]
+    if any(any(map(is_sign, cell)) for cell, is_sign in of_person):
+        return False
+    return count < filled == known or (bool(of_person) and not _has_values(cells))
 
 
 def _count_filled(cells: tuple[str, ...]) -> int:

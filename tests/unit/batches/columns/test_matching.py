@@ -232,7 +232,7 @@ def test_a_title_is_not_taken_for_the_headers_below_it(title: tuple[str, ...]) -
     "title",
     [
         ("Rooming list", "Summer 2026", "Hotel Aurora", "Page 1"),
-        ("Rooming list", "Rome", "12.05.2026", "sent by Ada"),
+        ("Rooming list", "12 May", "Hotel Aurora", "sent by Ada"),
     ],
 )
 def test_a_title_as_wide_as_the_headers_is_none_of_the_people(title: tuple[str, ...]) -> None:
@@ -250,6 +250,30 @@ def test_a_title_as_wide_as_the_headers_is_none_of_the_people(title: tuple[str, 
 )
 def test_a_person_above_headers_is_not_taken_for_a_title(first: tuple[str, ...]) -> None:
     assert header_place(_table(first, (*NAMES, "DOB", "E-mail"), (*ADA, "1991-04-14", ""))) is None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("1990-05-01", "none", "anna@x.com"),
+        ("1990-05-01", "tbd", "tbd"),
+        ("TBA", "+4930123456", "anna@x.com"),
+        ("1990-05-01", "+49301", "keine"),
+        ("TBA", "n/a", "anna@x.com"),
+        ("TBA", "+49301", "keine"),
+        # A value in the column of another field
+        ("TBA", "anna@x.com", "none"),
+        ("none", "none", "1990-05-01"),
+        # Fewer cells than headers
+        ("1990-05-01", "+49301", ""),
+        ("", "", "anna@x.com"),
+    ],
+)
+def test_a_person_without_all_values_above_headers_is_not_dropped(values: tuple[str, ...]) -> None:
+    headers = (*NAMES, "Date of birth", "Phone", "E-mail")
+    table = _table(("Anna", "Berg", *values), headers, (*ADA, "1991-04-13", "+441", "ada@example.com"))
+    proposal = propose(table, providers=(), remembered=_nothing)
+    assert len(split(table, has_headers=proposal.has_headers).rows) == 3
 
 
 def test_the_only_known_cell_of_a_wider_table_is_a_question() -> None:
