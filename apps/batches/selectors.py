@@ -125,16 +125,21 @@ def row_to_repeat(batch: Batch) -> uuid.UUID | None:
     return limited.filter(token__in=confirmed.values("token")).values_list("token", flat=True).first()
 
 
-def asked_to_wait_until(*, at_most: float) -> dt.datetime | None:
-    """Until when the vendor asked to wait, in its newest answer that says so; None without one. May be past.
+def asked_to_wait_until(now: dt.datetime, *, at_most: float) -> dt.datetime | None:
+    """Until when the vendor asked to wait in its answers "too many requests"; None without one. May be past.
 
-    Also in an answer to an entry of the form: the limit is one for the whole portal. ``at_most``: seconds.
+    Also in an answer to an entry of the form: the limit is one for the whole portal. ``at_most``: the seconds
+    after an answer that count; ``now``: answers older than that are over. A ``Retry-After`` of another answer
+    is about the one request, or from a proxy, and does not count.
     """
-    asked = Submission.objects.filter(retry_after__isnull=False).order_by("-submitted_at", "-id")
-    newest = asked.only("finished_at", "retry_after").first()
-    if newest is None or newest.finished_at is None or newest.retry_after is None:
-        return None
-    return newest.finished_at + dt.timedelta(seconds=min(newest.retry_after, at_most))
+    limited = Submission.objects.filter(retry_after__isnull=False, error_code=ErrorCode.RATE_LIMITED)
+    recent = limited.filter(finished_at__gt=now - dt.timedelta(seconds=at_most))
+    ends = [
+        finished_at + dt.timedelta(seconds=min(seconds, at_most))
+        for finished_at, seconds in recent.values_list("finished_at", "retry_after")
+        if finished_at is not None and seconds is not None
+    ]
+    return max(ends, default=None)
 
 
 def count_by_state(batch: Batch) -> dict[RowState, int]:

@@ -32,9 +32,11 @@ from apps.cdp.factory import get_client
 from apps.consumers.models import CircuitBreaker, Outcome, Submission
 from apps.consumers.sending import storing, submit
 from apps.core import clock, personal_data
+from sandbox.api.answers import Answer, as_html, error
 from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
-from sandbox.faults.catalogue import RETRY_AFTER_SECONDS
+from sandbox.faults.catalogue import REQUEST_FAULTS, RETRY_AFTER_SECONDS
+from sandbox.faults.damage import always
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import resolve_as_not_created, sent_row, shown_rows, states
 from tests.support.batch_sending import (
@@ -550,6 +552,64 @@ def test_entry_of_the_form_that_was_too_much_holds_lists_up(sandbox: SandboxServ
     take_turn(batch)
     assert len(creates(sandbox)) == 1
     assert states(batch) == ["ready"]
+
+
+def test_longest_wait_that_the_vendor_asked_for_holds(sandbox: SandboxServer, staff: User) -> None:
+    batch = confirmed_batch(staff, people(1))
+    now = clock.now()
+    ends = []
+    # The longest was asked for by the answer to a send that began last, and was finished first.
+    for began, finished, seconds in ((0, 1, 900), (-30, 2, 30), (-40, 3, 120), (-20, 4, 0)):
+        sandbox.sandbox.faults.arm(Armed("429"))
+        one = submit_anyway(FAMILY_ORDER, clean(), staff, get_client())
+        ends.append(now + dt.timedelta(seconds=finished + seconds))
+        Submission.objects.filter(pk=one.pk).update(
+            submitted_at=now + dt.timedelta(seconds=began),
+            finished_at=now + dt.timedelta(seconds=finished),
+            retry_after=seconds,
+        )
+    assert selectors.asked_to_wait_until(now, at_most=pace.LONGEST_ASKED) == ends[0]
+    assert selectors.asked_to_wait_until(now, at_most=60) == now + dt.timedelta(seconds=63)
+    take_turn(batch)
+    assert states(batch) == ["ready"]
+    assert batch.due_at is not None
+    assert 800 < (batch.due_at - now).total_seconds() <= 901
+
+
+@pytest.mark.sql("new")
+def test_wait_that_was_asked_for_long_ago_is_over(sandbox: SandboxServer, staff: User) -> None:
+    batch = confirmed_batch(staff, people(1))
+    sandbox.sandbox.faults.arm(Armed("429"))
+    submit_anyway(FAMILY_ORDER, clean(), staff, get_client())
+    Submission.objects.update(retry_after=86_400)
+    _answered_before(pace.LONGEST_ASKED + 1)
+    assert selectors.asked_to_wait_until(clock.now(), at_most=pace.LONGEST_ASKED) is None
+    send_all(batch)
+    assert states(batch) == ["created"]
+
+
+@pytest.mark.sql("new")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        as_html(503, "503 Service Unavailable"),
+        as_html(429, "429"),
+        error(503, "x", "x"),
+        error(422, "x", "x"),
+    ],
+    ids=["503 of a proxy", "429 of a proxy", "503", "422"],
+)
+def test_retry_after_of_another_answer_does_not_hold_lists_up(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch, answer: Answer
+) -> None:
+    batch = confirmed_batch(staff, people(1))
+    asking = replace(answer, headers=(*answer.headers, ("Retry-After", "3600")))
+    monkeypatch.setitem(REQUEST_FAULTS, "422", replace(REQUEST_FAULTS["422"], script=always(asking)))
+    sandbox.sandbox.faults.arm(Armed("422"))
+    one = submit_anyway(FAMILY_ORDER, clean(), staff, get_client())
+    assert (one.http_status, one.retry_after) == (answer.status, 3600)
+    send_all(batch)
+    assert states(batch) == ["created"]
 
 
 @pytest.mark.sql("new")

@@ -86,7 +86,7 @@ def _send_next(batch: Batch, client: CdpClient) -> Turn:
     now = clock.now()
     if settings.CDP_RECONCILIATION and (until := circuit_breaker.paused_until(now)) is not None:
         return pace.unchanged(batch, wait=(until - now).total_seconds())
-    asked = selectors.asked_to_wait_until(at_most=pace.LONGEST_ASKED)
+    asked = selectors.asked_to_wait_until(now, at_most=pace.LONGEST_ASKED)
     if asked is not None and asked > now:
         return pace.unchanged(batch, wait=(asked - now).total_seconds())
     person = confirming_person(batch)

@@ -353,7 +353,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='submission',
-            index=models.Index(condition=models.Q(('retry_after__isnull', False)), fields=['submitted_at', 'id'], name='submission_asked_to_wait'),
+            index=models.Index(condition=models.Q(('retry_after__isnull', False)), fields=['finished_at'], name='submission_asked_to_wait'),
         ),
         migrations.AddIndex(
             model_name='submission',

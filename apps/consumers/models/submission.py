@@ -230,7 +230,7 @@ class Submission(models.Model):
                 name="submission_check_due",
             ),
             models.Index(
-                fields=["submitted_at", "id"],
+                fields=["finished_at"],
                 condition=Q(retry_after__isnull=False),
                 name="submission_asked_to_wait",
             ),
