@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from apps.batches.models import Batch, BatchState, OwnState
 from apps.batches.sending import changing, control, new_list
 from apps.batches.sending.shown import digest_of_rows
 from apps.batches.sending.storing import ColumnsNotStored, choose_columns
+from apps.batches.views import columns
 from apps.cdp.factory import get_client
+from apps.core import clock
 from apps.core.encryption import NotReadableError
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
@@ -148,6 +151,44 @@ def test_rows_that_changed_since_the_page_was_shown_are_not_lost(
     assert states(batch) == ["ready", "left_out"]
     with pytest.raises(ColumnsNotStored):
         _choose(batch, staff, shown=seen["shown"])
+
+
+def _corrected(batch: Batch, person: User) -> None:
+    row = row_of(batch, 2)
+    changing.correct_row(batch, row, {**row.values, "first_name": "Corrected"}, actor=acting(person))
+
+
+def _erased(batch: Batch, _person: User) -> None:
+    Batch.objects.filter(pk=batch.pk).update(erased_at=clock.now())
+
+
+@pytest.mark.parametrize(
+    ("happens", "said"),
+    [
+        (_corrected, "The list had changed meanwhile. Nothing was done"),
+        (_erased, "The personal data of this list were deleted. Nothing was done"),
+    ],
+)
+def test_what_another_window_does_after_the_page_was_compared_is_said(
+    as_staff: Client,
+    staff: User,
+    sandbox: SandboxServer,
+    monkeypatch: pytest.MonkeyPatch,
+    happens: Callable[[Batch, User], None],
+    said: str,
+) -> None:
+    batch = _pasted(as_staff)
+
+    def choose_late(one: Batch, choice: Choice, **values: Any) -> Batch:
+        happens(batch, staff)
+        return choose_columns(one, choice, **values)
+
+    monkeypatch.setattr(columns, "choose_columns", choose_late)
+    names = _names(batch)
+    answer = as_staff.post(at("columns", batch), {**RIGHT, **_shown(batch)}, follow=True)
+    assert said in text(answer)
+    assert "were chosen already" not in text(answer)
+    assert _names(batch)[1] == names[1]
 
 
 def _choose(batch: Batch, person: User, *, shown: str) -> None:

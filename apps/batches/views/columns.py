@@ -170,7 +170,7 @@ def _store(request: HttpRequest, asked: _Asked) -> HttpResponse:
         batch = choose_columns(batch, choice, actor=actor_of(request), shown=asked.shown)
     except (ColumnsNotStored, NotReadableError, TooManyPeople) as refused:
         batch.refresh_from_db()
-        return _not_stored(request, batch, refused)
+        return _not_stored(request, batch, refused, shown=asked.shown)
     except ValueError:
         form.add_error("has_headers", _("There is no row below the headers"))
         return _page(request, asked, form, ())
@@ -206,7 +206,8 @@ def _choice(table: Table, form: ColumnsForm, asked_column: str) -> Choice:
     return Choice(has_headers, targets, order)
 
 
-def _not_stored(request: HttpRequest, batch: Batch, refused: Exception) -> HttpResponse:
+def _not_stored(request: HttpRequest, batch: Batch, refused: Exception, *, shown: str) -> HttpResponse:
+    """Say why nothing was stored. ``shown``: the digest of the rows as the page showed them, or empty."""
     if isinstance(refused, TooManyPeople):
         # The first row is a person: the file has to be divided.
         messages.error(request, labels.fault_text(refused))
@@ -214,6 +215,8 @@ def _not_stored(request: HttpRequest, batch: Batch, refused: Exception) -> HttpR
     if isinstance(refused, NotReadableError):
         messages.warning(request, labels.NOT_READABLE)
         return HttpResponseSeeOther(batch_url(batch))
+    if shown and batch.erased_at is None:
+        return _stale(request, batch)  # the columns could be chosen again, but not for other rows
     return _changed(request, batch)
 
 
