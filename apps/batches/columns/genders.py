@@ -2,10 +2,12 @@
 
 A letter is read if all languages agree that the column may be written in: those of its header and of words in
 it, otherwise those whose letters it has. One that they disagree about stays as typed, as an error of its row.
+So does a letter that none of them has next to M and F.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -97,26 +99,53 @@ def letters_of(headers: Sequence[str], targets: Sequence[str], rows: Iterable[Se
         return PLAIN
     at = targets.index(_GENDER)
     header = header_key(headers[at]) if at < len(headers) else ""
-    cells = {same_key(row[at]) for row in rows if at < len(row)}
+    cells = Counter(same_key(row[at]) for row in rows if at < len(row))
     languages = frozenset(_LANGUAGES_OF_HEADERS.get(header, "").split()).union(*map(languages_of_word, cells))
     systems = [one for one in _SYSTEMS if not languages or one.languages & languages]
-    letters = frozenset("".join(one.male + one.female for one in systems)) & cells
+    letters = frozenset("".join(one.male + one.female for one in systems)).intersection(cells)
     if not languages:
         letters -= _MARKS
+    certain = letters if languages else letters - _PERHAPS_MARKS
+    fitting = [_with_letters(used, systems, is_known=bool(languages)) for used in {letters, certain}]
+    if not any(fitting) and _are_plain(cells, certain, systems, is_known=bool(languages)):
+        return PLAIN
     found = {}
     for letter in letters:
-        genders = {
-            system.gender_of(letter)
-            for used in {letters, letters if languages else letters - _PERHAPS_MARKS}
-            for system in _with_letters(used, systems, is_known=bool(languages))
-        }
+        genders = {system.gender_of(letter) for one in fitting for system in one}
         if len(genders) == 1 and "" not in genders:
             found[letter] = genders.pop()
     return found
 
 
 def _with_letters(used: frozenset[str], systems: Sequence[_System], *, is_known: bool) -> Sequence[_System]:
-    """The systems that have all of these letters; M and F are those of most languages if none is known."""
+    """The systems that have all of these letters; M and F are those of most languages if none is known.
+
+    Without a known language, letters for one gender alone are no evidence for a single system: an S below
+    "Gender" is rarely Latvian.
+    """
     if not is_known and used <= PLAIN.keys():
         return systems[:1]
-    return [one for one in systems if used <= {*one.male, *one.female}]
+    found = [one for one in systems if used <= {*one.male, *one.female}]
+    if not is_known and len(found) == 1 and len({*map(found[0].gender_of, used)}) == 1:
+        return ()
+    return found
+
+
+def _are_plain(
+    cells: Mapping[str, int], letters: frozenset[str], systems: Sequence[_System], *, is_known: bool
+) -> bool:
+    """Whether M and F are plain although no system has all letters: the others are mistakes.
+
+    ``cells``: how often each occurs. A system that reads M or F otherwise speaks against it if its letters
+    are among the others: always in a known language, otherwise if they are more frequent than M or F.
+    """
+    if not PLAIN.keys() <= letters:
+        return False
+    fewest = 0 if is_known else min(cells[letter] for letter in PLAIN)
+    return not any(
+        cells[letter] > fewest
+        for one in systems
+        if any(one.gender_of(plain) not in ("", gender) for plain, gender in PLAIN.items())
+        for letter in letters - PLAIN.keys()
+        if one.gender_of(letter)
+    )

@@ -103,6 +103,31 @@ def test_a_whole_row_becomes_an_entry() -> None:
         ("Sesso", "U D", "u d"),
         ("", "U D", ""),
         ("", "М Ж", "м ж"),  # Cyrillic
+        # A letter of no language that has both M and F
+        ("", "M F W", "m f"),
+        ("", "M F V", "m f"),
+        ("", "M M F F B", "m f"),
+        ("Sex", "M F E N N x", "m f"),
+        ("Geschlecht", "M F W", "m f"),
+        ("Geslacht", "M F V", "m f"),
+        # Unless they may be others
+        ("", "M M H H F", ""),
+        ("Sexo", "M M F F H", ""),
+        ("Neme", "M M F F N", ""),
+        ("", "M W V", ""),
+        # Letters for one gender, of one language or of several that agree
+        ("", "S", ""),
+        ("", "E x", ""),
+        ("", "B", ""),
+        ("", "W", ""),
+        ("", "Z Ž", ""),
+        ("", "H", "h"),
+        ("", "K", " k"),
+        ("", "Ж", " ж"),
+        ("", "V", ""),
+        ("Cinsiyet", "E", "e"),
+        ("", "E kadın", "e"),
+        ("", "V S", "v s"),
     ],
 )
 def test_letters_are_read_where_the_languages_agree(header: str, cells: str, expected: str) -> None:
