@@ -41,6 +41,23 @@ def text(answer: Any) -> str:
     return " ".join(re.sub("<[^>]+>", " ", answer.content.decode()).split())
 
 
+def name(html: str) -> str:
+    return " ".join(re.sub("<[^>]+>", "", html).split())
+
+
+def posts_again(client: Client, export: Export) -> bool:
+    """Whether the row of the export in the list exports it again with one click."""
+    address = reverse("history:export_again", args=[export.public_id])
+    return f'<form method="post" action="{address}">' in client.get(LIST).content.decode()
+
+
+def name_of_link(client: Client, export: Export) -> str:
+    """The text of the link to the export among the actions of its row."""
+    html = client.get(LIST).content.decode()
+    link = re.escape(f'<div class="row-actions"><a href="{page_of(export)}">')
+    return name(re.findall(f"{link}(.*?)</a>", html, re.DOTALL)[0])
+
+
 def finished(person: User, **columns: Any) -> Export:
     return stored(person, State.FINISHED, **{"rows": 3, **columns})
 
@@ -78,10 +95,54 @@ def test_list_exports_again_with_one_click_for_those_who_may_export(
 ) -> None:
     export, as_auditor = finished(olga), Client()
     as_auditor.force_login(make_person("ari", "auditor"))
-    again = f'<form method="post" action="{reverse("history:export_again", args=[export.public_id])}">'
-    assert again in as_supervisor.get(LIST).content.decode()
-    assert again not in as_auditor.get(LIST).content.decode()
-    assert "Actions" not in text(as_auditor.get(LIST))
+    assert posts_again(as_supervisor, export)
+    assert not posts_again(as_auditor, export)
+    shown = as_auditor.get(LIST)
+    assert "Actions" not in text(shown)
+    assert "Export again" not in text(shown)
+
+
+def test_row_whose_export_needs_a_look_first_leads_to_its_page(
+    as_supervisor: Client, supervisor: User, olga: User, with_note: Export
+) -> None:
+    """Another person's search is recorded as the reader's own, and personal columns need a reason."""
+    search, own = searched_by(olga), searched_by(supervisor)
+    for export in (search, with_note):
+        assert not posts_again(as_supervisor, export)
+        assert name_of_link(as_supervisor, export).startswith("Export again ")
+    assert posts_again(as_supervisor, own)
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.DELIVERING])
+def test_row_of_a_running_export_does_not_export_it_again(
+    as_supervisor: Client, olga: User, state: State
+) -> None:
+    export = stored(olga, state)
+    assert not posts_again(as_supervisor, export)
+    assert name_of_link(as_supervisor, export).startswith("Open ")
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED])
+def test_row_of_an_export_that_was_not_completed_exports_it_again(
+    as_supervisor: Client, olga: User, state: State
+) -> None:
+    assert posts_again(as_supervisor, stored(olga, state))
+
+
+def test_each_button_and_link_of_the_list_says_which_export_it_is_for(
+    as_supervisor: Client, supervisor: User, olga: User
+) -> None:
+    day = dt.datetime(2026, 3, 7, 12, tzinfo=dt.UTC)
+    finished(supervisor, started_at=day)
+    finished(olga, started_at=day)
+    finished(olga, started_at=day + dt.timedelta(seconds=1), personal=True, reason=ExportReason.COMPLAINT)
+    html = as_supervisor.get(LIST).content.decode()
+    found = {name(cell) for cell in re.findall(r'<div class="row-actions">(.*?)</div>', html, re.DOTALL)}
+    assert found == {
+        f"Export again what {supervisor.name} exported, 7 March 2026, 12:00:00",
+        f"Export again what {olga.name} exported, 7 March 2026, 12:00:00",
+        f"Export again what {olga.name} exported, 7 March 2026, 12:00:01",
+    }
 
 
 def test_only_started_exports_are_listed_newest_first(as_supervisor: Client, supervisor: User) -> None:
@@ -90,7 +151,7 @@ def test_only_started_exports_are_listed_newest_first(as_supervisor: Client, sup
     made = [stored(supervisor, state, started_at=now + dt.timedelta(minutes=number)) for number, state in
             enumerate((State.RUNNING, State.FINISHED, State.FAILED, State.CANCELLED))]  # fmt: skip
     found = re.findall(
-        r'href="/submissions/exports/([0-9a-f-]{36})/"', as_supervisor.get(LIST).content.decode()
+        r'href="/submissions/exports/([0-9a-f-]{36})/"><time', as_supervisor.get(LIST).content.decode()
     )
     assert found == [str(export.public_id) for export in reversed(made)]
 
@@ -274,14 +335,14 @@ def test_own_submissions_of_another_person_stay_theirs(as_supervisor: Client, ol
     assert f"person={olga.pk}" in again_link(as_supervisor.get(page_of(export)))
 
 
-def searched(olga: User) -> Export:
-    """A finished export of another person whose selection has a search."""
+def searched_by(person: User) -> Export:
+    """A finished export of that person whose selection has a search."""
     client = Client()
-    client.force_login(olga)
+    client.force_login(person)
     answer = client.post(reverse("history:submissions"), {f"{SEARCH}-last_name": "Searched"})
     query = f"{answer['Location'].partition('?')[2]}&outcome=created&outcome=rejected"
-    export = finished(olga)
-    asked = {"search": str(RecordedSearch.objects.get().public_id)}
+    export = finished(person)
+    asked = {"search": str(RecordedSearch.objects.get(person=person).public_id)}
     selection = {**export.selection, "query": query, "asked": asked}
     Export.objects.filter(pk=export.pk).update(selection=selection)
     export.refresh_from_db()
@@ -294,7 +355,7 @@ def test_search_of_another_person_is_recorded_as_ones_own(
     store(supervisor, Outcome.CREATED, clean(last_name="Searched"))
     store(supervisor, Outcome.REJECTED, clean(last_name="Searched"))
     store(supervisor, Outcome.CREATED, clean(last_name="Other"))
-    export = searched(olga)
+    export = searched_by(olga)
     page = as_supervisor.get(page_of(export))
     assert "records it as yours" in text(page)
     assert "again=" not in page.content.decode()
@@ -311,7 +372,7 @@ def test_search_of_another_person_is_recorded_as_ones_own(
 
 
 def test_erased_search_cannot_be_exported_again(as_supervisor: Client, olga: User) -> None:
-    export = searched(olga)
+    export = searched_by(olga)
     personal_data.erase(RecordedSearch.objects.get())
     answer = as_supervisor.post(reverse("history:export_again", args=[export.public_id]))
     assert answer.status_code == 409
@@ -323,7 +384,7 @@ def test_erased_search_cannot_be_exported_again(as_supervisor: Client, olga: Use
 def test_page_that_refuses_to_export_again_is_recorded_with_its_note(
     as_supervisor: Client, olga: User, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    export = searched(olga)
+    export = searched_by(olga)
     export.set_note(NOTE)
     Export.objects.filter(pk=export.pk).update(
         personal=True, reason=ExportReason.COMPLAINT, encrypted_note=export.encrypted_note

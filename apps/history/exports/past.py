@@ -49,3 +49,12 @@ def find_started(public_id: uuid.UUID) -> Export | None:
     """The export with this id, of any person, if it was started."""
     found = Export.objects.select_related("person")
     return found.filter(public_id=public_id, started_at__isnull=False).first()
+
+
+def search_of_another(export: Export, *, reader: str) -> uuid.UUID | None:
+    """The id of the search of the export, if its person is not the reader; None without a search.
+
+    ``reader``: the id of the person who reads it.
+    """
+    search = export.selection["asked"].get("search")
+    return uuid.UUID(search) if search and str(export.person_id) != reader else None

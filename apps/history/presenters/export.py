@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +21,7 @@ from apps.core.web.filters import with_query
 from apps.history.columns import COLUMNS
 from apps.history.exports import selections
 from apps.history.exports.facts import period_text
+from apps.history.exports.past import search_of_another
 from apps.history.exports.services import FailureCode
 from apps.history.models import Export, State
 from apps.history.presenters.filters import filtered_url
@@ -119,12 +119,6 @@ def export_page(export: Export, *, reader: str, may_export: bool, shows_note: bo
 def filters_of(export: Export) -> dict[str, list[str]]:
     """The parameters of the list's address when the export was prepared, each with all its values."""
     return dict(QueryDict(export.selection["query"]).lists())
-
-
-def search_of_another(export: Export, *, reader: str) -> uuid.UUID | None:
-    """The id of the search of the export, if its person is not the reader; None without a search."""
-    search = export.selection["asked"].get("search")
-    return uuid.UUID(search) if search and str(export.person_id) != reader else None
 
 
 def again_url(export: Export, query: Mapping[str, Any]) -> str:

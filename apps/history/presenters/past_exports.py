@@ -14,6 +14,7 @@ from django.utils.formats import date_format
 from apps.core.export.formats import Format
 from apps.core.web.filters import Chip, with_query
 from apps.history.exports.facts import period_text
+from apps.history.exports.past import search_of_another
 from apps.history.models import Export, State
 
 # The shape of a state is that of an outcome.
@@ -28,7 +29,11 @@ _SHAPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ExportLine:
-    """One past export as a row of the list."""
+    """One past export as a row of the list.
+
+    ``is_active``: whether it still runs. ``again_at_once``: whether one click exports the same again, with
+    nothing that its person has to read or choose first.
+    """
 
     public_id: uuid.UUID
     url: str
@@ -44,10 +49,13 @@ class ExportLine:
     shape: str
     state: str
     sha256: str  # empty unless the whole file was sent
+    is_active: bool
+    again_at_once: bool
 
 
-def export_line(export: Export) -> ExportLine:
-    """The row of a started export."""
+def export_line(export: Export, *, reader: str) -> ExportLine:
+    """The row of a started export. ``reader``: the id of the person who reads it."""
+    needs_a_look = export.personal or search_of_another(export, reader=reader) is not None
     return ExportLine(
         public_id=export.public_id,
         url=reverse("history:exported", args=[export.public_id]),
@@ -63,6 +71,8 @@ def export_line(export: Export) -> ExportLine:
         shape=_SHAPES[State(export.state)],
         state=str(State(export.state).label),
         sha256=export.sha256,
+        is_active=export.is_active,
+        again_at_once=not (export.is_active or needs_a_look),
     )
 
 

@@ -27,7 +27,7 @@ from apps.history.forms.filters import SubmissionFilterForm
 from apps.history.forms.past_exports import PastExportsForm
 from apps.history.models import Export
 from apps.history.permissions import VIEW_PAST_EXPORTS
-from apps.history.presenters.export import again_url, filters_of, search_of_another
+from apps.history.presenters.export import again_url, filters_of
 from apps.history.presenters.past_exports import export_line, past_export_chips
 from apps.history.views.export import exported_page, find_visible, page_of, prepare
 from apps.history.views.selected import selection_of
@@ -50,7 +50,8 @@ def past_exports(request: HttpRequest) -> HttpResponse:
     people = dict(getattr(form.fields["person"], "choices"))  # noqa: B009  # unknown to the type of a field
     context: dict[str, Any] = {
         "form": form,
-        "lines": [export_line(export) for export in page.rows],
+        "lines": [export_line(export, reader=str(request.user.pk)) for export in page.rows],
+        "may_export": request.user.has_perm(EXPORT_SUBMISSIONS),
         "chips": past_export_chips(request.path, values, form.cleaned_data, labels, people),
         "first_url": with_query(request.path, values) if position else "",
         "newer_url": page_url(request.path, values, page.newer),
@@ -68,7 +69,7 @@ def again(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
     look at what it finds.
     """
     found, actor = find_visible(request, export_id), actor_of(request)
-    search = search_of_another(found, reader=actor.id)
+    search = past.search_of_another(found, reader=actor.id)
     if search is not None:
         return _with_search(request, found, search)
     form_url, choice = again_url(found, filters_of(found)), repeated(found)
