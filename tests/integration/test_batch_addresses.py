@@ -16,6 +16,7 @@ from apps.accounts.models import User
 from apps.batches.columns.matching import Choice
 from apps.batches.models import Batch, BatchState, OwnState
 from apps.batches.sending.storing import ColumnsNotStored, choose_columns
+from apps.batches.urls import urlpatterns
 from apps.batches.views import batch as batch_views
 from apps.core import clock
 from sandbox.server.sandbox_server import SandboxServer
@@ -55,11 +56,17 @@ def test_nobody_else_sees_or_changes_a_list_and_the_denials_are_recorded(
     assert {event.details["batch"] for event in events("access.denied")} == {str(batch.public_id)}
 
 
-def test_denial_of_a_person_who_sends_no_lists_names_the_list(as_administrator: Client, staff: User) -> None:
+def test_denial_of_a_person_who_sends_no_lists_names_the_list_at_every_address(
+    as_administrator: Client, staff: User
+) -> None:
     batch = checked_batch(staff, people(1))
-    assert as_administrator.get(at("batch", batch)).status_code == 403
-    [denied] = events("access.denied")
-    assert denied.details["batch"] == str(batch.public_id)
+    of_lists = [one for one in urlpatterns if "batch_id" in one.pattern.converters]
+    for one in of_lists:
+        number = (2,) if "number" in one.pattern.converters else ()
+        assert as_administrator.post(at(one.name or "", batch, *number)).status_code == 403
+    denied = [(event.details["view"], event.details["batch"]) for event in events("access.denied")]
+    assert denied == [(f"batches:{one.name}", str(batch.public_id)) for one in of_lists]
+    assert {*ACTS} < {one.name for one in of_lists}
 
 
 @pytest.mark.sql("repeated")

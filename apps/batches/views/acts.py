@@ -41,7 +41,7 @@ STALE = (held_rows.NotChanged, control.NotInThisState, control.RowsChanged)
 MAX_ROWS = 10_000  # row numbers in one POST; the limit of rows is far below
 
 
-@requires(SEND_BATCHES)
+@requires(SEND_BATCHES, batch="batch_id")
 @only_post
 def check(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Check the rows that have not been checked, such as after a lost connection."""
@@ -55,7 +55,7 @@ def check(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     return _back(request, batch)
 
 
-@requires(SEND_BATCHES)
+@requires(SEND_BATCHES, batch="batch_id")
 @only_post
 def accept(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Confirm the chosen kinds of warnings. A similar consumer needs a reason, as on the form."""
@@ -88,21 +88,21 @@ def accept(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     )
 
 
-@requires(SEND_BATCHES)
+@requires(SEND_BATCHES, batch="batch_id")
 @only_post
 def leave_out(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Leave rows out: the named ones, or all that need attention, exactly those that the page has shown."""
     return _change_rows(request, batch_id, RowState.NEEDS_ATTENTION, changing.leave_out)
 
 
-@requires(SEND_BATCHES)
+@requires(SEND_BATCHES, batch="batch_id")
 @only_post
 def take_back(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Take rows that were left out back in: the named ones, or all, exactly those that the page has shown."""
     return _change_rows(request, batch_id, RowState.LEFT_OUT, changing.take_back_in)
 
 
-@requires(SEND_BATCHES)
+@requires(SEND_BATCHES, batch="batch_id")
 @only_post
 def confirm(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Confirm that the ready rows are sent, exactly those that the page has shown."""
@@ -121,35 +121,35 @@ def confirm(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     return _back(request, batch)
 
 
-@requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
+@requires(SEND_BATCHES, CONTROL_ALL_BATCHES, batch="batch_id")
 @only_post
 def pause(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Pause sending. A row that is being sent is finished."""
     return _control(request, batch_id, control.pause)
 
 
-@requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
+@requires(SEND_BATCHES, CONTROL_ALL_BATCHES, batch="batch_id")
 @only_post
 def resume(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Go on sending."""
     return _control(request, batch_id, control.resume)
 
 
-@requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
+@requires(SEND_BATCHES, CONTROL_ALL_BATCHES, batch="batch_id")
 @only_post
 def stop(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Stop for good: rows that were not sent are left out."""
     return _control(request, batch_id, control.stop)
 
 
-@requires(SEND_BATCHES)
+@requires(SEND_BATCHES, batch="batch_id")
 @only_post
 def send_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Make the named rows, or all that were not sent, ready to be sent once more, as for leaving out."""
     return _change_rows(request, batch_id, RowState.NOT_SENT, changing.send_again, at_rows=False)
 
 
-@requires(SEND_BATCHES)
+@requires(SEND_BATCHES, batch="batch_id")
 @only_post
 def rows_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """A new list of the rows that failed."""

@@ -53,7 +53,7 @@ _OTHERS_SHOWN = (RowState.LEFT_OUT, RowState.NOT_SENT)
 """The states of rows, besides those that need attention, that one button is for."""
 
 
-@requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
+@requires(SEND_BATCHES, CONTROL_ALL_BATCHES, batch="batch_id")
 @require_GET
 def batch(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """The list with its rows. Another person's list, and rows that were sent, are recorded as seen."""
@@ -64,7 +64,7 @@ def batch(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 
 
 @background
-@requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
+@requires(SEND_BATCHES, CONTROL_ALL_BATCHES, batch="batch_id")
 @require_GET
 def progress(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """The part of the page that shows the progress. It has no personal data."""

@@ -54,7 +54,7 @@ from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 
 
-@requires(SEND_BATCHES)
+@requires(SEND_BATCHES, batch="batch_id")
 @require_http_methods(["GET", "POST"])
 def columns(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Ask for the columns of a list, or store them and check its rows. Nothing is sent."""

@@ -33,7 +33,7 @@ def template(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
+@requires(SEND_BATCHES, CONTROL_ALL_BATCHES, batch="batch_id")
 @require_GET
 def result(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponseBase:
     """The uploaded columns with state, reference, reason and receipt of each row. Recorded before."""

@@ -35,7 +35,7 @@ from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 
 
-@requires(SEND_BATCHES)
+@requires(SEND_BATCHES, batch="batch_id")
 @require_http_methods(["GET", "POST"])
 def row(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpResponse:
     """Show the row in the form for one consumer, or store the corrected values. Nothing is sent."""
@@ -62,7 +62,7 @@ def row(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpResponse:
     return show_row(request, batch, found, entry_of_row(batch, found))
 
 
-@requires(SEND_BATCHES)
+@requires(SEND_BATCHES, batch="batch_id")
 @only_post
 def release(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpResponse:
     """Make the row ready to be sent although its content was already created, for a reason."""

@@ -38,7 +38,7 @@ CONFIRM, CHANGE = "confirm", "change"
 """Posted steps: mark as created as shown, or change the entry. Any other value reads the consumer first."""
 
 
-@requires(RESOLVE_SUBMISSION, about="public_id")
+@requires(RESOLVE_SUBMISSION, submission="public_id")
 @require_http_methods(["GET", "POST"])
 def resolve(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Mark as created, after a comparison of what was sent with what the portal read, or as not created."""

@@ -111,7 +111,7 @@ def recent_orders_of(viewer: Viewer) -> tuple[RecentOrder, ...]:
     return recent_orders(latest, selectors.created_on_orders(viewer.person_id, refs))
 
 
-@requires(VIEW_OWN_SUBMISSIONS, VIEW_ALL_SUBMISSIONS, about="public_id")
+@requires(VIEW_OWN_SUBMISSIONS, VIEW_ALL_SUBMISSIONS, submission="public_id")
 @require_GET
 def receipt(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Show the receipt of a submission. It only reads: reloading never sends."""
@@ -128,7 +128,7 @@ def receipt(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     return receipt_page(request, submission, forms)
 
 
-@requires(VIEW_VENDOR_RECORDS, about="public_id")
+@requires(VIEW_VENDOR_RECORDS, submission="public_id")
 @require_http_methods(["POST"])
 def check_now(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Check now: read the order immediately instead of at the scheduled time."""

@@ -24,7 +24,7 @@ from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 
 
-@requires(RESOLVE_SUBMISSION, about="public_id")
+@requires(RESOLVE_SUBMISSION, submission="public_id")
 @require_http_methods(["POST"])
 def take(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Take the submission, or take it over from the person whose id the form contains."""
@@ -38,7 +38,7 @@ def take(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     return _to_receipt(submission)
 
 
-@requires(RESOLVE_SUBMISSION, about="public_id")
+@requires(RESOLVE_SUBMISSION, submission="public_id")
 @require_http_methods(["POST"])
 def release(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Release the submission for others."""
@@ -47,7 +47,7 @@ def release(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     return _to_receipt(submission)
 
 
-@requires(RESOLVE_SUBMISSION, about="public_id")
+@requires(RESOLVE_SUBMISSION, submission="public_id")
 @require_http_methods(["GET", "POST"])
 def note(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Store a note. By GET: the receipt, with the note that was posted after the session ended, if any."""

@@ -26,10 +26,11 @@ class PermissionMissing(PermissionDenied):
         self.batch = batch
 
 
-def requires(*permissions: str, about: str = "") -> Callable[[View[P]], View[P]]:
+def requires(*permissions: str, submission: str = "", batch: str = "") -> Callable[[View[P]], View[P]]:
     """Restrict a view to people with at least one of the permissions.
 
-    ``about``: the name of the view's argument with the id of a submission, which the denial then names.
+    ``submission``, ``batch``: the name of the view's argument with the id of the submission or the list that
+    the page is about, which the denial then names.
 
     For others the view raises :class:`PermissionMissing`, which the 403 handler records and answers.
     ``SignInFirstMiddleware`` has already redirected visitors who are not signed in.
@@ -39,8 +40,11 @@ def requires(*permissions: str, about: str = "") -> Callable[[View[P]], View[P]]
         @wraps(view)
         def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not any(request.user.has_perm(permission) for permission in permissions):
-                named = {"submission": kwargs.get(about), "batch": kwargs.get("batch_id")}
-                raise PermissionMissing(*permissions, **{name: str(one or "") for name, one in named.items()})
+                raise PermissionMissing(
+                    *permissions,
+                    submission=str(kwargs.get(submission, "")),
+                    batch=str(kwargs.get(batch, "")),
+                )
             return view(request, *args, **kwargs)
 
         guarded.required_permissions = permissions  # type: ignore[attr-defined]  # read by tests/sweeps/test_permissions.py
