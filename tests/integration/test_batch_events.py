@@ -1,4 +1,4 @@
-"""Events of a list lead to the list, for readers who may open it."""
+"""Events of a list name it, and lead to it for readers who may open it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
+from apps.audit.models import AuditEvent
+from apps.audit.presenters.events import line
 from apps.batches.sending import control, new_list
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import at
@@ -64,3 +66,22 @@ def test_event_of_a_denied_list_leads_to_it(
     batch = checked_batch(make_person("olga", "staff"), people(1))
     assert as_staff.get(at("batch", batch)).status_code == 403
     assert f'href="{at("batch", batch)}"' in _page_of(as_auditing_supervisor, "access.denied")
+
+
+def test_log_names_a_denied_list_also_for_readers_who_may_not_open_it(
+    as_auditing_supervisor: Client, as_administrator: Client, as_staff: Client, sandbox: SandboxServer
+) -> None:
+    batch = checked_batch(make_person("olga", "staff"), people(1))
+    assert as_staff.get(at("batch", batch)).status_code == 403
+    log, named = reverse("audit:log"), f'title="{batch.public_id}">List {str(batch.public_id)[:8]}…<'
+    plain = as_administrator.get(log, {"action": "access.denied"}).content.decode()
+    assert f"<span {named}/span>" in plain
+    assert at("batch", batch) not in plain
+    listed = as_auditing_supervisor.get(log, {"action": "access.denied"}).content.decode()
+    assert f'<a href="{at("batch", batch)}" {named}/a>' in listed
+
+
+def test_log_with_an_altered_denial_names_the_list_as_it_stands() -> None:
+    denied = AuditEvent(seq=1, action="access.denied", data='{"batch": ["x"]}')
+    shown = line(denied, {}, lambda _permission: True)
+    assert (shown.object, shown.object_url) == ("List ['x']", "")

@@ -68,7 +68,7 @@ class Line:
 
     ``shape`` and ``outcome``: icon and label of an outcome that is not Done, otherwise empty. ``object``: the
     most specific reference or the account, with ``object_title`` in full and ``object_url`` to its events, or
-    to the page of a record that its reader may open.
+    to the page of a record that its reader may open; or empty for a record that they may not open.
     In an altered row, ``url`` is empty if the sequence number is negative, and ``at`` is None if the time is
     outside the calendar.
     """
@@ -113,11 +113,23 @@ def line(event: AuditEvent, people: Mapping[str, str], may: May = may_nothing) -
 
 
 def _object(event: AuditEvent, people: Mapping[str, str], may: May) -> tuple[str, str, str]:
-    """Short text, whole text and address of the event's object; empty texts if it has none."""
+    """Short text, whole text and address of the event's object; empty texts if it has none.
+
+    A record whose page the reader may not open is named, without an address, only if nothing else is.
+    """
+    records = [
+        (
+            f"{key_label(event.action, name)} {_shortened(str(value))}",
+            str(value),
+            _record_url(event.action, name, value, may),
+        )
+        for name, value in event.details.items()
+        if value and page_of(event.action, name)
+    ]
     if not event.consumer_ref and not event.submission:
-        for name, value in event.details.items():
-            if url := _record_url(event.action, name, value, may):
-                return f"{key_label(event.action, name)} {_shortened(str(value))}", str(value), url
+        for record in records:
+            if record[-1]:
+                return record
     references = (
         (gettext("Consumer %(reference)s"), event.consumer_ref),
         (gettext("Order %(reference)s"), event.order_ref),
@@ -131,7 +143,7 @@ def _object(event: AuditEvent, people: Mapping[str, str], may: May) -> tuple[str
     if event.person:
         name = people.get(event.person, event.person)
         return name, name, log_url(group=WITH_SYSTEM, account=event.person)
-    return "", "", ""
+    return records[0] if records else ("", "", "")
 
 
 def _shortened(reference: str) -> str:
