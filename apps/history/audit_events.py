@@ -18,7 +18,7 @@ from apps.consumers.presenters.lists import COLUMNS
 
 EVENTS = AppEvents("history")
 
-EXPORT = Key("export", ValueType.WORD, _("Export"))  # its public id
+EXPORT = Key("export", ValueType.WORD, _("Export"), record="export")  # its public id
 FORMAT = Key(
     "format",
     ValueType.CODE,

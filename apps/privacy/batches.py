@@ -41,7 +41,7 @@ def doubt_about(event: AuditEvent, subject: Subject, histories: Sequence[History
     sent = [*read_runs(_words(event.details.get("sent")))]
     if any(_is_in(one, sent) and _is_as_sent(one, event.seq) for one in of_list):
         return None
-    return Doubt.PART_OF_LIST if event.action == BATCH_VIEWED.name else Doubt.ROW_CORRECTED
+    return Doubt.ROW_UNCERTAIN
 
 
 def _of_another_list(event: AuditEvent, batch: str, subject: Subject) -> Doubt:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import uuid
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,9 +12,9 @@ from django.utils.translation import gettext_lazy
 
 from apps.audit.labels import action_label, detail_label, value_label
 from apps.audit.models import AuditEvent
-from apps.audit.presenters.events import actor_label, log_url
-from apps.consumers.audit_keys import SUBMISSION_FILTERS
-from apps.history.audit_events import EXPORT_STARTED
+from apps.audit.presenters.events import May, actor_label, log_url, record_url
+from apps.consumers.audit_keys import BATCH, SUBMISSION_FILTERS
+from apps.history.audit_events import EXPORT, EXPORT_STARTED
 from apps.privacy import batches
 from apps.privacy.exports import Doubt
 from apps.privacy.subjects import Subject
@@ -42,17 +41,16 @@ DOUBT_LABELS: Final = {
         "it showed an entry that was filled from the person's record earlier, and may have been typed over"
     ),
     Doubt.SEVERAL_VALUES: gettext_lazy("it searched for several values, of which not all are the person's"),
-    Doubt.PART_OF_LIST: gettext_lazy(
-        "it showed other rows of the person's list, or this one with other values"
-    ),
+    Doubt.ROW_UNCERTAIN: gettext_lazy("the event does not say that it showed this row as it was sent"),
     Doubt.HISTORY_ALTERED: gettext_lazy(
         "an event of the submission, on which this depends, was altered, written past the portal, or its key"
         " is missing"
     ),
     Doubt.LATER_LIST: gettext_lazy("the list replaces the person's, and has the row with the same number"),
     Doubt.LIKE_A_ROW: gettext_lazy("it may have said that a row of the list is like the person"),
-    Doubt.ROW_CORRECTED: gettext_lazy("its row of the list may have had other values at the time"),
 }
+_RECORDS: Final = {EXPORT_STARTED.name: EXPORT.name, **dict.fromkeys(batches.SHOWING, BATCH.name)}
+"""The key of each event that names a record which the report leads to."""
 # The icon and the colour of each verdict.
 _SHAPES: Final = {Verdict.SHOWED: "created", Verdict.POSSIBLE: "unknown", Verdict.SEARCHED: "not_sent"}
 
@@ -61,16 +59,15 @@ _SHAPES: Final = {Verdict.SHOWED: "created", Verdict.POSSIBLE: "unknown", Verdic
 class Line:
     """One event of a report as a row. ``why``: why it is only possible, or why data were exported.
 
-    ``export_url``, ``list_url``: the page of the export, or of the list of people, or empty. ``at``: None if
-    the event was altered.
+    ``page_url``: the page of the export, or of the list of people, or empty if the reader may not open it.
+    ``at``: None if the event was altered.
     """
 
     url: str
     at: dt.datetime | None
     who: str
     what: str
-    export_url: str
-    list_url: str
+    page_url: str
     shape: str
     verdict: str
     why: tuple[str, ...]
@@ -87,30 +84,21 @@ class SubmissionLine:
     url: str
 
 
-def line(entry: Entry) -> Line:
-    """The row of an entry."""
+def line(entry: Entry, may: May) -> Line:
+    """The row of an entry. ``may``: the reader's permissions."""
     event = entry.event
-    is_export, is_list = event.action == EXPORT_STARTED.name, event.action in batches.SHOWING
+    key = _RECORDS.get(event.action, "")
     return Line(
         url=reverse("audit:event", args=[event.seq]) if event.seq >= 0 else "",
         at=event.at,
         who=actor_label(event),
         what=action_label(event.action),
-        export_url=_url_of("history:exported", event.details.get("export")) if is_export else "",
-        list_url=_url_of("batches:batch", event.details.get("batch")) if is_list else "",
+        page_url=record_url(event.action, key, event.details.get(key), may),
         shape=_SHAPES[entry.verdict],
         verdict=str(VERDICT_LABELS[entry.verdict]),
         why=tuple(reasons(entry)),
         origin=event.client_address or "",
     )
-
-
-def _url_of(name: str, public_id: object) -> str:
-    """The page with this id; empty without one, and for an altered id, which no address can have."""
-    try:
-        return reverse(name, args=[uuid.UUID(str(public_id))])
-    except ValueError:
-        return ""
 
 
 def reasons(entry: Entry) -> list[str]:

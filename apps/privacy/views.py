@@ -84,7 +84,7 @@ def access(request: HttpRequest) -> HttpResponse:
         "counts": counts,
         "counted": COUNTED,
         "begins": beginning(),
-        "lines": [presenters.line(entry) for entry in page.rows],
+        "lines": [presenters.line(entry, request.user.has_perm) for entry in page.rows],
         "cut": "" if not page.is_cut else "newer" if page.is_newer else "older",
         "is_behind_all": position is not None and not page.rows,
         "first_url": with_query(request.path, request.GET),

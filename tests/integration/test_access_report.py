@@ -27,6 +27,7 @@ from apps.audit.events import Event, Value
 from apps.audit.integrity.signing import sign_checkpoint
 from apps.audit.models import AuditEvent
 from apps.audit.person_limits import Act
+from apps.audit.presenters.events import may_nothing
 from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.batches.audit_events import BATCH_DOWNLOADED, BATCH_VIEWED
@@ -55,11 +56,12 @@ from apps.core.actor import Actor
 from apps.core.references import reference_key
 from apps.history.exports import services as exports
 from apps.history.exports.services import FailureCode, Progress
+from apps.history.permissions import VIEW_PAST_EXPORTS
 from apps.history.selection import Selection, SubmissionFilter
 from apps.privacy import report as reports
 from apps.privacy import subjects
 from apps.privacy.exports import COMPARED, Doubt
-from apps.privacy.presenters import DOUBT_LABELS, VERDICT_LABELS
+from apps.privacy.presenters import DOUBT_LABELS, VERDICT_LABELS, line
 from apps.privacy.report import Counts, Report
 from apps.privacy.verdicts import Verdict
 from sandbox.data.seed import SAMPLE_ORDER
@@ -825,7 +827,7 @@ def test_file_of_a_list_showed_its_rows_and_a_page_could_have(one: Submission, s
     file = of_list(BATCH_DOWNLOADED, batch, supervisor)
     of_list(BATCH_DOWNLOADED, uuid.uuid4(), supervisor)
     found = {entry.event.seq: (entry.verdict, entry.doubt) for entry in of(one).entries()}
-    assert found.pop(page) == (Verdict.POSSIBLE, Doubt.PART_OF_LIST)
+    assert found.pop(page) == (Verdict.POSSIBLE, Doubt.ROW_UNCERTAIN)
     assert found.pop(file) == (Verdict.SHOWED, None)
     assert {*found} == {other}
 
@@ -843,6 +845,30 @@ def test_list_in_a_report_leads_to_its_page_for_those_who_may_see_it(
 
 
 @pytest.mark.sql("repeated")
+def test_export_in_a_report_leads_to_its_page_for_those_who_may_see_it(
+    as_auditor: Client, one: Submission, supervisor: User
+) -> None:
+    made = exported(supervisor, SubmissionFilter())
+    exports.start(made, acting(supervisor))
+    link = reverse("history:exported", args=[made.public_id])
+    assert f'href="{link}"' in text(as_auditor.post(PAGE, PASSPORT, follow=True))
+    [entry] = of(one).entries()
+    assert line(entry, lambda permission: permission == VIEW_PAST_EXPORTS).page_url == link
+    assert line(entry, may_nothing).page_url == ""
+
+
+@pytest.mark.sql("repeated")
+def test_doubt_about_a_row_of_a_list_says_what_its_event_does_not_say(
+    as_auditor: Client, one: Submission, supervisor: User
+) -> None:
+    batch = uuid.uuid4()
+    made_for(one, batch, 7)
+    of_list(BATCH_VIEWED, batch, supervisor)
+    shown = text(as_auditor.post(PAGE, PASSPORT, follow=True))
+    assert "the event does not say that it showed this row as it was sent" in shown
+
+
+@pytest.mark.sql("repeated")
 def test_row_that_was_not_sent_yet_or_was_sent_again_could_have_been_another(
     staff: User, supervisor: User
 ) -> None:
@@ -854,7 +880,7 @@ def test_row_that_was_not_sent_yet_or_was_sent_again_could_have_been_another(
         with transaction.atomic():
             record(recording.event_of(CONSUMER_CREATE_REQUESTED, one, acting(staff)))
         files.append(of_list(BATCH_DOWNLOADED, batch, supervisor))
-    corrected, certain = (Verdict.POSSIBLE, Doubt.ROW_CORRECTED), (Verdict.SHOWED, None)
+    corrected, certain = (Verdict.POSSIBLE, Doubt.ROW_UNCERTAIN), (Verdict.SHOWED, None)
     for one, expected in zip(made, ([certain, corrected], [corrected, certain]), strict=True):
         found = {entry.event.seq: (entry.verdict, entry.doubt) for entry in of(one).entries()}
         assert found == {early: corrected, **dict(zip(files, expected, strict=True))}

@@ -134,12 +134,9 @@ def test_what_is_made_after_a_row_was_corrected_may_have_other_values_in_it(
     correct_row(batch, row, {**row.values, "last_name": "Other"}, actor=acting(staff))
     opened(as_supervisor, "result", batch)
     opened(as_supervisor, "batch", batch)
-    named, corrected = (Verdict.SHOWED, None), (Verdict.POSSIBLE, Doubt.ROW_CORRECTED)
-    other_rows = (Verdict.POSSIBLE, Doubt.PART_OF_LIST)
-    for one, (file, page) in zip(
-        made, ((named, named), (corrected, other_rows), (named, named)), strict=True
-    ):
-        assert [found[1:] for found in of_submission(one)] == [named, named, file, page]
+    named, corrected = (Verdict.SHOWED, None), (Verdict.POSSIBLE, Doubt.ROW_UNCERTAIN)
+    for one, afterwards in zip(made, (named, corrected, named), strict=True):
+        assert [found[1:] for found in of_submission(one)] == [named, named, afterwards, afterwards]
     for name in ("batch.downloaded", "batch.viewed"):
         assert [one.details.get("sent") for one in events(name)] == [["2-4"], ["2", "4"]]
 
@@ -157,7 +154,7 @@ def test_file_with_more_runs_of_rows_than_its_event_has_is_a_doubt_of_the_others
     record_downloaded(Result(batch, rows), actor=acting(staff))
     [event] = events("batch.downloaded")
     assert event.details["sent"] == [str(number) for number in range(0, 100, 2)]
-    for number, doubt in ((98, None), (99, Doubt.ROW_CORRECTED), (100, Doubt.ROW_CORRECTED)):
+    for number, doubt in ((98, None), (99, Doubt.ROW_UNCERTAIN), (100, Doubt.ROW_UNCERTAIN)):
         assert [found[2] for found in of_submission(made[number])] == [doubt]
     # Blank lines of the upload, whose numbers no row has, end no run.
     sent = [ResultRow(5 * number, (), ("",) * 4, is_sent=True) for number in range(200)]

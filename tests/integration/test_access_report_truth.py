@@ -590,7 +590,7 @@ def _check_reports(month: Month) -> None:
     assert truths > 1_000
     assert of_vendors > 100
     assert {"draft", "sealed", "evidence", LIST_PAGE, RESULT} <= {*whats}
-    assert Doubt.ROW_CORRECTED in doubts
+    assert Doubt.ROW_UNCERTAIN in doubts
     assert Doubt.COPIED_BEFORE in again
     assert 0 < sum(doubts.values()) < showed / 5  # otherwise the report would say little
 

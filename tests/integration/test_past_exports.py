@@ -19,12 +19,13 @@ from apps.audit.models import AuditEvent
 from apps.audit.person_limits import Act
 from apps.consumers.models import Outcome, RecordedSearch
 from apps.core import personal_data
+from apps.history.exports import services
 from apps.history.exports.services import Choice
 from apps.history.forms.filters import SEARCH
 from apps.history.models import Export, ExportReason, State
 from tests.support.entries import clean, store
 from tests.support.export_rows import prepared, stored
-from tests.support.people import TESTS, events, make_person
+from tests.support.people import TESTS, acting, events, make_person
 
 pytestmark = pytest.mark.django_db
 
@@ -378,6 +379,15 @@ def test_erased_search_cannot_be_exported_again(as_supervisor: Client, olga: Use
     assert answer.status_code == 409
     assert "the search no longer exists" in text(answer)
     assert len(events("export.viewed")) == 1
+
+
+def test_event_of_an_export_leads_to_its_page(as_administrator: Client, olga: User) -> None:
+    export = prepared(olga)
+    services.start(export, acting(olga))
+    shown = as_administrator.get(reverse("audit:log"), {"action": "export.started"}).content.decode()
+    named = f'title="{export.public_id}">Export {str(export.public_id)[:8]}…</a>'
+    assert f'<a href="{page_of(export)}" {named}' in shown
+    assert as_administrator.get(page_of(export)).status_code == 200
 
 
 @pytest.mark.parametrize("status", [409, 429])

@@ -121,7 +121,7 @@ def _object(event: AuditEvent, people: Mapping[str, str], may: May) -> tuple[str
         (
             f"{key_label(event.action, name)} {_shortened(str(value))}",
             str(value),
-            _record_url(event.action, name, value, may),
+            record_url(event.action, name, value, may),
         )
         for name, value in event.details.items()
         if value and page_of(event.action, name)
@@ -150,14 +150,18 @@ def _shortened(reference: str) -> str:
     return reference if len(reference) <= _SHORT + 1 else f"{reference[:_SHORT]}…"
 
 
-def _record_url(action: str, name: str, value: object, may: May) -> str:
-    """The page of the record that a value of an event names; empty without one that the reader may open."""
+def record_url(action: str, name: str, value: object, may: May) -> str:
+    """The page of the record that a value of an event names; empty without one that the reader may open.
+
+    ``action``: of the event; ``name``: the key of the value; ``may``: the reader's permissions. Empty also
+    for an altered value, which no address can have.
+    """
     page = page_of(action, name)
     if page is None or not may(page.permission):
         return ""
     try:
         return reverse(page.url_name, args=[str(value)])
-    except NoReverseMatch:  # the row was altered
+    except NoReverseMatch:
         return ""
 
 
@@ -225,7 +229,7 @@ def fields(event: AuditEvent, people: Mapping[str, str], may: May = may_nothing)
             Field(
                 key_label(event.action, key),
                 detail_label(event.action, key, value),
-                url=_record_url(event.action, key, value, may),
+                url=record_url(event.action, key, value, may),
             )
             for key, value in event.details.items()
             if key not in of_changes
