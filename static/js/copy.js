@@ -1,10 +1,15 @@
-// [data-copy="text"]: copies the text. The button's space is reserved; the script makes it visible.
+// [data-copy="text"]: copies the text. The button's space is reserved; the script makes it visible. Without a
+// clipboard, the page shows shortened texts whole (components.css).
 import { announce, word } from "./words.js";
 
 const SHOWN = 2000; // milliseconds that "Copied" stays on the button
 
 export function startCopying(root) {
-  if (!navigator.clipboard) return; // only over HTTPS or on localhost
+  if (!navigator.clipboard) {
+    // only over HTTPS or on localhost
+    document.documentElement.classList.add("no-clipboard");
+    return;
+  }
   for (const button of root.querySelectorAll("[data-copy]")) {
     const label = button.querySelector("[data-copy-label]") ?? button;
     const words = label.textContent;

@@ -137,6 +137,24 @@ def test_row_has_the_order_number_beside_the_reference_and_copies_the_whole(
     assert page.evaluate("window.copied") == submission.order_ref
 
 
+@pytest.mark.parametrize("width", [320, 1366])
+@pytest.mark.parametrize("javascript", [True, False], ids=["no_clipboard", "no_script"])
+def test_row_has_the_whole_reference_where_it_cannot_be_copied(
+    windows: Windows, staff: User, javascript: bool, width: int
+) -> None:
+    submission = store(staff, Outcome.CREATED, clean(last_name=NAME), order_number="B4LNDQ-1")
+    page = windows.open(staff, javascript=javascript, viewport={"width": width, "height": 800})
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined });")
+    page.goto("/submissions/")
+    order = page.locator("main table tbody tr .references")
+    expect(order.get_by_role("button")).to_have_count(0)
+    expect(order).to_have_text(f"B4LNDQ-1 {submission.order_ref}", use_inner_text=True)
+    box = order.bounding_box()
+    assert box
+    assert box["x"] + box["width"] <= width
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_navigation_of_a_supervisor_is_one_line(windows: Windows, supervisor: User) -> None:
     page = windows.open(supervisor, viewport={"width": 1024, "height": 768})
     page.goto("/submissions/")
