@@ -89,12 +89,12 @@ def head_is_locked() -> Iterator[None]:
 @contextmanager
 def _short_wait() -> Iterator[None]:
     """Shorten the lock timeout of writers from the seconds of the settings to a moment."""
-    if connection.vendor == "sqlite":
-        _run(f"PRAGMA busy_timeout = {WAIT_MS}")
-        yield
-        _run("PRAGMA busy_timeout = 20000")
-        return
     options = connection.settings_dict["OPTIONS"]
+    if connection.vendor == "sqlite":
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(options, "timeout", WAIT_MS / 1000)
+            yield
+        return
     assert "lock_timeout=" in options["options"]
     _new_pool()
     with pytest.MonkeyPatch.context() as patch:

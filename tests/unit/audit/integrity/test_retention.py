@@ -235,9 +235,8 @@ def test_other_transactions_never_see_the_table_without_its_trigger(
     def other() -> None:
         try:
             with connection.cursor() as cursor:
-                cursor.execute(
-                    "PRAGMA busy_timeout = 100" if connection.vendor == "sqlite" else "SET lock_timeout = 100"
-                )
+                if connection.vendor == "postgresql":
+                    cursor.execute("SET lock_timeout = 100")
                 seen.append(missing_triggers(connection))
                 cursor.execute("DELETE FROM audit_event WHERE seq = 9")
         except DatabaseError as error:
@@ -252,6 +251,8 @@ def test_other_transactions_never_see_the_table_without_its_trigger(
         install_triggers(given)
 
     monkeypatch.setattr(retention, "install_triggers", meanwhile)
+    if connection.vendor == "sqlite":
+        monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.1)  # seconds
     retain("--up-to", str(C1))
     standing, error = seen
     assert standing == []
