@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import QuerySet
 
@@ -20,21 +21,27 @@ Given = Value | tuple[Value, ...]
 
 
 class _Made(NamedTuple):
-    """A query with its SQL. ``places``: for each parameter, the number of a given value, or None."""
+    """A query with its SQL. ``places``: for each parameter, the number of a given value, or None.
+
+    ``converted``: for each column, the expression whose values the connection converts, or None. Nothing
+    refers to the connection of one thread (``django.db.connection`` is that of the current one): it stays
+    longer than the thread.
+    """
 
     queryset: Any
     compiler: Any
     sql: str
     parameters: tuple[Any, ...]
     places: tuple[int | None, ...]
-    converters: Any
+    converted: list[Any]
 
 
 class PreparedQuery(Generic[Row]):
     """A query whose SQL is made at its first use, once for each kind of database.
 
     ``build`` returns the query for some values. It has to put them into the query as they are: its
-    conditions must not depend on them. For tuples, the SQL is made once for each length.
+    conditions must not depend on them. For tuples, the SQL is made once for each length. It runs on the
+    default database. There is no ``prefetch_related``, no ``select_for_update`` and no None as a value.
     """
 
     def __init__(self, build: Callable[..., QuerySet[Any, Row]]) -> None:
@@ -42,21 +49,27 @@ class PreparedQuery(Generic[Row]):
         self._made: dict[Any, _Made] = {}
 
     def __call__(self, *given: Given) -> list[Row]:
-        """The rows for these values. Raises what the query raises."""
+        """The rows for these values. Raises what the query raises.
+
+        Raises ``ValueError`` for a value or a query that cannot be prepared.
+        """
         shape = (connection.vendor, *(_shape(one) for one in given))
         made = self._made.get(shape)
         if made is None:
-            made = self._made[shape] = self._make(given)
+            try:
+                made = self._made[shape] = self._make(given)
+            except EmptyResultSet:  # such as a condition that a column is in an empty tuple
+                return []
         values = [_prepared(value) for value in _flat(given)]
         parameters = tuple(
             parameter if place is None else values[place]
             for parameter, place in zip(made.parameters, made.places, strict=True)
         )
         # The ORM sends the statement and reads its rows as always, with a compiler that has the SQL already.
-        compiler = _copy(made.compiler)
+        compiler: Any = _copy(made.compiler)
         compiler.connection = connections[DEFAULT_DB_ALIAS]
         compiler.as_sql = lambda *_args, **_named: (made.sql, parameters)
-        compiler.get_converters = lambda *_args: made.converters
+        compiler.get_converters = lambda *_args: type(compiler).get_converters(compiler, made.converted)
         query = _copy(made.queryset.query)
         query.get_compiler = lambda *_args, **_named: compiler
         rows = type(made.queryset)(made.queryset.model, query=query)
@@ -70,12 +83,14 @@ class PreparedQuery(Generic[Row]):
     def _make(self, given: tuple[Given, ...]) -> _Made:
         """The SQL for values of these kinds, found by building the query with values that occur nowhere.
 
-        Raises ``ValueError`` if the query changes a value or does not use it.
+        Raises ``ValueError`` if the query changes a value, does not use it or has a part that would be lost,
+        and ``EmptyResultSet``.
         """
         numbers = itertools.count(uuid.uuid4().int % 2**40 + 2**40)
         marks = tuple(_mark(one, numbers) for one in given)
-        queryset = self._build(*marks)
-        compiler = queryset.query.get_compiler(connection=connection)
+        queryset: Any = self._build(*marks)
+        _refuse_what_would_be_lost(queryset)
+        compiler: Any = queryset.query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
         values = [_bare(_prepared(value)) for value in _flat(marks)]
         places = tuple(values.index(_bare(one)) if _bare(one) in values else None for one in parameters)
@@ -83,7 +98,20 @@ class PreparedQuery(Generic[Row]):
             raise ValueError("The query changes a value or does not use it")
         selected = [one for one, *_rest in compiler.select[: compiler.col_count]]
         converters = compiler.get_converters(selected)
-        return _Made(queryset, compiler, sql, tuple(parameters), places, converters)
+        converted = [one if at in converters else None for at, one in enumerate(selected)]
+        return _Made(queryset, compiler, sql, tuple(parameters), places, converted)
+
+
+def _refuse_what_would_be_lost(queryset: Any) -> None:
+    """Raise ``ValueError`` for what is neither in the SQL nor in its compiler."""
+    lost = {
+        "prefetch_related": queryset._prefetch_related_lookups,
+        "select_for_update": queryset.query.select_for_update,  # the check for a transaction would be lost
+        "using": queryset._db,
+    }
+    for name, is_used in lost.items():
+        if is_used:
+            raise ValueError(f"A prepared query cannot have {name}")
 
 
 def _copy(one: Any) -> Any:
@@ -102,7 +130,7 @@ def _shape(one: Given) -> Any:
 
 
 def _mark(one: Any, numbers: Iterator[int]) -> Any:
-    """A value of the same kind that occurs nowhere else."""
+    """A value of the same kind that occurs nowhere else. Raises ``ValueError`` for one of another kind."""
     if isinstance(one, tuple):
         return tuple(_mark(value, numbers) for value in one)
     number = next(numbers)
@@ -112,7 +140,11 @@ def _mark(one: Any, numbers: Iterator[int]) -> Any:
         return uuid.UUID(int=number)
     if isinstance(one, datetime.datetime):
         return datetime.datetime.fromtimestamp(number / 1_000_000, datetime.UTC)
-    return str(number).encode() if isinstance(one, bytes) else f"Value {number}"
+    if isinstance(one, bytes):
+        return str(number).encode()
+    if isinstance(one, str):
+        return f"Value {number}"
+    raise ValueError(f"A prepared query cannot have a value of {type(one).__name__}")
 
 
 def _prepared(value: Value) -> Any:

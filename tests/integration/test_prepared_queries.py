@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import uuid
+from collections.abc import Callable
+from decimal import Decimal
 from threading import Thread
+from typing import Any
+from weakref import ReferenceType, ref
 
 import pytest
-from django.db import connections
-from django.db.models import Q
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
 from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
+from apps.core import clock
 from apps.core.prepared_queries import PreparedQuery
 from tests.support.history_rows import bare
 
@@ -76,6 +83,67 @@ def test_query_that_changes_its_value_or_does_not_use_it_is_refused() -> None:
         lowered("ABC")
     with pytest.raises(ValueError, match="does not use it"):
         PreparedQuery(lambda ref: Submission.objects.all())("ABC")
+
+
+def test_query_that_finds_nothing_by_its_conditions(submissions: list[Submission]) -> None:
+    query: PreparedQuery[Submission] = PreparedQuery(
+        lambda refs: Submission.objects.filter(order_ref__in=refs)
+    )
+    refs = submissions[0].order_ref, submissions[1].order_ref
+    for _again in range(2):
+        assert query(()) == []
+        assert query.first(()) is None
+        assert len(query(refs)) == 2
+
+
+@pytest.mark.parametrize(
+    ("build", "part"),
+    [
+        (lambda rows: rows.prefetch_related("notes"), "prefetch_related"),
+        (lambda rows: rows.select_for_update(), "select_for_update"),
+        (lambda rows: rows.using("default"), "using"),
+    ],
+)
+def test_part_of_a_query_that_would_be_lost_is_refused(
+    build: Callable[[QuerySet[Submission]], QuerySet[Submission]], part: str, submissions: list[Submission]
+) -> None:
+    query = PreparedQuery(lambda ref: build(Submission.objects.filter(order_ref=ref)))
+    for _again in range(2):
+        with pytest.raises(ValueError, match=f"cannot have {part}"):
+            query(submissions[0].order_ref)
+
+
+def test_value_of_another_kind_is_refused() -> None:
+    query: Any = PreparedQuery(lambda ref: Submission.objects.filter(order_ref=ref))
+    among: Any = PreparedQuery(lambda refs: Submission.objects.filter(order_ref__in=refs))
+    assert query("ABC") == among(("ABC",)) == []
+    with pytest.raises(ValueError, match="value of NoneType"):
+        query(None)
+    with pytest.raises(ValueError, match="value of NoneType"):
+        among(("ABC", None))
+    with pytest.raises(ValueError, match="value of Decimal"):
+        query(Decimal(1))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_connection_of_a_thread_that_has_ended_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "measure_if_due", lambda _connection: False)  # the mock of all tests keeps it
+    query: PreparedQuery[User] = PreparedQuery(lambda name: User.objects.filter(username=name))
+    kept: list[ReferenceType[BaseDatabaseWrapper]] = []
+
+    def read() -> None:
+        assert query("pat") == []
+        kept.append(ref(connections[DEFAULT_DB_ALIAS]))
+        connections.close_all()
+
+    thread = Thread(target=read)
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert [one() for one in kept] == [None]
+    person = User.objects.create(username="pat", name="Pat")
+    [found] = query("pat")
+    assert (found, found.is_active, found.date_joined) == (person, True, person.date_joined)
 
 
 @pytest.mark.django_db(transaction=True)
