@@ -340,7 +340,8 @@ CACHES = {
 
 # --- People, sign-in, sessions (seconds) ----------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["apps.accounts.sign_in.backend.PortalBackend"]
+# Every session contains this path and ends if it is not here.
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 # Words that people of the company would put into a password, such as its name.
 PASSWORD_WORDS: list[str] = env.list("PASSWORD_WORDS", default=[])
 AUTH_PASSWORD_VALIDATORS = [

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from functools import cached_property
 from importlib import import_module
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -32,6 +33,27 @@ _GRANTS_OF: PreparedQuery[tuple[str, str | None, str | None]] = PreparedQuery(
         "name", "permissions__content_type__app_label", "permissions__codename"
     )
 )
+
+
+class People(BaseUserManager["User"]):
+    """All people."""
+
+    def get(self, *args: Any, **conditions: Any) -> User:
+        """As always. The read by primary key, which every request does for its session, has its SQL already.
+
+        Django's sign-in backend reads a person so. A backend of our own would do it more plainly, but its
+        path would be stored in the sessions, and sessions with another path would end.
+        """
+        person = conditions.get("pk")
+        if args or len(conditions) != 1 or type(person) is not int or type(self) is not People or self._db:
+            return super().get(*args, **conditions)
+        found = _PERSON.first(person)
+        if found is None:
+            raise self.model.DoesNotExist
+        return found
+
+
+_PERSON: PreparedQuery[User] = PreparedQuery(lambda person: User.objects.filter(pk=person))
 
 
 class User(AbstractBaseUser):
@@ -65,7 +87,7 @@ class User(AbstractBaseUser):
         Group, verbose_name=_("roles"), blank=True, related_name="user_set", related_query_name="user"
     )
 
-    objects = BaseUserManager["User"]()
+    objects = People()
 
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS = ["name"]

@@ -5,9 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 import threading
+from unittest.mock import Mock
 
 import pytest
 import time_machine
+from django.contrib.auth import BACKEND_SESSION_KEY
+from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.models import Group
 from django.contrib.sessions.backends.base import UpdateError
 from django.core.cache import cache
 from django.db import connection
@@ -121,6 +125,28 @@ def test_last_use_and_address_follow_the_session_at_most_once_a_minute(pat: User
     assert first is not None
     assert row.last_used_at - first > dt.timedelta(minutes=4)
     assert row.client_address == "198.51.100.7"  # seen although the sign-in was from elsewhere
+
+
+def test_sessions_name_the_backend_that_earlier_and_other_versions_know(pat: User) -> None:
+    """Otherwise an update signs everybody out, and two versions refuse each other's sessions."""
+    client = _signed_in(pat)
+    assert client.session[BACKEND_SESSION_KEY] == "allauth.account.auth_backends.AuthenticationBackend"
+    assert _is_in(client)
+
+
+def test_person_of_a_session_is_read_with_sql_made_once(pat: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = _signed_in(pat)
+    with monkeypatch.context() as patch:
+        patch.setattr(BaseUserManager, "get", Mock(side_effect=AssertionError("made again")))
+        assert _is_in(client)
+    assert User.objects.get(pk=pat.pk) == User.objects.get(pk=str(pat.pk)) == User.objects.get(username="pat")
+    for wrong in ({"pk": pat.pk, "username": "sam"}, {"pk": pat.pk + 1}, {"pk": None}):
+        with pytest.raises(User.DoesNotExist):
+            User.objects.get(**wrong)
+    with pytest.raises(User.DoesNotExist):  # the people of a role, of which they are none
+        Group.objects.get(name=ADMINISTRATOR).user_set.get(pk=pat.pk)
+    assert User.objects.using("default").get(pk=pat.pk) == pat
+    assert User.objects.db_manager("default").get(pk=pat.pk) == pat
 
 
 def test_request_within_the_minute_writes_nothing(
