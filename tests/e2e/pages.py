@@ -152,7 +152,7 @@ def typed_again(page: Page) -> dict[str, str]:
     values: dict[str, str] = page.locator("form.entry").evaluate(
         "form => Object.fromEntries([...new FormData(form)].filter(([name, value]) => value))"
     )
-    hidden = re.compile(r"csrfmiddlewaretoken|token|.*_FORMS|accepted|entry_of|draft")
+    hidden = re.compile(r"csrfmiddlewaretoken|token|.*_FORMS|accepted|entry_of|draft|draft_from")
     return {name: value for name, value in values.items() if not hidden.fullmatch(name)}
 
 
