@@ -68,6 +68,8 @@ def test_sending_is_visible_from_every_field_and_announced_once(
     page = windows.open(staff, own=True, viewport={"width": 800, "height": 400})
     open_form(page)
     fill_entry(page, SIMPLE)
+    announcer = page.locator("[data-announcer]")
+    expect(announcer).to_contain_text("Order ")  # otherwise the order's line may be announced meanwhile
     page.clock.install()
     held = _hold(page)
     spoken: list[str] = []
@@ -76,7 +78,7 @@ def test_sending_is_visible_from_every_field_and_announced_once(
         spoken.append(text)
 
     page.expose_function("speak", note)
-    page.locator("[data-announcer]").evaluate(
+    announcer.evaluate(
         """element => new MutationObserver(() => speak(element.textContent))
         .observe(element, {childList: true})"""
     )
