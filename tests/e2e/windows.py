@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from apps.accounts.models import User
 
-# htmx says so if a page is left while a part of it is requested. A failed request has a message besides the second.
+# htmx says so if a page is left while a part is requested. A failed request has another message, too.
 LEFT = ("htmx:sendAbort", "htmx:afterRequest")
 TIMEOUT = 10_000  # milliseconds that a step may take on a busy machine
 # The console message for each 4xx or 5xx page; the tests assert on those pages themselves.
