@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from pathlib import Path
 
@@ -18,7 +15,7 @@ from benchmarks.create import NEW, PERSON, portal
 from benchmarks.figures import percentile
 from benchmarks.sandboxes import BenchSandbox
 from tests.support.http_browser import Browser, UnexpectedAnswer, expect
-from tests.support.processes import ROOT, STOP_SECONDS
+from tests.support.processes import running
 from tests.support.unique_entries import consumer
 
 HEAD = [
@@ -40,7 +37,10 @@ def measure_send(
     """The figures of one list of so many people for a new order, see :data:`HEAD`, without the database."""
     sandbox.answer_after(DELAY, operations=DELAYED)
     try:
-        with portal(folder, dict(environment)) as server, _worker(folder, environment):
+        with (
+            portal(folder, dict(environment)) as server,
+            running([sys.executable, "manage.py", "worker"], environment, log=folder / "worker.log"),
+        ):
             desk, person = Browser(server.port), Browser(server.port)
             for browser in (desk, person):
                 browser.sign_in(*PERSON)
@@ -133,24 +133,3 @@ def _for_seconds(seconds: float) -> Callable[[], None]:
 
 def _percentiles(seconds: list[float]) -> str:
     return " / ".join(f"{percentile(seconds, share) * 1000:.0f}" for share in (0.5, 0.95))
-
-
-@contextmanager
-def _worker(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
-    """The portal's worker, which sends the rows."""
-    with (folder / "worker.log").open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "manage.py", "worker"],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdout=output,
-            stderr=output,
-        )
-        try:
-            yield
-        finally:
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(STOP_SECONDS)
-            process.kill()
-            process.wait()

@@ -31,7 +31,7 @@ from benchmarks.pace import Timed, paced
 from consumerportal.startup import PRACTICE_VALUES
 from tests.support.http_browser import Answer, Browser
 from tests.support.postgresql import find_binaries, temporary_server
-from tests.support.processes import ROOT, STOP_SECONDS, run
+from tests.support.processes import ROOT, run, running
 
 RESULT = ROOT / "var" / "bench-key-rotation-at-work.md"
 ROWS = sizes("1000000")[-1]
@@ -142,34 +142,17 @@ def full_portal(folder: Path, url: str) -> Iterator[Site]:
         "DIGEST_KEYS": secrets.token_urlsafe(40),
     }
     environment |= {name: f"{PRACTICE_VALUES[name]},{value}" for name, value in new.items()}
-    with portal(folder, environment) as server, _working(environment, log) as worker:
+    command = [sys.executable, "manage.py", "worker"]
+    with (
+        portal(folder, environment) as server,
+        running(command, environment, log=folder / "worker.log") as worker,
+    ):
         person = Browser(server.port)
         person.sign_in(*PERSON)
         person.reconnect()
         site = Site(url, environment, log, person, worker)
         site.command("rotate_keys", "--add")
         yield site
-
-
-@contextmanager
-def _working(environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("ab") as output:
-        worker = subprocess.Popen(
-            [sys.executable, "manage.py", "worker"],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        yield worker
-    finally:
-        worker.terminate()
-        try:
-            worker.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            worker.kill()
-            worker.wait()
 
 
 def measured(database: str, kind: str, site: Site) -> tuple[str, ...]:

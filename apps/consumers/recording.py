@@ -130,7 +130,7 @@ def record_consumers_shown(order_ref: str, shown: Iterable[Submission | OrderCon
 def record_copied_before(consumers: Iterable[str], guests: Iterable[str], actor: Actor) -> None:
     """Record that the actor sees entries that were filled from these consumers of Sitecore CDP.
 
-    They may have been typed over, and are not read again, so nobody knows what is left of them.
+    The consumers are not read again, and the details may have been typed over: the entries may have others.
     """
     data: dict[str, Value] = {"kind": "order_consumer", "result": "copied"}
     with transaction.atomic():

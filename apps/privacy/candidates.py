@@ -1,7 +1,8 @@
 """The numbers of the events that can have shown a subject: as many as a page needs, newest or oldest first.
 
-The index (``ShownRange``, ``ShownKey``) and the log's own columns find them. Each is asked for the first
-numbers only, so what is read for a page does not grow with the size of the log.
+The index (``ShownRange``, ``ShownKey``) and the log's own columns find them. Each returns the first numbers
+only. The database still reads every range near the submissions, so a page costs more with each export, but
+not with each event.
 """
 
 from __future__ import annotations

@@ -82,13 +82,22 @@ def serving(
 
     Raises ``RuntimeError`` if it does not.
     """
+    with running(command, environment, log=log, cwd=cwd) as process:
+        _wait_until_it_listens(process, port, log)
+        yield Server(port, process)
+
+
+@contextmanager
+def running(
+    command: Sequence[str], environment: Mapping[str, str], *, log: Path, cwd: Path = ROOT
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command in a checkout's folder inside the block, with its output in the log."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=cwd, env={**os.environ, **environment}, stdout=output, stderr=output
         )
         try:
-            _wait_until_it_listens(process, port, log)
-            yield Server(port, process)
+            yield process
         finally:
             process.terminate()
             try:

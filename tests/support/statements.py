@@ -3,7 +3,7 @@
 A plugin of pytest (``-p tests.support.statements``) for ``make long-tests``, where the tests marked
 ``sql("repeated")`` run as well. A kind of statement is its text without values; an error of the database,
 with its constraint, is one too. The run fails if only marked tests send a kind: one of them has to lose the
-mark. It also lists functions that could be marked, dearest first, each without those before it.
+mark. It also lists functions that could be marked, slowest first, each without those before it.
 
 Look at a test before you mark it: the same statement may have another result on PostgreSQL (an order of
 texts, a lock, a time), and what threads and processes send at the same time may be its subject.
@@ -81,7 +81,7 @@ def only_marked(functions: dict[str, Sent]) -> dict[str, str]:
 
 
 def could_be_marked(functions: dict[str, Sent]) -> list[str]:
-    """Unmarked functions, dearest first: without all of them, the others still send every kind."""
+    """Unmarked functions, slowest first: without all of them, the others still send every kind."""
     unmarked = {name: sent for name, sent in functions.items() if not sent.marked}
     senders = Counter(kind for sent in unmarked.values() for kind in sent.kinds)
     found: list[str] = []
@@ -170,6 +170,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.line(f"{len(kinds)} kinds; only tests marked {REPEATED} send {len(missing)}")
     for kind, name in sorted(missing.items()):
         terminalreporter.line(f"  {name}: {kind[:SHOWN]}")
-    terminalreporter.line(f"{len(could_be)} functions more add none ({seconds:.0f} s); the dearest:")
+    terminalreporter.line(f"{len(could_be)} functions more add none ({seconds:.0f} s); the slowest:")
     for name in could_be[:LISTED]:
         terminalreporter.line(f"  {_functions[name].seconds:6.1f} s  {name}")

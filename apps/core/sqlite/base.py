@@ -1,8 +1,8 @@
 """A database backend whose statements wait for SQLite's locks with short pauses.
 
 Django loads this module by its name (``ENGINE`` in the settings). SQLite alone makes a writer sleep longer
-and longer, up to a tenth of a second, while others that came later take the lock. With eight writers, this
-wait has a third of the 95th percentile and half as many transactions again (decision 243).
+and longer, up to a tenth of a second, while others that came later take the lock. With eight clients, this
+wait halves the 95th percentile of a create, and makes its median longer (decision 243).
 """
 
 from __future__ import annotations

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 import uuid
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from apps.cdp.consumers import NewConsumer
-from tests.faults.storm.people import ENTRY_TIMEOUT, NoPage, Person, SignedOut
+from tests.faults.storm.people import CSRF, NoPage, Person
 
 LISTS, NEW = "/batches/", "/batches/new/"
-T = TypeVar("T")
 TARGETS = ("first_name", "last_name", "date_of_birth", "emails")
 _LIST = re.compile(r"/batches/([0-9a-f-]{36})/")
 _SHOWN = re.compile(r'/confirm/".*?name="shown" value="([0-9a-f]+)"', re.DOTALL)
@@ -33,17 +30,17 @@ class ListPages(Person):
         headers = [f"{uuid.uuid4().hex[:8]}x" for _ in TARGETS]
         rows = [headers, *map(_cells, people)]
         table = "\n".join("\t".join(row) for row in rows)
-        found = self._again(lambda: self._upload(order, table, known))
-        self._again(lambda: self._choose_columns(found))
+        found = self._insist(lambda: self._upload(order, table, known))
+        self._insist(lambda: self._choose_columns(found))
         return found
 
     def confirm(self, batch: str) -> None:
         """Confirm what the page shows as ready. Nothing if nothing is."""
-        self._again(lambda: self._confirm(batch))
+        self._insist(lambda: self._confirm(batch))
 
     def lists(self) -> set[str]:
         """The ids of the person's lists."""
-        return set(_LIST.findall(self._again(lambda: self._get(LISTS)).text))
+        return set(_LIST.findall(self._insist(lambda: self._get(LISTS)).text))
 
     def _upload(self, order: str, table: str, known: set[str]) -> str:
         if stored := set(_LIST.findall(self._get(LISTS).text)) - known:
@@ -73,23 +70,10 @@ class ListPages(Person):
 
     def _token(self, path: str) -> dict[str, str]:
         """The CSRF token of a page."""
-        found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', self._get(path).text)
+        found = CSRF.search(self._get(path).text)
         if found is None:
             raise NoPage
         return {"csrfmiddlewaretoken": found[1]}
-
-    def _again(self, act: Callable[[], T]) -> T:
-        """Do it until a page comes."""
-        end = time.monotonic() + ENTRY_TIMEOUT
-        while True:
-            try:
-                return act()
-            except SignedOut:
-                self.sign_in()
-            except NoPage:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(self._random.uniform(0.2, 1.0))
 
 
 def _cells(one: NewConsumer) -> list[str]:

@@ -9,11 +9,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import requests
 
 from tests.faults.storm.entries import Entry, Pile
 
+T = TypeVar("T")
 SIGN_IN = "/accounts/login/"
 TIMES = (3.0, 40.0)  # seconds: to connect, and for a page
 ENTRY_TIMEOUT = 150.0  # seconds for the attempts at one entry
@@ -192,7 +194,8 @@ class Person(threading.Thread):
             twin.close()
 
     # --- Pages ------------------------------------------------------------------------------------------
-    def _insist(self, act: Callable[[], dict[str, str]]) -> dict[str, str]:
+    def _insist(self, act: Callable[[], T]) -> T:
+        """Do it until a page comes. Raises ``NoPage`` if none comes for long."""
         end = time.monotonic() + ENTRY_TIMEOUT
         while True:
             try:
