@@ -554,6 +554,7 @@ def test_entry_of_the_form_that_was_too_much_holds_lists_up(sandbox: SandboxServ
     assert states(batch) == ["ready"]
 
 
+@pytest.mark.sql("new")
 def test_longest_wait_that_the_vendor_asked_for_holds(sandbox: SandboxServer, staff: User) -> None:
     batch = confirmed_batch(staff, people(1))
     now = clock.now()

@@ -331,6 +331,7 @@ def test_form_that_comes_back_with_errors_goes_on_with_its_draft(as_staff: Clien
 
 
 # --- Other people -------------------------------------------------------------------------------------
+@pytest.mark.sql("new")
 def test_draft_of_another_person_is_not_found_and_stays(as_staff: Client, as_supervisor: Client) -> None:
     tab = Tab(as_staff)
     tab.save(last_name="Mine")

@@ -134,6 +134,7 @@ def test_sessions_name_the_backend_that_earlier_and_other_versions_know(pat: Use
     assert _is_in(client)
 
 
+@pytest.mark.sql("new")
 def test_person_of_a_session_is_read_with_sql_made_once(pat: User, monkeypatch: pytest.MonkeyPatch) -> None:
     client = _signed_in(pat)
     with monkeypatch.context() as patch:
