@@ -137,6 +137,8 @@ def test_report_fits_a_narrow_screen_and_paper(windows: Windows, exported: Expor
     page.get_by_label("What you know of the person").select_option("Last name")
     page.get_by_label("Reference or exact value").fill(CONSUMER.last_name)
     page.get_by_role("button", name="Show who has seen it").click()
+    # The report has to be there before it is measured: the click does not wait for the next page.
+    expect(page.locator("tbody tr").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     page.emulate_media(media="print")
     expect(page.locator("tbody tr").first).to_be_visible()
