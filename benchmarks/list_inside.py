@@ -1,9 +1,9 @@
 """Server times of the list and the figures, in one process: ``python -m benchmarks.list_inside portal`` or
 ``admin``.
 
-Uses the full database of the environment and writes the seconds of each request to standard output as JSON,
-by request name. The benchmark of the list runs it. ``BENCH_CLOCK=processor`` counts processor time, of this
-process and of PostgreSQL's, instead of elapsed time.
+Uses the full database of the environment and writes to standard output, as JSON by request name, each
+request's rows on the page and its seconds. The benchmark of the list runs it. ``BENCH_CLOCK=processor``
+counts processor time, of this process and of PostgreSQL's, instead of elapsed time.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
+from typing import TypedDict
 from urllib.parse import urlencode
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "consumerportal.settings")
@@ -40,7 +41,7 @@ from tests.support.searches import token
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60"))
 WARM_UP = 5
 FEWEST, LONGEST_SECONDS = 6, 20.0
-ROWS = b'<a href="/submissions/'
+ROWS = re.compile(rb'<a href="/submissions/[0-9a-f-]{36}/')
 COUNTED = re.compile(rb'<dd class="headline-number">\s*<[^>]+>([0-9,]+)<')
 PERSON = "sue"  # a practice user who sees all submissions
 LIST, FIGURES, START = "/submissions/", "/submissions/figures/", "/"
@@ -48,6 +49,13 @@ ADMIN_LIST, ADMIN_FIGURES = "/admin/consumers/submission/", "/admin/consumers/co
 SORTED = ("oldest", "slowest", "fastest")
 CHANGED_DAYS = 5
 Asked = Iterator[tuple[str, str, int]]
+
+
+class Answers(TypedDict):
+    """The answers to one request: rows on the page, or submissions that the figures count, and seconds."""
+
+    rows: int
+    seconds: list[float]
 
 
 def of_portal() -> Asked:
@@ -206,7 +214,7 @@ def main(who: str) -> None:
         keep_totals(now=clock.now())  # as the worker does
     client.get(LIST if who == "portal" else ADMIN_LIST)  # opens the connections
     seconds_now = request_clock()
-    seconds: dict[str, list[float]] = {}
+    answers: dict[str, Answers] = {}
     for name, path, least in of_portal() if who == "portal" else of_admin():
         times: list[float] = []
         began = time.perf_counter()
@@ -217,11 +225,11 @@ def main(who: str) -> None:
             begin = seconds_now()
             answer = client.get(path)
             times.append(seconds_now() - begin)
-        number = _counted(answer.content) if path.startswith(FIGURES) else answer.content.count(ROWS)
+        number = _counted(answer.content) if path.startswith(FIGURES) else len(ROWS.findall(answer.content))
         if answer.status_code != 200 or number < least:
             raise SystemExit(f"{name}: {answer.status_code}, {number} rows")
-        seconds[name] = times[min(WARM_UP, len(times) // 2) :]
-    json.dump(seconds, sys.stdout)
+        answers[name] = {"rows": number, "seconds": times[min(WARM_UP, len(times) // 2) :]}
+    json.dump(answers, sys.stdout)
 
 
 if __name__ == "__main__":
