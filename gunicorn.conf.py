@@ -1,5 +1,6 @@
 """gunicorn settings: threads, because requests mostly wait for the vendor; timeouts that allow a create."""
 
+import gc
 import os
 import resource
 from typing import Any
@@ -52,6 +53,10 @@ def when_ready(server: object) -> None:
     except ImproperlyConfigured as refused:
         raise SystemExit(str(refused)) from None  # the message alone, without a traceback
     readiness.prepare()
+    # What was imported stays. Otherwise each full collection looks at all of it again, during which no thread
+    # of the process works (60 ms), and writes to memory that the workers share.
+    gc.collect()
+    gc.freeze()
 
 
 def post_worker_init(worker: Any) -> None:
