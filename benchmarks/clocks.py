@@ -31,7 +31,11 @@ def _processor_clock() -> Callable[[], float]:
     if connection.vendor != "postgresql":
         return time.process_time
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+        # Not an autovacuum of the same database: its process ends.
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE datname = current_database() AND backend_type = 'client backend'"
+        )
         statistics = [Path(f"/proc/{pid}/schedstat") for (pid,) in cursor.fetchall()]
 
     def seconds() -> float:

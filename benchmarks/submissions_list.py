@@ -41,28 +41,31 @@ ByName = dict[str, "Answers"]
 
 
 def main() -> None:
-    """Measure, print the tables and write them to ``var/bench-submissions-list.md``."""
+    """Measure, print the tables, and write each to ``var/bench-submissions-list.md`` when it is complete."""
     meaning = (
         "*Rows*: on the page, or counted by the figures. *Times*: p50 with many rows through p50 with few."
     )
-    about = f"{machine()}, {clocks.NAME}. {meaning}"
-    parts = ["# The list of submissions and the figures", about]
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(f"# The list of submissions and the figures\n\n{machine()}, {clocks.NAME}. {meaning}\n")
     with tempfile.TemporaryDirectory(prefix="portal-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         if ONLY in ("", "sqlite"):
             of_sqlite = {rows: f"sqlite:///{folder / f'{rows}.sqlite3'}" for rows in (FEW, MANY)}
-            parts += ["## SQLite", measured(folder, of_sqlite)]
+            _keep("SQLite", measured(folder, of_sqlite))
         binaries = find_binaries()
         if ONLY == "sqlite":
             pass
         elif binaries is None:
-            parts.append("PostgreSQL is not installed: its table is missing.")
+            _keep("PostgreSQL", "PostgreSQL is not installed.")
         else:
             server = stack.enter_context(temporary_server(binaries, durable=True))
-            parts += ["## PostgreSQL", measured(folder, {rows: _made(server, rows) for rows in (FEW, MANY)})]
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text("\n\n".join(parts) + "\n")
+            _keep("PostgreSQL", measured(folder, {rows: _made(server, rows) for rows in (FEW, MANY)}))
     print(RESULT.read_text())
+
+
+def _keep(database: str, text: str) -> None:
+    with RESULT.open("a") as file:
+        file.write(f"\n## {database}\n\n{text}\n")
 
 
 def measured(folder: Path, urls: dict[int, str]) -> str:
