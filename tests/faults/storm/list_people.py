@@ -18,6 +18,9 @@ PAUSED_OFTEN = 0.01  # at each look
 STOPPED_OFTEN = 0.1  # of the lists are stopped, after a share of their rows
 TWICE_OFTEN, CORRECTED_OFTEN = 0.3, 0.3  # of the lists are uploaded once more
 MOST_ATTEMPTS = 2  # for rows that failed
+# Seconds without a change after which what is left of a list is taken to wait for an unknown outcome. Nobody
+# resolves these, so the person stops the list. In the storm, the vendor may ask to wait for 30 seconds.
+PATIENCE, PATIENCE_WHEN_CALM = 60.0, 2.5
 OVER = ("finished", "stopped")
 
 
@@ -37,12 +40,13 @@ class Uploader(threading.Thread):
         self.acts: Counter[str] = Counter()
         self.rows: dict[str, int] = {}  # by list
         self.is_calm = threading.Event()
-        """No more faults: what still waits for an unknown outcome is stopped."""
+        """No more faults: what still waits for an unknown outcome is stopped soon."""
         self._desk, self._pages, self._lists = desk, pages, lists
         self._random = random.Random(f"{name} {seed}")
         self._by_pages = False
         self._attempts: Counter[str] = Counter()
         self._stopped_after: dict[str, int] = {}
+        self._seen: dict[str, tuple[dict[str, int], float]] = {}  # states and since when, by list
 
     def run(self) -> None:
         """Upload all lists, and stay until they have ended."""
@@ -102,10 +106,12 @@ class Uploader(threading.Thread):
             self.acts[f"resumed after {state.partition(' ')[2]}"] += 1
             self._change("resume", batch)
         elif state == "sending":
-            if self.is_calm.is_set() and self._waits(batch):
+            states = self._desk.states(batch)
+            if self._waits(batch, states):
+                self.acts["lists stopped that only waited"] += 1
                 self._change("stop", batch)
             elif not self.is_calm.is_set():
-                self._meddle(batch)
+                self._meddle(batch, states)
         elif state == "finished" and self._attempts[batch] < MOST_ATTEMPTS:
             self._attempts[batch] += 1
             if again := self._desk.send_again(batch):
@@ -114,14 +120,18 @@ class Uploader(threading.Thread):
             return True
         return state in OVER
 
-    def _waits(self, batch: str) -> bool:
-        """Whether all that is left waits for another submission: nothing changes for a while."""
-        before = self._desk.states(batch)
-        time.sleep(5 * LOOK_SECONDS)
-        return before["sending"] == 0 and self._desk.states(batch) == before
+    def _waits(self, batch: str, states: dict[str, int]) -> bool:
+        """Whether all that is left waits for another submission: nothing has changed for a while."""
+        seen, since = self._seen.get(batch, (None, 0.0))
+        now = time.monotonic()
+        if states != seen:
+            self._seen[batch] = (states, now)
+            return False
+        patience = PATIENCE_WHEN_CALM if self.is_calm.is_set() else PATIENCE
+        return not states["sending"] and now - since > patience
 
-    def _meddle(self, batch: str) -> None:
-        if self._desk.states(batch)["created"] > self._stopped_after.get(batch, self.rows[batch]):
+    def _meddle(self, batch: str, states: dict[str, int]) -> None:
+        if states["created"] > self._stopped_after.get(batch, self.rows[batch]):
             self._change("stop", batch)
         elif self._random.random() < PAUSED_OFTEN:
             self._change("pause", batch)
