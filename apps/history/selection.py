@@ -208,9 +208,10 @@ class Selection:
         outcomes would be searched for among all rows.
         """
         asked = self.asked
-        only = SubmissionFilter(since=asked.since, until=asked.until, outcomes=asked.outcomes)
-        is_by_time = self.sort.by == selectors.NEWEST_BY
-        if not (len(asked.outcomes) > 1 and asked == only and is_by_time and self.viewer.sees_all):
+        only = SubmissionFilter(outcomes=asked.outcomes)
+        if self.sort.by == selectors.NEWEST_BY:
+            only = replace(only, since=asked.since, until=asked.until)
+        if not (len(asked.outcomes) > 1 and asked == only and self.viewer.sees_all):
             return [self._searched(self._without_searches())]
         return [
             replace(self, asked=replace(asked, outcomes=(outcome,)))._without_searches()

@@ -321,6 +321,18 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='submission',
+            index=models.Index(models.F('actor'), models.Func(models.F('duration_ms'), output_field=models.PositiveIntegerField(), template='COALESCE(%(expressions)s, 0)'), models.F('id'), name='submission_of_person_duration'),
+        ),
+        migrations.AddIndex(
+            model_name='submission',
+            index=models.Index(models.F('outcome'), models.Func(models.F('duration_ms'), output_field=models.PositiveIntegerField(), template='COALESCE(%(expressions)s, 0)'), models.F('id'), name='submission_outcome_duration'),
+        ),
+        migrations.AddIndex(
+            model_name='submission',
+            index=models.Index(models.F('error_code'), models.Func(models.F('duration_ms'), output_field=models.PositiveIntegerField(), template='COALESCE(%(expressions)s, 0)'), models.F('id'), condition=models.Q(('error_code', ''), _negated=True), name='submission_reason_duration'),
+        ),
+        migrations.AddIndex(
+            model_name='submission',
             index=models.Index(condition=models.Q(('error_code', ''), _negated=True), fields=['error_code', 'submitted_at', 'id'], name='submission_by_reason'),
         ),
         migrations.AddIndex(

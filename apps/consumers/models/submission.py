@@ -203,6 +203,16 @@ class Submission(models.Model):
                 "duration_ms",
                 name="submission_by_duration",
             ),
+            # Sorted by duration with one of the common filters, SQLite would sort all rows of the filter.
+            models.Index("actor", DURATION_OR_ZERO, "id", name="submission_of_person_duration"),
+            models.Index("outcome", DURATION_OR_ZERO, "id", name="submission_outcome_duration"),
+            models.Index(
+                "error_code",
+                DURATION_OR_ZERO,
+                "id",
+                name="submission_reason_duration",
+                condition=~Q(error_code=""),
+            ),
             models.Index(
                 fields=["error_code", "submitted_at", "id"],
                 name="submission_by_reason",

@@ -66,6 +66,25 @@ def test_every_order_comes_from_an_index_without_a_sort() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL knows how soon a page is full")
+def test_filtered_rows_by_duration_come_from_an_index_without_a_sort() -> None:
+    fill(connection, ROWS)
+    person = str(Submission.objects.latest("pk").actor_id)
+    for sort in (Sort.SLOWEST, Sort.FASTEST):
+        for asked in (
+            SubmissionFilter(person=person),
+            SubmissionFilter(reason="busy"),
+            SubmissionFilter(outcomes=(Outcome.REJECTED,)),
+            SubmissionFilter(outcomes=(Outcome.REJECTED, Outcome.NOT_SENT)),
+        ):
+            plans = _plans(Selection(asked, UNRESTRICTED, sort))
+            assert len(plans) == max(len(asked.outcomes), 1)
+            for plan in plans:
+                assert "_duration" in plan, (sort, plan)
+                assert "TEMP B-TREE" not in plan, (sort, plan)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_list_of_people_comes_from_its_index_without_a_sort() -> None:
     """Also with a period and an outcome: a list has few rows, and the table many."""
     fill(connection, ROWS)
