@@ -122,7 +122,8 @@ def save(mark: DraftMark, values: Mapping[str, str], *, person_id: int) -> Draft
     """Store the values of a page and return the mark of the draft that has them.
 
     It is another draft than that of ``mark`` if another page has changed that one. A save that arrives after
-    a later one of the same page changes nothing. Raises a :class:`DraftNotSaved`, and ``MissingKeyError``.
+    a later one of the same page changes nothing. Raises a :class:`DraftNotSaved`, ``MissingKeyError``, and
+    ``IntegrityError`` if there is no such account.
     """
     if sum(len(name) + len(value) for name, value in values.items()) > MAX_CHARACTERS:
         raise DraftTooLong
@@ -158,8 +159,10 @@ def _store(mark: DraftMark, values: Mapping[str, str], person_id: int) -> bool:
         try:
             with transaction.atomic():
                 draft.save(force_insert=True)
-        except IntegrityError:  # another save, or the create, has stored it meanwhile
-            return _store(mark, values, person_id)
+        except IntegrityError:
+            if not Draft.objects.filter(public_id=mark.public_id).exists():
+                raise  # the account was deleted
+            return _store(mark, values, person_id)  # another save, or the create, has stored it meanwhile
         return True
     if stored.person_id != person_id:
         raise NotTheirs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Iterator
@@ -53,6 +54,8 @@ FIREFOX_SETTINGS: dict[str, str | float | bool] = {
     # requires.
     "dom.require_user_interaction_for_beforeunload": False,
 }
+
+_windows = itertools.count(1)
 
 
 @pytest.fixture(scope="package")
@@ -143,6 +146,7 @@ def windows(
     engine: ReusedContexts,
     live_server: LiveServer,
     sandbox: SandboxServer,
+    settings: Settings,
     traces: Traces,
     capfd: pytest.CaptureFixture[str],
 ) -> Iterator[Windows]:
@@ -151,6 +155,9 @@ def windows(
     It also fails if text typed about a consumer is readable in the database or in the output. This is checked
     after each test, because the tables are then emptied.
     """
+    # Browser contexts are used again. A page that is closed may send its draft a moment later, and the answer
+    # removes the cookie of a session that is gone: it must not be that of the next test.
+    settings.SESSION_COOKIE_NAME = f"session_{next(_windows)}"
     for name, provider in (("Profile system", "ProfileSystem"), ("Loyalty", "LoyaltyProgramme")):
         identity_rules.add_rule(name=name, provider=provider, actor=TESTS)
     under_way = RequestsUnderWay()

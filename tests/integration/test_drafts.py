@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 import time_machine
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 from django.test import Client
 from pytest_django import Settings
@@ -385,6 +385,15 @@ def test_administrator_has_no_drafts(as_staff: Client, as_administrator: Client)
     assert as_administrator.post(address, {"draft": str(tab.mark)}).status_code == 403
     assert as_administrator.get(f"{NEW}?draft={tab.mark.public_id}").status_code == 403
     assert "Drafts" not in text(as_administrator.get("/"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_save_for_an_account_that_was_deleted_meanwhile_fails(staff: User) -> None:
+    gone = staff.pk
+    staff.delete()
+    with pytest.raises(IntegrityError):
+        drafts.save(DraftMark.new(), {"last_name": "Mine"}, person_id=gone)
+    assert not Draft.objects.exists()
 
 
 @pytest.mark.sql("new")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from apps.core.tracebacks import CAUSE, CONTEXT, without_text
+from apps.core.tracebacks import CAUSE, CONTEXT, MOST_EXCEPTIONS, without_text
 
 
 def _read(text: str) -> int:
@@ -52,3 +52,15 @@ def test_cycle_of_exceptions_ends() -> None:
         "builtins.TypeError",
         "builtins.ValueError",
     ]
+
+
+def test_chain_of_an_endless_recursion_is_formatted_in_part() -> None:
+    error = ValueError("first")
+    for _ in range(5_000):
+        later = KeyError("later")
+        later.__context__ = error
+        error = later  # type: ignore[assignment]
+    lines = without_text((KeyError, error, None)).splitlines()
+    assert lines[0] == f"({5_001 - MOST_EXCEPTIONS} earlier exceptions)"
+    assert lines.count("builtins.KeyError") == MOST_EXCEPTIONS
+    assert "builtins.ValueError" not in lines
