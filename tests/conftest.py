@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import os
 import socket
@@ -65,16 +64,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if not runs_here(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if runs_here(item)]
-
-
-def pytest_collection_finish() -> None:
-    """Collect garbage less often: a full collection looks at everything that was imported and collected.
-
-    With Python's thresholds, garbage collection took a tenth of the processor time of a run.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(5_000, 20, 100)
 
 
 def _depends_on_the_database(item: pytest.Item) -> bool:
