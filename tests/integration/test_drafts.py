@@ -387,6 +387,7 @@ def test_administrator_has_no_drafts(as_staff: Client, as_administrator: Client)
     assert "Drafts" not in text(as_administrator.get("/"))
 
 
+@pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)
 def test_save_for_an_account_that_was_deleted_meanwhile_fails(staff: User) -> None:
     gone = staff.pk
