@@ -42,8 +42,8 @@ def set_aside_if_outdated() -> Path | None:
 def _is_outdated() -> bool:
     """Whether migrating cannot bring this database up to date.
 
-    It has migrations that this version does not have, or all of them and other columns: migrations were
-    squashed to one per app before the first release, so the same name may stand for another schema.
+    It has migrations that this version does not have, or all of them and another schema: migrations were
+    squashed to one per app before the first release, so the same name may stand for several.
     """
     recorded = MigrationRecorder(connection).applied_migrations()
     labels = {config.label for config in apps.get_app_configs() if config.name.startswith(APP_PREFIX)}
@@ -52,11 +52,11 @@ def _is_outdated() -> bool:
     if not applied <= known:
         return True
     complete = {label for label in labels if {key for key in known if key[0] == label} <= applied}
-    return any(_has_other_columns(label) for label in complete)
+    return any(_has_another_schema(label) for label in complete)
 
 
-def _has_other_columns(label: str) -> bool:
-    """Whether a table of the app is missing or has other columns than its model."""
+def _has_another_schema(label: str) -> bool:
+    """Whether a table of the app is missing, or has other columns or lacks an index of its model."""
     with connection.cursor() as cursor:
         tables = {*connection.introspection.table_names(cursor)}
         for model in apps.get_app_config(label).get_models(include_auto_created=True):
@@ -65,6 +65,14 @@ def _has_other_columns(label: str) -> bool:
             if table not in tables:
                 return True
             found = connection.introspection.get_table_description(cursor, table)
-            if {column.name for column in found} != columns:
+            indexes = {index.name for index in model._meta.indexes}
+            if {column.name for column in found} != columns or not indexes <= _indexes(table):
                 return True
     return False
+
+
+def _indexes(table: str) -> set[str]:
+    """The names of the table's indexes in SQLite."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = %s", [table])
+        return {name for (name,) in cursor.fetchall()}

@@ -47,9 +47,10 @@ def test_current_database_is_not_changed(practice: Path) -> None:
         "INSERT INTO django_migrations (app, name, applied)"
         " VALUES ('consumers', '0002_of_another_version', CURRENT_TIMESTAMP)",
         "ALTER TABLE consumers_submission RENAME COLUMN check_count TO looks",
+        "DROP INDEX submission_outcome_duration",
         "DROP TABLE consumers_pastresolution",
     ],
-    ids=["a migration that is gone", "another column", "a table that is missing"],
+    ids=["a migration that is gone", "another column", "an index that is missing", "a table that is missing"],
 )
 def test_outdated_database_is_moved_away(practice: Path, settings: Settings, change: str) -> None:
     settings.AUDIT_CHECKPOINT_FILE.write_text("of the old log")

@@ -203,7 +203,7 @@ class Submission(models.Model):
                 "duration_ms",
                 name="submission_by_duration",
             ),
-            # Sorted by duration with one of the common filters, SQLite would sort all rows of the filter.
+            # For the list sorted by duration with a common filter. Without them, SQLite sorts all its rows.
             models.Index("actor", DURATION_OR_ZERO, "id", name="submission_of_person_duration"),
             models.Index("outcome", DURATION_OR_ZERO, "id", name="submission_outcome_duration"),
             models.Index(
