@@ -85,8 +85,8 @@ mutants: $(VENV)/mutation.stamp
 	@$(RUN) -m mutmut results > mutants/results.txt
 	@grep -v ': not checked' mutants/results.txt || echo "No tested mutant survived."
 
-# Uses a temporary folder and its own ports. Two machines, whose encryption, digest and MAC keys, SECRET_KEY and API token
-# are replaced meanwhile (AUDIT_SIGNING_KEY is not), each after the minutes that docs/operating.md names; --no-rotate leaves it out. ARGS="--submissions 200 --database sqlite --seed 7" for a smaller run,
+# Uses a temporary folder and its own ports. All keys of two machines are replaced meanwhile, each after the minutes that
+# docs/operating.md names; --no-rotate leaves it out. ARGS="--submissions 200 --database sqlite --seed 7" for a smaller run,
 # ARGS="--clocks-apart --database postgresql" for a second machine whose clock is 45 minutes ahead.
 faults: $(VENV)/dev.stamp
 	@PORTAL_MODE=practice $(RUN) -m tests.faults.storm $(ARGS)

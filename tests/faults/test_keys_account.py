@@ -10,6 +10,9 @@ import pytest
 from pytest_django import Settings
 
 from apps.accounts.models import User
+from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.signing import sign_checkpoint
+from apps.audit.integrity.verification import verify
 from apps.consumers.models import Outcome, RecordedSearchDigest, Submission, SubmissionDigest
 from apps.core import key_fingerprints
 from apps.core.actor import Actor
@@ -17,7 +20,7 @@ from apps.core.encryption import DIGEST, ENCRYPTION
 from consumerportal import key_rewriting
 from consumerportal.keys import accept_keys, register_keys, use_key
 from tests.faults.storm import keys_account
-from tests.faults.storm.rotation import not_shown
+from tests.faults.storm.rotation import NewKeys, not_shown
 from tests.support.entries import store
 from tests.support.keys import new_encryption_key
 from tests.support.searches import recorded
@@ -109,3 +112,16 @@ def test_other_keys_and_events_than_wanted_are_found(settings: Settings) -> None
     assert [*keys_account.wrong_events({"keys.registered": 1})] == []
     assert [*keys_account.wrong_events({"keys.registered": 2})]
     assert [*keys_account.wrong_events({"keys.registered": 1, "keys.retired": 1})]
+
+
+def test_checkpoints_without_the_signature_of_each_key_are_found(staff: User, settings: Settings) -> None:
+    accept_keys(ACTOR)
+    keys, file = NewKeys.random("a token"), settings.AUDIT_CHECKPOINT_FILE
+    assert sign_checkpoint(ACTOR)
+    assert [*keys_account.unsigned_files([file], keys.ids_of_signing())]
+    keys_account.have_keys_of(keys.added(in_front=False))
+    register_keys(ACTOR)
+    keys_account.have_keys_of(keys.exchanged())
+    assert sign_checkpoint(ACTOR)
+    assert [*keys_account.unsigned_files([file], keys.ids_of_signing())] == []
+    assert verify().verdict == Verdict.UNCHANGED

@@ -398,9 +398,12 @@ def _compare_keys(
     wanted = {"keys.registered": 2, "keys.put_to_use": rotation.put_to_use}
     wanted |= {"keys.rewritten": 2, "keys.retired": len(RETIRED)}
     account.note("events of keys missing or doubled", keys_account.wrong_events(wanted))
-    rotation.output(world.machines[0], "audit_checkpoint")
+    for machine in world.machines:
+        rotation.output(machine, "audit_checkpoint")
     verdicts = [rotation.output(machine, "audit_verify") for machine in world.machines]
     account.note("the audit log does not verify", (text for code, text in verdicts if code))
+    files = [Path(machine.environment["AUDIT_CHECKPOINT_FILE"]) for machine in world.machines]
+    account.note("checkpoints", keys_account.unsigned_files(files, rotation.keys.ids_of_signing()))
     facts["values that open with the new keys"] = keys_account.values()
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
 
+from apps.audit.integrity import checkpoints
 from apps.audit.models import AuditEvent
 from apps.core import key_fingerprints, keys_in_use, personal_data
 from apps.core.encryption import DIGEST, ENCRYPTION, KEY_ID_BYTES, encryption_key_id
@@ -17,7 +19,15 @@ from apps.core.personal_data import PersonalModel
 from consumerportal.startup import split_list
 
 BATCH = 500
-LISTS = ("ENCRYPTION_KEYS", "DIGEST_KEYS", "AUDIT_MAC_KEYS", "AUDIT_FORMER_MAC_KEYS", "SECRET_KEY_FALLBACKS")
+LISTS = (
+    "ENCRYPTION_KEYS",
+    "DIGEST_KEYS",
+    "AUDIT_MAC_KEYS",
+    "AUDIT_FORMER_MAC_KEYS",
+    "AUDIT_FORMER_PUBLIC_KEYS",
+    "SECRET_KEY_FALLBACKS",
+)
+TEXTS = ("AUDIT_SIGNING_KEY", "SECRET_KEY")
 
 
 def have_keys_of(environment: Mapping[str, str]) -> None:
@@ -26,7 +36,8 @@ def have_keys_of(environment: Mapping[str, str]) -> None:
     for name in LISTS:
         if name in environment:
             setattr(settings, name, split_list(environment[name]))
-    settings.SECRET_KEY = environment.get("SECRET_KEY", settings.SECRET_KEY)
+    for name in TEXTS:
+        setattr(settings, name, environment.get(name, getattr(settings, name)))
     keys_in_use.refresh()
 
 
@@ -81,6 +92,14 @@ def wrong_keys(labels_in_use: Mapping[str, str], retired: list[str]) -> Iterator
     labels = sorted(key_fingerprints.label_of(row.kind, row.fingerprint) for row in found)
     if labels != sorted(retired):
         yield f"retired: {labels}"
+
+
+def unsigned_files(files: Iterable[Path], key_ids: set[str]) -> Iterator[str]:
+    """The files of checkpoints in which not exactly these keys have signed."""
+    for file in files:
+        signed = {checkpoint.key for _offset, checkpoint in checkpoints.read(file)}
+        if signed != key_ids:
+            yield f"{file.name}: signed by {sorted(signed)}"
 
 
 def wrong_events(wanted: Mapping[str, int]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 Machine by machine: restarted with the new keys, ``rotate_keys --add``, ``--use``, the worker writes the rows
 again, ``--retire``. ``SECRET_KEY`` changes by way of its fallbacks, and the vendor accepts two API tokens.
-``AUDIT_SIGNING_KEY`` stays.
+Every machine knows the public half of the new ``AUDIT_SIGNING_KEY`` before one of them signs with it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 
 import psycopg
 
+from apps.audit.integrity import checkpoints
 from consumerportal.startup import PRACTICE_VALUES
 from tests.faults.storm.inspectors import FOUND, STOPPED
 from tests.faults.storm.world import Machine, World
@@ -52,6 +53,7 @@ class NewKeys:
     """The new keys, and the settings of each step."""
 
     values: dict[str, str]
+    signing: str
     secret: str
     token: str
 
@@ -63,7 +65,8 @@ class NewKeys:
             "DIGEST_KEYS": secrets.token_urlsafe(40),
             "AUDIT_MAC_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
         }
-        return cls(values, secrets.token_urlsafe(50), token)
+        signing = base64.b64encode(secrets.token_bytes(32)).decode()
+        return cls(values, signing, secrets.token_urlsafe(50), token)
 
     def added(self, *, in_front: bool) -> dict[str, str]:
         """Both keys of each kind; their order has no meaning."""
@@ -75,11 +78,17 @@ class NewKeys:
             )
             for name in LISTS
         }
-        return {**both, "SECRET_KEY_FALLBACKS": self.secret}
+        return {
+            **both,
+            "AUDIT_FORMER_PUBLIC_KEYS": _public(self.signing),
+            "SECRET_KEY_FALLBACKS": self.secret,
+        }
 
     def exchanged(self) -> dict[str, str]:
-        """The new ``SECRET_KEY`` with the former one as fallback, and the new API token."""
+        """The new ``SECRET_KEY`` with the former one as fallback, the new signing key and API token."""
         return {
+            "AUDIT_SIGNING_KEY": self.signing,
+            "AUDIT_FORMER_PUBLIC_KEYS": _public(PRACTICE_VALUES["AUDIT_SIGNING_KEY"]),
             "SECRET_KEY": self.secret,
             "SECRET_KEY_FALLBACKS": PRACTICE_VALUES["SECRET_KEY"],
             "CDP_API_TOKEN": self.token,
@@ -92,6 +101,11 @@ class NewKeys:
             "AUDIT_FORMER_MAC_KEYS": PRACTICE_VALUES["AUDIT_MAC_KEYS"],
             "SECRET_KEY_FALLBACKS": "",
         }
+
+    def ids_of_signing(self) -> set[str]:
+        """The ids of the former and of the new signing key, as checkpoints name them."""
+        keys = map(checkpoints.signing_key, (PRACTICE_VALUES["AUDIT_SIGNING_KEY"], self.signing))
+        return {checkpoints.key_id(key.public_key()) for key in keys}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +168,9 @@ class Rotation(threading.Thread):
             for kind in self._random.sample((ENCRYPTION, DIGEST, MAC), 3):
                 self._use(kind)
             for number, machine in enumerate(self._world.machines):
+                self._sign(machine)
                 machine.restart(self.keys.exchanged())
-                self._step(f"machine {number + 1} signs with the new SECRET_KEY, has the new token")
+                self._step(f"machine {number + 1} signs with the new keys, has the new token")
             self._see_rows_written()
             for kind in RETIRED:
                 self._retire(kind)
@@ -167,7 +182,7 @@ class Rotation(threading.Thread):
     def give_up_former(self) -> None:
         """Leave only the new keys in the settings, machine by machine. Each signs the audit log before."""
         for machine in self._world.machines:
-            self.output(machine, "audit_checkpoint")
+            self._sign(machine)
         for number, machine in enumerate(self._world.machines):
             machine.restart(self.keys.alone())
             self._step(f"machine {number + 1} has the new keys only")
@@ -212,6 +227,14 @@ class Rotation(threading.Thread):
         self._until(("--use", label), lambda: self._in_use(kind) == label)
         self.put_to_use += 1
         self._step(f"rotate_keys --use {kind}")
+
+    def _sign(self, machine: Machine) -> None:
+        """Sign the audit log on that machine, so that its checkpoints cover the events of now."""
+
+        def signed() -> bool:
+            return self.output(machine, "audit_checkpoint")[0] == 0
+
+        self._wait(signed, "audit_checkpoint: see commands.log", pause=RETRY_SECONDS)
 
     def _see_rows_written(self) -> None:
         """Kill workers while they write rows again, until all are written."""
@@ -314,6 +337,12 @@ def not_shown(done: Mapping[str, int], pages: Mapping[str, int]) -> list[str]:
         "no worker was killed while it wrote rows again": done.get(WORKER_KILLED, 0),
     }
     return [what for what, count in times.items() if not count]
+
+
+def _public(signing: str) -> str:
+    """The public half of a signing key, as ``AUDIT_FORMER_PUBLIC_KEYS`` contains it."""
+    key = checkpoints.signing_key(signing).public_key()
+    return base64.b64encode(key.public_bytes_raw()).decode()
 
 
 def _label(row: Mapping[str, Any]) -> str:

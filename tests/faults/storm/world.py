@@ -73,7 +73,7 @@ class Machine:
 class World:
     """Sandbox (over TLS), database, gunicorn with two workers, background workers.
 
-    ``machines``: 1, or 2. The second has a web server, half of the workers and a spool of its own.
+    ``machines``: 1, or 2. The second has its own web server, spool and checkpoints, and half of the workers.
     ``clocks_apart``: there are two, and the clock of the second is 45 minutes ahead.
 
     The context manager prepares everything and removes it at the end. The folder with the logs stays if
@@ -123,6 +123,7 @@ class World:
             other = {
                 **self.environment,
                 "SPOOL_DIR": str(self.folder / "spool-2"),
+                "AUDIT_CHECKPOINT_FILE": str(self.folder / "checkpoints-2.jsonl"),
                 "MACHINE_NAME": "ahead" if clocks_apart else "second",
                 "PORTAL_PORT": str(free_port()),
                 **(clock_ahead(AHEAD) if clocks_apart else {}),
