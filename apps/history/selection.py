@@ -194,12 +194,12 @@ class Selection:
         asked, most = self.asked, (MAX_COUNTED if limit is None else limit) + 1
         if asked.since is None and (asked.answered_from, asked.answered_under) != (None, None):
             return None
-        if not self._shared_by_many():
-            return self.submissions().order_by()[:most].count()
         everything = self.viewer.sees_all and replace(asked, search=None) == SubmissionFilter()
-        if not everything or len(asked.digests) > 1:
+        if everything and len(asked.digests) == 1:
+            return _sharing(*asked.digests[0])[:most].count()
+        if self._shared_by_many():
             return None
-        return _sharing(*asked.digests[0])[:most].count()
+        return self.submissions().order_by()[:most].count()
 
     def _lists(self) -> list[QuerySet[Submission]]:
         """The selected rows as lists, each of which comes from an index in the order of the selection.
