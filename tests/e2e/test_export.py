@@ -22,8 +22,8 @@ from apps.history.exports import delivery
 from apps.history.models import Export
 from apps.history.views import export
 from apps.history.writing import Written, write
+from tests.e2e.every_page.checks import broken_promises
 from tests.e2e.layout_shift import watch_shifts
-from tests.e2e.test_every_page import _broken_promises
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 from tests.support.entries import clean, store
@@ -182,4 +182,4 @@ def test_page_with_personal_columns_passes_the_page_checks(windows: Windows, per
     watch_shifts(page)
     answer = page.goto("/submissions/export/")
     assert answer is not None
-    assert [*_broken_promises(page, answer.text())] == []
+    assert [*broken_promises(page, answer.text())] == []
