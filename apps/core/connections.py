@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import InterfaceError, OperationalError, connections, transaction
@@ -45,9 +47,17 @@ def _release(connection: BaseDatabaseWrapper) -> None:
 def is_database_unavailable(error: BaseException | None) -> bool:
     """Whether an error means that the database does not answer or the connection is closed: temporary faults.
 
-    Also recognises the errors that Django raises instead because of such a fault.
+    Also recognises the errors that Django raises instead because of such a fault. A table or column that is
+    not there, because the database belongs to another version, is no such fault.
     """
     if isinstance(error, _FOLLOWING_ERRORS):
         # Check both: the cause of a broken transaction may be left over from an earlier transaction.
         return is_database_unavailable(error.__cause__) or is_database_unavailable(error.__context__)
+    # SQLite's errors of statements are OperationalErrors with this code, PostgreSQL's are ProgrammingErrors.
+    if isinstance(error, OperationalError) and _code_of_sqlite(error) == sqlite3.SQLITE_ERROR:
+        return False
     return isinstance(error, OperationalError | InterfaceError)
+
+
+def _code_of_sqlite(error: OperationalError) -> int | None:
+    return getattr(error.__cause__, "sqlite_errorcode", None)

@@ -38,6 +38,12 @@ def test_fault_while_handling_a_lost_database_is_a_fault() -> None:
     assert not is_database_unavailable(None)
 
 
+def test_database_of_another_version_does_answer(db: None) -> None:
+    with pytest.raises(DatabaseError) as raised_error, connection.cursor() as cursor:
+        cursor.execute("SELECT no_such_column FROM no_such_table")
+    assert not is_database_unavailable(raised_error.value)
+
+
 def test_query_after_a_lost_connection_in_a_transaction_is_lost_too(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
