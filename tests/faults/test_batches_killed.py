@@ -292,7 +292,7 @@ def test_two_lists_for_one_order_are_sent_one_row_at_a_time(case: Case, desk: De
         statement = (
             "SELECT count(*) AS n FROM consumers_submission WHERE outcome = 'sending' AND order_ref = ?"
         )
-        while not over.is_set():
+        while not over.wait(0.02):
             [row] = case.world.rows(statement, case.order)
             if row["n"] > 1:
                 overlapping.append(row["n"])

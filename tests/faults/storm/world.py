@@ -7,9 +7,10 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,6 +95,8 @@ class World:
         self.keep = False
         self.folder = Path(tempfile.mkdtemp(prefix=f"portal-storm-{database}-"))
         self.cluster = Cluster() if database == "postgresql" else None
+        self._connection: psycopg.Connection[dict[str, Any]] | None = None
+        self._asking = threading.Lock()
         url = self.cluster.url if self.cluster else prepared.copy_file(self.folder)
         self.port, sandbox_port = free_port(), free_port()
         self._sandbox_data = self.folder / "sandbox.sqlite3"
@@ -150,6 +153,7 @@ class World:
 
     def __exit__(self, *_: object) -> None:
         self.vendor.close()
+        self._leave_server()
         for service in reversed(self.services):
             service.stop()
         if self.cluster:
@@ -181,13 +185,29 @@ class World:
         return refs
 
     def rows(self, statement: str, *values: str) -> list[dict[str, Any]]:
-        """The rows of a query on the portal's database; ``?`` is a placeholder."""
+        """The rows of a query on the portal's database; ``?`` is a placeholder. Raises the database's errors."""
         if self.cluster is None:
             with closing(sqlite3.connect(self.folder / "portal.sqlite3", timeout=30)) as file:
                 file.row_factory = sqlite3.Row
                 return [dict(row) for row in file.execute(statement, values)]
-        with psycopg.connect(self.cluster.url, row_factory=dict_row) as connection:
-            return connection.execute(statement.replace("?", "%s").encode(), values).fetchall()
+        with self._asking:
+            try:
+                return self._on_server(statement, values)
+            except psycopg.OperationalError:  # the server was restarted since the last query
+                self._leave_server()
+                return self._on_server(statement, values)
+
+    def _on_server(self, statement: str, values: Sequence[str]) -> list[dict[str, Any]]:
+        assert self.cluster is not None
+        if self._connection is None:
+            # Tests ask many times a second; a connection for each question would take most of the time.
+            self._connection = psycopg.connect(self.cluster.url, row_factory=dict_row, autocommit=True)
+        return self._connection.execute(statement.replace("?", "%s").encode(), values).fetchall()
+
+    def _leave_server(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
 
     def is_idle(self) -> bool:
         """Whether no process is inside a transaction that writes (SQLite), or inside any (PostgreSQL)."""
