@@ -106,6 +106,8 @@ UNREAD = _("New on the order since the send, but could not be read or compared:"
 # If the list before the send may have been incomplete.
 DIFFERENT_PERHAPS_NEW = _("Not seen on the order before the send, but not every field matches:")
 UNREAD_PERHAPS_NEW = _("Not seen on the order before the send, but could not be read or compared:")
+# If the order was not read before the send.
+UNREAD_PERHAPS_BEFORE = _("On the order, but could not be read or compared:")
 
 CHECK_RESULTS = {
     CheckResult.NONE: _(
@@ -136,14 +138,15 @@ CHECK_RESULTS = {
         " this send, or that time could not be read. A supervisor has to decide whether it is this one."
     ),
     CheckResult.MISREAD: _(
-        "Sitecore CDP answered with another consumer than the new one on the order. A supervisor has to"
-        " check the order."
+        "Sitecore CDP answered with another consumer than the one on the order. A supervisor has to check the"
+        " order."
     ),
     CheckResult.TOO_MANY: _(
         "The order has more consumers than the portal can read. A supervisor has to check the order."
     ),
     CheckResult.NOT_ALL_READ: _(
-        "The portal could not read some new consumers on the order. A supervisor has to check each."
+        "The portal could not read some consumers on the order that may be this one. A supervisor has to"
+        " check each."
     ),
     CheckResult.NOT_COMPARED: _(
         "The portal has read the order, but cannot compare the data: the personal data of this submission"
@@ -159,9 +162,9 @@ LINE_NOTES = {
     CheckResult.BEFORE_PARTIAL: _("A consumer matches"),
     CheckResult.NOW_PARTIAL: _("A consumer matches"),
     CheckResult.OTHER_TIME: _("A consumer matches, created at another time"),
-    CheckResult.MISREAD: _("New consumers not read"),
+    CheckResult.MISREAD: _("Consumers not read"),
     CheckResult.TOO_MANY: _("Too many consumers to read"),
-    CheckResult.NOT_ALL_READ: _("New consumers not read"),
+    CheckResult.NOT_ALL_READ: _("Consumers not read"),
 }
 DOUBTS = {
     Doubt.KNOWN_BEFORE: _(

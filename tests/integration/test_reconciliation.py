@@ -370,6 +370,25 @@ def test_without_the_earlier_references_other_travellers_are_not_called_new(
     assert "New on the order" not in text(as_staff.get(f"/submissions/{submission.public_id}/"))
 
 
+@pytest.mark.parametrize(
+    ("fault", "result"),
+    [("another_consumer_after", CheckResult.MISREAD), ("500_before", CheckResult.NOT_ALL_READ)],
+)
+def test_without_the_earlier_references_a_consumer_that_was_not_read_may_be_this_one(
+    as_staff: Client, sandbox: SandboxServer, fault: str, result: CheckResult
+) -> None:
+    sandbox.sandbox.faults.arm(Armed("404", operation="list_order_consumers"))
+    submission = lost(as_staff, sandbox)
+    sandbox.sandbox.faults.arm(Armed(fault, times=2, operation="retrieve_order_consumer"))
+    assert run_check()
+    found = fresh(submission)
+    assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, result)
+    assert found.unread_refs == [only(sandbox).ref]
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert "On the order, but could not be read or compared:" in page
+    assert "no new consumer matches" not in page
+
+
 def test_undecryptable_submission_is_not_compared(
     as_staff: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:

@@ -57,9 +57,9 @@ class CheckResult(models.TextChoices):
     )
     NOW_PARTIAL = "now_part", _("A consumer matches, but the list may be incomplete")
     OTHER_TIME = "other_time", _("A consumer matches, but it was created at another time")
-    MISREAD = "misread", _("Sitecore CDP answered about another consumer than the new one")
+    MISREAD = "misread", _("Sitecore CDP answered about another consumer than the one on the order")
     TOO_MANY = "too_many", _("The order has more consumers than can be read")
-    NOT_ALL_READ = "not_all_read", _("New consumers could not be read")
+    NOT_ALL_READ = "not_all_read", _("Consumers on the order could not be read")
     NOT_COMPARED = "not_compared", _("The submission's own data could not be read")
     FAILED = "failed", _("The order could not be read")
 
@@ -141,7 +141,7 @@ class Submission(models.Model):
     check_result = models.CharField(max_length=12, choices=CheckResult, blank=True)
     matching_refs = models.JSONField(default=list)  # may be this submission's consumer
     different_refs = models.JSONField(default=list)  # new on the order, but of another person
-    unread_refs = models.JSONField(default=list)  # new on the order, but could not be read
+    unread_refs = models.JSONField(default=list)  # perhaps new on the order, but could not be read
     resolved_how = models.CharField(max_length=20, choices=ResolvedHow, blank=True)
     resolved_at = models.DateTimeField(null=True)
     resolved_by = models.ForeignKey(

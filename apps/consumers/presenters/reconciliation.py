@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
@@ -11,6 +12,9 @@ from apps.consumers import labels
 from apps.consumers.models import UNCERTAIN_MATCHES, Submission
 from apps.consumers.presenters.record_urls import record_url
 from apps.core import clock
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 OVERDUE_AFTER = timedelta(minutes=2)
 """Time after a missed check from which on the page reports that checks are not running."""
@@ -56,7 +60,7 @@ def checks_state(submission: Submission) -> ChecksState:
     groups = (
         (labels.MATCHING_NEW if is_new else labels.MATCHING, submission.matching_refs),
         (labels.DIFFERENT if is_whole else labels.DIFFERENT_PERHAPS_NEW, submission.different_refs),
-        (labels.UNREAD if is_whole else labels.UNREAD_PERHAPS_NEW, submission.unread_refs),
+        (_unread_label(submission), submission.unread_refs),
     )
     due = submission.next_check_at if settings.CDP_RECONCILIATION else None
     is_overdue = due is not None and clock.now() - due > OVERDUE_AFTER
@@ -75,3 +79,9 @@ def checks_state(submission: Submission) -> ChecksState:
             if refs
         ),
     )
+
+
+def _unread_label(submission: Submission) -> _StrPromise:
+    if submission.refs_before is None:
+        return labels.UNREAD_PERHAPS_BEFORE
+    return labels.UNREAD if submission.refs_before_whole else labels.UNREAD_PERHAPS_NEW

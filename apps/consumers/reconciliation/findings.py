@@ -124,8 +124,11 @@ def conclude(submission: Submission, found: Found) -> Conclusion:
         return Conclusion(CheckResult.NOT_COMPARED, unread=(*(one.ref for one in new), *unread, *misread))
     matching = tuple(consumer for consumer in new if matches(sent, consumer))
     if submission.refs_before is None:
-        # Nothing is known to be new: consumers that do not match are other travellers.
-        return Conclusion(CheckResult.NOT_PROVEN if matching else CheckResult.NONE, matching)
+        # Nothing is known to be new. Consumers that do not match are other travellers, those that were not
+        # read may be this one.
+        return Conclusion(
+            _result_without_list_before(matching, unread, misread), matching, unread=(*unread, *misread)
+        )
     different = tuple(consumer.ref for consumer in new if consumer not in matching)
     first, last = times_of_the_send(submission)
     ours = tuple(one for one in matching if one.created_at is None or first <= one.created_at <= last)
@@ -134,6 +137,17 @@ def conclude(submission: Submission, found: Found) -> Conclusion:
         [candidate] = ours
         result = _result_for(submission, candidate, rivals, found)
     return Conclusion(result, ours or matching, different, (*unread, *misread))
+
+
+def _result_without_list_before(
+    matching: tuple[OrderConsumer, ...], unread: tuple[str, ...], misread: tuple[str, ...]
+) -> CheckResult:
+    """The result if the order was not read before the send."""
+    if matching:
+        return CheckResult.NOT_PROVEN
+    if misread:
+        return CheckResult.MISREAD
+    return CheckResult.NOT_ALL_READ if unread else CheckResult.NONE
 
 
 def times_of_the_send(submission: Submission) -> tuple[datetime.datetime, datetime.datetime]:
