@@ -1,5 +1,5 @@
 """Server times of the list and the figures, in one process: ``python -m benchmarks.list_inside portal`` or
-``admin``.
+``admin``, with the number of requests for each kind of page in ``BENCH_REQUESTS``.
 
 Uses the full database of the environment and writes to standard output, as JSON by request name, each
 request's rows on the page and its seconds. The benchmark of the list runs it. ``BENCH_CLOCK=processor``

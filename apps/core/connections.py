@@ -47,8 +47,8 @@ def _release(connection: BaseDatabaseWrapper) -> None:
 def is_database_unavailable(error: BaseException | None) -> bool:
     """Whether an error means that the database does not answer or the connection is closed: temporary faults.
 
-    Also recognises the errors that Django raises instead because of such a fault. A table or column that is
-    not there, because the database belongs to another version, is no such fault.
+    Also recognises the errors that Django raises instead because of such a fault. An error of a statement,
+    such as a missing column in a database of another version, is no such fault.
     """
     if isinstance(error, _FOLLOWING_ERRORS):
         # Check both: the cause of a broken transaction may be left over from an earlier transaction.

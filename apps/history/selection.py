@@ -194,8 +194,8 @@ class Selection:
         asked, most = self.asked, (MAX_COUNTED if limit is None else limit) + 1
         if asked.since is None and (asked.answered_from, asked.answered_under) != (None, None):
             return None
-        everything = self.viewer.sees_all and replace(asked, search=None) == SubmissionFilter()
-        if everything and len(asked.digests) == 1:
+        searches_only = self.viewer.sees_all and replace(asked, search=None) == SubmissionFilter()
+        if searches_only and len(asked.digests) == 1:
             return _sharing(*asked.digests[0])[:most].count()
         if self._shared_by_many():
             return None

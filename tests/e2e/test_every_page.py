@@ -86,13 +86,14 @@ def test_every_page_passes_the_page_checks(
     windows: Windows, world: World, subject: str, who: str, administrator: User, supervisor: User
 ) -> None:
     people = {
+        "nobody": None,
         "without a role": make_person("wanda"),
         "staff": world.staff,
         "supervisor": supervisor,
         "auditor": make_person("ari", "auditor"),
         "administrator": administrator,
     }
-    page = windows.open(people.get(who), viewport=WIDE, reduced_motion="reduce")
+    page = windows.open(people[who], viewport=WIDE, reduced_motion="reduce")
     watch_shifts(page)
     documents: list[Response] = []
     page.on("response", lambda answer: documents.append(answer) if _is_document(answer) else None)

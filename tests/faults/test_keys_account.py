@@ -118,10 +118,10 @@ def test_checkpoints_without_the_signature_of_each_key_are_found(staff: User, se
     accept_keys(ACTOR)
     keys, file = NewKeys.random("a token"), settings.AUDIT_CHECKPOINT_FILE
     assert sign_checkpoint(ACTOR)
-    assert [*keys_account.unsigned_files([file], keys.ids_of_signing())]
+    assert [*keys_account.files_with_other_keys([file], keys.ids_of_signing())]
     keys_account.have_keys_of(keys.added(in_front=False))
     register_keys(ACTOR)
     keys_account.have_keys_of(keys.exchanged())
     assert sign_checkpoint(ACTOR)
-    assert [*keys_account.unsigned_files([file], keys.ids_of_signing())] == []
+    assert [*keys_account.files_with_other_keys([file], keys.ids_of_signing())] == []
     assert verify().verdict == Verdict.UNCHANGED

@@ -548,6 +548,13 @@ def test_number_of_matches_is_shown_up_to_a_limit(
         assert f"<p>{words}" in text(as_supervisor.get(f"{PAGE}?{same}"))
 
 
+def test_staff_are_not_told_how_many_others_match(as_staff: Client, staff: User, sid: User) -> None:
+    for person in (staff, sid, sid):
+        store(person, Outcome.REJECTED, clean(last_name="Same"))
+    same = urlencode({"search": token(staff, last_name="Same")})
+    assert "<p>1 submission<" in text(as_staff.get(f"{PAGE}?{same}"))
+
+
 def test_expensive_counts_are_skipped(
     as_supervisor: Client, supervisor: User, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,13 @@ from tests.e2e.every_page.seen import Seen, after, at
 from tests.e2e.world import World
 
 
+def _log_of_changes(page: Page, world: World) -> None:
+    page.goto(f"/people/{world.person.pk}/")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Grant Supervisor").click()
+    page.goto("/audit/")
+
+
 def _rule_to_remove(page: Page, world: World) -> None:
     page.goto("/identity-rules/")
     with page.expect_navigation():
@@ -22,6 +29,8 @@ def _rule_removed(page: Page, world: World) -> None:
 
 PAGES = [
     at("audit:log", "auditor", "/audit/"),
+    at("audit:integrity", "auditor", "/audit/integrity/"),
+    at("history:past_exports", "auditor", "/submissions/exports/", "without an export"),
     at("audit:event", "auditor", "/audit/{world.event}/"),
     at("privacy:access", "auditor", "/audit/access/?consumer={world.created.consumer_ref}", "of a person"),
     at("audit:log", "administrator", "/audit/"),
@@ -44,6 +53,7 @@ PAGES = [
     at("privacy:access", "administrator", "/audit/access/?consumer=c-1", "of nobody"),
     after("privacy:access", "administrator", "/audit/access/", "Show who has seen it", "with errors"),
     after("audit:verify", "administrator", "/audit/integrity/", "Verify now", "verified"),
+    Seen("audit:log", "administrator", _log_of_changes, "with a change"),
     at("status", "administrator", "/status/"),
     at("consumers:identity_rules", "administrator", "/identity-rules/"),
     Seen("consumers:remove_identity_rule", "administrator", _rule_to_remove),

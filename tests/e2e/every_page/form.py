@@ -17,7 +17,7 @@ from tests.e2e.world import World
 from tests.support.travel_documents import SPECIMEN
 
 
-def _save_drafts(world: World) -> uuid.UUID:
+def save_drafts(world: World) -> uuid.UUID:
     """Two drafts; returns the id of one."""
     marks = [DraftMark(uuid.uuid4(), uuid.uuid4(), 0, 1) for _ in range(2)]
     typed = {"order_ref": SAMPLE_ORDER, "first_name": TYPED["draft first name"]}
@@ -27,14 +27,14 @@ def _save_drafts(world: World) -> uuid.UUID:
 
 
 def _drafts_listed(page: Page, world: World) -> None:
-    _save_drafts(world)
+    save_drafts(world)
     page.goto("/")
     page.get_by_role("heading", name="Drafts").wait_for()
     page.locator(".draft-actions summary").first.click()
 
 
 def _draft_opened(page: Page, world: World) -> None:
-    page.goto(f"/consumers/new/?draft={_save_drafts(world)}")
+    page.goto(f"/consumers/new/?draft={save_drafts(world)}")
     page.locator("#id_last_name").fill(TYPED["draft last name"])
     page.get_by_text("Draft saved").wait_for()
 

@@ -7,6 +7,7 @@ from playwright.sync_api import Page
 from apps.batches.models import Batch, BatchState, OwnState, PauseReason
 from apps.batches.sending import control
 from sandbox.data.seed import SAMPLE_ORDER
+from tests.e2e.every_page.form import save_drafts
 from tests.e2e.every_page.seen import Seen, Steps, after, at
 from tests.e2e.traces import TYPED
 from tests.e2e.world import World
@@ -65,6 +66,11 @@ def _row_with_errors(page: Page, world: World) -> None:
     page.get_by_role("link", name="Correct the first row").click()
 
 
+def _start_with_drafts(page: Page, world: World) -> None:
+    save_drafts(world)
+    page.goto("/")
+
+
 def _row_sent_already(page: Page, world: World) -> None:
     batch = checked_batch(world.staff, people(1, first=900))
     batch.rows.update(state=OwnState.ALREADY_SENT, earlier=world.created.public_id)
@@ -90,7 +96,7 @@ PAGES = [
     Seen("batches:batch", "staff", _list("", sent=4), "finished"),
     Seen("batches:batch", "staff", _list("?show=unknown", sent=4), "without a row"),
     at("batches:batches", "staff", "/batches/", "with lists"),
-    at("start", "staff", "/", "with lists"),
+    Seen("start", "staff", _start_with_drafts, "with lists and drafts"),
     Seen("batches:batch", "supervisor", _list("", sent=2), "of another person"),
     at("batches:batches", "supervisor", "/batches/", "of everybody"),
     at("batches:batches", "supervisor", "/batches/?person=x", "with errors"),

@@ -158,6 +158,7 @@ def storm(options: Options) -> int:
         if rotation and not rotation.problems:
             _say("the former keys leave the settings; the rest is entered with the new ones alone")
             rotation.give_up_former()
+        if rotation and not rotation.problems:
             pile.wanted = pile.made + max(options.submissions // 20, 10)
             armed = weather.armed
             weather = Weather(world.vendor, options.seed + 1)
@@ -403,7 +404,8 @@ def _compare_keys(
     verdicts = [rotation.output(machine, "audit_verify") for machine in world.machines]
     account.note("the audit log does not verify", (text for code, text in verdicts if code))
     files = [Path(machine.environment["AUDIT_CHECKPOINT_FILE"]) for machine in world.machines]
-    account.note("checkpoints", keys_account.unsigned_files(files, rotation.keys.ids_of_signing()))
+    wrong = keys_account.files_with_other_keys(files, rotation.keys.ids_of_signing())
+    account.note("files of checkpoints with other signing keys", wrong)
     facts["values that open with the new keys"] = keys_account.values()
 
 

@@ -94,8 +94,8 @@ def wrong_keys(labels_in_use: Mapping[str, str], retired: list[str]) -> Iterator
         yield f"retired: {labels}"
 
 
-def unsigned_files(files: Iterable[Path], key_ids: set[str]) -> Iterator[str]:
-    """The files of checkpoints in which not exactly these keys have signed."""
+def files_with_other_keys(files: Iterable[Path], key_ids: set[str]) -> Iterator[str]:
+    """The files of checkpoints that were not signed with exactly these keys."""
     for file in files:
         signed = {checkpoint.key for _offset, checkpoint in checkpoints.read(file)}
         if signed != key_ids:

@@ -41,6 +41,7 @@ COMMAND_KILLED = ": kill -9"  # after "rotate_keys --use", for example
 WORKER_KILLS = 8  # at most, while rows are written again
 BETWEEN_KILLS = (0.3, 2.0)  # seconds
 RETRY_SECONDS = 3.0
+ALTERED = 2  # the exit code of audit_checkpoint if it does not sign
 
 
 def new_token() -> str:
@@ -168,7 +169,7 @@ class Rotation(threading.Thread):
             for kind in self._random.sample((ENCRYPTION, DIGEST, MAC), 3):
                 self._use(kind)
             for number, machine in enumerate(self._world.machines):
-                self._sign(machine)
+                self._sign(machine)  # so that its file has a checkpoint of the former key
                 machine.restart(self.keys.exchanged())
                 self._step(f"machine {number + 1} signs with the new keys, has the new token")
             self._see_rows_written()
@@ -181,11 +182,15 @@ class Rotation(threading.Thread):
 
     def give_up_former(self) -> None:
         """Leave only the new keys in the settings, machine by machine. Each signs the audit log before."""
-        for machine in self._world.machines:
-            self._sign(machine)
-        for number, machine in enumerate(self._world.machines):
-            machine.restart(self.keys.alone())
-            self._step(f"machine {number + 1} has the new keys only")
+        self._end = time.monotonic() + self._most_seconds
+        try:
+            for machine in self._world.machines:
+                self._sign(machine)
+            for number, machine in enumerate(self._world.machines):
+                machine.restart(self.keys.alone())
+                self._step(f"machine {number + 1} has the new keys only")
+        except RuntimeError as problem:  # the comparison reports it
+            self.problems.append(f"after {[step.name for step in self.steps][-1:]}: {problem}")
 
     def output(self, machine: Machine, *arguments: str) -> tuple[int, str]:
         """The exit code and the output of a management command on that machine."""
@@ -229,10 +234,13 @@ class Rotation(threading.Thread):
         self._step(f"rotate_keys --use {kind}")
 
     def _sign(self, machine: Machine) -> None:
-        """Sign the audit log on that machine, so that its checkpoints cover the events of now."""
+        """Sign all events so far on that machine. Raises ``RuntimeError`` if the log was altered."""
 
         def signed() -> bool:
-            return self.output(machine, "audit_checkpoint")[0] == 0
+            code, text = self.output(machine, "audit_checkpoint")
+            if code == ALTERED:
+                raise RuntimeError(text)
+            return code == 0
 
         self._wait(signed, "audit_checkpoint: see commands.log", pause=RETRY_SECONDS)
 

@@ -28,6 +28,7 @@ from tests.support.wrong_clock import clock_ahead
 
 BIN = Path(sys.executable).parent
 AHEAD = 45 * 60  # seconds
+END_SECONDS = 5.0
 DATABASES = ("sqlite", "postgresql")
 # Seconds. Short limits, so that a call and the whole reconciliation take minutes at most.
 TIMES = {
@@ -153,7 +154,9 @@ class World:
 
     def __exit__(self, *_: object) -> None:
         self.vendor.close()
-        self._leave_server()
+        # A thread that was interrupted may wait in a query: it must not hold up the end.
+        if self._asking.acquire(timeout=END_SECONDS):
+            self._leave_server()
         for service in reversed(self.services):
             service.stop()
         if self.cluster:
@@ -185,7 +188,10 @@ class World:
         return refs
 
     def rows(self, statement: str, *values: str) -> list[dict[str, Any]]:
-        """The rows of a query on the portal's database; ``?`` is a placeholder. Raises the database's errors."""
+        """The rows of a query on the portal's database; ``?`` is a placeholder.
+
+        Raises the database's errors. Thread-safe.
+        """
         if self.cluster is None:
             with closing(sqlite3.connect(self.folder / "portal.sqlite3", timeout=30)) as file:
                 file.row_factory = sqlite3.Row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 import pytest
@@ -42,6 +43,15 @@ def test_database_of_another_version_does_answer(db: None) -> None:
     with pytest.raises(DatabaseError) as raised_error, connection.cursor() as cursor:
         cursor.execute("SELECT no_such_column FROM no_such_table")
     assert not is_database_unavailable(raised_error.value)
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR])
+def test_file_that_cannot_be_used_now_does_not_answer(code: int) -> None:
+    of_driver = sqlite3.OperationalError()
+    of_driver.sqlite_errorcode = code
+    error = OperationalError()
+    error.__cause__ = of_driver
+    assert is_database_unavailable(error)
 
 
 def test_query_after_a_lost_connection_in_a_transaction_is_lost_too(
