@@ -107,7 +107,7 @@ CHECK_RESULT = Key(
         CheckResult.NOW_PARTIAL: _("a consumer matches, but the list may be incomplete"),
         CheckResult.OTHER_TIME: _("a consumer matches, but it was created at another time"),
         CheckResult.MISREAD: _("Sitecore CDP answered about another consumer than the one on the order"),
-        CheckResult.TOO_MANY: _("the order has more consumers than can be read"),
+        CheckResult.TOO_MANY: _("the whole order could not be read"),
         CheckResult.NOT_ALL_READ: _("a consumer on the order could not be read"),
         CheckResult.NOT_COMPARED: _("the submission's own data could not be read"),
         CheckResult.FAILED: _("the order could not be read"),

@@ -142,7 +142,8 @@ CHECK_RESULTS = {
         " order."
     ),
     CheckResult.TOO_MANY: _(
-        "The order has more consumers than the portal can read. A supervisor has to check the order."
+        "The portal could not read the whole order: it has too many consumers, or the answers took too long."
+        " A supervisor has to check the order."
     ),
     CheckResult.NOT_ALL_READ: _(
         "The portal could not read some consumers on the order that may be this one. A supervisor has to"
@@ -163,7 +164,7 @@ LINE_NOTES = {
     CheckResult.NOW_PARTIAL: _("A consumer matches"),
     CheckResult.OTHER_TIME: _("A consumer matches, created at another time"),
     CheckResult.MISREAD: _("Consumers not read"),
-    CheckResult.TOO_MANY: _("Too many consumers to read"),
+    CheckResult.TOO_MANY: _("Order not read completely"),
     CheckResult.NOT_ALL_READ: _("Consumers not read"),
 }
 DOUBTS = {

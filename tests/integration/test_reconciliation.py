@@ -794,7 +794,7 @@ def test_order_too_large_to_read_is_left_to_a_supervisor(
     found = fresh(submission)
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.TOO_MANY)
     page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
-    assert "more consumers than the portal can read" in page
+    assert "could not read the whole order: it has too many consumers" in page
 
 
 @pytest.mark.sql("repeated")

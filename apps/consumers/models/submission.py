@@ -58,7 +58,7 @@ class CheckResult(models.TextChoices):
     NOW_PARTIAL = "now_part", _("A consumer matches, but the list may be incomplete")
     OTHER_TIME = "other_time", _("A consumer matches, but it was created at another time")
     MISREAD = "misread", _("Sitecore CDP answered about another consumer than the one on the order")
-    TOO_MANY = "too_many", _("The order has more consumers than can be read")
+    TOO_MANY = "too_many", _("The whole order could not be read")
     NOT_ALL_READ = "not_all_read", _("Consumers on the order could not be read")
     NOT_COMPARED = "not_compared", _("The submission's own data could not be read")
     FAILED = "failed", _("The order could not be read")
