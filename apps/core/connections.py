@@ -53,11 +53,7 @@ def is_database_unavailable(error: BaseException | None) -> bool:
     if isinstance(error, _FOLLOWING_ERRORS):
         # Check both: the cause of a broken transaction may be left over from an earlier transaction.
         return is_database_unavailable(error.__cause__) or is_database_unavailable(error.__context__)
-    # SQLite's errors of statements are OperationalErrors with this code, PostgreSQL's are ProgrammingErrors.
-    if isinstance(error, OperationalError) and _code_of_sqlite(error) == sqlite3.SQLITE_ERROR:
-        return False
-    return isinstance(error, OperationalError | InterfaceError)
-
-
-def _code_of_sqlite(error: OperationalError) -> int | None:
-    return getattr(error.__cause__, "sqlite_errorcode", None)
+    if isinstance(error, OperationalError):
+        # SQLite's errors of statements are OperationalErrors, too; PostgreSQL's are ProgrammingErrors.
+        return getattr(error.__cause__, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR
+    return isinstance(error, InterfaceError)
