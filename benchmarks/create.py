@@ -20,8 +20,9 @@ from benchmarks.figures import Samples, machine, table
 from benchmarks.measure import measure
 from benchmarks.sandboxes import BenchSandbox
 from tests.support.http_browser import Browser, expect
+from tests.support.ports import free_port
 from tests.support.postgresql import find_binaries, temporary_server
-from tests.support.processes import BIN, ROOT, Server, free_port, run, serving
+from tests.support.processes import BIN, ROOT, Server, run, serving
 from tests.support.unique_entries import consumer, posted
 
 RESULT = ROOT / "var" / "bench-create.md"

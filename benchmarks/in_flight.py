@@ -31,8 +31,9 @@ from benchmarks.findings import BUSY, DELAYS, WANTED, Findings, Peer, shown
 from benchmarks.pace import Timed, highest_rate, paced
 from benchmarks.sandboxes import BenchSandbox
 from tests.support.http_browser import Answer, Browser
+from tests.support.ports import free_port
 from tests.support.postgresql import find_binaries, temporary_server
-from tests.support.processes import BIN, ROOT, free_port, run, serving
+from tests.support.processes import BIN, ROOT, run, serving
 from tests.support.unique_entries import consumer, posted
 
 RESULT = ROOT / "var" / "bench-in-flight.md"

@@ -23,7 +23,8 @@ from benchmarks.create import NEW, PERSON, environment_of, portal
 from benchmarks.figures import machine, table
 from tests.support.browser import ARGUMENTS, find_whole_chromium
 from tests.support.http_browser import Browser, UnexpectedAnswer
-from tests.support.processes import BIN, ROOT, free_port, run
+from tests.support.ports import free_port
+from tests.support.processes import BIN, ROOT, run
 from tests.support.unique_entries import consumer, posted
 
 RESULT = ROOT / "var" / "bench-page-scores.md"

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from sandbox.api.routes import CREATE
 from sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
-from tests.support.processes import free_port, serving
+from tests.support.ports import free_port
+from tests.support.processes import serving
 from tests.support.sandbox_orders import add_orders
 from tests.support.unique_entries import Orders
 

@@ -35,7 +35,8 @@ from sandbox.data.seed import FAMILY_ORDER, GROUP_ORDER, SAMPLE_ORDER
 from tests.support import http_browser
 from tests.support.browser import ARGUMENTS, find_chromium
 from tests.support.entries import posted
-from tests.support.processes import BIN, ROOT, free_port, run, serving
+from tests.support.ports import free_port
+from tests.support.processes import BIN, ROOT, run, serving
 from tests.support.wrong_clock import clock_ahead
 
 IMAGES = ROOT / "docs/images"

@@ -19,7 +19,8 @@ from django.db import connection
 from tests.support.deployed import Place, Portal, place, portal, wait_until
 from tests.support.entries import posted
 from tests.support.http_browser import Browser
-from tests.support.processes import BIN, ROOT, free_port
+from tests.support.ports import free_port
+from tests.support.processes import BIN, ROOT
 from tests.support.unique_entries import consumer
 from tests.support.wrong_clock import clock_ahead, needs_library
 

@@ -42,6 +42,7 @@ from tests.support.notice_receivers import (
     mail_server,
     mail_settings,
 )
+from tests.support.ports import free_port
 from tests.support.scripted_servers import Peer, Serve, answer, once_then_close
 from tests.support.scripted_servers import serve as serve  # noqa: PLC0414  # a fixture is used by being in this module
 from tests.support.waiting import wait_for
@@ -686,8 +687,7 @@ def test_hook_over_tls_needs_a_certificate_of_the_receiver(
 
 
 def test_server_that_is_not_there(world: World, settings: Settings) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     settings.SMTP_PORT, settings.NOTICE_HOOK_URL = port, f"http://127.0.0.1:{port}/hook"
     world.standing["a"] = {"number": 7}
     world.run()

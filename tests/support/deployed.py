@@ -28,7 +28,8 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support import prepared
 from tests.support.entries import creates
 from tests.support.http_browser import TIMEOUT_SECONDS, Answer, Browser
-from tests.support.processes import BIN, Server, free_port, serving
+from tests.support.ports import free_port
+from tests.support.processes import BIN, Server, serving
 from tests.support.sandbox_orders import add_orders
 
 NEW = "/consumers/new/"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import email.message
 import email.policy
-import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +14,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
+
+from tests.support.ports import free_port
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 NEXT_SECRET = "whsec_" + base64.b64encode(bytes(range(32, 64))).decode()
@@ -74,7 +75,7 @@ def mail_server(
         box,
         hostname="127.0.0.1",
         server_hostname="localhost",  # asking for it may be slow
-        port=_free_port(),
+        port=free_port(),
         ssl_context=tls,
         tls_context=starttls,
         require_starttls=starttls is not None,
@@ -87,12 +88,6 @@ def mail_server(
         yield box
     finally:
         controller.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def mail_settings(port: int) -> dict[str, Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.support.ports import free_port
 
 PROCESSES_ONCE = "PROCESSES_ONCE"
 """The environment variable of a run of the suite that another one on the other database completes."""
@@ -37,9 +38,7 @@ def temporary_server(binaries: Path, *, durable: bool = False) -> Iterator[str]:
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         as_server_user = ["runuser", "-u", "postgres", "--"]
         shutil.chown(folder, "postgres", "postgres")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     data = folder / "data"
 
     def run(*command: str) -> None:

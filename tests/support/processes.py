@@ -44,13 +44,6 @@ class Server:
         return sum(_processor_seconds(pid) for pid in (self.process.pid, *self.workers))
 
 
-def free_port() -> int:
-    """An unused loopback port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 def run(
     command: Sequence[str], environment: Mapping[str, str], *, log: Path, given: str = "", cwd: Path = ROOT
 ) -> str:

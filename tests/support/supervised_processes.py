@@ -14,19 +14,13 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from tests.support.ports import free_port
 from tests.support.postgresql import find_binaries
 from tests.support.waiting import CHECK_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 STOP_SECONDS = 30.0
 START_SECONDS = 60.0
-
-
-def free_port() -> int:
-    """An unused loopback port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 class Service:

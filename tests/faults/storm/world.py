@@ -22,7 +22,8 @@ from psycopg.rows import dict_row
 from sandbox.data.seed import SAMPLE_ORDER
 from tests.faults.storm.vendor import Vendor
 from tests.support import prepared
-from tests.support.supervised_processes import START_SECONDS, Cluster, Service, free_port
+from tests.support.ports import free_port
+from tests.support.supervised_processes import START_SECONDS, Cluster, Service
 from tests.support.waiting import wait_for
 from tests.support.wrong_clock import clock_ahead
 

@@ -17,6 +17,7 @@ from apps.cdp.client import CdpClient
 from apps.cdp.errors import CdpBadReference, CdpError, CdpNotConfigured, CdpUnreachable
 from tests.support.cdp_clients import GOOD, JANE, client_of, create, failed_create, far_deadline
 from tests.support.certificates import Certificate
+from tests.support.ports import free_port
 from tests.support.scripted_servers import Peer, Serve, always, answer, once_then_close
 
 
@@ -26,9 +27,7 @@ def _assert_not_sent(error: CdpError, code: str) -> None:
 
 
 def test_refused_connection_is_not_sent() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    _assert_not_sent(failed_create(client_of(f"http://127.0.0.1:{port}")), "connect_refused")
+    _assert_not_sent(failed_create(client_of(f"http://127.0.0.1:{free_port()}")), "connect_refused")
 
 
 def test_unresolvable_name_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,8 +181,7 @@ def test_second_address_is_tried_when_the_first_refuses(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = serve(always(answer(body=GOOD)))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        closed = listener.getsockname()[1]
+    closed = free_port()
     real = socket.getaddrinfo
     places = [
         (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in (closed, server.port)
@@ -285,9 +283,8 @@ def test_proxys_time_is_deducted_from_the_connect_limit_of_the_handshake(serve: 
 
 
 def test_unreachable_proxy_is_not_sent() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    error = failed_create(client_of("https://127.0.0.1:9", proxy=f"http://127.0.0.1:{port}"))
+    proxy = f"http://127.0.0.1:{free_port()}"
+    error = failed_create(client_of("https://127.0.0.1:9", proxy=proxy))
     _assert_not_sent(error, "proxy_failed")
 
 

@@ -19,6 +19,7 @@ from sandbox.faults.catalogue import REQUEST_FAULTS
 from sandbox.server.handler import MAX_BODY_BYTES
 from sandbox.server.listener import LISTEN_QUEUE, Listener
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support.ports import free_port
 from tests.support.sandbox_caller import Caller, basic, consumers_path
 
 ROOT = Path(__file__).parents[3]
@@ -178,9 +179,7 @@ def test_sandbox_imports_neither_django_nor_the_portal() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_command_serves_and_stops_cleanly_on_a_signal(tmp_path: Path, number: signal.Signals) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {
         **os.environ,
         "SANDBOX_PORT": str(port),
