@@ -71,6 +71,11 @@ def protect(text: str) -> str:
     return _GUARD_POSITIONS.sub(GUARD, text)
 
 
+def is_unsafe(part: str) -> bool:
+    """Whether :func:`protect` inserts a guard before this part, which contains no quote and no separator."""
+    return _GUARD_POSITIONS.match(part) is not None
+
+
 def restore(cell: str) -> str:
     """The text from which :func:`protect` made the cell."""
     return _GUARDS.sub("", cell)

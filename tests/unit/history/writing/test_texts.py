@@ -1,14 +1,31 @@
-"""Lines that PostgreSQL has made get the guards of those that the portal makes itself."""
+"""Lines that are written together have the quotes and guards of their cells, whoever made them."""
 
 from __future__ import annotations
 
 import pytest
 
+from apps.core.export.csv_cells import protect, quote
 from apps.core.export.formats import Format
 from apps.history.writing import SEPARATORS
 from apps.history.writing.layout import Layout
 from apps.history.writing.texts import Csv
 from tests.support.export_files import HOSTILE
+
+# As typed about consumers: phone numbers, several values in a cell, names.
+TEXTS = [
+    *HOSTILE,
+    "+353851234567",
+    "+353851234567; +442079460018",
+    "a@example.com; =b@example.org",
+    "ProfileSystem: 1; \u200b+2; \u00a0@3;-4;;=5",
+    "Zoë, 'the first, -second",
+    "É",
+    "'t Hooft",
+    " ",
+    " \t+1",
+    "\t",
+    "(unreadable)",
+]
 
 
 def copied(row: tuple[str, ...], separator: str) -> bytes:
@@ -31,3 +48,20 @@ def test_copied_lines_equal_the_portals_own(separator: str, format_: Format) -> 
         guarded: list[bytes] = []
         Csv(layout, guarded.append).lines([copied(row, separator) for row in rows])
         assert guarded == own
+
+
+@pytest.mark.parametrize("format_", [Format.CSV, Format.CSV_EXACT])
+@pytest.mark.parametrize("separator", SEPARATORS)
+def test_rows_written_together_equal_their_cells_one_by_one(separator: str, format_: Format) -> None:
+    layout = Layout(format_, ("order_ref", "person", "outcome"), "UTC", separator)
+    unquoted = [text for text in TEXTS if quote(text, separator) == text]
+    for texts in (unquoted, TEXTS):
+        rows = [("+1", "", ""), *((text, other, text) for text in texts for other in ("", "z", text))]
+        written: list[bytes] = []
+        Csv(layout, written.append).rows(rows)
+        assert len(written) == 1
+        expected = [
+            separator.join(quote(protect(cell) if format_ is Format.CSV else cell, separator) for cell in row)
+            for row in rows
+        ]
+        assert written[0].decode() == "".join(f"{line}\n" for line in expected)
