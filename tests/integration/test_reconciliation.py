@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -849,6 +850,17 @@ def test_new_consumers_not_read_in_time_are_unread(
         0,
     )
     assert found.unread_refs == [one.ref for one in others]
+
+
+@pytest.mark.sql("repeated")
+def test_receipt_lists_25_of_many_unread_consumers(as_staff: Client, sandbox: SandboxServer) -> None:
+    submission = lost(as_staff, sandbox, done=False)
+    refs = [str(uuid.UUID(int=number)) for number in range(1, 28)]
+    submission.unread_refs = refs
+    submission.save()
+    page = text(as_staff.get(f"/submissions/{submission.public_id}/"))
+    assert [ref in page for ref in refs] == [True] * 25 + [False] * 2
+    assert "and 2 more" in page
 
 
 def test_firewall_page_in_place_of_the_order_is_no_check(as_staff: Client, sandbox: SandboxServer) -> None:

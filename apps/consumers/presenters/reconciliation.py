@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 OVERDUE_AFTER = timedelta(minutes=2)
 """Time after a missed check from which on the page reports that checks are not running."""
 
+MAX_REFERENCES = 25
+"""References that the page lists of each group. A large order has hundreds that no check has read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -30,10 +34,11 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceGroup:
-    """References with the same result, which ``label`` describes."""
+    """References with the same result, which ``label`` describes; ``more``: how many are not listed."""
 
     label: str
     references: tuple[Reference, ...]
+    more: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +76,13 @@ def checks_state(submission: Submission) -> ChecksState:
         is_overdue=is_overdue,
         can_check=settings.CDP_RECONCILIATION,
         can_conclude=is_whole,
-        groups=tuple(
-            ReferenceGroup(
-                str(label), tuple(Reference(ref, record_url("orders:order_consumer", ref)) for ref in refs)
-            )
-            for label, refs in groups
-            if refs
-        ),
+        groups=tuple(_group(str(label), refs) for label, refs in groups if refs),
     )
+
+
+def _group(label: str, refs: Sequence[str]) -> ReferenceGroup:
+    listed = tuple(Reference(ref, record_url("orders:order_consumer", ref)) for ref in refs[:MAX_REFERENCES])
+    return ReferenceGroup(label, listed, more=len(refs) - len(listed))
 
 
 def _unread_label(submission: Submission) -> _StrPromise:
