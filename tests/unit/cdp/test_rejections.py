@@ -153,6 +153,16 @@ def test_field_is_the_known_name_before_the_first_colon(serve: Serve, message: s
     assert (error.field, error.vendor_message) == (field, message)
 
 
+@pytest.mark.parametrize(
+    ("status", "field"),
+    [(400, "firstName"), (422, "firstName"), (403, ""), (404, ""), (409, ""), (500, "")],
+)
+def test_only_the_refusal_of_values_is_about_a_field(serve: Serve, status: int, field: str) -> None:
+    server = serve(always(answer(status, refusal(status, "firstName: odd"))))
+    error = failed_create(client_of(server.url))
+    assert (error.field, error.vendor_message) == (field, "firstName: odd")
+
+
 @pytest.mark.parametrize("message", [None, 17, ["a"], {"a": "b"}])
 def test_message_that_is_no_text_is_omitted(serve: Serve, message: object) -> None:
     server = serve(always(answer(400, refusal(400, message))))
