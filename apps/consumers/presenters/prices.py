@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from django.utils.formats import number_format
 
 from apps.cdp.records import Order
@@ -15,5 +13,5 @@ def price(order: Order) -> str:
         return ""
     exponent = order.price.as_tuple().exponent
     decimals = max(2, -exponent if isinstance(exponent, int) else 0)
-    amount = number_format(order.price.quantize(Decimal(1).scaleb(-decimals)), force_grouping=True)
+    amount = number_format(order.price, decimals, force_grouping=True)
     return f"{order.currency_code}\N{NO-BREAK SPACE}{amount}" if order.currency_code else amount

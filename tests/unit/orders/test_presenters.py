@@ -49,6 +49,8 @@ def _order(ref: str, number: str = "", year: int | None = None) -> Order:
         ("0.005", "KWD", f"KWD{NBSP}0.005"),
         ("1E+3", "", "1,000.00"),
         ("-12.5", "GBP", f"GBP{NBSP}-12.50"),
+        ("0.33333333333333333333333333333", "EUR", f"EUR{NBSP}0.33333333333333333333333333333"),
+        ("123456789012345678.123456789012345678901", "", "123,456,789,012,345,678.123456789012345678901"),
     ],
 )
 def test_price_has_its_currency_and_all_digits(amount: str, currency: str, shown: str) -> None:
