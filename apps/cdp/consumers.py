@@ -59,7 +59,10 @@ class NewConsumer:
 
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> NewConsumer:
-        """The inverse of `to_json`. Raises `ValueError` for an unknown name or a value of another type."""
+        """The inverse of `to_json`.
+
+        Raises `ValueError` for an unknown name, a value of a wrong type, or a date that cannot be read.
+        """
         values: dict[str, object] = {}
         for name, vendor_name in _TEXTS.items():
             values[name] = _of_type(str, data.get(vendor_name, ""))

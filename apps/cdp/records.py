@@ -49,7 +49,10 @@ class Order:
         )
 
     def to_json(self) -> dict[str, object]:
-        """The vendor's JSON, without empty values. `from_json` reads it back."""
+        """The vendor's JSON, without empty values. `from_json` reads it back.
+
+        A price that is no whole number keeps the 15 digits that a float has for certain.
+        """
         data = {
             "ref": self.ref,
             "href": self.href,
@@ -57,7 +60,7 @@ class Order:
             "createdAt": self.created_at.isoformat() if self.created_at else "",
             "modifiedAt": self.modified_at.isoformat() if self.modified_at else "",
             "orderedAt": self.ordered_at.isoformat() if self.ordered_at else "",
-            "price": None if self.price is None else float(self.price),
+            "price": None if self.price is None else _json_number(self.price),
             "currencyCode": self.currency_code,
             "status": self.status,
             "channel": self.channel,
@@ -132,3 +135,7 @@ class Guest:
             country=fields.text("country"),
             identifiers=identifiers_of(fields),
         )
+
+
+def _json_number(number: Decimal) -> int | float:
+    return int(number) if number == number.to_integral_value() else float(number)

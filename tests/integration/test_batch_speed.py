@@ -1,7 +1,7 @@
 """Lists whose rows are all like each other, the worst case of comparing them, are checked in seconds.
 
-The bounds are several times what was measured, in processor time, and one of three times has to be below:
-they fail for work that grows with the square of the rows, not on a busy machine.
+The bounds are in processor time, several times what was measured, and one of up to three runs has to stay
+below: they fail for work that grows with the square of the rows, not on a busy machine.
 """
 
 from __future__ import annotations
@@ -41,15 +41,16 @@ def _born_on_one_day() -> list[NewConsumer]:
     return [replace(one, date_of_birth=dt.date(1980, 1, 1)) for one in people(ROWS)]
 
 
-def _takes_less(act: Callable[[], object], bound: float) -> bool:
-    """Whether one of three times takes less processor time than the bound (seconds)."""
-    return any(_processor_seconds(act) < bound for _ in range(3))
-
-
-def _processor_seconds(act: Callable[[], object]) -> float:
-    began = time.process_time()
-    act()
-    return time.process_time() - began
+def _seconds(act: Callable[[], object], bound: float) -> float:
+    """The lowest processor time of up to three runs (seconds); the first one below the bound is the last."""
+    lowest = float("inf")
+    for _ in range(3):
+        began = time.process_time()
+        act()
+        lowest = min(lowest, time.process_time() - began)
+        if lowest < bound:
+            break
+    return lowest
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_rows_that_are_like_each_other_are_compared_in_seconds(
     make: Callable[[], list[NewConsumer]], bound: float
 ) -> None:
     rows = [*enumerate(make(), start=2)]
-    assert _takes_less(lambda: similar_rows(rows), bound)
+    assert _seconds(lambda: similar_rows(rows), bound) < bound
 
 
 @pytest.mark.django_db
@@ -67,6 +68,6 @@ def test_identical_rows_are_checked_and_shown_in_seconds(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
     batch = batch_of(staff, _identical())
-    assert _takes_less(lambda: check_batch(batch, client=get_client()), 8)
+    assert _seconds(lambda: check_batch(batch, client=get_client()), 8) < 8
     assert states(batch) == ["ready", *["attention"] * (ROWS - 1)]
-    assert _takes_less(lambda: as_staff.get(at("batch", batch)), 3)
+    assert _seconds(lambda: as_staff.get(at("batch", batch)), 3) < 3

@@ -390,6 +390,20 @@ def test_without_the_earlier_references_a_consumer_that_was_not_read_may_be_this
     assert "no new consumer matches" not in page
 
 
+@pytest.mark.sql("repeated")
+@pytest.mark.parametrize("fault", ["another_consumer_after", "500_before"])
+def test_consumers_that_failed_to_be_read_are_listed_before_those_that_were_left_out(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    sandbox.sandbox.faults.arm(Armed("404", operation="list_order_consumers"))
+    submission = lost(as_staff, sandbox)
+    failed, left_out = only(sandbox), add_elsewhere(clean())
+    monkeypatch.setattr(findings, "MAX_COMPARED", 1)
+    sandbox.sandbox.faults.arm(Armed(fault, times=2, operation="retrieve_order_consumer"))
+    assert run_check()
+    assert fresh(submission).unread_refs == [failed.ref, left_out.ref]
+
+
 def test_undecryptable_submission_is_not_compared(
     as_staff: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:

@@ -8,7 +8,7 @@ import socket
 import tempfile
 from pathlib import Path
 
-# Below the ports that systems give to outgoing connections (Linux: from 32768, others: from 49152).
+# Below the default range of outgoing connections (Linux: from 32768, macOS: from 49152).
 FIRST_PORT = 20_000
 LAST_PORT = 31_999
 
@@ -16,10 +16,10 @@ _LAST_GIVEN = Path(tempfile.gettempdir()) / f"portal-test-port-{os.getuid()}"
 
 
 def free_port() -> int:
-    """A loopback port for a server that is started later, or that nothing listens on.
+    """A free loopback port, below the range of outgoing connections.
 
-    No outgoing connection gets it meanwhile, and no other test process until all ports were given once:
-    the processes of one person share a counter. Raises ``RuntimeError`` if every port is in use.
+    The processes of one user share a counter, so each gets another port until all were given once. Raises
+    ``RuntimeError`` if every port is in use.
     """
     with _LAST_GIVEN.open("a+") as counter:
         fcntl.flock(counter, fcntl.LOCK_EX)

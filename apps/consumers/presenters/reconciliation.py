@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 OVERDUE_AFTER = timedelta(minutes=2)
 """Time after a missed check from which on the page reports that checks are not running."""
 
-MAX_REFERENCES = 25
-"""References that the page lists of each group. A large order has hundreds that no check has read."""
+MAX_LISTED = 25
+"""References listed in each group, at most. Only unread ones can be more: a check compares 25."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceGroup:
-    """References with the same result, which ``label`` describes; ``more``: how many are not listed."""
+    """References with the same result, which ``label`` describes, and the number of those not listed."""
 
     label: str
     references: tuple[Reference, ...]
@@ -81,7 +81,7 @@ def checks_state(submission: Submission) -> ChecksState:
 
 
 def _group(label: str, refs: Sequence[str]) -> ReferenceGroup:
-    listed = tuple(Reference(ref, record_url("orders:order_consumer", ref)) for ref in refs[:MAX_REFERENCES])
+    listed = tuple(Reference(ref, record_url("orders:order_consumer", ref)) for ref in refs[:MAX_LISTED])
     return ReferenceGroup(label, listed, more=len(refs) - len(listed))
 
 

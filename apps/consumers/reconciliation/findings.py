@@ -88,20 +88,20 @@ def read_order(order_ref: str, known: frozenset[str], client: CdpClient) -> Foun
             return Found(is_too_long=True)
         new = [ref for ref in listed.refs if reference_key(ref) not in known]
         read: list[OrderConsumer] = []
-        unread, misread = new[MAX_COMPARED:], []
+        failed, misread, not_reached = [], [], new[MAX_COMPARED:]
         for number, ref in enumerate(new[:MAX_COMPARED]):
             try:
                 read.append(client.retrieve_order_consumer(ref, within=max(end - time.monotonic(), 0.001)))
             except NOT_ANSWERED as error:
                 if not read or (error.code != ErrorCode.TOTAL_TIMEOUT and time.monotonic() < end):
                     raise
-                unread += new[number:MAX_COMPARED]
+                not_reached = new[number:]
                 break
             except CdpAnotherRecord:
                 misread.append(ref)
             except CdpError:  # only this consumer cannot be read: continue with the others
-                unread.append(ref)
-    return Found(tuple(read), tuple(unread), tuple(misread), is_whole=listed.is_whole)
+                failed.append(ref)
+    return Found(tuple(read), (*failed, *not_reached), tuple(misread), is_whole=listed.is_whole)
 
 
 def conclude(submission: Submission, found: Found) -> Conclusion:
@@ -121,13 +121,13 @@ def conclude(submission: Submission, found: Found) -> Conclusion:
         return Conclusion(CheckResult.TOO_MANY)
     sent = submission.consumer
     if sent is None:
-        return Conclusion(CheckResult.NOT_COMPARED, unread=(*(one.ref for one in new), *unread, *misread))
+        return Conclusion(CheckResult.NOT_COMPARED, unread=(*(one.ref for one in new), *misread, *unread))
     matching = tuple(consumer for consumer in new if matches(sent, consumer))
     if submission.refs_before is None:
         # Nothing is known to be new. Consumers that do not match are other travellers, those that were not
         # read may be this one.
         return Conclusion(
-            _result_without_list_before(matching, unread, misread), matching, unread=(*unread, *misread)
+            _result_without_list_before(matching, unread, misread), matching, unread=(*misread, *unread)
         )
     different = tuple(consumer.ref for consumer in new if consumer not in matching)
     first, last = times_of_the_send(submission)
@@ -136,7 +136,7 @@ def conclude(submission: Submission, found: Found) -> Conclusion:
     if result is None:
         [candidate] = ours
         result = _result_for(submission, candidate, rivals, found)
-    return Conclusion(result, ours or matching, different, (*unread, *misread))
+    return Conclusion(result, ours or matching, different, (*misread, *unread))
 
 
 def _result_without_list_before(

@@ -71,8 +71,11 @@ def protect(text: str) -> str:
     return _GUARD_POSITIONS.sub(GUARD, text)
 
 
-def is_unsafe(part: str) -> bool:
-    """Whether :func:`protect` inserts a guard before this part, which contains no quote and no separator."""
+def needs_guard(part: str) -> bool:
+    """Whether :func:`protect` inserts a guard at the beginning of this part of a text.
+
+    It contains no quote and none of :data:`PARTED_BY`.
+    """
     return _GUARD_POSITIONS.match(part) is not None
 
 

@@ -97,7 +97,8 @@ def _list_json(values: Sequence[object]) -> str:
     return _encode(values) if values else "[]"
 
 
-_read_json: Final = json.JSONDecoder().raw_decode  # a third quicker than json.loads
+# Skips json.loads' checks. It would ignore text after the value, which nothing that the portal stored has.
+_read_json: Final = json.JSONDecoder().raw_decode
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # Values that are not shown unchanged, by vendor name.
 _TEXT_FORMATS: Final[dict[str, Callable[[Any], str]]] = {

@@ -373,7 +373,8 @@ def test_every_value_of_an_order_has_its_own_name() -> None:
     )
     assert order.to_json() == data
     assert Order(ref="r").to_json() == {"ref": "r"}
-    for one in (order, replace(order, price=Decimal("1904.25")), Order(ref="r")):
+    prices = [replace(order, price=Decimal(price)) for price in ("1904.25", "100.00", "123456789012345678")]
+    for one in (order, *prices, Order(ref="r")):
         assert Order.from_json(parse_json(json.dumps(one.to_json()).encode())) == one
 
 

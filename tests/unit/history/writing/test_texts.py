@@ -6,7 +6,7 @@ import pytest
 
 from apps.core.export.csv_cells import protect, quote
 from apps.core.export.formats import Format
-from apps.history.writing import SEPARATORS
+from apps.history.writing import SEPARATORS, texts
 from apps.history.writing.layout import Layout
 from apps.history.writing.texts import Csv
 from tests.support.export_files import HOSTILE
@@ -54,9 +54,9 @@ def test_copied_lines_equal_the_portals_own(separator: str, format_: Format) -> 
 @pytest.mark.parametrize("separator", SEPARATORS)
 def test_rows_written_together_equal_their_cells_one_by_one(separator: str, format_: Format) -> None:
     layout = Layout(format_, ("order_ref", "person", "outcome"), "UTC", separator)
-    unquoted = [text for text in TEXTS if quote(text, separator) == text]
-    for texts in (unquoted, TEXTS):
-        rows = [("+1", "", ""), *((text, other, text) for text in texts for other in ("", "z", text))]
+    without_quotes = [text for text in TEXTS if not set(text) & {*f'{separator}"\r\n\t'}]
+    for chosen in (without_quotes, TEXTS):
+        rows = [("+1", "", ""), *((text, other, text) for text in chosen for other in ("", "z", text))]
         written: list[bytes] = []
         Csv(layout, written.append).rows(rows)
         assert len(written) == 1
@@ -65,3 +65,13 @@ def test_rows_written_together_equal_their_cells_one_by_one(separator: str, form
             for row in rows
         ]
         assert written[0].decode() == "".join(f"{line}\n" for line in expected)
+        Csv(layout, written.append).lines([copied(row, separator) for row in rows])
+        assert written[1] == written[0]
+
+
+def test_rows_without_quotes_are_not_looked_at_cell_by_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(texts, "protect")
+    written: list[bytes] = []
+    layout = Layout(Format.CSV, ("order_ref", "person"), "UTC")
+    Csv(layout, written.append).rows([("+1; +2", "É"), ("", "=1")])
+    assert written == [b"'+1;' +2,\xc3\x89\n,'=1\n"]
