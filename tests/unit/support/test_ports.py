@@ -15,7 +15,7 @@ from tests.support import ports
 from tests.support.ports import FIRST_PORT, LAST_PORT, free_port
 from tests.support.processes import ROOT
 
-FIVE_PORTS = "from tests.support.ports import free_port\nprint(*(free_port() for _ in range(5)))"
+MANY_PORTS = "from tests.support.ports import free_port\nprint(*(free_port() for _ in range(500)))"
 NEVER_GIVEN = LAST_PORT + 100  # a port that no test gets from the counter
 
 
@@ -28,14 +28,14 @@ def three_ports(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
 
 
 def test_processes_at_the_same_time_get_one_port_after_the_other(tmp_path: Path) -> None:
-    command, environment = [sys.executable, "-c", FIVE_PORTS], {**os.environ, "TMPDIR": str(tmp_path)}
+    command, environment = [sys.executable, "-c", MANY_PORTS], {**os.environ, "TMPDIR": str(tmp_path)}
     together = [
         subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
     given = sorted(int(port) for process in together for port in process.communicate()[0].split())
-    assert len(set(given)) == 20
-    assert given[-1] - given[0] < 100  # not at random; those in use are left out
+    assert len(set(given)) == 2_000
+    assert given[-1] - given[0] < 2_500  # not at random; those in use are left out
 
 
 def test_port_is_below_those_of_outgoing_connections() -> None:
