@@ -17,12 +17,12 @@ SEPARATORS: Final = (",", ";", "\t")
 class Layout:
     """The layout of one file. Separator and byte-order mark apply to CSV only, ``facts`` to Excel only.
 
-    Raises ``ValueError`` if there is no column, a column is unknown or repeated, or the time zone or the
-    separator is unknown.
+    Raises ``ValueError`` if there is no column, a column is unknown or repeated or one with personal data is
+    before one without, or the time zone or the separator is unknown.
     """
 
     format: Format
-    columns: tuple[str, ...]  # keys of COLUMNS, in the order of the file
+    columns: tuple[str, ...]  # keys of COLUMNS, in the order of the file; those with personal data are last
     time_zone: str  # IANA name
     separator: str = ","
     byte_order_mark: bool = True
@@ -34,6 +34,8 @@ class Layout:
             raise ValueError("no column, or an unknown one")
         if len(set(self.columns)) < len(self.columns):
             raise ValueError("a repeated column")
+        if self.columns != (*self.plain, *self.personal):
+            raise ValueError("a column with personal data before one without")
         if self.separator not in SEPARATORS:
             raise ValueError("an unknown separator")
         try:
@@ -42,9 +44,14 @@ class Layout:
             raise ValueError("an unknown time zone") from None
 
     @property
-    def is_personal(self) -> bool:
-        """Whether any column shows personal data of a consumer."""
-        return any(COLUMNS[key].personal for key in self.columns)
+    def plain(self) -> tuple[str, ...]:
+        """The columns without personal data."""
+        return tuple(key for key in self.columns if not COLUMNS[key].personal)
+
+    @property
+    def personal(self) -> tuple[str, ...]:
+        """The columns with personal data of consumers."""
+        return tuple(key for key in self.columns if COLUMNS[key].personal)
 
     @property
     def times(self) -> Times:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from binascii import unhexlify
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Final, Protocol
 
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Expression, F, TextField, Value
+from django.db.models import Expression, F, Func, TextField, Value
 from django.db.models.functions import Cast, Replace
 
 from apps.core import connections
 from apps.core.export.formats import Format
-from apps.history.columns import COLUMNS
 from apps.history.selection import Selection
 from apps.history.writing.cells import Cell, CopiedCell
 from apps.history.writing.layout import Layout
@@ -69,7 +68,7 @@ def write(
         raise transaction.TransactionManagementError("An export is written outside of transactions")
     file = _FILES[layout.format](layout, write_bytes)
     file.begin()
-    if connection.vendor == "postgresql" and isinstance(file, Csv) and not layout.is_personal:
+    if connection.vendor == "postgresql" and isinstance(file, Csv) and layout.plain:
         written = _write_copied(selection, layout, file, connection, progress)
     else:
         written = _write_formatted(selection, layout, file, connection, progress)
@@ -97,26 +96,36 @@ def _write_copied(
     connection: BaseDatabaseWrapper,
     progress: Callable[[int], None],
 ) -> Written:
-    """Write CSV lines that PostgreSQL makes (COPY)."""
-    cells = [
+    """Write CSV lines that PostgreSQL makes (COPY), and append the personal cells."""
+    cells: list[Expression] = [
         CopiedCell(
             key,
             alone=len(layout.columns) == 1,
             time_zone=layout.time_zone,
             times=layout.times,
         )
-        for key in layout.columns
+        for key in layout.plain
     ]
+    people, separator = People(layout.personal, layout.format), layout.separator.encode()
+
+    def with_people(line: bytes) -> bytes:
+        owner, stored, plain = line.split(separator, 2)
+        found = people.cells(unhexlify(stored), owner.decode())
+        return b"%b%b%b\n" % (plain[:-1], separator, file.quoted(found))
+
+    if layout.personal:
+        stored = Func(F("encrypted_consumer"), template="NULLIF(encode(%(expressions)s, 'hex'), '')")
+        cells = [_hex_id(), stored, *cells]
     statement = compiled(selection, cells, connection)
     rows = 0
     if statement is None:
         return Written(rows)
     with closing(copied(statement, connection, layout.separator)) as found:
         for lines in found:
-            file.lines(lines)
+            file.lines([*map(with_people, lines)] if layout.personal else lines)
             rows += len(lines)
             progress(rows)
-    return Written(rows)
+    return Written(rows, people.unreadable)
 
 
 def _write_formatted(
@@ -128,33 +137,24 @@ def _write_formatted(
 ) -> Written:
     """Write lines made from the cells that the database returns."""
     json = layout.format is Format.JSONL
-    plain = [key for key in layout.columns if not COLUMNS[key].personal]
-    personal = [key for key in layout.columns if COLUMNS[key].personal]
     cells: list[Expression | F] = [
-        Cell(key, time_zone=layout.time_zone, times=layout.times, json=json) for key in plain
+        Cell(key, time_zone=layout.time_zone, times=layout.times, json=json) for key in layout.plain
     ]
-    if personal:
-        # Only PostgreSQL's form has hyphens.
-        hex_id = Replace(Cast("public_id", TextField()), Value("-"), output_field=TextField())
-        cells += [F("encrypted_consumer"), hex_id]
-    people, in_order = People(personal, layout.format), _reordering(layout.columns, [*plain, *personal])
+    people, is_personal = People(layout.personal, layout.format), bool(layout.personal)
+    if is_personal:
+        cells += [F("encrypted_consumer"), _hex_id()]
     statement = compiled(selection, cells, connection)
     rows = 0
     if statement is None:
         return Written(rows)
     with closing(chunks(statement, connection)) as found:
         for chunk in found:
-            if personal:
-                file.rows([in_order(row[:-2] + people.cells(*row[-2:])) for row in chunk])
-            else:
-                file.rows(chunk)
+            file.rows([row[:-2] + people.cells(*row[-2:]) for row in chunk] if is_personal else chunk)
             rows += len(chunk)
             progress(rows)
     return Written(rows, people.unreadable)
 
 
-def _reordering(wanted: Sequence[str], given: Sequence[str]) -> Callable[[Row], Row]:
-    """A function that reorders the cells of a row from the order ``given`` to the order ``wanted``."""
-    if len(wanted) == 1:
-        return lambda row: row  # itemgetter with one item returns no tuple
-    return itemgetter(*map(given.index, wanted))
+def _hex_id() -> Expression:
+    """The public id of a row as 32 hexadecimal digits. Only PostgreSQL's form has hyphens."""
+    return Replace(Cast("public_id", TextField()), Value("-"), output_field=TextField())

@@ -113,7 +113,7 @@ def test_days_that_spreadsheets_count_differently_are_text(
     supervisor: User, born: dt.date | None, read: object
 ) -> None:
     one_row(supervisor, date_of_birth=born)
-    assert rows_of(["date_of_birth", "outcome"]) == [[read, "created"]]
+    assert rows_of(["outcome", "date_of_birth"]) == [["created", read]]
 
 
 def rows_of(columns: list[str]) -> list[list[Any]]:
@@ -124,9 +124,9 @@ def rows_of(columns: list[str]) -> list[list[Any]]:
 
 def test_unreadable_and_erased_dates_are_no_numbers(supervisor: User) -> None:
     stored(supervisor, [{"encrypted_consumer": b"damaged"}, {}])
-    assert rows_of(["date_of_birth", "last_name", "outcome"]) == [
-        [None, None, "created"],
-        [UNREADABLE, UNREADABLE, "created"],
+    assert rows_of(["outcome", "date_of_birth", "last_name"]) == [
+        ["created", None, None],
+        ["created", UNREADABLE, UNREADABLE],
     ]
 
 
