@@ -215,6 +215,8 @@ def test_request_through_a_proxy_starts_after_the_tunnel_and_the_handshake(
     def open_and_close(peer: Peer) -> None:
         peer.read_request()
         peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        peer.connection.shutdown(socket.SHUT_WR)
+        peer.wait_for_end()  # closing with unread bytes would reset the connection
 
     proxy = serve(open_and_close)
     _assert_not_sent(failed_create(client_of("https://127.0.0.1:9", proxy=proxy.url)), "tls_failed")
