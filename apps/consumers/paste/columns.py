@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -34,9 +35,20 @@ TARGETS = (
 """The fields that a column can go to, in the order of the form."""
 
 
+def header_keys(providers: tuple[str, ...]) -> frozenset[str]:
+    """The keys of all headers that name a field, or one of the identifier providers on offer."""
+    return frozenset({*_known_headers(get_language()), *map(header_key, providers)} - {""})
+
+
 def known_headers(providers: tuple[str, ...]) -> dict[str, str]:
-    """The target of each known header, by its key. ``providers``: the identifier providers on offer."""
-    offered = {header_key(name): f"{PROVIDER_PREFIX}{name}" for name in providers}
+    """The target of each header that names one by its key. ``providers``: the identifier providers on offer.
+
+    A key that several providers have, such as that of CRM1 and CRM2, or that is empty names none of them.
+    """
+    count = Counter(map(header_key, providers))
+    offered = {
+        key: f"{PROVIDER_PREFIX}{name}" for name in providers if (key := header_key(name)) and count[key] == 1
+    }
     return {**offered, **_known_headers(get_language())}
 
 
@@ -50,12 +62,18 @@ def _known_headers(_language: str | None) -> dict[str, str]:
 
 
 def targets_of_headers(headers: tuple[str, ...], providers: tuple[str, ...]) -> tuple[str, ...]:
-    """The target of each header, empty if the header is not known."""
-    known = known_headers(providers)
+    """The target of each header, empty if the header is not known.
+
+    The exact name of a provider names it, unless it is also the name of a field.
+    """
+    known, of_fields = known_headers(providers), _known_headers(get_language())
+    exact = {name: f"{PROVIDER_PREFIX}{name}" for name in providers if header_key(name) not in of_fields}
     keys = [header_key(header) for header in headers]
     if "first_name" in map(known.get, keys) and "last_name" not in map(known.get, keys):
         known |= dict.fromkeys(NEXT_TO_A_FIRST_NAME, "last_name")
-    return tuple(known.get(key, "") for key in keys)
+    return tuple(
+        exact.get(header.strip()) or known.get(key, "") for header, key in zip(headers, keys, strict=True)
+    )
 
 
 def is_target(text: str, providers: tuple[str, ...]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.consumers.paste.column_orders import remembered_columns
-from apps.consumers.paste.columns import guessed_targets, known_headers, targets_of_headers
+from apps.consumers.paste.columns import guessed_targets, header_keys, targets_of_headers
 from apps.consumers.paste.mrz import read_mrz
 from apps.consumers.paste.proposal import Proposal, propose_mrz, propose_row
 from apps.consumers.paste.rows import MAX_TEXT, NotOneRow, RowFault, read_row
@@ -27,7 +27,7 @@ def read_paste(
     mrz = read_mrz(text, today=clock.now().date())
     if mrz is not None:
         return propose_mrz(mrz)
-    row = read_row(text, known_headers=frozenset(known_headers(providers)))
+    row = read_row(text, known_headers=header_keys(providers))
     if targets is None and row.headers is not None:
         targets = targets_of_headers(row.headers, providers)
     if targets is None:

@@ -15,6 +15,7 @@ from apps.consumers.paste.columns import TARGETS, guessed_targets, known_headers
 from apps.consumers.paste.mrz import check_digit, read_mrz
 from apps.consumers.paste.nationalities import demonyms_of_code
 from apps.consumers.paste.proposal import Item, Proposal, propose_mrz, propose_row
+from apps.consumers.paste.reading import read_paste
 from apps.consumers.paste.rows import Row, header_key, read_row
 from apps.consumers.presenters.paste import MRZ_PARTS, NOTES, PROBLEMS
 from tests.support.travel_documents import SPECIMEN, TODAY
@@ -55,6 +56,23 @@ def test_provider_is_a_header_and_never_hides_a_field() -> None:
         "emails",
     )
     assert set(known_headers(()).values()) == set(TARGETS)
+
+
+def test_providers_that_differ_little_are_named_by_their_exact_names_only() -> None:
+    providers = ("CRM1", "CRM2", "crm", "Loyalty-Card", "365", "###")
+    assert targets_of_headers(providers, providers) == tuple(f"identifier:{name}" for name in providers)
+    inexact = ("CRM", "crm 1", "CRM-2", "loyalty card", " CRM2 ", "", "366", "#")
+    assert targets_of_headers(inexact, providers) == (
+        "", "", "", "identifier:Loyalty-Card", "identifier:CRM2", "", "", "",
+    )  # fmt: skip
+
+
+def test_headers_of_providers_that_differ_little_are_recognised_as_headers() -> None:
+    found = read_paste("CRM1\tCRM2\nA-1\tB-2", person_id="", providers=("CRM1", "CRM2"))
+    assert [(item.source, item.target, item.values) for item in found.items] == [
+        ("CRM1", "identifier:CRM1", ("A-1",)),
+        ("CRM2", "identifier:CRM2", ("B-2",)),
+    ]
 
 
 def test_only_values_that_belong_to_one_field_are_guessed() -> None:
