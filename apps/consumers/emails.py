@@ -66,9 +66,9 @@ def _parts(text: str) -> list[str]:
 
 
 def _address(part: str) -> str:
-    part = part.strip()
+    typed = part = part.strip()
     if len(part) > 2 and part[0] in _QUOTES and part[-1] in _QUOTES:
         part = part[1:-1]
     if part.lower().startswith("mailto:"):  # RFC 6068: percent-encoded, headers after the question mark
         part = unquote(part[len("mailto:") :].partition("?")[0])
-    return part
+    return part or typed  # what has no address before its headers is reported

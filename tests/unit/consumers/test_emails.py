@@ -17,6 +17,12 @@ from apps.consumers.emails import is_address, split_addresses, with_lower_case_d
         ("jane@example.com <jane@example.com>", ["jane@example.com"]),
         ("'Jane@Example.com' <jane@example.com>", ["jane@example.com"]),
         ("mailto:jane@example.com", ["jane@example.com"]),
+        ("mailto:?to=jane@example.com", ["mailto:?to=jane@example.com"]),
+        ("Jane <mailto:?cc=jane@example.com>", ["mailto:?cc=jane@example.com"]),
+        (
+            "mailto:?to=jane%40example.com; bob@example.com",
+            ["mailto:?to=jane%40example.com", "bob@example.com"],
+        ),
         ("MAILTO:jane%2Btrip@example.com?subject=Hello", ["jane+trip@example.com"]),
         ("Jane [mailto:jane@example.com]", ["jane@example.com"]),
         ("“jane@example.com”", ["jane@example.com"]),
