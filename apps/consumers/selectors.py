@@ -171,15 +171,13 @@ def blocking_submissions(
     return of_token, of_content
 
 
-def order_ref_of_token(token: uuid.UUID, person_id: str) -> str:
-    """The order that this person has sent the form with this token to; empty if it was not sent."""
-    return _ORDER_OF_TOKEN.first(token, int(person_id)) or ""
+def submission_of_token(token: uuid.UUID, person_id: str) -> Submission | None:
+    """What this person has sent with the form that has this token; None if it was not sent."""
+    return _OF_TOKEN.first(token, int(person_id))
 
 
-_ORDER_OF_TOKEN: PreparedQuery[str] = PreparedQuery(
-    lambda token, person: Submission.objects.filter(Q(actor_id=person), token=token).values_list(
-        "order_ref", flat=True
-    )
+_OF_TOKEN: PreparedQuery[Submission] = PreparedQuery(
+    lambda token, person: Submission.objects.filter(Q(actor_id=person), token=token).defer("refs_before")
 )
 
 

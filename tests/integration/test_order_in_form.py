@@ -19,8 +19,9 @@ from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.cdp.factory import get_client
 from apps.cdp.records import Order
-from apps.consumers import selectors
-from apps.consumers.models import OrderReading, Submission
+from apps.consumers import drafts, selectors
+from apps.consumers.drafts import DraftMark
+from apps.consumers.models import OrderReading, Outcome, Submission
 from apps.consumers.order_lookup import lookup
 from apps.core import clock
 from apps.core.references import reference_key
@@ -38,10 +39,12 @@ from sandbox.data.seed_guests import GUESTS_SHARING_EMAIL
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import CREATE, clean, on_page, posted
+from tests.support.people import events
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NEW, PANEL = "/consumers/new/", "/orders/panel/"
+FAMILY_NUMBER = "B4LNDQ-1"
 CHOSEN = ORDERS_WITH_TRIPLE_REFERENCE_ID[2]
 UNKNOWN_REF = "00000000-0000-4000-8000-000000000000"
 
@@ -214,12 +217,72 @@ def test_form_that_was_sent_finds_its_submission_without_a_lookup(
     values = posted(clean(), order=SAMPLE_REFERENCE_ID)
     receipt = as_staff.post(NEW, values)["Location"]
     sandbox.sandbox.faults.arm(Armed("500_before", operation="list_orders", times=99))
-    assert as_staff.post(NEW, values)["Location"] == receipt
+    for same in (SAMPLE_REFERENCE_ID, SAMPLE_REFERENCE_ID.lower()):
+        assert as_staff.post(NEW, {**values, "order_ref": same})["Location"] == receipt
     # Another person typed into the same form: nothing is sent, and the field keeps what was typed.
     page = as_staff.post(NEW, {**values, "last_name": "Other", "order_ref": TRIPLE_REFERENCE_ID})
     assert "Nothing was sent" in _text(page)
     assert on_page(page)["order_ref"] == TRIPLE_REFERENCE_ID
     assert on_page(page)["token"] != values["token"]
+    assert _creates(sandbox) == [SAMPLE_ORDER]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.CREATED, Outcome.UNKNOWN])
+def test_form_that_was_sent_is_not_answered_for_another_number(
+    as_staff: Client, staff: User, sandbox: SandboxServer, outcome: Outcome
+) -> None:
+    if outcome == Outcome.UNKNOWN:
+        sandbox.sandbox.faults.arm(Armed("reset_after", operation=CREATE))
+    sent = posted(clean(), order=SAMPLE_REFERENCE_ID)
+    as_staff.post(NEW, sent)
+    submission = Submission.objects.get()
+    assert submission.outcome == outcome
+    mark = drafts.save(DraftMark.new(), {"order_ref": FAMILY_NUMBER}, person_id=staff.pk)
+    before = len(sandbox.sandbox.requests())
+    changed = {**sent, "order_ref": FAMILY_NUMBER, "draft": str(mark)}
+    page = as_staff.post(NEW, changed)
+    assert page.status_code == 200
+    assert "Nothing was sent" in _text(page)
+    assert f'href="/submissions/{submission.public_id}/"' in page.content.decode()
+    again = on_page(page)
+    assert (again["order_ref"], again["last_name"], again["draft"]) == (FAMILY_NUMBER, "Clean", str(mark))
+    assert again["token"] != sent["token"]
+    assert _operations(sandbox)[before:] == []
+    [event] = events("submission.repeat_blocked")
+    assert event.details == {"why": "form_used_for_another_entry"}
+    assert event.submission == str(submission.public_id)
+    assert drafts.drafts_of(staff.pk).count() == 1
+    assert as_staff.post(NEW, again).status_code == 303
+    assert _creates(sandbox) == [SAMPLE_ORDER, FAMILY_ORDER]
+    assert not drafts.drafts_of(staff.pk).exists()
+
+
+def test_form_that_was_sent_is_looked_up_if_the_number_of_its_order_is_not_known(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    sent = posted(clean(), order=SAMPLE_ORDER)
+    receipt = as_staff.post(NEW, sent)["Location"]
+    assert Submission.objects.get().order_number == ""
+    assert as_staff.post(NEW, {**sent, "order_ref": SAMPLE_REFERENCE_ID})["Location"] == receipt
+    page = as_staff.post(NEW, {**sent, "order_ref": FAMILY_NUMBER})
+    assert "Nothing was sent" in _text(page)
+    assert on_page(page)["token"] != sent["token"]
+    whys = [event.details["why"] for event in events("submission.repeat_blocked")]
+    assert whys == ["same_form_again", "form_used_for_another_entry"]
+    assert _creates(sandbox) == [SAMPLE_ORDER]
+
+
+def test_form_that_was_sent_shows_the_errors_of_another_entry_first(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    sent = posted(clean(), order=SAMPLE_REFERENCE_ID)
+    as_staff.post(NEW, sent)
+    page = as_staff.post(NEW, {**sent, "order_ref": FAMILY_NUMBER, "last_name": ""})
+    assert "Enter the last name" in _text(page)
+    assert (on_page(page)["token"], on_page(page)["order_choice"]) == (sent["token"], FAMILY_ORDER)
+    page = as_staff.post(NEW, {**on_page(page), "last_name": "Clean"})
+    assert "Nothing was sent" in _text(page)
+    assert on_page(page)["order_ref"] == FAMILY_NUMBER
     assert _creates(sandbox) == [SAMPLE_ORDER]
 
 

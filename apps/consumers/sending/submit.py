@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NoReturn
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -240,12 +241,20 @@ def _earlier_submission(
         _record_blocked(same_token, "same_form_again", actor, draft)
         return same_token
     if same_token is not None:
-        _record_blocked(same_token, "form_used_for_another_entry", actor)
-        raise TokenUsed(same_token)
+        refuse_used_form(same_token, actor)
     if identical is not None:
         _record_blocked(identical, "identical_one_is_open", actor)
         raise IdenticalOpen(identical)
     return None
+
+
+def refuse_used_form(submission: Submission, actor: Actor) -> NoReturn:
+    """Refuse another entry in the form that this submission was sent with. Its draft stays.
+
+    Raises ``TokenUsed`` after its event was stored, or what the database raises.
+    """
+    _record_blocked(submission, "form_used_for_another_entry", actor)
+    raise TokenUsed(submission)
 
 
 def _record_blocked(submission: Submission, why: str, actor: Actor, draft: DraftMark | None = None) -> None:

@@ -140,6 +140,8 @@ def _answer_post(request: HttpRequest) -> HttpResponse:
             return _page(request, pasted.entry, earlier=earlier, paste=pasted.box)
         posted = PostedEntry.read(request.POST, providers)
         posted, panel = _with_order(request, posted, actor)
+    except submit.TokenUsed as stop:
+        return _form_used(request, posted, stop, earlier=earlier)
     except storing.DATABASE_LOST:
         logger.exception("form_not_read")
         return _not_written(request, Entry.bound(request.POST, ()))
@@ -161,15 +163,19 @@ def _with_order(
     """The post with the reference of its order number, if one order has it.
 
     Otherwise the field has an error, and the panel may offer the orders to choose from. Nothing is sent.
+    Raises ``TokenUsed`` if the form was sent to an order with another number.
     """
     number = posted.order_number
     if not number or not request.user.has_perm(VIEW_VENDOR_RECORDS):
         return posted, None
     if posted.chosen_order:
         return posted.with_order(posted.chosen_order), None
-    if sent_to := selectors.order_ref_of_token(posted.entry.token, actor.id):
-        # Sent before: its submission is found by the token, whether or not orders can be looked up now.
-        return posted.with_order(sent_to), None
+    sent = selectors.submission_of_token(posted.entry.token, actor.id)
+    if sent is not None and sent.order_number:  # answered whether or not orders can be looked up now
+        if sent.order_number.casefold() == number.casefold():
+            return posted.with_order(sent.order_ref), None
+        if posted.entry.lacks_only_the_order():
+            submit.refuse_used_form(sent, actor)
     found = find_orders(number, actor, for_create=posted.entry.lacks_only_the_order())
     if isinstance(found, str):
         posted.entry.replace_order_error(found)
@@ -213,10 +219,7 @@ def _submit(
     except submit.IdenticalOpen as stop:
         return _page(request, entry, **parts, identical=_blocking(request, stop.submission))
     except submit.TokenUsed as stop:
-        # The person went back and entered the next consumer: nothing is sent, and the entry stays.
-        entry = posted.with_new_token()
-        used = _blocking(request, stop.submission)
-        return _page(request, entry, **parts, used=used)
+        return _form_used(request, posted, stop, **parts)
     except submit.Busy:
         unavailable = HTTPStatus.SERVICE_UNAVAILABLE  # the next try need not show the same warnings again
         decision = {"accepted": posted.accepted, "similar_reason": posted.similar_reason}
@@ -228,6 +231,14 @@ def _submit(
     if submission.outcome in (Outcome.REJECTED, Outcome.NOT_SENT):
         return HttpResponseSeeOther(f"{reverse('consumers:new')}?from={submission.public_id}")
     return HttpResponseSeeOther(reverse("consumers:receipt", args=[submission.public_id]))
+
+
+def _form_used(
+    request: HttpRequest, posted: PostedEntry, stop: submit.TokenUsed, **parts: Any
+) -> HttpResponse:
+    """The entry in a new form. The person went back, or the answer was lost, and then entered another one."""
+    used = _blocking(request, stop.submission)
+    return _page(request, posted.with_new_token(), **parts, used=used)
 
 
 def _warned(
