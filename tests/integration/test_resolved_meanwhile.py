@@ -38,6 +38,7 @@ from tests.support.resolving import (
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
+SEVERAL_LINES = " a\r\nb\N{ZERO WIDTH SPACE}\r\n"  # as a browser sends a text that was pasted
 NOT_SAVED = "Your resolution was not saved:"
 
 
@@ -174,14 +175,34 @@ def test_second_of_two_corrections_is_refused_with_a_message(
 
 
 @pytest.mark.sql("new")
+@pytest.mark.parametrize("note", [NOTE, SEVERAL_LINES])
 def test_same_form_posted_twice_leads_to_the_receipt(
-    as_supervisor: Client, unknown: Submission, theirs: str
+    as_supervisor: Client, unknown: Submission, theirs: str, note: str
 ) -> None:
-    entered = enter(as_supervisor, unknown, created_with(theirs))
+    entry = created_with(f"https://cdp.example/v2.1/orderConsumers/{theirs}", **{"created-note": note})
+    version = seen(as_supervisor, unknown)
+    entered = enter(as_supervisor, unknown, entry)
     for _ in range(2):
         assert confirm(as_supervisor, unknown, entered)["Location"] == receipt(unknown)
+    # Also the form before the confirmation, in which the reference is still a link.
+    again = as_supervisor.post(resolve_url(unknown), {"seen": version, **entry})
+    assert again["Location"] == receipt(unknown)
     assert len(events("consumer.resolved")) == 1
     assert events("consumer.resolution_corrected") == []
+
+
+@pytest.mark.sql("new")
+@pytest.mark.parametrize("note", ["Not on the order", SEVERAL_LINES])
+def test_same_form_without_a_confirmation_posted_twice_leads_to_the_receipt(
+    as_supervisor: Client, unknown: Submission, note: str
+) -> None:
+    values = {"seen": seen(as_supervisor, unknown), **AS_NOT_CREATED, "not_created-note": note}
+    for _ in range(2):
+        assert as_supervisor.post(resolve_url(unknown), values)["Location"] == receipt(unknown)
+    assert len(events("consumer.resolved")) == 1
+    for other in ("a\r\nc", "a b", "\x00"):
+        answer = as_supervisor.post(resolve_url(unknown), {**values, "not_created-note": other})
+        _assert_shown(answer, "Sue Person", "Mark as not created")
 
 
 # --- An ended session, a lost database ------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -164,10 +165,12 @@ def _is_repeat(request: HttpRequest, submission: Submission, form: ResolutionFor
     own = submission.is_resolved and submission.resolved_by_id == request.user.pk
     if not own or submission.outcome != form.outcome:
         return False
-    values = {name: str(form[name].value() or "").strip() for name in form.fields}
-    reference = values.get("consumer_ref", "")
+    try:  # as stored: by the fields only, because the form refuses a resolution that changes nothing
+        values = {name: field.clean(form[name].value()) for name, field in form.fields.items()}
+    except ValidationError:
+        return False
     return (
-        (not reference or same_reference(reference, submission.consumer_ref))
+        ("consumer_ref" not in values or same_reference(values["consumer_ref"], submission.consumer_ref))
         and values["reason"] == submission.resolution_reason
         and values["note"] == submission.resolution_note
     )
