@@ -15,6 +15,7 @@ from apps.audit.models import AuditEvent
 from apps.consumers.models import Outcome, Submission, SubmissionNote
 from apps.consumers.reconciliation import taking
 from apps.core import personal_data
+from apps.core.open_work import OpenWork, open_work
 from tests.support.entries import clean, store, text
 from tests.support.people import acting, events, make_person
 from tests.support.resolving import AS_NOT_CREATED, enter, fresh, receipt
@@ -115,6 +116,27 @@ def test_taking_lapses_and_is_then_free(
     assert fresh(unknown).taken_by == other
     taken = [event.details for event in events("submission.taken")]
     assert taken == [{"taken_by": "Sue Person"}, {"taken_by": other.name}]  # from nobody
+
+
+@pytest.mark.parametrize("end", ["resolved", "lapsed", "released"])
+def test_only_what_is_still_taken_is_open_work_of_the_person(
+    as_supervisor: Client, supervisor: User, as_other: Client, unknown: Submission, end: str
+) -> None:
+    press(as_supervisor, "take", unknown)
+    assert open_work(supervisor.pk) == [
+        OpenWork(
+            "1 submission is taken by this person",
+            "They are free again after 30 minutes, or when another supervisor takes them over.",
+        )
+    ]
+    if end == "resolved":
+        enter(as_other, unknown, AS_NOT_CREATED)
+        assert fresh(unknown).taken_by == supervisor
+    elif end == "lapsed":
+        lapse(unknown)
+    else:
+        press(as_supervisor, "release", unknown)
+    assert open_work(supervisor.pk) == []
 
 
 @pytest.mark.sql("new")

@@ -8,6 +8,7 @@ from django.utils.translation import ngettext
 
 from apps.consumers import drafts
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.reconciliation import taking
 from apps.core.open_work import OpenWork
 
 
@@ -16,7 +17,8 @@ def open_work_of(person_id: int) -> list[OpenWork]:
     own = Submission.objects.filter(actor_id=person_id).order_by()
     sending = own.filter(outcome=Outcome.SENDING).count()
     unknown = own.filter(outcome=Outcome.UNKNOWN).count()
-    taken = Submission.objects.filter(taken_by=person_id).order_by().count()
+    taken = taking.taken_by(person_id).count()
+    minutes = settings.TAKEN_LAPSES_AFTER_MINUTES
     unsent = drafts.drafts_of(person_id).count()
     found = (
         (
@@ -36,7 +38,12 @@ def open_work_of(person_id: int) -> list[OpenWork]:
                 "%(n)s submissions are taken by this person",
                 taken,
             ),
-            _("They stay taken until another supervisor takes them over."),
+            ngettext(
+                "They are free again after %(minutes)s minute, or when another supervisor takes them over.",
+                "They are free again after %(minutes)s minutes, or when another supervisor takes them over.",
+                minutes,
+            )
+            % {"minutes": minutes},
         ),
         (
             unsent,

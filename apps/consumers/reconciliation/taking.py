@@ -9,7 +9,7 @@ import datetime
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.audit.recording import record
 from apps.consumers.audit_events import SUBMISSION_NOTE_ADDED, SUBMISSION_RELEASED, SUBMISSION_TAKEN
@@ -34,6 +34,12 @@ def lapses_after() -> datetime.timedelta:
 def is_taken(submission: Submission) -> bool:
     """Whether a supervisor has taken it and that has not lapsed."""
     return submission.taken_at is not None and clock.now() - submission.taken_at < lapses_after()
+
+
+def taken_by(person_id: int) -> QuerySet[Submission]:
+    """The submissions to be resolved that this person has taken, without those whose taking has lapsed."""
+    current = Q(taken_by=person_id, taken_at__gt=clock.now() - lapses_after())
+    return Submission.objects.filter(_NEEDS_RESOLUTION, current)
 
 
 def is_overdue(submission: Submission) -> bool:
