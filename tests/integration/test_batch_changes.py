@@ -211,6 +211,35 @@ def test_similar_rows_need_a_reason(staff: User) -> None:
     assert row_of(batch, 3).similar_reason == "same_name"
 
 
+def test_rows_that_were_decided_before_keep_their_reason(staff: User) -> None:
+    also_asked = replace(FULL, phone_numbers=(*FULL.phone_numbers, "12"))
+    batch = checked(staff, FULL, also_asked, IDA)
+    accept(batch, ["similar_row"], "family_member")
+    assert states(batch) == ["ready", "attention", "ready"]  # the phone number is still asked about
+    decided = row_of(batch, 3)
+    correct_row(batch, row_of(batch, 4), posted(FULL), actor=acting(staff))
+    accept(batch, ["similar_row"], "removed_elsewhere")
+    kept = row_of(batch, 3)
+    assert (kept.similar_reason, kept.accepted, kept.version) == (
+        "family_member",
+        decided.accepted,
+        decided.version,
+    )
+    assert row_of(batch, 4).similar_reason == "removed_elsewhere"
+
+
+def test_released_row_keeps_the_reason_of_its_release(staff: User) -> None:
+    also_asked = replace(FULL, phone_numbers=(*FULL.phone_numbers, "12"))
+    store(staff, Outcome.CREATED, also_asked)
+    batch = checked(staff, also_asked, IDA)
+    release_row(batch, row_of(batch, 2), ReleaseReason.DELETED_IN_CDP, actor=acting(staff))
+    assert states(batch) == ["attention", "ready"]
+    store(staff, Outcome.CREATED, replace(IDA, title="Sir"))
+    recheck(batch)
+    accept(batch, ["similar_consumer"], "same_name")
+    assert [row_of(batch, number).similar_reason for number in (2, 3)] == ["removed_elsewhere", "same_name"]
+
+
 def test_many_similar_rows_are_counted_and_confirmed_together(staff: User) -> None:
     nameless = clean(first_name="TBA", last_name="TBA")
     batch = checked(staff, *[nameless] * 14)

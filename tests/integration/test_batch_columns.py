@@ -21,8 +21,10 @@ from apps.batches.labels import warning_label
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, SourceKind
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault, TableRow
 from apps.batches.sending import storing
-from apps.batches.sending.changing import correct_row
+from apps.batches.sending.changing import correct_row, leave_out
+from apps.batches.sending.control import stop
 from apps.batches.sending.decisions import accept_warnings
+from apps.batches.sending.new_list import rows_again
 from apps.batches.sending.storing import ColumnsNotStored, choose_columns, create_batch, table_of
 from apps.core import personal_data
 from apps.core.encryption import NotReadableError
@@ -273,6 +275,27 @@ def test_a_corrected_date_is_no_longer_one_that_excel_may_have_exchanged(staff: 
     row = batch.rows.get(number=2)
     correct_row(batch, row, {**(row.values or {}), "date_of_birth": "1991-04-03"}, actor=acting(staff))
     assert states(batch) == ["ready", "ready"]
+
+
+def test_dates_that_excel_may_have_exchanged_are_warnings_in_a_new_list_of_what_failed(staff: User) -> None:
+    batch = _dated(staff, "1991-03-04", "13/04/1982", "1975-12-01", "1982-05-06")
+    leave_out(batch, [5], actor=acting(staff))
+    accept_warnings(batch, ["exchanged_date"], "", shown=shown_warnings(batch), actor=acting(staff))
+    stop(batch, actor=acting(staff))
+    again = rows_again(batch, actor=acting(staff))
+    check_rows(again, list(again.rows.all()))
+    assert states(again) == ["attention", "ready", "attention"]
+    assert warning_codes(again, 2) == warning_codes(again, 4) == ["exchanged_date"]
+    finding = {"code": "dates_may_be_exchanged", "count": 2, "detail": "", "rows": [2, 4]}
+    assert Batch.objects.get(pk=again.pk).findings == [finding]
+
+
+def test_new_list_without_such_dates_says_nothing_about_them(staff: User) -> None:
+    batch = _dated(staff, "1991-03-04", "13/04/1982")
+    leave_out(batch, [2], actor=acting(staff))
+    stop(batch, actor=acting(staff))
+    again = rows_again(batch, actor=acting(staff))
+    assert (again.findings, [row.number for row in again.rows.all()]) == ([], [3])
 
 
 def test_a_spanish_list_says_nobody_is_male_who_may_be_a_woman(staff: User) -> None:

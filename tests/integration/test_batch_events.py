@@ -9,10 +9,17 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.audit.presenters.events import line
+from apps.batches.checking.check import check_batch
+from apps.batches.models import Batch
 from apps.batches.sending import control, new_list
+from apps.batches.sending.changing import correct_row
+from apps.batches.sending.decisions import accept_warnings
+from apps.cdp.factory import get_client
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import at
+from tests.support.batch_rows import batch_of, row_of, shown_rows, shown_warnings, states
 from tests.support.batch_sending import checked_batch, confirmed_batch, people, take_turn
+from tests.support.entries import posted
 from tests.support.people import acting, events, make_person
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +54,48 @@ def test_event_page_and_log_lead_to_the_list(
     plain = as_administrator.get(log, {"action": "batch.confirmed"}).content.decode()
     assert link not in plain
     assert ">Order " in plain
+
+
+def _list_with_a_reason_left(person: User) -> Batch:
+    """A list whose row 3 was confirmed as similar to row 2, which was corrected since."""
+    one, other, third, fourth = people(4)
+    batch = batch_of(person, [one, one, third, fourth])
+    check_batch(batch, client=get_client())
+    _accept_similar(batch, "same_name")
+    correct_row(batch, row_of(batch, 2), posted(other), actor=acting(person))
+    assert (row_of(batch, 3).similar_reason, states(batch)) == ("same_name", ["ready"] * 4)
+    return batch
+
+
+def _accept_similar(batch: Batch, reason: str) -> None:
+    actor = acting(batch.author)
+    accept_warnings(batch, ["similar_row"], reason, shown=shown_warnings(batch), actor=actor)
+
+
+def _confirmed(batch: Batch) -> AuditEvent:
+    control.confirm(batch, shown=shown_rows(batch), actor=acting(batch.author), client=get_client())
+    [event] = events("batch.confirmed")
+    return event
+
+
+def test_confirmation_has_no_reason_if_nothing_is_similar_any_more(
+    staff: User, sandbox: SandboxServer
+) -> None:
+    event = _confirmed(_list_with_a_reason_left(staff))
+    assert event.details == {"batch": event.details["batch"], "rows": 4}
+
+
+def test_confirmation_has_the_reason_of_the_rows_that_are_similar(
+    staff: User, sandbox: SandboxServer
+) -> None:
+    batch = _list_with_a_reason_left(staff)
+    correct_row(batch, row_of(batch, 5), row_of(batch, 4).values, actor=acting(staff))
+    _accept_similar(batch, "family_member")
+    event = _confirmed(batch)
+    assert (event.details["overridden"], event.details["similar_reason"]) == (
+        ["similar_row"],
+        "family_member",
+    )
 
 
 def test_event_of_a_new_list_leads_to_the_earlier_one(

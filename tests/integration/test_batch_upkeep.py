@@ -77,6 +77,16 @@ def test_list_that_was_not_confirmed_is_erased_after_its_days(staff: User, setti
         control.confirm(old, shown=shown_rows(old), actor=acting(staff), client=get_client())
 
 
+def test_list_that_was_discarded_is_erased_as_if_it_was_not(staff: User, settings: Settings) -> None:
+    settings.BATCH_DAYS = 30
+    old, young = (checked_batch(staff, people(1), created_at=days_ago(days)) for days in (30.1, 29.9))
+    for batch in (old, young):
+        control.stop(batch, actor=acting(staff))
+    assert delete_expired(TESTS) == 1
+    assert is_erased(old)
+    assert not is_erased(young)
+
+
 @pytest.mark.parametrize("state", [BatchState.FINISHED, BatchState.STOPPED])
 def test_list_that_ended_is_erased_and_its_submissions_stay(
     staff: User, settings: Settings, state: BatchState
@@ -175,15 +185,13 @@ def test_nothing_of_what_was_confirmed_stays_after_the_erasure(staff: User) -> N
 def test_list_that_is_confirmed_or_resumed_meanwhile_is_not_erased(
     sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch, was: BatchState
 ) -> None:
-    long_ago: dict[str, Any] = {
-        "confirmed_by": staff,
-        "confirmed_at": days_ago(60),
-        "paused_at": days_ago(60),
-    }
-    pause = {"pause_reason": PauseReason.BY_PERSON} if was == BatchState.PAUSED else {}
-    batch = checked_batch(
-        staff, people(1), state=was, created_at=days_ago(90), ended_at=days_ago(60), **long_ago, **pause
-    )
+    columns: dict[str, Any] = {"state": was, "created_at": days_ago(90)}
+    if was != BatchState.CHECKED:
+        columns |= {"confirmed_by": staff, "confirmed_at": days_ago(60)}
+        columns |= {"paused_at": days_ago(60), "ended_at": days_ago(60)}
+    if was == BatchState.PAUSED:
+        columns["pause_reason"] = PauseReason.BY_PERSON
+    batch = checked_batch(staff, people(1), **columns)
 
     def confirm_meanwhile(found: Batch) -> bool:
         if was == BatchState.PAUSED:

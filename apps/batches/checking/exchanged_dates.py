@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
 from django.utils.translation import gettext
 
@@ -28,6 +28,16 @@ def suspicious_dates(batch: Batch) -> dict[int, str]:
     at = batch.targets.index(_DATE)
     rows = batch.rows.filter(number__in=numbers).only("public_id", "number", "encrypted_cells")
     return {row.number: cells[at].strip() for row in rows if (cells := row.cells) and at < len(cells)}
+
+
+def finding_about(batch: Batch, numbers: Collection[int]) -> list[dict[str, Any]]:
+    """The finding about these dates, as it is stored, for a list with a copy of the rows of these numbers.
+
+    Empty if none of them has such a date.
+    """
+    rows = [number for number in _rows_of_finding(batch) if number in numbers]
+    found = (one for one in batch.findings if one["code"] == FindingCode.DATES_MAY_BE_EXCHANGED)
+    return [{**one, "count": len(rows), "rows": rows} for one in found if rows]
 
 
 def _rows_of_finding(batch: Batch) -> Collection[int]:

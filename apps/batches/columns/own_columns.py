@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
-from apps.batches.models import RowState
+from apps.batches.models import OwnState, RowState
 from apps.batches.reading.table import Table, TableRow
 from apps.core.export.csv_cells import restored
 from apps.core.references import NoReference, RecordKind, is_link, reference_in_link
@@ -28,7 +28,8 @@ def without_own_columns(table: Table) -> Table:
     """The table without the columns of a result file, with the cells as they were uploaded.
 
     The same table if it has no such columns: four in our order, with our headers in one of the first rows, or
-    the last ones with a state in each row and nothing but receipts in the fourth of them.
+    the last ones with a state in each row and nothing but receipts in the fourth of them. A state that is an
+    outcome has its receipt: "Unknown" may also be a gender.
     """
     first = _first_own_column(table)
     if first is None:
@@ -67,10 +68,12 @@ def _are_own_columns(table: Table, at: int) -> bool:
 
     A row whose cells from here on are blank may have been added by a person, below the others.
     """
-    states = _states()
+    states, before_send = _in_each_language(RowState), _in_each_language(OwnState)
     of_portal = [own for row in table.rows if any(map(str.strip, own := row.cells[at : at + _COUNT]))]
     return bool(of_portal) and all(
-        own[0].strip() in states and _has_its_receipt(*_padded(own[1:])) for own in of_portal
+        (state := own[0].strip()) in states
+        and _has_its_receipt(*_padded(own[1:]), is_needed=state not in before_send)
+        for own in of_portal
     )
 
 
@@ -78,9 +81,11 @@ def _padded(cells: tuple[str, ...]) -> tuple[str, ...]:
     return (*cells, *[""] * (_COUNT - 1 - len(cells)))
 
 
-def _has_its_receipt(reference: str, _reason: str, receipt: str) -> bool:
-    """Whether there is a receipt, or neither a receipt nor a reference."""
-    return _is_receipt(receipt.strip()) if receipt.strip() else not reference.strip()
+def _has_its_receipt(reference: str, _reason: str, receipt: str, *, is_needed: bool) -> bool:
+    """Whether there is a receipt, or if none is needed, neither a receipt nor a reference."""
+    if receipt.strip():
+        return _is_receipt(receipt.strip())
+    return not is_needed and not reference.strip()
 
 
 def _filled_width(cells: tuple[str, ...]) -> int:
@@ -97,11 +102,12 @@ def _own_headers() -> set[tuple[str, ...]]:
     return found
 
 
-def _states() -> set[str]:
+def _in_each_language(states: type[OwnState | RowState]) -> set[str]:
+    """The labels of these states in each language of the portal."""
     found = set()
     for code, _name in settings.LANGUAGES:
         with override(code):
-            found |= set(map(str, RowState.labels))
+            found |= set(map(str, states.labels))
     return found
 
 

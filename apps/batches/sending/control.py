@@ -147,13 +147,17 @@ def _confirm(batch: Batch, seen: list[BatchRow], actor: Actor) -> None:
 def _overridden(rows: Iterable[BatchRow]) -> tuple[list[str], str]:
     """The codes of the warnings that were confirmed in these rows, and the reason if all have the same.
 
-    The event of each row's submission has its own.
+    A row that is similar to nothing any more may still have its reason, which does not count. The event of
+    each row's submission has its own.
     """
     codes: set[str] = set()
+    reasons: set[str] = set()
     for row in rows:
         findings = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
-        codes |= {one.code for one in findings.warnings if one.key in row.accepted}
-    reasons = {row.similar_reason for row in rows if row.similar_reason}
+        confirmed = [one for one in findings.warnings if one.key in row.accepted]
+        codes |= {one.code for one in confirmed}
+        if any(one.needs_reason for one in confirmed):
+            reasons.add(row.similar_reason)
     return sorted(codes), reasons.pop() if len(reasons) == 1 else ""
 
 

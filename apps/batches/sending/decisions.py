@@ -109,7 +109,9 @@ def _same_content(batch: Batch, row: Any) -> Sequence[Submission]:
 
 def _accept(row: Any, codes: Collection[str], similar_reason: str) -> None:
     findings = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
-    accepted = [warning for warning in findings.warnings if warning.code in codes]
+    # What was confirmed before keeps its reason.
+    asked = findings.unconfirmed(frozenset(row.accepted))
+    accepted = [warning for warning in asked if warning.code in codes]
     if findings.errors or not accepted:
         return
     if any(warning.needs_reason for warning in accepted):

@@ -18,8 +18,6 @@ from apps.batches.sending.control import stop_held
 from apps.core import clock
 from apps.core.actor import Actor
 
-NOT_CONFIRMED = (BatchState.MATCHING, BatchState.CHECKED)
-
 
 def delete_expired(actor: Actor) -> int:
     """Delete what expired batches say of people; return how many batches were erased.
@@ -38,7 +36,7 @@ def delete_expired(actor: Actor) -> int:
 def _expired() -> QuerySet[Batch]:
     since = clock.now() - dt.timedelta(days=settings.BATCH_DAYS)
     late = (
-        Q(state__in=NOT_CONFIRMED, created_at__lt=since)
+        Q(confirmed_at__isnull=True, created_at__lt=since)  # also if it was discarded since
         | Q(state__in=ENDED_STATES, ended_at__lt=since)
         | Q(state=BatchState.PAUSED, stands_since__lt=since)
     )

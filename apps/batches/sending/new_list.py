@@ -7,6 +7,7 @@ from django.db import transaction
 from apps.audit.recording import record
 from apps.batches import selectors
 from apps.batches.audit_events import BATCH_UPLOADED
+from apps.batches.checking.exchanged_dates import finding_about
 from apps.batches.models import (
     Batch,
     BatchRow,
@@ -45,6 +46,8 @@ def rows_again(batch: Batch, *, actor: Actor) -> Batch:
             order_number=held.order_number,
             state=BatchState.CHECKED,
             source=SourceKind.ROWS,
+            # The other findings are about the whole file, and decide about no row.
+            findings=finding_about(held, {row.number for row in failed}),
             header_row=held.header_row,
             targets=held.targets,
             date_order=held.date_order,

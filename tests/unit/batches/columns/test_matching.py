@@ -465,6 +465,9 @@ def test_a_result_without_headers_has_states_and_only_receipts_at_its_end(
         ((*ADA, "Created", "c-1", "", RECEIPT), (*ALAN, "", "c-2", "", "")),
         ((*ADA, "Ready", "c-1", "x"), (*ALAN, "Ready", "", "")),
         ((*ADA, "Ready"), (*ALAN, "Munich")),
+        ((*ADA, "Unknown"), (*ALAN, "")),  # a gender
+        ((*ADA, "Unknown", "", "Irish"), (*ALAN, "Unknown", "", "British")),  # with a blank column
+        ((*ADA, "Unknown", "", "Irish", RECEIPT), (*ALAN, "Unknown", "", "British", "")),
         (ADA, ALAN),
         (("Ready",), ("Created",)),
     ],
