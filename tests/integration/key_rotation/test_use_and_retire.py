@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -95,6 +96,26 @@ def test_web_process_records_its_keys_as_long_as_it_is_alive(monkeypatch: pytest
     assert beat.keys == key_fingerprints.own_labels()
     with connection.execute_wrapper(fail):
         web_heartbeats.record()  # raises nothing
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has no server that closes it")
+def test_heartbeat_of_a_web_process_follows_one_whose_connection_was_lost(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def lose_the_connection(*given: Any, **facts: Any) -> None:
+        """The server closes it before the last statement, which is in no transaction."""
+        record(*given, **facts)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    record = heartbeats.record_heartbeat
+    monkeypatch.setattr(heartbeats, "record_heartbeat", lose_the_connection)
+    web_heartbeats.record()
+    assert "web_heartbeat_not_stored" in caplog.text
+    monkeypatch.undo()
+    Heartbeat.objects.all().delete()
+    web_heartbeats.record()
+    assert len(heartbeats.current(heartbeats.WEB)) == 1
 
 
 def test_dry_run_counts_and_changes_nothing(
