@@ -80,12 +80,13 @@ def encrypted_values() -> dict[str, int]:
         for one in key_fingerprints.ENCRYPTION.fingerprints()
     }
     found: dict[str, int] = {}
-    quote = connection.ops.quote_name
+    quote, binary = connection.ops.quote_name, models.BinaryField().db_type(connection)
     for definition in personal_data.registered():
         table = quote(definition.model._meta.db_table)
         for column in definition.encrypted:
             name = quote(column.name)
-            beginning = f"substr({name}, 1, {encryption.KEY_ID_BYTES})"
+            # SQLite stores a value of any type, and of a text or a number it returns the beginning as text.
+            beginning = f"substr(CAST({name} AS {binary}), 1, {encryption.KEY_ID_BYTES})"
             with connection.cursor() as cursor:
                 cursor.execute(f"SELECT {beginning}, count(*) FROM {table} GROUP BY 1")  # noqa: S608  # names only
                 for key_id, rows in cursor.fetchall():

@@ -7,10 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from apps.core import heartbeats, key_fingerprints
-from apps.core.connections import release_database_connections
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +35,7 @@ def record() -> None:
     """Record one heartbeat. Raises nothing: the next one follows."""
     try:
         heartbeats.record_heartbeat(heartbeats.WEB, keys=key_fingerprints.own_labels())
-        release_database_connections()
     except (DatabaseError, InterfaceError) as error:
         logger.warning("web_heartbeat_not_stored %s", type(error).__name__)
+    finally:
+        close_old_connections()  # also one that the server has closed, which no later heartbeat could use

@@ -164,9 +164,7 @@ def blocking_submissions(
     """
     found = _BLOCKING(token, tuple(digests))
     of_token = next((one for one in found if one.token == token), None)
-    still_open = [
-        one for one in found if bytes(one.content_digest) in digests and one.outcome in OPEN_OUTCOMES
-    ]
+    still_open = [one for one in found if one.content_digest in digests and one.outcome in OPEN_OUTCOMES]
     of_content = still_open[0] if still_open else None
     return of_token, of_content
 

@@ -12,10 +12,10 @@ from django.db import connection, models
 
 
 class Replaced(NamedTuple):
-    """The values of the columns of a row, before and after."""
+    """The values of the columns of a row, before and after. Before: as read, on SQLite of any type."""
 
     pk: int
-    before: tuple[bytes, ...]
+    before: tuple[Any, ...]
     after: tuple[bytes, ...]
 
 

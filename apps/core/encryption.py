@@ -146,6 +146,16 @@ def encryption_key_id(fingerprint: str) -> bytes:
     return bytes.fromhex(fingerprint[: 2 * KEY_ID_BYTES])
 
 
+def stored_bytes(stored: object) -> bytes:
+    """The value of a binary column as bytes.
+
+    Raises ``DoesNotBelongHereError`` for a value of another type: SQLite stores any in every column.
+    """
+    if not isinstance(stored, bytes | memoryview):
+        raise DoesNotBelongHereError
+    return bytes(stored)
+
+
 def encrypt_as_text(text: str, *place: str) -> str:
     """:func:`encrypt`, as URL-safe base64, for sessions and forms.
 

@@ -229,8 +229,9 @@ def re_encrypt_batch(model: type[models.Model], pks: Sequence[int], key: str) ->
     unreadable: list[UUID] = []
     rows = model._default_manager.filter(pk__in=pks).values_list("pk", "public_id", *names)
     for pk, public_id, *stored in rows:
-        before, owner = tuple(map(bytes, stored)), public_id.hex
+        owner = public_id.hex
         try:
+            before = tuple(map(encryption.stored_bytes, stored))
             after = tuple(
                 one(value, owner) if value else b"" for one, value in zip(again, before, strict=True)
             )

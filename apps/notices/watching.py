@@ -73,14 +73,17 @@ def stop_watching() -> None:
 
 
 def _stop_watching(code: str) -> None:
-    """Also end the open notices, without deliveries: nobody sees when their causes end or begin again."""
+    """Also end the open notices, because nobody sees when their causes end or begin again.
+
+    Of any notice, what still waits is not sent: it would be sent when the cause or a channel is on again.
+    """
     if code in _off:
         return
     WatchedCause.objects.filter(cause=code).delete()
     with transaction.atomic():
-        open_ = Notice.objects.filter(cause=code, ended_at=None)
-        Delivery.objects.filter(notice__in=open_, state=State.WAITING).delete()
-        open_.update(ended_at=clock.now())
+        # First, so that no other process ends one of them and stores deliveries after the next statement.
+        Notice.objects.filter(cause=code, ended_at=None).update(ended_at=clock.now())
+        Delivery.objects.filter(notice__cause=code, state=State.WAITING).delete()
     _off.add(code)
 
 

@@ -169,6 +169,22 @@ def _altered_in_status() -> list[str]:
     return [line.text for line in status.lines() if line.name == "altered_values"]
 
 
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL stores bytes only")
+def test_digest_that_is_no_bytes_does_not_break_the_receipt(as_supervisor: Client, staff: User) -> None:
+    submission = store(staff, Outcome.NOT_CREATED, MINE)
+    resolve(
+        submission,
+        outcome=Outcome.CREATED,
+        reason=ResolutionReason.OTHER,
+        note="",
+        actor=acting(staff),
+        consumer_ref=REF,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE consumers_submission SET content_digest = 'altered text'")
+    assert "Quixwold" in _receipt(as_supervisor, submission)
+
+
 def test_missing_key_is_told_apart(as_staff: Client, staff: User, settings: Settings) -> None:
     submission = store(staff, Outcome.REJECTED, MINE)
     settings.ENCRYPTION_KEYS = [new_encryption_key()]

@@ -144,6 +144,14 @@ def switched_off(settings: Settings, what: str) -> Iterator[None]:
         setattr(settings, name, value)
 
 
+def notice_that_it_is_off(off: str) -> None:
+    """What a worker does that starts while no cause, or no channel, is on."""
+    if off == "cause":
+        watching.watch()
+    else:
+        watching.stop_watching()
+
+
 # --- One notice per cause -------------------------------------------------------------------------
 def test_cause_is_told_once_over_each_channel_and_so_is_its_end(world: World) -> None:
     world.standing["a"] = {"number": 7}
@@ -288,10 +296,7 @@ def test_cause_that_begins_again_after_it_was_off_is_reported(
     world.standing["a"] = {"number": 7}
     world.run()
     with switched_off(settings, off):
-        if off == "cause":
-            watching.watch()
-        else:
-            watching.stop_watching()  # as a worker does without a channel
+        notice_that_it_is_off(off)
     world.run()
     assert world.types == ["thing.opened", "thing.opened"], "Nobody has watched whether it is another one"
     assert Notice.objects.filter(ended_at=None).count() == 1
@@ -312,17 +317,41 @@ def test_process_that_has_a_cause_off_ends_the_notices_of_another_once(
     assert world.types == ["thing.opened", "thing.opened"]
 
 
-def test_what_was_not_sent_when_a_cause_was_switched_off_is_not_sent(
-    world: World, settings: Settings
+@pytest.mark.parametrize("off", ["cause", "channels"])
+def test_what_was_not_sent_when_it_was_switched_off_is_not_sent(
+    world: World, settings: Settings, off: str
 ) -> None:
     world.standing["a"] = {"number": 7}
     watching.watch()
-    with switched_off(settings, "cause"):
-        watching.watch()
-        world.send()
+    with switched_off(settings, off):
+        notice_that_it_is_off(off)
+    world.send()
     assert (world.types, world.box.mails) == ([], [])
     world.run()
     assert world.types == ["thing.opened"]
+
+
+@pytest.mark.parametrize("off", ["cause", "channels"])
+def test_happening_and_end_that_wait_when_it_is_switched_off_are_not_sent(
+    world: World, settings: Settings, off: str
+) -> None:
+    with time_machine.travel(START, tick=False) as at:
+        world.standing["a"] = {"number": 7}
+        world.run()
+        world.hook_status = 503
+        world.happened["1"] = START
+        world.standing.clear()
+        for _ in range(2):
+            world.run()
+        assert (world.types, len(world.refused)) == (["thing.opened"], 2)
+        assert line_of(Channel.HOOK).level is status.Level.CRITICAL
+        with switched_off(settings, off):
+            notice_that_it_is_off(off)
+        world.hook_status = 200
+        at.shift(3600)
+        world.run()
+        assert world.types == ["thing.opened"]
+        assert line_of(Channel.HOOK).text.startswith("0 waiting.")
 
 
 @pytest.mark.sql("new")

@@ -33,13 +33,14 @@ def content_digests(order_ref: str, consumer: NewConsumer) -> tuple[bytes, ...]:
 def content_digests_of(submission: Submission) -> tuple[bytes, ...]:
     """The digests that a submission with the same content may have, under every digest key.
 
-    Only its own if the consumer cannot be read; none for an erased one.
+    Only its own if the consumer cannot be read; none for an erased one, and not one that is no bytes.
     """
-    if not submission.content_digest:
+    stored = submission.content_digest
+    if not stored:
         return ()
-    own = bytes(submission.content_digest)
+    own = (bytes(stored),) if isinstance(stored, bytes | memoryview) else ()  # SQLite stores any type
     consumer = submission.consumer if has_several_digest_keys() else None
-    return (own, *content_digests(submission.order_ref, consumer)) if consumer else (own,)
+    return (*own, *content_digests(submission.order_ref, consumer)) if consumer else own
 
 
 def search_digest(kind: DigestKind, value: str, *, key: str = "") -> bytes:
@@ -107,7 +108,7 @@ def re_digest_batch(pks: Sequence[int], key: str) -> Batch:
             continue
         consumer = NewConsumer.from_json(json.loads(sent))
         content = content_digest(row.order_ref, consumer, key=key)
-        contents.append(Replaced(row.pk, (bytes(row.content_digest),), (content,)))
+        contents.append(Replaced(row.pk, (row.content_digest,), (content,)))
         digests += ((row.pk, kind.value, digest) for kind, digest in search_digests(consumer, key=key))
 
     def write() -> bool:

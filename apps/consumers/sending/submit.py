@@ -235,7 +235,7 @@ def _earlier_submission(
     same_token, identical = selectors.blocking_submissions(token, digests)
     if (
         same_token is not None
-        and bytes(same_token.content_digest) in digests
+        and same_token.content_digest in digests
         and str(same_token.actor_id) == actor.id
     ):
         _record_blocked(same_token, "same_form_again", actor, draft)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -13,6 +14,7 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.consumers.models import DigestKind, Outcome, RecordedSearch, Submission
+from apps.consumers.sending.digests import content_digest
 from apps.consumers.sending.submit import IdenticalOpen
 from apps.core import heartbeats, key_fingerprints, keys_in_use, personal_data
 from apps.core.encryption import DIGEST, ENCRYPTION
@@ -25,7 +27,8 @@ from consumerportal.keys import (
     retire_key,
     use_key,
 )
-from tests.support.entries import store
+from sandbox.data.seed import SAMPLE_ORDER
+from tests.support.entries import FULL, store
 from tests.support.key_rotation import (
     ACTOR,
     NEW_KEYS,
@@ -95,6 +98,26 @@ def test_web_process_records_its_keys_as_long_as_it_is_alive(monkeypatch: pytest
     assert beat.keys == key_fingerprints.own_labels()
     with connection.execute_wrapper(fail):
         web_heartbeats.record()  # raises nothing
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has no server that closes it")
+def test_heartbeat_of_a_web_process_follows_one_whose_connection_was_lost(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def lose_the_connection(*given: Any, **facts: Any) -> None:
+        """The server closes it before the last statement, which is in no transaction."""
+        record(*given, **facts)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    record = heartbeats.record_heartbeat
+    monkeypatch.setattr(heartbeats, "record_heartbeat", lose_the_connection)
+    web_heartbeats.record()
+    assert "web_heartbeat_not_stored" in caplog.text
+    monkeypatch.undo()
+    Heartbeat.objects.all().delete()
+    web_heartbeats.record()
+    assert len(heartbeats.current(heartbeats.WEB)) == 1
 
 
 def test_dry_run_counts_and_changes_nothing(
@@ -242,6 +265,54 @@ def test_unreadable_row_stops_the_retirement_and_is_named_in_the_log(
     personal_data.erase(found)
     use_key(following, ACTOR)  # begins again
     rewrite_all()
+    retire_key(former, ACTOR)
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL stores bytes only")
+@pytest.mark.parametrize("sql", ["'altered text'", "7", "99999999999999", "1.5"])
+def test_value_that_is_no_bytes_stops_the_retirement_and_nothing_else(
+    staff: User,
+    rotated: tuple[str, str],
+    sql: str,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    former, following = rotated
+    row = store(staff, Outcome.REJECTED)
+    for _ in range(2):
+        store(staff, Outcome.REJECTED)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE consumers_submission SET encrypted_consumer = {sql} WHERE id = %s",
+            [row.pk],
+        )
+    call_command("rotate_keys", "--use", following, "--dry-run")
+    assert "consumers.Submission: 3 rows, 2 to write again, 1 cannot be read" in capsys.readouterr().out
+    use_key(following, ACTOR)
+    rewrite_all()
+    assert not KeyRewriting.objects.filter(finished_at=None).exists()
+    assert (
+        f"row_not_rewritten {following.partition(':')[0]} consumers.Submission {row.public_id}" in caplog.text
+    )
+    with pytest.raises(CommandError, match="1 rows cannot be read"):
+        call_command("rotate_keys", "--retire", former)
+    call_command("rotate_keys")  # counts values by key
+    personal_data.erase(row)
+    use_key(following, ACTOR)  # begins again
+    rewrite_all()
+    retire_key(former, ACTOR)
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL stores bytes only")
+def test_digest_that_is_no_bytes_is_replaced_by_the_new_one(staff: User, settings: Settings) -> None:
+    former, following = with_next_key(settings, "DIGEST_KEYS")
+    store(staff, Outcome.REJECTED)
+    use_key(following, ACTOR)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE consumers_submission SET content_digest = 'altered text'")
+    rewrite_all()
+    key = KeyInUse.objects.get(kind=DIGEST).fingerprint
+    assert Submission.objects.get().content_digest == content_digest(SAMPLE_ORDER, FULL, key=key)
     retire_key(former, ACTOR)
 
 

@@ -293,6 +293,20 @@ def test_same_form_with_another_entry_is_stopped(staff: User, sandbox: SandboxSe
 
 
 @pytest.mark.sql("repeated")
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL stores bytes only")
+def test_same_form_is_stopped_if_the_digest_of_its_submission_is_no_bytes(
+    staff: User, sandbox: SandboxServer
+) -> None:
+    token = uuid.uuid4()
+    submit(staff, token=token)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE consumers_submission SET content_digest = 'altered text'")
+    with pytest.raises(TokenUsed):
+        submit(staff, token=token)
+    assert len(creates(sandbox)) == 1
+
+
+@pytest.mark.sql("repeated")
 def test_form_does_not_lead_another_person_to_the_first_persons_submission(
     staff: User, sandbox: SandboxServer
 ) -> None:
