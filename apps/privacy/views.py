@@ -60,7 +60,7 @@ def access(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "ask": AskForm(typed=sealed_entries.unseal(request) or _days(request)),
         "entry_of": sealed_entries.author_token(request),
-        "is_asked": found.form.is_asked and not found.form.errors,
+        "is_asked": not found.form.errors and found.form.is_asked,
     }
     if found.refusal:
         context |= {"is_asked": False, "refusal": found.refusal}

@@ -181,11 +181,24 @@ def test_search_of_another_person_opens_no_report(
         ("consumer=c-1&before=1&after=2", 400),
         (f"consumer=c-1&before={10**30}", 400), ("consumer=c-1&since=9000-01-01", 200), ("x=%ff", 200),
         ("consumer=c-1&since=2026-03-07&until=2026-03-06", 200), ("consumer=ida%40example.com", 200),
+        ("consumer=%20", 200), ("guest=%E2%80%8B&since=2026-03-07", 200), ("search=%20", 200),
+        ("consumer=%20&since=x", 200),
     ],
 )  # fmt: skip
 def test_odd_addresses_are_answered(as_auditor: Client, query: str, status: int) -> None:
     assert as_auditor.get(f"{PAGE}?{query}").status_code == status
     assert as_auditor.post(f"{FILE}?{query}").status_code in (200, 303, 400)
+
+
+@pytest.mark.sql("repeated")
+@pytest.mark.parametrize("query", ["consumer=", "consumer=%20", "guest=%E2%80%8B", "search="])
+def test_address_that_names_nobody_is_the_page_without_a_report(as_auditor: Client, query: str) -> None:
+    shown = text(as_auditor.get(f"{PAGE}?{query}"))
+    assert "Ask about a person" in shown
+    assert "Asked by" not in shown
+    answer: Any = as_auditor.post(f"{FILE}?{query}")
+    assert (answer.status_code, answer["Location"].partition("?")[0]) == (303, PAGE)
+    assert events("access_report.viewed") == events("access_report.exported") == []
 
 
 @pytest.mark.sql("repeated")
