@@ -244,6 +244,26 @@ def test_days_bound_the_report(as_auditor: Client, as_supervisor: Client, one: S
 
 
 @pytest.mark.sql("repeated")
+@pytest.mark.parametrize("days", [{"since": "9000-01-01"}, {"until": "2020-01-01"}])
+def test_period_without_events_hides_neither_submissions_nor_a_known_reference(
+    as_auditor: Client, supervisor: User, one: Submission, days: dict[str, str]
+) -> None:
+    consumer, guest, nobody = (str(uuid.uuid4()) for _ in range(3))
+    Submission.objects.update(outcome=Outcome.CREATED, consumer_ref=consumer)
+    with transaction.atomic():
+        data: dict[str, Any] = {"kind": "guest", "result": "found"}
+        recording.record_shown(Event(VENDOR_RECORD_VIEWED, acting(supervisor), guest_ref=guest, data=data))
+    shown = text(as_auditor.get(PAGE, {"consumer": consumer, **days}))
+    assert "None of the portal" not in shown
+    assert f"Events of submission {one.public_id}" in shown
+    assert "0 showed the data, 0 could have, 0 searched for it" in shown
+    for kind, ref in (("guest", guest), ("consumer", nobody)):
+        assert "None of the portal" in text(as_auditor.get(PAGE, {kind: ref, **days}))
+    viewed = [(event.consumer_ref, event.guest_ref) for event in events("access_report.viewed")]
+    assert viewed == [(consumer, None), (None, guest), (None, None)]
+
+
+@pytest.mark.sql("repeated")
 def test_searches_for_reports_are_limited(as_auditor: Client, settings: Any, one: Submission) -> None:
     settings.SEARCHES_PER_HOUR = 1
     assert as_auditor.post(PAGE, PASSPORT).status_code == 303
@@ -429,9 +449,10 @@ def test_report_that_shows_nothing_is_an_event(
     ref = str(uuid.uuid4())
     store(staff, Outcome.CREATED, consumer_ref=ref)
     as_auditor.get(PAGE, {"consumer": ref})
-    none, too_many = (event.details for event in events("access_report.viewed"))
-    assert (none["count"], none["until"]) == (0, "2001-01-01")
-    assert (too_many["count"], too_many["result"]) == (0, "too_many")
+    none, too_many = events("access_report.viewed")
+    assert (none.details["count"], none.details["until"], none.consumer_ref) == (0, "2001-01-01", None)
+    assert (too_many.details["count"], too_many.details["result"]) == (0, "too_many")
+    assert too_many.consumer_ref == ref
 
 
 @pytest.mark.sql("repeated")
