@@ -28,6 +28,7 @@ _WHAT_TO_ENTER = {
     RecordKind.CONSUMER: _("Enter the reference of a consumer"),
     RecordKind.GUEST: _("Enter the reference of a guest"),
 }
+_NAMING = ("consumer", "guest", "search")  # the parameters of an address that name a person
 
 
 _NOT_KNOWN = _("The portal knows no such reference. Check it, or choose what you know of the person.")
@@ -136,17 +137,18 @@ class ReportForm(_PeriodForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean()
-        if sum(bool(self.data.get(name)) for name in ("consumer", "guest", "search")) > 1:
+        # As it was sent: a value that cannot be used is not among the cleaned ones.
+        if sum(bool(self.data.get(name)) for name in _NAMING) > 1:
             raise UnreadableAddress
         return data
 
     @property
     def is_asked(self) -> bool:
-        """Whether the address names somebody."""
-        return any(self.data.get(name) for name in ("consumer", "guest", "search"))
+        """Whether the address names somebody: blanks do not. Call it on a valid form."""
+        return any(self.cleaned_data[name] for name in _NAMING)
 
     def subject(self) -> subjects.Subject:
-        """Whom the report is about. Raises ``TooManySubmissions``. Call it on a valid form."""
+        """Whom the report is about. Raises ``TooManySubmissions``. Call it if :attr:`is_asked`."""
         data = self.cleaned_data
         if data["consumer"]:
             return subjects.of_consumer(data["consumer"])

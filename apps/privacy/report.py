@@ -87,11 +87,6 @@ class Report:
         """Finds the events that can have shown the subject."""
         return Candidates(self.subject, self.span)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether no event can have shown the subject."""
-        return not self._newest
-
     @cached_property
     def _newest(self) -> list[int]:
         """The newest candidates, descending: enough for the first page, and all if these can be counted."""

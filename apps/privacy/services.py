@@ -18,7 +18,8 @@ from apps.privacy.audit_events import (
     ACCESS_REPORT_SEARCHED,
     ACCESS_REPORT_VIEWED,
 )
-from apps.privacy.report import Counts, Report
+from apps.privacy.report import Counts
+from apps.privacy.subjects import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +53,23 @@ def record_value(kind: DigestKind, value: str, *, actor: Actor) -> RecordedSearc
 def record_too_many(question: Question, *, actor: Actor) -> None:
     """Record a question that got no report, because its value belongs to too many people."""
     data = {**_facts(question, (), Counts()), "result": "too_many"}
-    with transaction.atomic():
-        record(Event(ACCESS_REPORT_VIEWED, actor, data=data))
+    _record(Event(ACCESS_REPORT_VIEWED, actor, data=data), question, is_known=True)
 
 
 def record_report_viewed(
-    question: Question, report: Report | None, shown: Sequence[int], *, counts: Counts, actor: Actor
+    question: Question, subject: Subject, shown: Sequence[int], *, counts: Counts, actor: Actor
 ) -> None:
-    """Record that a page of a report is shown, with its events (sequence numbers). Call it before it is.
-
-    ``report``: None if there is no event in its period.
-    """
-    _record(Event(ACCESS_REPORT_VIEWED, actor, data=_facts(question, shown, counts)), question, report)
+    """Record that a page of a report is shown, with its events (sequence numbers). Call it before it is."""
+    event = Event(ACCESS_REPORT_VIEWED, actor, data=_facts(question, shown, counts))
+    _record(event, question, is_known=subject.is_known)
 
 
 def record_report_exported(
-    question: Question, report: Report, shown: Sequence[int], *, counts: Counts, actor: Actor
+    question: Question, subject: Subject, shown: Sequence[int], *, counts: Counts, actor: Actor
 ) -> None:
     """Record that a report is sent as a file, with all its events. Call it before its first byte is sent."""
-    _record(Event(ACCESS_REPORT_EXPORTED, actor, data=_facts(question, shown, counts)), question, report)
+    event = Event(ACCESS_REPORT_EXPORTED, actor, data=_facts(question, shown, counts))
+    _record(event, question, is_known=subject.is_known)
 
 
 def _facts(question: Question, shown: Sequence[int], counts: Counts) -> dict[str, Value]:
@@ -88,9 +87,8 @@ def _facts(question: Question, shown: Sequence[int], counts: Counts) -> dict[str
     return {name: value for name, value in data.items() if value is not None}
 
 
-def _record(event: Event, question: Question, report: Report | None) -> None:
+def _record(event: Event, question: Question, *, is_known: bool) -> None:
     # A reference that nothing is known about may be any text that somebody typed.
-    is_known = report is not None and bool(report.subject.submissions or not report.is_empty)
     consumer, guest = (
         ref if is_known and REFERENCE.fullmatch(ref) else ""
         for ref in (question.consumer_ref, question.guest_ref)

@@ -88,6 +88,11 @@ class Subject:
         """The public ids of the submissions."""
         return frozenset(str(one.public_id) for one in self.submissions.values())
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the portal has a submission of the subject, or an event names it, in whatever period."""
+        return bool(self.submissions) or ShownKey.objects.filter(key__in=self.index_keys).exists()
+
     def names_consumer(self, refs: Iterable[str | None]) -> bool:
         """Whether one of the references is a consumer of the subject."""
         return any(ref and reference_key(ref) in self.consumers for ref in refs)

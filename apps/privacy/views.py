@@ -28,7 +28,7 @@ from apps.core.web.requests import actor_of
 from apps.privacy import file, presenters, services
 from apps.privacy.forms import AskForm, ReportForm
 from apps.privacy.report import COUNTED, NEWEST_BY, Counts, Report, ReportPage, beginning, count
-from apps.privacy.subjects import MOST, TooManySubmissions
+from apps.privacy.subjects import MOST, Subject, TooManySubmissions
 
 PAGE_SIZE = 50
 
@@ -37,10 +37,12 @@ PAGE_SIZE = 50
 class _Found:
     """The report of an address, or why there is none.
 
-    ``report``: None if the period has no event. ``refusal``: the reader has asked too often.
+    ``subject``: whom the address names; None without a report. ``report``: None also if the period has no
+    event. ``refusal``: the reader has asked too often.
     """
 
     form: ReportForm
+    subject: Subject | None = None
     report: Report | None = None
     too_many: bool = False
     refusal: str = ""
@@ -60,12 +62,12 @@ def access(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "ask": AskForm(typed=sealed_entries.unseal(request) or _days(request)),
         "entry_of": sealed_entries.author_token(request),
-        "is_asked": found.form.is_asked and not found.form.errors,
+        "is_asked": not found.form.errors and found.form.is_asked,
     }
     if found.refusal:
         context |= {"is_asked": False, "refusal": found.refusal}
         return render(request, "privacy/access.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
-    if found.form.errors or found.too_many or not found.form.is_asked:
+    if found.subject is None:
         context |= {"errors": form_errors(found.form), "too_many": found.too_many, "most": MOST}
         return render(request, "privacy/access.html", context)
     report = found.report
@@ -73,14 +75,14 @@ def access(request: HttpRequest) -> HttpResponse:
     counts = report.counts() if report else Counts()
     numbers = [entry.event.seq for entry in page.rows]
     services.record_report_viewed(
-        found.form.question(), report, numbers, counts=count(page.rows), actor=actor_of(request)
+        found.form.question(), found.subject, numbers, counts=count(page.rows), actor=actor_of(request)
     )
     context |= {
         "by": found.form.kinds(),
         "reference": found.form.cleaned_data["consumer"] or found.form.cleaned_data["guest"],
         "since": found.form.cleaned_data["since"],
         "until": found.form.cleaned_data["until"],
-        "submissions": presenters.submission_lines(report.subject) if report else [],
+        "submissions": presenters.submission_lines(found.subject),
         "counts": counts,
         "counted": COUNTED,
         "begins": beginning(),
@@ -117,7 +119,7 @@ def _find(request: HttpRequest, actor: Actor, *, is_counted: bool) -> _Found:
         services.record_too_many(form.question(), actor=actor)
         return _Found(form, too_many=True)
     span = form.span()
-    return _Found(form, Report(subject, span) if span else None)
+    return _Found(form, subject, Report(subject, span) if span else None)
 
 
 def _ask(request: HttpRequest) -> HttpResponse:
@@ -161,7 +163,7 @@ def access_file(request: HttpRequest) -> HttpResponseBase:
         return render(request, "privacy/access.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
     made = file.AccessFile.of(found.report, by=", ".join(found.form.kinds()), made_by=actor)
     services.record_report_exported(
-        found.form.question(), found.report, made.sequences, counts=made.counts, actor=actor
+        found.form.question(), found.report.subject, made.sequences, counts=made.counts, actor=actor
     )
     return download(
         made.parts(),

@@ -181,11 +181,24 @@ def test_search_of_another_person_opens_no_report(
         ("consumer=c-1&before=1&after=2", 400),
         (f"consumer=c-1&before={10**30}", 400), ("consumer=c-1&since=9000-01-01", 200), ("x=%ff", 200),
         ("consumer=c-1&since=2026-03-07&until=2026-03-06", 200), ("consumer=ida%40example.com", 200),
+        ("consumer=%20", 200), ("guest=%E2%80%8B&since=2026-03-07", 200), ("search=%20", 200),
+        ("consumer=%20&since=x", 200),
     ],
 )  # fmt: skip
 def test_odd_addresses_are_answered(as_auditor: Client, query: str, status: int) -> None:
     assert as_auditor.get(f"{PAGE}?{query}").status_code == status
     assert as_auditor.post(f"{FILE}?{query}").status_code in (200, 303, 400)
+
+
+@pytest.mark.sql("repeated")
+@pytest.mark.parametrize("query", ["consumer=", "consumer=%20", "guest=%E2%80%8B", "search="])
+def test_address_that_names_nobody_is_the_page_without_a_report(as_auditor: Client, query: str) -> None:
+    shown = text(as_auditor.get(f"{PAGE}?{query}"))
+    assert "Ask about a person" in shown
+    assert "Asked by" not in shown
+    answer: Any = as_auditor.post(f"{FILE}?{query}")
+    assert (answer.status_code, answer["Location"].partition("?")[0]) == (303, PAGE)
+    assert events("access_report.viewed") == events("access_report.exported") == []
 
 
 @pytest.mark.sql("repeated")
@@ -228,6 +241,26 @@ def test_days_bound_the_report(as_auditor: Client, as_supervisor: Client, one: S
     assert "No event in the log names this person" in text(
         as_auditor.get(PAGE, {"consumer": ref, "until": "2020-01-01"})
     )
+
+
+@pytest.mark.sql("repeated")
+@pytest.mark.parametrize("days", [{"since": "9000-01-01"}, {"until": "2020-01-01"}])
+def test_period_without_events_hides_neither_submissions_nor_a_known_reference(
+    as_auditor: Client, supervisor: User, one: Submission, days: dict[str, str]
+) -> None:
+    consumer, guest, nobody = (str(uuid.uuid4()) for _ in range(3))
+    Submission.objects.update(outcome=Outcome.CREATED, consumer_ref=consumer)
+    with transaction.atomic():
+        data: dict[str, Any] = {"kind": "guest", "result": "found"}
+        recording.record_shown(Event(VENDOR_RECORD_VIEWED, acting(supervisor), guest_ref=guest, data=data))
+    shown = text(as_auditor.get(PAGE, {"consumer": consumer, **days}))
+    assert "None of the portal" not in shown
+    assert f"Events of submission {one.public_id}" in shown
+    assert "0 showed the data, 0 could have, 0 searched for it" in shown
+    for kind, ref in (("guest", guest), ("consumer", nobody)):
+        assert "None of the portal" in text(as_auditor.get(PAGE, {kind: ref, **days}))
+    viewed = [(event.consumer_ref, event.guest_ref) for event in events("access_report.viewed")]
+    assert viewed == [(consumer, None), (None, guest), (None, None)]
 
 
 @pytest.mark.sql("repeated")
@@ -416,9 +449,10 @@ def test_report_that_shows_nothing_is_an_event(
     ref = str(uuid.uuid4())
     store(staff, Outcome.CREATED, consumer_ref=ref)
     as_auditor.get(PAGE, {"consumer": ref})
-    none, too_many = (event.details for event in events("access_report.viewed"))
-    assert (none["count"], none["until"]) == (0, "2001-01-01")
-    assert (too_many["count"], too_many["result"]) == (0, "too_many")
+    none, too_many = events("access_report.viewed")
+    assert (none.details["count"], none.details["until"], none.consumer_ref) == (0, "2001-01-01", None)
+    assert (too_many.details["count"], too_many.details["result"]) == (0, "too_many")
+    assert too_many.consumer_ref == ref
 
 
 @pytest.mark.sql("repeated")

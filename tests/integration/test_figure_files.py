@@ -16,8 +16,9 @@ from django.test import Client
 from django.utils.formats import date_format
 
 from apps.accounts.models import User
-from apps.consumers.models import Outcome
+from apps.consumers.models import Outcome, Submission
 from apps.core.export.csv_cells import restore
+from apps.history.figures import counting
 from apps.history.forms.filters import SEARCH
 from tests.support.history_rows import bare, stored
 from tests.support.people import events
@@ -187,3 +188,32 @@ def test_without_a_row_there_are_tables_but_no_drawing(as_supervisor: Client) ->
     assert sheets(downloaded(as_supervisor, "xlsx"))["Summary"][1][0] == "Before"
     assert as_supervisor.get(FILE, {"format": "svg"}).status_code == 404
     assert FILE + "?format=svg" not in as_supervisor.get("/submissions/figures/").content.decode()
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("file_format", ["xlsx", "csv", "svg"])
+def test_rows_that_leave_the_filter_while_they_are_counted_are_no_error(
+    as_supervisor: Client,
+    staff: User,
+    history: None,
+    monkeypatch: pytest.MonkeyPatch,
+    file_format: str,
+) -> None:
+    days_shown = counting._days_shown
+
+    def last_seen(*given: Any) -> tuple[dt.date, dt.date] | None:
+        days = days_shown(*given)
+        stored([])
+        return days
+
+    monkeypatch.setattr(counting, "_days_shown", last_seen)
+    content = downloaded(as_supervisor, file_format)
+    if file_format == "xlsx":
+        found = sheets(content)
+        assert found["Summary"][1][3:6] == (0, 0, None)
+        assert [row[1:5] for row in found["Per person"][1:]] == [(0, None, 0, None)] * 2
+    [event] = events("figures.exported")
+    assert event.details["count"] == 0
+    stored([bare(staff, Outcome.CREATED, NOW)])
+    assert as_supervisor.get("/submissions/figures/").status_code == 200
+    assert not Submission.objects.exists()

@@ -253,7 +253,10 @@ def test_headline_is_compared_with_the_days_before_and_both_link_to_their_rows(
     assert "the 30 days directly before." in page
     assert f"{NOW:%B %Y} is not over: its numbers are incomplete." in page
     page = text(as_supervisor.get(PAGE, {"period": "all"}))
-    assert "Not compared" in page
+    assert "Not compared: these figures have no first day in the past." in page
+    assert "before:" not in page
+    page = text(as_supervisor.get(PAGE, {"period": "this-week", "until": "2020-01-01"}))
+    assert "Not compared: no day is both in the period and in the days of the filter." in page
     assert "before:" not in page
 
 

@@ -18,13 +18,15 @@ from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Count, Max, Min, Q, QuerySet
 
-from apps.accounts.models import Session, User
+from apps.accounts.models import Session
+from apps.accounts.selectors import find_account
 from apps.audit.events import Event
 from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.audit.selectors import last_event
 from apps.consumers import recording
 from apps.consumers.models import UNBOUNDED, ShownKey, ShownRange, Submission
+from apps.consumers.permissions import EXPORT_PERSONAL_DATA, EXPORT_SUBMISSIONS, VIEW_ALL_SUBMISSIONS
 from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import is_database_unavailable
@@ -244,17 +246,28 @@ def beat(export: Export, state: State, progress: Progress) -> bool:
     )
 
 
+def permissions_for(export: Export) -> tuple[str, ...]:
+    """The permissions that its person needs for the file, from its beginning to its end."""
+    wanted = {
+        EXPORT_SUBMISSIONS: True,
+        EXPORT_PERSONAL_DATA: export.personal,
+        VIEW_ALL_SUBMISSIONS: export.selection["everybody"],
+    }
+    return tuple(permission for permission, needed in wanted.items() if needed)
+
+
 def has_access(export: Export, actor: Actor, session_series: int) -> bool:
     """Whether the person may still receive the file: an export goes on for longer than its request.
 
-    ``session_series``: that of the request which started the export. Another one says that the person was
-    signed out everywhere; only the session in which they did so themselves goes on. Raises the database's
-    errors.
+    They still need the permissions, which a deactivated person does not have. ``session_series``: that of the
+    request which started the export. Another one says that the person was signed out everywhere; only the
+    session in which they did so themselves goes on. Raises the database's errors.
     """
-    active = User.objects.filter(pk=export.person_id, is_active=True)
-    series = active.values_list("session_series", flat=True).first()
-    if series is None or series == session_series:
-        return series is not None
+    person = find_account(export.person_id)  # read again: it caches its permissions
+    if person is None or not person.has_perms(permissions_for(export)):
+        return False
+    if person.session_series == session_series:
+        return True
     if not actor.session:
         return False
     return Session.objects.filter(person=export.person_id, sign_in=actor.session).exists()

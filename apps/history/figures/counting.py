@@ -67,11 +67,13 @@ def figures_of(selection: Selection, *, now: dt.datetime, period: Period | None 
 
 
 def _before(selection: Selection, today: dt.date, period: Period | None) -> Compared | None:
-    """The headline of the period before; None without a first day, or with one in the future."""
+    """The headline of the period before; None without a first day, or without a day from it until today."""
     since, until = selection.asked.since, selection.asked.until
-    if since is None or _day(since) > today:
+    if since is None:
         return None
     last = min(_day(until - dt.timedelta(microseconds=1)), today) if until else today
+    if last < _day(since):  # in the future, or the period and the days of the filter exclude each other
+        return None
     how, first, last = period_before(_day(since), last, today, period)
     asked = replace(selection.asked, since=midnight(first), until=midnight(last + dt.timedelta(days=1)))
     found = tally_of(replace(selection, asked=asked), [first], [*_by_months(first, last)])

@@ -152,7 +152,7 @@ class Figures:
     reasons: tuple[Reason, ...] = ()
     answers: Answers = field(default_factory=Answers)
     open: Open = field(default_factory=Open)
-    before: Compared | None = None  # None without a first day
+    before: Compared | None = None  # None without a first day, or without a day from it until today
     today: dt.date | None = None  # the day that is not over, in the reader's time zone
 
     def is_incomplete(self, bar: Bar) -> bool:

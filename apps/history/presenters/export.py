@@ -46,7 +46,10 @@ FAILURES: Final = {
     FailureCode.PROCESS_LOST: _("The portal was interrupted. Export again."),
     FailureCode.SEARCH_GONE: _("The search no longer exists. Search again, then export."),
     FailureCode.SEARCH_UNREADABLE: _("The search cannot be read. Search again, then export."),
-    FailureCode.ACCESS_ENDED: _("Your access was ended, or you were signed out everywhere. Export again."),
+    FailureCode.ACCESS_ENDED: _(
+        "Your access or one of your roles was ended, or you were signed out everywhere. Export again, or ask"
+        " an administrator."
+    ),
     FailureCode.FAULT: _TRY_AGAIN,
 }
 

@@ -52,7 +52,7 @@ def headline_page(figures: Figures, asked: SubmissionFilter, address: Address) -
             Card(card.label, card.number, was.number, change)
             for card, was, change in zip(cards, earlier, changes, strict=True)
         )
-    return HeadlinePage(cards, _compared_text(before), incomplete_text(figures))
+    return HeadlinePage(cards, _compared_text(before, asked), incomplete_text(figures))
 
 
 def incomplete_text(figures: Figures) -> str:
@@ -132,7 +132,9 @@ def _signed(number: float, decimals: int) -> str:
     return f"{sign}{number_format(abs(number), decimals, force_grouping=True)}"
 
 
-def _compared_text(before: Compared | None) -> str:
+def _compared_text(before: Compared | None, asked: SubmissionFilter) -> str:
+    if before is None and asked.since and asked.until and asked.until <= asked.since:
+        return gettext("Not compared: no day is both in the period and in the days of the filter.")
     if before is None:
         return gettext("Not compared: these figures have no first day in the past.")
     number = (before.last - before.first + dt.timedelta(days=1)).days

@@ -194,9 +194,8 @@ def _initial_values(request: HttpRequest, earlier: Export | None, *, with_person
 
 def _check_permissions(request: HttpRequest, found: Export) -> None:
     """Raise ``PermissionMissing`` if the person has lost a permission since the export was prepared."""
-    wanted = {EXPORT_PERSONAL_DATA: found.personal, VIEW_ALL_SUBMISSIONS: found.selection["everybody"]}
-    for permission, needed in wanted.items():
-        if needed and not request.user.has_perm(permission):
+    for permission in services.permissions_for(found):
+        if not request.user.has_perm(permission):
             raise PermissionMissing(permission)
 
 

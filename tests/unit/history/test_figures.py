@@ -311,6 +311,22 @@ def test_headline_of_the_period_before_has_its_rows_only(people: list[User]) -> 
     assert figures(SubmissionFilter(since=tomorrow)).before is None
 
 
+@pytest.mark.parametrize("period", Period)
+def test_period_that_has_none_of_the_days_is_compared_with_nothing(
+    people: list[User], period: Period
+) -> None:
+    """Whether the days end directly before the period or long before it."""
+    stored([bare(people[0], Outcome.CREATED, NOW)])
+    first, _end = period.days(NOW.date())
+    since = midnight(first or NOW.date())
+    for days in (1, 400):
+        asked = SubmissionFilter(since=since, until=since - dt.timedelta(days=days - 1))
+        found = figures_of(Selection(asked, UNRESTRICTED), now=NOW, period=period)
+        assert (found.total, found.before) == (0, None)
+    asked = SubmissionFilter(since=since, until=since + dt.timedelta(days=1))
+    assert figures_of(Selection(asked, UNRESTRICTED), now=NOW, period=period).before is not None
+
+
 def test_only_the_period_that_contains_today_is_incomplete(people: list[User]) -> None:
     stored(bare(people[0], Outcome.CREATED, NOW - dt.timedelta(days=day)) for day in (0, 1))
     found = figures()

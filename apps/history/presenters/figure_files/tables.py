@@ -125,7 +125,8 @@ def _people(figures: Figures) -> Table:
         (
             person.name,
             person.total,
-            person.total / everything,
+            # Without any row, if they left the filter between the statements that count them.
+            person.total / everything if everything else None,
             person.created,
             person.created / person.total if person.total else None,
             person.answered,

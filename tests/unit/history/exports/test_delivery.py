@@ -23,6 +23,7 @@ from pytest_django import Settings
 
 from apps.accounts import services as accounts
 from apps.accounts.models import Session, User
+from apps.accounts.roles import SUPERVISOR
 from apps.core import clock
 from apps.core.open_work import open_work
 from apps.history import writing
@@ -180,8 +181,14 @@ def _sign_out(person: User) -> object:
     return accounts.sign_out_everywhere(person_id=person.pk, actor=TESTS)
 
 
-@pytest.mark.parametrize("end_access", [_deactivate, _sign_out])
-@pytest.mark.parametrize("again", [False, True])
+def _revoke(person: User) -> object:
+    return accounts.revoke_role(person_id=person.pk, role=SUPERVISOR, actor=TESTS)
+
+
+@pytest.mark.parametrize(
+    ("end_access", "again"),
+    [(_deactivate, False), (_deactivate, True), (_sign_out, False), (_sign_out, True), (_revoke, False)],
+)
 def test_running_export_ends_with_the_access_of_its_person(
     supervisor: User, end_access: Callable[[User], object], again: bool
 ) -> None:
@@ -205,7 +212,7 @@ def test_running_export_ends_with_the_access_of_its_person(
     assert open_work(supervisor.pk) == []
 
 
-@pytest.mark.parametrize("end_access", [_deactivate, _sign_out])
+@pytest.mark.parametrize("end_access", [_deactivate, _sign_out, _revoke])
 def test_end_of_a_file_is_not_sent_to_a_person_whose_access_ended(
     supervisor: User, end_access: Callable[[User], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

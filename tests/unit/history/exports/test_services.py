@@ -3,20 +3,24 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
+from django.contrib.auth.models import Group, Permission
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
+from apps.accounts import services as accounts
 from apps.accounts.models import User
+from apps.accounts.roles import PERSONAL_DATA_EXPORT, SUPERVISOR
 from apps.audit.presenters.events import sentence
 from apps.consumers import searches
 from apps.consumers.models import Outcome
 from apps.consumers.viewer import Viewer
 from apps.history.exports import selections, services
 from apps.history.exports.services import Choice, FailureCode, Progress
-from apps.history.models import Export, State
+from apps.history.models import Export, ExportReason, State
 from apps.history.selection import Selection, Sort, SubmissionFilter
 from tests.support.entries import store
 from tests.support.export_rows import PLAIN, prepared, stored
@@ -182,6 +186,31 @@ def test_each_end_is_recorded_once_and_releases_the_slot(supervisor: User, end: 
         assert facts.items() <= event.details.items()
     if end == "fail":
         assert (event.failure, event.details["failure_code"]) == (True, "disk_full")
+
+
+def test_export_goes_on_while_its_person_has_what_it_needs(supervisor: User) -> None:
+    """Its own rows, those of everybody, and personal data each need another permission."""
+    accounts.grant_role(person_id=supervisor.pk, role=PERSONAL_DATA_EXPORT, actor=TESTS)
+    own = Selection(SubmissionFilter(), Viewer(str(supervisor.pk)))
+    exports = (
+        services.prepare(own, PLAIN, query="", rows=0, person=acting(supervisor)),
+        prepared(supervisor),
+        prepared(supervisor, replace(PLAIN, personal=True, reason=ExportReason.COMPLAINT.value)),
+    )
+
+    def going_on() -> list[bool]:
+        return [services.has_access(one, acting(supervisor), supervisor.session_series) for one in exports]
+
+    assert going_on() == [True, True, True]
+    accounts.revoke_role(person_id=supervisor.pk, role=PERSONAL_DATA_EXPORT, actor=TESTS)
+    assert going_on() == [True, True, False]
+    supervisors = Group.objects.get(name=SUPERVISOR)
+    for permission, expected in (
+        ("view_all_submissions", [True, False, False]),
+        ("export_submissions", [False] * 3),
+    ):
+        supervisors.permissions.remove(Permission.objects.get(codename=permission))
+        assert going_on() == expected
 
 
 def test_heartbeat_stores_the_progress(supervisor: User) -> None:
