@@ -25,6 +25,7 @@ from apps.batches.audit_events import BATCH_FINISHED, BATCH_PAUSED_BY_PORTAL, BA
 from apps.batches.models import BatchState, PauseReason
 from apps.consumers.models import ConnectionHealth, Outcome, Submission
 from apps.core import clock, heartbeats
+from apps.core.actor import PORTAL_PREFIX
 from apps.history.models import Export, State
 from apps.notices.causes import Cause, Fact, Found, Search, StoredFact
 
@@ -156,8 +157,8 @@ def _break_glass_sign_ins(search: Search) -> Iterator[Found]:
     The portal has no superusers and no way around its sign-in: commands on the machine are how people get in
     when no administrator can.
     """
-    in_terminal = Q(actor_id=None, actor_name__startswith="system:")
-    in_terminal |= Q(data__contains='"issued_by":"system:')
+    in_terminal = Q(actor_id=None, actor_name__startswith=PORTAL_PREFIX)
+    in_terminal |= Q(data__contains=f'"issued_by":"{PORTAL_PREFIX}')  # the form refuses it in a person's name
     given = AuditEvent.objects.filter(
         in_terminal, action=PERSON_PASSWORD_SET.name, time__gte=_microseconds(search.since - TERMINAL_ACCESS)
     )

@@ -381,6 +381,7 @@ PASSWORD_RESET_TIMEOUT: int = env.positive("PASSWORD_LINK_SECONDS", default=3 * 
 
 # --- Security -------------------------------------------------------------------------------------
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+startup.check_trusted_origins(CSRF_TRUSTED_ORIGINS)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not PRACTICE_MODE  # practice is plain http on this machine
 SESSION_COOKIE_NAME = "portal_session" if PRACTICE_MODE else "__Host-portal_session"
 CSRF_COOKIE_NAME = "portal_csrf" if PRACTICE_MODE else "__Host-portal_csrf"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_network
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -109,6 +109,16 @@ def host_names_problem(value: str) -> str:
 def split_list(value: str) -> list[str]:
     """The non-empty items of a comma-separated value, without surrounding blanks."""
     return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def _split_url(value: str) -> SplitResult | None:
+    """The parts of an address with a host; None if it has none, an unusable port or a blank."""
+    try:
+        url = urlsplit(value)
+        usable = url.hostname and url.port != 0 and value.isprintable() and " " not in value
+    except ValueError:  # such as https://[portal and https://portal:x
+        return None
+    return url if usable else None
 
 
 def no_problem(value: str) -> str:
@@ -320,13 +330,20 @@ class Startup:
 
     def portal_url(self, given: str) -> str:
         """The address of the portal without a slash at its end; checked if it is given."""
-        url = urlsplit(given)
-        plain = self.practice and url.scheme == "http"
-        if given and not (url.hostname and (plain or url.scheme == "https")):
+        schemes = ("http", "https") if self.practice else ("https",)
+        url = _split_url(given)
+        if given and not (url and url.scheme in schemes):
             self.problems.append("PORTAL_URL is no address with https")
-        elif url.path.strip("/") or url.query or url.fragment or "@" in url.netloc:
+        elif url and (url.path.strip("/") or url.query or url.fragment or "@" in url.netloc):
             self.problems.append("PORTAL_URL contains more than scheme, host and port")
         return given.rstrip("/")
+
+    def check_trusted_origins(self, origins: list[str]) -> None:
+        """The origins must be addresses; Django reads them when a form is posted, and would fail then."""
+        if not all(map(_split_url, origins)):
+            self.problems.append(
+                "CSRF_TRUSTED_ORIGINS contains a value that is not an origin such as https://portal.example.com"
+            )
 
     def check_notice_mail(self, *, to: str, sender: str, host: str, security: str) -> None:
         """Notices by mail need one recipient, a sender, and TLS unless the server is on this machine."""

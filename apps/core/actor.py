@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+PORTAL_PREFIX = "system:"
+"""Begins the name of a process of the portal. No proof of one: only an actor without an id is no person."""
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -35,7 +38,7 @@ class Actor:
     @classmethod
     def system(cls, name: str) -> Actor:
         """A process of the portal, such as ``create_administrator``."""
-        return cls(id="", name=f"system:{name}")
+        return cls(id="", name=f"{PORTAL_PREFIX}{name}")
 
     @classmethod
     def anonymous(cls, origin: Origin) -> Actor:

@@ -638,8 +638,26 @@ def test_pasted_table_stays_if_the_database_is_lost_before_it_is_stored(
         answer = paste(as_staff, entry_of=author[1])
     assert answer.status_code == 503
     assert html.escape(BEN) in answer.content.decode()  # in a form that sends it again
+    assert "check whether it was already done" in text(answer)  # a second list would be stored
+    assert "never processed twice" not in text(answer)
+    assert "chosen again" not in text(answer)
     assert not Batch.objects.exists()
     assert paste(as_staff).status_code == 303
+
+
+@pytest.mark.sql("new")
+def test_file_is_asked_for_again_if_the_database_is_lost_before_it_is_stored(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    author = re.search('name="entry_of" value="([^"]+)"', as_staff.get(NEW).content.decode())
+    assert author is not None
+    as_staff.raise_request_exception = False
+    monkeypatch.setattr(upload, "create_batch", _lost)
+    file = SimpleUploadedFile("people.csv", TABLE.encode())
+    answer = as_staff.post(NEW, {"order_ref": SAMPLE_ORDER, "file": file, "entry_of": author[1]})
+    assert answer.status_code == 503
+    assert on_page(answer)["order_ref"] == SAMPLE_ORDER
+    assert "A file has to be chosen again." in text(answer)
 
 
 @pytest.mark.sql("new")

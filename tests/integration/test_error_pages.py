@@ -10,12 +10,15 @@ from urllib.parse import urlencode
 import pytest
 from django.db import InterfaceError, OperationalError, ProgrammingError, connection, connections
 from django.http import HttpResponseBase
-from django.test import Client
+from django.test import Client, RequestFactory
+from django.urls import reverse
 from pytest_django import Settings
 
 from apps.accounts import services
 from apps.accounts.models import User
+from apps.accounts.sign_in.session_store import SessionStore
 from apps.consumers.models import IdentityRule, Outcome
+from apps.core.web.sealed_entries import author_token
 from tests.support.entries import REF, store, text
 from tests.support.people import PASSWORD, make_person
 
@@ -269,6 +272,56 @@ def test_act_committed_before_the_outage_is_not_reported_as_failed(
     # Django takes one of the two errors for an ended session: its answer is not changed.
     assert answer.status_code == (503 if lost is InterfaceError else 302)
     assert NOTHING not in text(answer)
+
+
+SAFE, CHECK_FIRST = "never processed twice", "check whether it was already done"
+
+
+@pytest.mark.sql("new")
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [
+        ("consumers:new", SAFE),  # by the token
+        ("consumers:resolve", SAFE),  # by the version
+        ("consumers:note", CHECK_FIRST),
+        ("history:export", CHECK_FIRST),
+    ],
+)
+def test_page_calls_sending_again_safe_only_for_forms_that_are_done_once(
+    visitor: Client, staff: User, rf: RequestFactory, monkeypatch: pytest.MonkeyPatch, view: str, words: str
+) -> None:
+    supervisor = make_person("sue", "staff", "supervisor")
+    visitor.force_login(supervisor)
+    of_submission = view in ("consumers:resolve", "consumers:note")
+    address = reverse(view, args=[store(staff, Outcome.UNKNOWN).public_id] if of_submission else [])
+    request = rf.get(address)
+    request.user = supervisor
+    form = {**RESOLUTION, "note_text": "Asked", "entry_of": author_token(request)}
+
+    def lose(*_: Any, **__: Any) -> None:
+        raise InterfaceError(TEXT_OF_THE_FAULT)
+
+    monkeypatch.setattr(SessionStore, "save", lose)  # what the view did is committed
+    answer = visitor.post(address, form)
+    assert answer.status_code == 503
+    assert "This page contains what you sent." in text(answer)
+    assert [one for one in (SAFE, CHECK_FIRST) if one in text(answer)] == [words]
+
+
+@pytest.mark.sql("new")
+def test_form_that_changed_nothing_can_be_sent_again_without_a_check(
+    visitor: Client, staff: User, rf: RequestFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = rf.get("/")
+    request.user = supervisor = make_person("sue", "supervisor")
+    visitor.force_login(supervisor)
+    monkeypatch.setattr("apps.consumers.reconciliation.taking.record", _disk_is_full(OperationalError))
+    path = f"/submissions/{store(staff, Outcome.UNKNOWN).public_id}/note/"
+    answer = text(visitor.post(path, {"note_text": "Asked", "entry_of": author_token(request)}))
+    assert NOTHING in answer
+    assert "This page contains what you sent." in answer
+    assert SAFE not in answer
+    assert CHECK_FIRST not in answer
 
 
 @pytest.mark.sql("new")

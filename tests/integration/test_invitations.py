@@ -7,6 +7,7 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from html import unescape
+from typing import Any
 
 import pytest
 import time_machine
@@ -331,6 +332,27 @@ def test_link_is_gone_when_it_is_used_replaced_expired_or_its_person_has_signed_
     services.issue_password_link(person_id=pat.pk, actor=acting(ada))
     Client().post("/accounts/login/", {"login": "pat", "password": NEW})
     assert _links(text(as_ada.get(LINKS))) == []
+
+
+@pytest.mark.sql("new")
+def test_link_that_expires_while_its_page_is_made_is_shown_as_recorded(
+    as_ada: Client, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uid, token = services.issue_password_link(person_id=make_person("pat", STAFF).pk, actor=acting(ada))
+    issued = PasswordLink.objects.get().issued_at
+    lifetime = dt.timedelta(seconds=portal_settings.PASSWORD_RESET_TIMEOUT)
+    record_shown = services.record_links_shown
+    with time_machine.travel(issued + lifetime - dt.timedelta(seconds=1), tick=False) as clock:
+        as_ada.force_login(ada)  # the first session has expired by now
+
+        def record_slowly(**values: Any) -> None:
+            record_shown(**values)
+            clock.shift(2)
+
+        monkeypatch.setattr(services, "record_links_shown", record_slowly)
+        answer = as_ada.get(LINKS)
+    assert {*_links(text(answer))} == {f"/accounts/set-password/{uid}/{token}/"}
+    assert len(events("password_links.shown")) == 1
 
 
 def test_link_is_shown_after_a_new_secret_key_as_long_as_the_former_one_is_accepted(

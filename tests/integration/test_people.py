@@ -105,6 +105,7 @@ def test_list_shows_all_people_and_their_roles(as_ada: Client) -> None:
         ("username", "pat smith", "Use only the letters a to z, digits and . _ - @ + in the user name"),
         ("username", "ADA", "Another person has this user name"),
         ("name", " ", "Enter the full name"),
+        ("name", "System:worker", "The full name cannot begin with system:, which stands for the portal"),
         ("time_zone", "Mars/Olympus", "Choose a time zone from the list"),
         ("roles", "superuser", "Choose roles from the list"),
     ],

@@ -14,7 +14,7 @@ from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import Group
 from django.contrib.sessions.backends.base import UpdateError
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -26,6 +26,7 @@ from apps.accounts.selectors import open_sessions
 from apps.accounts.sign_in.session_store import SIGNED_IN_AT
 from tests.support.entries import text
 from tests.support.people import PASSWORD, TESTS, acting, events, make_person
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
@@ -276,6 +277,36 @@ def test_two_administrators_end_each_others_sessions_at_once() -> None:
     assert failed == []
     assert not any(_is_in(client) for client in clients)
     assert len(events("person.sessions_ended")) == 2
+
+
+@pytest.mark.sql("new")
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_session_that_ends_meanwhile_is_not_ended_a_second_time(pat: User) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("a transaction of SQLite has the only lock from its start")
+    _signed_in(pat)
+    ended: list[int] = []
+
+    def end() -> None:
+        try:
+            ended.append(services.sign_out_everywhere(person_id=pat.pk, actor=TESTS))
+        finally:
+            connection.close()
+
+    everywhere = threading.Thread(target=end)
+    with transaction.atomic():
+        Session.objects.filter(person=pat).delete()  # as signing out does
+        everywhere.start()
+        assert wait_for(_is_a_transaction_waiting, 20)
+    everywhere.join(timeout=30)
+    assert ended == [0]
+
+
+def _is_a_transaction_waiting() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
 
 
 @pytest.mark.parametrize(

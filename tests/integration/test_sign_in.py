@@ -9,16 +9,20 @@ from collections.abc import Iterator
 import pytest
 import time_machine
 from django.conf import settings
-from django.contrib.auth import hashers
+from django.contrib.auth import get_user, hashers
 from django.core.cache import cache
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import NoReverseMatch, reverse
 
 from apps.accounts import services
 from apps.accounts.models import Session, User
 from apps.accounts.roles import ADMINISTRATOR, STAFF
+from apps.accounts.sign_in import sessions
+from apps.accounts.sign_in.session_store import SessionStore
+from apps.accounts.sign_in.sessions import EndReason
 from apps.audit.models import AuditEvent
 from apps.core.forms.input import ARRIVED_TWICE
+from apps.core.web.requests import SESSION_ID
 from tests.support.people import PASSWORD, TESTS, events, make_person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
@@ -349,6 +353,23 @@ def test_session_ends_at_the_absolute_limit_despite_activity(client: Client, pat
     [event] = events("session.signed_out")
     assert (event.person, event.details["reason"]) == (str(pat.pk), "absolute")
     assert event.session == events("session.signed_in")[0].session
+
+
+@pytest.mark.parametrize("reason", [EndReason.BUTTON, EndReason.ABSOLUTE])
+def test_end_of_a_session_is_recorded_once_by_two_requests(
+    client: Client, pat: User, reason: EndReason, rf: RequestFactory
+) -> None:
+    _sign_in(client, "pat")
+    requests = [rf.post("/accounts/logout/") for _ in range(2)]
+    for request in requests:
+        request.session = SessionStore(client.session.session_key)
+        assert request.session[SESSION_ID]  # both have loaded the session before either ends it
+        request.user = get_user(request)
+    for request in requests:
+        sessions.end(request, reason)
+        assert request.user.is_anonymous
+    [event] = events("session.signed_out")
+    assert (event.person, event.details["reason"]) == (str(pat.pk), reason)
 
 
 def test_deactivation_ends_a_live_session_permanently(client: Client, pat: User) -> None:

@@ -148,6 +148,12 @@ def test_practice_values_are_refused_by_name() -> None:
         ("CDP_RECONCILIATION_AFTER", "0", "CDP_RECONCILIATION_AFTER contains a value outside"),
         ("PORTAL_URL", "http://portal.example.com", "PORTAL_URL is no address with https"),
         ("PORTAL_URL", "portal.example.com", "PORTAL_URL is no address with https"),
+        ("PORTAL_URL", "https://[portal", "PORTAL_URL is no address with https"),
+        ("PORTAL_URL", "https://portal:x", "PORTAL_URL is no address with https"),
+        ("PORTAL_URL", "https://portal:99999", "PORTAL_URL is no address with https"),
+        ("PORTAL_URL", "https://portal.example.com /", "PORTAL_URL is no address with https"),
+        ("CSRF_TRUSTED_ORIGINS", "https://[portal", "CSRF_TRUSTED_ORIGINS contains a value that is not"),
+        ("CSRF_TRUSTED_ORIGINS", "portal.example.com", "CSRF_TRUSTED_ORIGINS contains a value that is not"),
         ("PORTAL_URL", "https://example.com/portal", "PORTAL_URL contains more than scheme, host and port"),
         ("PORTAL_URL", "https://a@example.com", "PORTAL_URL contains more than scheme, host and port"),
         ("NOTICE_HOOK_URL", "http://hooks.example.com/", "NOTICE_HOOK_URL must use https"),
@@ -229,9 +235,12 @@ def test_complete_settings_pass_the_deployment_check(database: str) -> None:
             # a secret may begin with a dollar sign
             "CDP_API_TOKEN": "$a-token",
             "SECRET_KEY": "$" + COMPLETE["SECRET_KEY"],
+            # an address of IPv6 with a port, and all hosts of a domain
+            "PORTAL_URL": "https://[2001:db8::1]:8443/",
+            "CSRF_TRUSTED_ORIGINS": "https://*.example.com,https://portal.example.org:8443",
         },
     ],
-    ids=["proxy with an address, few threads", "proxy at a Unix socket, secrets with a dollar sign"],
+    ids=["proxy with an address, few threads", "proxy at a Unix socket, unusual secrets and addresses"],
 )
 def test_unusual_settings_are_accepted(valid: dict[str, str]) -> None:
     assert _refusal(**{**COMPLETE, **valid}) == ""

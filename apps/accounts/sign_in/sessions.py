@@ -55,11 +55,16 @@ def begin(request: HttpRequest, user: User) -> None:
 
 
 def end(request: HttpRequest, reason: EndReason) -> None:
-    """End the session of the request's person and record it. The request continues as anonymous."""
+    """End the session of the request's person and record it. The request continues as anonymous.
+
+    Deleting the row ensures one event per session: another request may have ended it meanwhile.
+    """
     with transaction.atomic():
         actor = actor_of(request)
+        ended, _rows = Session.objects.filter(session_key=request.session.session_key).delete()
         auth.logout(request)
-        _record_end(actor, reason)
+        if ended:
+            _record_end(actor, reason)
 
 
 def renew(request: HttpRequest, *, force: bool = False) -> None:

@@ -83,14 +83,17 @@ def password_links(request: HttpRequest) -> HttpResponse:
     person = single_value(request.GET, "person")
     person_id = int(person) if re.fullmatch("[0-9]{1,18}", person) else None
     found = open_links(str(request.user.pk), person_id=person_id) if person_id or not person else []
-    if found:
-        services.record_links_shown(person_ids=[link.person_id for link in found], actor=actor_of(request))
-    context = {"links": [_with_url(request, link) for link in found], "is_filtered": bool(person)}
+    # Once, before the event: a link that expires meanwhile has no token any more.
+    shown = [(link, token) for link in found if (token := tokens.token_of(link))]
+    if shown:
+        people = [link.person_id for link, _token in shown]
+        services.record_links_shown(person_ids=people, actor=actor_of(request))
+    context = {"links": [_with_url(request, *one) for one in shown], "is_filtered": bool(person)}
     return render(request, "accounts/password_links.html", context)
 
 
-def _with_url(request: HttpRequest, link: PasswordLink) -> LinkRow:
-    parts = [tokens.encode_person(link.person), tokens.token_of(link)]
+def _with_url(request: HttpRequest, link: PasswordLink, token: str) -> LinkRow:
+    parts = [tokens.encode_person(link.person), token]
     return link_row(link, url=request.build_absolute_uri(reverse("password_link", args=parts)))
 
 

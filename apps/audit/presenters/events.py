@@ -28,6 +28,7 @@ from apps.audit.labels import (
 from apps.audit.models import AuditEvent
 from apps.audit.presenters.integrity import verdict_text
 from apps.audit.registry import EventOutcome, find_event_type, outcome_of, page_of
+from apps.core.actor import PORTAL_PREFIX
 from apps.core.web.filters import Chip, with_query
 
 May = Callable[[str], bool]
@@ -46,9 +47,14 @@ def sentence(event: AuditEvent) -> str:
 
 def actor_label(event: AuditEvent) -> str:
     """The actor's label: a person's name, a process of the portal, or an anonymous visitor."""
-    if event.actor_name.startswith("system:"):
-        return gettext("The portal (%(process)s)") % {"process": event.actor_name.removeprefix("system:")}
+    if is_by_portal(event):
+        return gettext("The portal (%(process)s)") % {"process": event.actor_name.removeprefix(PORTAL_PREFIX)}
     return event.actor_name or gettext("A visitor")
+
+
+def is_by_portal(event: AuditEvent) -> bool:
+    """Whether a process of the portal is the actor: no person is, whatever their name."""
+    return not event.actor_id and event.actor_name.startswith(PORTAL_PREFIX)
 
 
 _SHAPES = {

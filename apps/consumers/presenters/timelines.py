@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext
 
 from apps.audit.models import AuditEvent
-from apps.audit.presenters.events import actor_label, sentence
+from apps.audit.presenters.events import actor_label, is_by_portal, sentence
 from apps.consumers import labels
 from apps.consumers.audit_events import (
     CONSUMER_CREATE_REQUESTED,
@@ -62,7 +62,7 @@ def agent_label(event: AuditEvent) -> str:
     """The label of the actor; for a check that a person requested, reconciliation and that person."""
     if not is_reconciliation(event.action, event.details):
         return actor_label(event)
-    if event.actor_name.startswith("system:"):
+    if is_by_portal(event):
         return gettext("reconciliation")
     return gettext("reconciliation, requested by %(person)s") % {"person": actor_label(event)}
 

@@ -31,6 +31,8 @@ TOO_LARGE_ERRORS = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 PLAIN_TEXT = "text/plain; charset=utf-8"
 CREATE_VIEW = "consumers:new"  # the only view that sends data to the vendor
 LISTS = "batches:"  # their views store a change, and then check the rows
+# Their forms name what they change by a token or a version, so a second one changes nothing.
+NEVER_TWICE = frozenset({CREATE_VIEW, "consumers:resolve", "batches:row"})
 
 
 @login_not_required
@@ -94,7 +96,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     }
     context["key_missing"] = isinstance(error, MissingKeyError)
     if is_database_unavailable(error) or context["key_missing"]:
-        context["entry"] = sealed_entries.posted_fields(request)
+        context["entry"] = entry = sealed_entries.posted_fields(request)
+        context["never_twice"] = _view_name(request) in NEVER_TWICE
+        context["had_file"] = bool(entry and request.FILES)  # entry: the body can be read
         return _plain_page(request, "503.html", HTTPStatus.SERVICE_UNAVAILABLE, **context)
     return _plain_page(request, "500.html", HTTPStatus.INTERNAL_SERVER_ERROR, **context)
 

@@ -302,6 +302,15 @@ def test_command_ignores_its_own_events() -> None:
     assert AuditEvent.objects.count() == 4
 
 
+def test_command_does_not_take_a_person_with_its_name_for_itself() -> None:
+    fill(1)
+    [*_lines, end] = fetch(0)
+    before = AuditEvent.objects.count()
+    person = Actor(id="7", name="system:audit_export", roles=("auditor",))
+    export.begin(Export(Format.JSONL, 1, 1), person)
+    assert [line["seq"] for line in fetch(end["last"])[:-1]] == [*range(end["last"] + 1, before + 2)]
+
+
 @pytest.mark.parametrize("error", [EventRefused("bent"), OperationalError("full")])
 def test_command_writes_nothing_before_its_event_is_recorded(
     monkeypatch: pytest.MonkeyPatch, error: DatabaseError

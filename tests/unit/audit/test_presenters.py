@@ -70,6 +70,16 @@ def test_actor_is_a_person_a_process_or_a_visitor(name: str, words: str) -> None
     assert actor_label(event(SESSION_SIGNED_IN, actor_name=name)) == words
 
 
+def test_person_named_like_a_process_is_not_shown_as_the_portal() -> None:
+    named = {"actor_id": "7", "actor_name": "system:worker"}
+    signed_in = event(SESSION_SIGNED_IN, time=0, **named)
+    assert sentence(signed_in) == "system:worker signed in"
+    assert line(signed_in, {}).who == "system:worker"
+    assert [field.value for field in fields(signed_in, {}) if field.label == "Person"] == ["system:worker"]
+    checked = event(CONSUMER_CHECKED, '{"result":"none"}', order_ref="ord-1", **named)
+    assert agent_label(checked) == "reconciliation, requested by system:worker"
+
+
 def test_codes_are_shown_as_labels() -> None:
     looked = event(CONSUMER_CHECKED, '{"result":"several"}', order_ref="ord-1")
     assert sentence(looked) == (

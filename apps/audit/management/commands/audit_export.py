@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
+from django.db.models import Q
 
 from apps.audit import export
 from apps.audit.models import AuditEvent
@@ -55,7 +56,8 @@ class Command(BaseCommand):
             self.stderr.write(f"Events {after + 1} to {first_there - 1} are no longer stored")
         new = AuditEvent.objects.filter(seq__gt=after, seq__lte=last_there)
         # This command's own events do not count as new, otherwise each run would cause the next.
-        if not new.exclude(action__startswith="audit.export", actor_name=ACTOR.name).exists():
+        own = Q(action__startswith="audit.export", actor_id=None, actor_name=ACTOR.name)
+        if not new.exclude(own).exists():
             return
         asked = export.Export(form, max(after + 1, first_there), last_there)
         export.begin(asked, ACTOR)
