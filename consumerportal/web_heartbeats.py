@@ -1,4 +1,7 @@
-"""Heartbeats of web processes: which keys each of them has, for the replacement of keys."""
+"""Heartbeats of web processes: which keys each of them has, for the replacement of keys.
+
+With each, a process also writes the latest answer of Sitecore CDP if no create has written it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from collections.abc import Callable
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
+from apps.consumers import connection_health
 from apps.core import heartbeats, key_fingerprints
 
 logger = logging.getLogger(__name__)
@@ -35,6 +39,7 @@ def record() -> None:
     """Record one heartbeat. Raises nothing: the next one follows."""
     try:
         heartbeats.record_heartbeat(heartbeats.WEB, keys=key_fingerprints.own_labels())
+        connection_health.store_latest()
     except (DatabaseError, InterfaceError) as error:
         logger.warning("web_heartbeat_not_stored %s", type(error).__name__)
     finally:

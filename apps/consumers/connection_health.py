@@ -1,7 +1,8 @@
 """Connection health: whether the vendor accepts our credentials, and how far the clocks differ.
 
 Each answer is recorded in memory. The row is written when the result has changed, or once a minute, when the
-database is in use anyway. If it cannot be written, the next answer triggers another attempt.
+database is in use anyway: after a call of the vendor, or with a heartbeat of the process. If it cannot be
+written, the next answer triggers another attempt.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import datetime
 import logging
 import threading
 import time
+from dataclasses import dataclass, replace
 
 from django.db import DatabaseError, InterfaceError
 from django.db.models import DateTimeField, Value
@@ -27,30 +29,44 @@ ACCEPTED = frozenset({200, 201, 204, 400, 404, 409, 422})
 WRITE_INTERVAL = 60.0  # seconds between two writes of the same result
 
 
+@dataclass(frozen=True, slots=True)
+class _Received:
+    """An answer. ``at``: ``time.monotonic``. ``has_waited``: a write was not due when it arrived."""
+
+    health: AnswerHealth
+    at: float
+    has_waited: bool = False
+
+
 class _LatestAnswer:
-    """The latest answer that this process received, and what was last written."""
+    """The latest answer that this process received and has not written, and what it wrote last."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.answer: AnswerHealth | None = None
+        self.received: _Received | None = None
         self.stored: int | None = None  # the status of a refusal, or 0
         self.stored_at = 0.0  # time.monotonic
 
-    def take_due(self) -> AnswerHealth | None:
-        """Remove the latest answer and return it; None if there is nothing to write yet."""
+    def take_due(self) -> _Received | None:
+        """Remove the latest answer and return it; None if there is nothing to write yet.
+
+        It then waits for a later call: another process may have written another result meanwhile.
+        """
         with self.lock:
-            answer, self.answer = self.answer, None
-            if answer is None:
+            received = self.received
+            if received is None:
                 return None
-            refusal = _refusal(answer)
+            refusal = _refusal(received.health)
             if refusal == self.stored and time.monotonic() - self.stored_at < WRITE_INTERVAL:
+                self.received = replace(received, has_waited=True)
                 return None
+            self.received = None
             self.stored, self.stored_at = refusal, time.monotonic()
-            return answer
+            return received
 
     def clear(self) -> None:
         with self.lock:
-            self.answer, self.stored, self.stored_at = None, None, 0.0
+            self.received, self.stored, self.stored_at = None, None, 0.0
 
 
 _latest = _LatestAnswer()
@@ -61,23 +77,30 @@ def record_answer(health: AnswerHealth, **_: object) -> None:
     """Record an answer of the vendor in memory. Does not use the database: a call is in progress."""
     if health.status in ACCEPTED or health.status in REFUSALS:
         with _latest.lock:
-            _latest.answer = health
+            _latest.received = _Received(health, time.monotonic())
 
 
 def store_latest() -> None:
-    """Write the latest answer if a write is due. Raises nothing: the caller's own work must not fail."""
-    health = _latest.take_due()
-    if health is None:
+    """Write the latest answer if a write is due. Raises nothing: the caller's own work must not fail.
+
+    One that has waited is not written over a newer one of another process.
+    """
+    received = _latest.take_due()
+    if received is None:
         return
-    now = clock.now()
-    refusal = _refusal(health)
+    health, refusal = received.health, _refusal(received.health)
+    at = clock.now() - datetime.timedelta(seconds=time.monotonic() - received.at)
     if refusal:
         logger.error("credentials_refused status=%s", refusal)
     try:
         ConnectionHealth.objects.get_or_create(pk=1)
-        ConnectionHealth.objects.filter(pk=1).update(
-            answered_at=now,
-            refused_since=Coalesce("refused_since", Value(now, DateTimeField())) if refusal else None,
+        row = ConnectionHealth.objects.filter(pk=1)
+        # Only then: after the clock was set back, the row's time would refuse every answer.
+        if received.has_waited:
+            row = row.exclude(answered_at__gte=at)
+        row.update(
+            answered_at=at,
+            refused_since=Coalesce("refused_since", Value(at, DateTimeField())) if refusal else None,
             refused_status=refusal or None,
             **({} if health.clock_ahead is None else {"clock_ahead": health.clock_ahead}),
         )

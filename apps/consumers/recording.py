@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -177,25 +177,37 @@ def record_listed(
 ) -> None:
     """Record that the actor saw a list of these submissions with consumers' names.
 
-    The event has their row numbers, so it says exactly whom it showed. ``filters``: as
-    ``SubmissionFilter.recorded`` returns them. ``search``: the public id of the search.
+    The event has their row numbers, so it says exactly whom it showed: of more than :data:`MAX_ITEMS`, one
+    event for each so many. ``filters``: as ``SubmissionFilter.recorded`` returns them. ``search``: the public
+    id of the search.
     """
-    data: dict[str, Value] = {"count": len(shown), "scope": viewer.scope}
+    asked: dict[str, Value] = {"scope": viewer.scope}
     if filters:
-        data["filters"] = filters
+        asked["filters"] = filters
     if search:
-        data[SEARCH] = search
-    ids = sorted({one.pk for one in shown})
+        asked[SEARCH] = search
+    owners = {one.pk: one.actor_id for one in sorted(shown, key=lambda one: one.pk)}
+    ids = [*owners]
+    with transaction.atomic():
+        for start in range(0, max(len(ids), 1), MAX_ITEMS):  # an empty list is recorded, too
+            part = ids[start : start + MAX_ITEMS]
+            _record_listed(part, {owners[pk] for pk in part}, asked, actor)
+
+
+def _record_listed(
+    ids: Sequence[int], owners: Collection[int], asked: Mapping[str, Value], actor: Actor
+) -> None:
+    """Record one event of a list. ``ids``: ascending; ``owners``: whose they are."""
+    data: dict[str, Value] = {"count": len(ids), **asked}
     if ids:
         data |= {"first": ids[0], "last": ids[-1], "rows": [run_text(*run) for run in runs_of(ids, gap=1)]}
-    owners = {one.actor_id for one in shown}
-    with transaction.atomic():
-        seq = record(Event(type=SUBMISSIONS_LISTED, actor=actor, data=data))
-        if len(owners) == 1:
-            index_range(seq, ids[0], ids[-1], owner=owners.pop())
-        elif ids:
-            spans = runs_of(ids, gap=WIDEST, widest=WIDEST)
-            _insert_ranges([(seq, SEVERAL, first, last) for first, last in spans])
+    seq = record(Event(type=SUBMISSIONS_LISTED, actor=actor, data=data))
+    if len(owners) == 1:
+        [owner] = owners
+        index_range(seq, ids[0], ids[-1], owner=owner)
+    elif ids:
+        spans = runs_of(ids, gap=WIDEST, widest=WIDEST)
+        _insert_ranges([(seq, SEVERAL, first, last) for first, last in spans])
 
 
 def runs_of(ids: Sequence[int], *, gap: int, widest: int = 0) -> list[tuple[int, int]]:

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from unittest import mock
 
@@ -190,6 +190,37 @@ def test_start_page_lists_drafts_with_what_was_typed_and_discards_one(as_staff: 
     assert "The draft was discarded" in shown
     assert "Ida First" not in shown
     assert "Second" in shown
+
+
+@pytest.mark.sql("new")
+def test_drafts_of_more_submissions_than_an_event_names_are_all_recorded(
+    as_staff: Client, staff: User, settings: Settings
+) -> None:
+    settings.DRAFTS_PER_PERSON = 60
+    one = store(staff, Outcome.REJECTED, submitted_at=clock.now() - dt.timedelta(days=1))
+    shown = _copies(one, range(one.pk + 2, one.pk + 2 + 2 * 51, 2))
+    made = []
+    for earlier in shown:
+        draft = Draft(person=staff, page=uuid.uuid4(), version=1, saved_at=clock.now())
+        draft.set_values({"last_name": FULL.last_name, "draft_from": str(earlier.public_id)})
+        made.append(draft)
+    Draft.objects.bulk_create(made)
+    latest = len(events("submissions.listed"))
+    assert as_staff.get("/").status_code == 200
+    _latest, *listed = [event.details for event in events("submissions.listed")[latest:]]
+    assert [one["count"] for one in listed] == [50, 1]
+    assert [row for one in listed for row in one["rows"]] == [str(one.pk) for one in shown]
+
+
+def _copies(one: Submission, pks: Iterable[int]) -> list[Submission]:
+    """Submissions of the same consumer, with these primary keys."""
+    made = []
+    for pk in pks:
+        copy = Submission.objects.get(pk=one.pk)
+        copy.pk, copy.public_id, copy.token = pk, uuid.uuid4(), uuid.uuid4()
+        copy.consumer = FULL
+        made.append(copy)
+    return Submission.objects.bulk_create(made)
 
 
 def test_discarding_asks_once_without_a_script(as_staff: Client) -> None:

@@ -930,6 +930,26 @@ def test_without_reconciliation_there_is_no_check_now_and_no_call(
     assert fresh(submission).next_check_at is None
 
 
+@pytest.mark.sql("new")
+def test_failed_check_keeps_the_result_of_a_check_that_ended_meanwhile(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = lost(as_staff, sandbox)
+    add_elsewhere()
+    real = findings.read_order
+
+    def slow(*_: object) -> findings.Found:
+        monkeypatch.setattr(findings, "read_order", real)
+        assert "Possible duplicate" in check(as_staff, submission)
+        raise CdpTimeout("total_timeout")
+
+    monkeypatch.setattr(findings, "read_order", slow)
+    page = check(as_staff, submission)
+    found = fresh(submission)
+    assert (found.check_result, found.failed_check_count) == (CheckResult.SEVERAL, 1)
+    assert "Possible duplicate" in page
+
+
 def test_check_now_needs_permission_to_see_the_submission(
     as_staff: Client, as_administrator: Client, sandbox: SandboxServer
 ) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime
 import re
+import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +28,8 @@ from apps.consumers.sending import spool
 from apps.consumers.sending.result import Result
 from apps.core import heartbeats
 from apps.core.models import Heartbeat
-from consumerportal import status
+from consumerportal import status, web_heartbeats
+from consumerportal.management.commands.worker import Worker
 from consumerportal.status import Level, Line
 from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
@@ -105,6 +109,53 @@ def test_unchanged_health_is_written_once_a_minute_and_changes_immediately(
     connection_health.record_answer(AnswerHealth(401, 0.0))
     connection_health.store_latest()
     assert ConnectionHealth.objects.get().refused_status == 401
+
+
+def duty_of_the_worker() -> None:
+    Worker(threading.Event()).duties["store_connection_health"]()
+
+
+@pytest.mark.sql("new")
+@pytest.mark.parametrize("heartbeat", [web_heartbeats.record, duty_of_the_worker])
+def test_answer_of_a_process_that_differs_from_another_ones_is_written_with_its_heartbeat(
+    heartbeat: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = connection_health._LatestAnswer(), connection_health._LatestAnswer()
+    answered(200, one, monkeypatch)
+    answered(401, other, monkeypatch)
+    ConnectionHealth.objects.update(answered_at=ago(seconds=10))
+    answered(200, one, monkeypatch)
+    assert line("credentials").level is Level.CRITICAL
+    heartbeat()
+    assert line("credentials").level is Level.CRITICAL, "Once a minute"
+    one.stored_at -= connection_health.WRITE_INTERVAL
+    heartbeat()
+    assert line("credentials").level is Level.OK
+
+
+@pytest.mark.sql("new")
+def test_answer_that_has_waited_is_not_written_over_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = connection_health._LatestAnswer(), connection_health._LatestAnswer()
+    answered(200, one, monkeypatch)
+    answered(200, one, monkeypatch)
+    assert one.received is not None
+    one.received = replace(one.received, at=one.received.at - 10)
+    answered(401, other, monkeypatch)
+    one.stored_at -= connection_health.WRITE_INTERVAL
+    monkeypatch.setattr(connection_health, "_latest", one)
+    connection_health.store_latest()
+    assert line("credentials").level is Level.CRITICAL
+    answered(200, one, monkeypatch)
+    one.stored_at -= connection_health.WRITE_INTERVAL
+    connection_health.store_latest()
+    assert line("credentials").level is Level.OK
+
+
+def answered(status: int, process: connection_health._LatestAnswer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer to the process that has this latest answer, which goes on running."""
+    monkeypatch.setattr(connection_health, "_latest", process)
+    connection_health.record_answer(AnswerHealth(status, None))
+    connection_health.store_latest()
 
 
 @pytest.mark.sql("new")

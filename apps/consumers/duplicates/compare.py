@@ -196,7 +196,9 @@ def _likenesses(one: Facts, other: Facts, rule: Rule) -> Iterator[tuple[str, Lik
         if mine and theirs:
             yield name, _likeness(name, one, other, rule)
         elif mine or theirs:
-            yield name, Likeness.MISSING
+            # The words of a name that one side lacks are in the other's first or last name.
+            is_exchanged = rule is Rule.EXCHANGED_NAMES and name in ("first_name", "last_name")
+            yield name, Likeness.SIMILAR if is_exchanged else Likeness.MISSING
 
 
 def _likeness(name: str, one: Facts, other: Facts, rule: Rule) -> Likeness:

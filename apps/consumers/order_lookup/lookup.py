@@ -25,6 +25,7 @@ from apps.consumers.recording import record_shown
 from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
+from apps.core.references import reference_key
 
 FOUND = "found"
 LOOKUP_SECONDS = 2.5  # limit for finding an order by its number, which delays a create
@@ -91,7 +92,7 @@ def _orders_with_number(number: str, client: CdpClient, end: float) -> tuple[Ord
         found = client.list_orders(reference_id=spelling, within=max(end - time.monotonic(), 0))
         for order in found:
             if _has_number(order, number):
-                same.setdefault(order.ref, order)
+                same.setdefault(reference_key(order.ref), order)
         if exact := tuple(order for order in found if order.reference_id == number):
             return exact
     return tuple(same.values())

@@ -214,11 +214,11 @@ def consumer_lines(
     if listed is None:
         return ()
     by_key = {reference_key(one.consumer_ref or one.late_consumer_ref): one for one in added}
-    read = {one.ref: one for one in listed.consumers}
+    read = {reference_key(one.ref): one for one in listed.consumers}
     lines = []
     for ref in listed.refs:
         url = record_url("orders:order_consumer", ref) if order_ref else ""
-        submission, consumer = by_key.get(reference_key(ref)), read.get(ref)
+        submission, consumer = by_key.get(reference_key(ref)), read.get(reference_key(ref))
         lines.append(
             ConsumerLine(
                 ref=ref,
@@ -229,7 +229,7 @@ def consumer_lines(
                 who=submission.actor_name if submission else "",
                 when=submission.submitted_at if submission else None,
                 receipt_url=_receipt_url(submission, viewer),
-                copy_key=consumer_key(copied_from, ref) if copied_from and consumer else "",
+                copy_key=consumer_key(copied_from, consumer.ref) if copied_from and consumer else "",
             )
         )
     return tuple(lines)

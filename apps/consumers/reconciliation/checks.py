@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 
 from apps.audit.recording import record
 from apps.cdp.client import CdpClient
@@ -193,8 +193,10 @@ def _store_failure(submission: Submission, error: CdpError, actor: Actor) -> Non
     with transaction.atomic(durable=True):
         changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN).update(
             failed_check_count=F("failed_check_count") + 1,
-            # The result of an earlier check stays visible.
-            check_result=submission.check_result or CheckResult.FAILED,
+            # The result of another check stays visible, also of one that ended during this one.
+            check_result=Case(
+                When(check_result="", then=Value(CheckResult.FAILED)), default=F("check_result")
+            ),
             next_check_at=schedule.retry(
                 submission.finished_at or now, now, failed=failed, retry_after=error.retry_after
             ),

@@ -17,7 +17,7 @@ from apps.accounts.sign_in.sessions import close_expired_sessions
 from apps.audit.integrity.monitor import IntegrityMonitor
 from apps.batches.sending.expiry import delete_expired
 from apps.cdp.factory import get_client
-from apps.consumers import drafts, searches
+from apps.consumers import connection_health, drafts, searches
 from apps.consumers.order_lookup.readings import delete_expired_readings
 from apps.consumers.reconciliation.checks import run_due_check
 from apps.consumers.reconciliation.resolution import mark_overdue_unknown
@@ -86,6 +86,7 @@ class Worker:
             "drain_spool": lambda: drain_spool(ACTOR),
             "mark_overdue_unknown": lambda: mark_overdue_unknown(ACTOR),
             "run_due_checks": self.run_due_checks,
+            "store_connection_health": connection_health.store_latest,
             "sweep_exports": lambda: sweep_exports(ACTOR),
             "close_shown_ranges": close_shown_ranges,
             "close_expired_sessions": close_expired_sessions,

@@ -13,6 +13,7 @@ from django.template.loader import render_to_string
 from apps.cdp.client import CdpClient, ListedConsumers
 from apps.cdp.consumers import Identifier, OrderConsumer
 from apps.cdp.records import Guest, Order
+from apps.consumers.copying import consumer_key
 from apps.consumers.presenters.order_panel import ConsumerLine, consumer_lines
 from apps.consumers.presenters.prices import price
 from apps.consumers.viewer import UNRESTRICTED
@@ -151,3 +152,11 @@ def test_consumer_without_a_name_is_listed_and_one_that_was_not_read_is_not() ->
     lines = consumer_lines(listed, [], UNRESTRICTED)
     page = render_to_string("consumers/consumers_on_order.html", {"lines": lines})
     assert re.findall(r"<bdi[^>]*>([^<]*)</bdi>", page) == ["Ann", "–"]
+
+
+def test_consumer_was_read_however_the_list_and_its_record_spell_the_reference() -> None:
+    """What is copied is named as the record is, because the event of a copy names the record."""
+    read = (OrderConsumer(ref=CONSUMER, first_name="Ann"),)
+    listed = ListedConsumers((CONSUMER.upper(),), read, has_ended=True, is_whole=True)
+    [line] = consumer_lines(listed, [], UNRESTRICTED, copied_from=ORDER)
+    assert (line.is_read, line.name, line.copy_key) == (True, "Ann", consumer_key(ORDER, CONSUMER))

@@ -10,6 +10,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.batches.checking.row_warnings import of_similar_rows
 from apps.batches.checking.similar_rows import SimilarRow, similar_rows
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.consumers.duplicates.compare import compare
@@ -67,3 +68,10 @@ _PEOPLE = st.builds(
 def test_any_list_has_the_similar_rows_that_comparing_each_finds(people: list[NewConsumer]) -> None:
     rows = list(enumerate(people, start=2))
     assert similar_rows(rows) == by_comparing_each(rows)
+
+
+def test_row_with_the_whole_name_in_the_other_field_has_a_warning() -> None:
+    rows = [(2, NewConsumer("", "Ana Li")), (3, NewConsumer("Ana Li", ""))]
+    [warning] = of_similar_rows(similar_rows(rows)[3])
+    assert (warning.row, warning.field) == (2, "first_name")
+    assert warning.text.endswith("Similar fields: first name, last name.")

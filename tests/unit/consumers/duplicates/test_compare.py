@@ -164,6 +164,12 @@ def test_every_field_of_similar_records_is_compared() -> None:
     }
 
 
+def test_exchanged_names_are_similar_also_where_one_side_has_no_such_name() -> None:
+    similar = {"first_name": Likeness.SIMILAR, "last_name": Likeness.SIMILAR}
+    assert dict(of(person("Ana Li", "", None), person("", "Ana Li", None)).fields) == similar
+    assert dict(of(person("Ana Li", "", None), person("Ana", "Li", None)).fields) == similar
+
+
 def test_no_text_about_a_comparison_shows_personal_data() -> None:
     facts = Facts(person(passport_number="PZ4A9565"))
     shown = repr(facts) + repr(facts.first) + repr(compare(facts, Facts(person())))

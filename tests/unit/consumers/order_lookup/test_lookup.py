@@ -90,6 +90,15 @@ def test_numbers_that_differ_in_case_are_certain_only_as_typed(
     assert ([one.ref for one in result.orders], result.is_certain) == (found, is_certain)
 
 
+def test_order_whose_reference_is_spelled_in_two_ways_is_one_order(client: MagicMock) -> None:
+    orders = {"AB1": Order(ref=REF.upper(), reference_id="aB1"), "ab1": Order(ref=REF, reference_id="aB1")}
+    client.list_orders.side_effect = lambda reference_id, within: (
+        (orders[reference_id],) if reference_id in orders else ()
+    )
+    found = lookup.find_order("Ab1", actor=TESTS, client=client)
+    assert ([one.ref for one in found.orders], found.is_certain) == ([REF.upper()], True)
+
+
 def test_vendor_that_ignores_case_returns_the_exact_number_only(client: MagicMock) -> None:
     client.list_orders.return_value = (
         Order(ref="upper", reference_id="AB1"),

@@ -11,6 +11,7 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.consumers.duplicates.compare import Likeness, Rule
+from apps.consumers.labels import warning_text
 from apps.consumers.models import IdentityRule, Outcome
 from apps.consumers.sending.order_comparison import EntryOnOrder
 from apps.consumers.sending.warnings import (
@@ -107,6 +108,12 @@ def test_two_missing_names_are_not_the_same_name(staff: User) -> None:
             (),
         ),
         (
+            clean(first_name=f"{FULL.first_name} {FULL.last_name}", last_name=""),
+            Rule.EXCHANGED_NAMES,
+            (),
+            ("first_name", "last_name"),
+        ),
+        (
             clean(first_name="Aoife", last_name="Obeeblebrix", date_of_birth=FULL.date_of_birth),
             Rule.PART_OF_NAME,
             ("date_of_birth",),
@@ -125,6 +132,14 @@ def test_similar_consumer_warns_with_its_rule_and_the_equal_and_similar_fields(
     comparison = warning.similar.comparison
     assert (comparison.rule, comparison.names_of(Likeness.SAME)) == (rule, same)
     assert comparison.names_of(Likeness.SIMILAR) == similar
+
+
+def test_whole_name_in_the_other_field_is_a_similar_name(staff: User) -> None:
+    """A portal that does not require both names has people with one."""
+    store(staff, Outcome.CREATED, clean(first_name="", last_name="Ana Li", emails=()))
+    [warning] = find_warnings(SAMPLE_ORDER, clean(first_name="Ana Li", last_name=""))
+    assert (warning.code, warning.field) == (SIMILAR, "first_name")
+    assert "Similar fields: first name, last name." in warning_text(warning)
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
