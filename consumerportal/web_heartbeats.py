@@ -10,10 +10,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import DatabaseError, InterfaceError
 
 from apps.consumers import connection_health
 from apps.core import heartbeats, key_fingerprints
+from apps.core.connections import release_database_connections
 
 logger = logging.getLogger(__name__)
 
@@ -43,4 +44,4 @@ def record() -> None:
     except (DatabaseError, InterfaceError) as error:
         logger.warning("web_heartbeat_not_stored %s", type(error).__name__)
     finally:
-        close_old_connections()  # also one that the server has closed, which no later heartbeat could use
+        release_database_connections()  # also one that the server has closed, which no heartbeat could use
