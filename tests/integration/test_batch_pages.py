@@ -21,9 +21,13 @@ from apps.batches.models import Batch, BatchState, OwnState, PauseReason
 from apps.batches.sending import changing, control
 from apps.batches.views import batch as batch_views
 from apps.batches.views import checked, upload
+from apps.cdp.client import ListedConsumers
 from apps.cdp.factory import get_client
+from apps.cdp.records import Order
 from apps.consumers.models import Outcome, ShownKey, Submission
+from apps.consumers.order_lookup.readings import store_reading
 from apps.consumers.recording import key_of
+from apps.core import clock
 from sandbox.data.seed import FAULT_ORDERS, GROUP_ORDER, SAMPLE_ORDER, TRIPLE_REFERENCE_ID
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
@@ -106,6 +110,22 @@ def test_a_number_is_resolved_as_in_the_form(as_staff: Client, sandbox: SandboxS
     answer = paste(as_staff, order=TRIPLE_REFERENCE_ID, **offered)
     assert answer.status_code == 303
     assert (only_batch().order_ref, only_batch().order_number) == (refs[1], TRIPLE_REFERENCE_ID)
+
+
+def test_long_order_number_is_cut_and_rows_may_name_the_whole(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    number = "ORD-" + "7" * 250
+    order, nobody = (
+        Order(SAMPLE_ORDER, reference_id=number),
+        ListedConsumers((), (), has_ended=True, is_whole=True),
+    )
+    store_reading(SAMPLE_ORDER, order, nobody, read_at=clock.now())
+    answer = paste(as_staff, f"{HEADERS}\tOrder number\n{ADA}\t{number}\n{BEN}\tORD-8\n")
+    batch = only_batch()
+    assert (answer.status_code, answer["Location"]) == (303, at("batch", batch))
+    assert batch.order_number == number[:200]
+    assert states(batch) == ["ready", "attention"]
 
 
 @pytest.mark.parametrize(
