@@ -48,11 +48,19 @@ def next_row(batch: Batch) -> Chosen | Nothing:
     """
     if again := [*selectors.rows_not_sent_after_all(batch)]:
         check_rows(batch, again)
+        if any(_waits_for_a_key(row) for row in again):
+            raise RowNotReadable
     invalid: list[BatchRow] = []
     found = _first_sendable(batch, invalid)
     if invalid:  # together, because a check compares all rows
         check_rows(batch, invalid)
     return found
+
+
+def _waits_for_a_key(row: BatchRow) -> bool:
+    """Whether a row was confirmed and could not be checked again, because it cannot be decrypted."""
+    is_confirmed = row.confirmed_version == row.version
+    return is_confirmed and row.values is None and bool(row.encrypted_values)
 
 
 def _first_sendable(batch: Batch, invalid: list[BatchRow]) -> Chosen | Nothing:
