@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
 
@@ -29,12 +29,14 @@ from apps.core import personal_data
 class Evaluation:
     """What was found in a row. ``accepted``: what was confirmed, in the order of the row and with the keys
     that its warnings have now. ``earlier``: the submission because of which it is not sent, or was released.
+    ``earlier_differs``: whether that one has other content.
     """
 
     state: OwnState
     findings: Findings
     accepted: tuple[str, ...]
     earlier: uuid.UUID | None = None
+    earlier_differs: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -83,7 +85,9 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
         if blocking is None:
             sendable.append(one)
         else:
-            found[one.row.pk] = _not_sendable(one.row, OwnState.ALREADY_SENT, (), blocking.public_id)
+            differs = one.already_sent is None
+            sent = _not_sendable(one.row, OwnState.ALREADY_SENT, (), blocking.public_id)
+            found[one.row.pk] = replace(sent, earlier_differs=differs)
     similar = similar_rows([(one.row.number, one.consumer) for one in valid if one.already_sent is None])
     compared = compare_many(batch.order_ref, [one.consumer for one in sendable], evidence.known)
     for one, comparison in zip(sendable, compared, strict=True):

@@ -44,6 +44,7 @@ _CORRECTED: Final = (
     "release_reason",
     "released",
     "earlier",
+    "earlier_differs",
 )
 _FIELDS: Final = frozenset(ConsumerForm.base_fields) - {"token"}
 
@@ -66,7 +67,8 @@ def correct_row(batch: Batch, row: BatchRow, values: Mapping[str, str], *, actor
             key for key in stored.accepted if row_of_key(key) is None and not key.startswith(f"{SIMILAR}:")
         ]
         stored.accepted, stored.similar_reason = kept, ""
-        stored.release_reason, stored.released, stored.earlier = "", [], None
+        stored.release_reason, stored.released = "", []
+        stored.earlier, stored.earlier_differs = None, False
         stored.state = OwnState.UNCHECKED
         left = left_by_correction(stored).to_json()
         stored.encrypted_findings = personal_data.encrypted(stored, "encrypted_findings", left)

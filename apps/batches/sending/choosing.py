@@ -42,7 +42,7 @@ def next_row(batch: Batch) -> Chosen | Nothing:
 
     Rows before it may change: a row that is not valid any more needs attention; one whose content was
     created meanwhile is already sent. A row that is identical to an open submission waits. One that was
-    already sent is checked again once that submission has created nothing.
+    already sent is checked again once that submission has created nothing, or other content.
 
     Raises :class:`RowNotReadable`, and leaves that row as it is.
     """
@@ -94,4 +94,4 @@ def _same_content(batch: Batch, row: BatchRow, consumer: NewConsumer) -> Submiss
 def _is_already_sent(row: BatchRow, same: Submission) -> None:
     """Store it, unless the row has changed meanwhile."""
     as_it_was = BatchRow.objects.filter(pk=row.pk, token=row.token, version=row.version, state=OwnState.READY)
-    as_it_was.update(state=OwnState.ALREADY_SENT, earlier=same.public_id)
+    as_it_was.update(state=OwnState.ALREADY_SENT, earlier=same.public_id, earlier_differs=False)

@@ -33,6 +33,7 @@ _DECIDED: Final = (
     "accepted",
     "similar_reason",
     "earlier",
+    "earlier_differs",
     "released",
     "release_reason",
 )
@@ -179,7 +180,8 @@ def _forget_decisions(rows: Iterable[BatchRow]) -> None:
         row.version += 1
         row.state, row.encrypted_findings = OwnState.UNCHECKED, b""
         row.accepted, row.similar_reason = [], ""
-        row.earlier, row.released, row.release_reason = None, [], ""
+        row.earlier, row.earlier_differs = None, False
+        row.released, row.release_reason = [], ""
 
 
 def require_readable(batch: Batch, rows: Iterable[BatchRow]) -> None:
