@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.batches import selectors
-from apps.batches.checking.check import check_batch
+from apps.batches.checking.check import check_batch, recheck
 from apps.batches.models import Batch, BatchState, OwnState, PauseReason
 from apps.batches.sending import changing, control
 from apps.batches.views import batch as batch_views
@@ -32,9 +32,9 @@ from sandbox.data.seed import FAULT_ORDERS, GROUP_ORDER, SAMPLE_ORDER, TRIPLE_RE
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import at, summary_of, text, values_of
-from tests.support.batch_rows import row_of, states
+from tests.support.batch_rows import resolve_as_not_created, row_of, states
 from tests.support.batch_sending import checked_batch, confirmed_batch, people, send_all, take_turn
-from tests.support.entries import on_page
+from tests.support.entries import on_page, store
 from tests.support.people import PASSWORD, acting, events, make_person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
@@ -606,6 +606,28 @@ def test_finished_list_that_waits_for_the_person_is_on_the_start_page(
     assert at("batch", batch) in as_staff.get("/").content.decode()
     as_staff.post(at("leave_out", batch), {"number": "3"})
     assert at("batch", batch) not in as_staff.get("/").content.decode()
+
+
+@pytest.mark.parametrize("state", [OwnState.ALREADY_SENT, OwnState.NEEDS_ATTENTION])
+def test_row_that_was_confirmed_and_not_sent_waits_for_another_confirmation(
+    as_staff: Client, staff: User, sandbox: SandboxServer, state: OwnState
+) -> None:
+    first, second = people(2)
+    batch = confirmed_batch(staff, [first, second])
+    batch.rows.filter(number=3).update(state=state, earlier=store(staff, Outcome.CREATED, second).public_id)
+    send_all(batch)
+    assert (batch.state, states(batch)) == (BatchState.FINISHED, ["created", state])
+    resolve_as_not_created(Submission.objects.get(public_id=row_of(batch, 3).earlier), staff)
+    recheck(batch)
+    assert states(batch) == ["created", "ready"]
+    assert at("batch", batch) in as_staff.get("/").content.decode()
+    page = as_staff.get(at("batch", batch))
+    assert "1 row is ready. It is sent once you confirm it." in text(page)
+    assert not selectors.rows_to_send(batch).exists()
+    as_staff.post(at("confirm", batch), shown_on(page, batch, "confirm"))
+    batch.refresh_from_db()
+    send_all(batch)
+    assert states(batch) == ["created", "created"]
 
 
 @pytest.mark.sql("new")
