@@ -34,16 +34,19 @@ MAX_GOING_ON: Final = 10
 def rows_of(batch: Batch) -> QuerySet[Any]:
     """The rows, each a ``BatchRow`` with its state as ``current``, in the order of the file.
 
-    A row that was already sent is unchecked again once the submission that it names has created nothing.
+    A row that was already sent is unchecked again once the submission that it names has created nothing, or
+    was created with other content.
     """
     return _with_state(batch.rows.order_by("number"))
 
 
 def _with_state(rows: QuerySet[BatchRow]) -> QuerySet[Any]:
     outcome = Submission.objects.filter(token=OuterRef("token")).values("outcome")[:1]
-    earlier = Submission.objects.filter(public_id=OuterRef("earlier"), outcome__in=EXISTING_OUTCOMES)
+    earlier = Submission.objects.filter(public_id=OuterRef("earlier"))
+    existing, is_open = (earlier.filter(outcome__in=some) for some in (EXISTING_OUTCOMES, OPEN_OUTCOMES))
+    is_not_sent = ~Exists(existing) | Q(earlier_differs=True) & ~Exists(is_open)
     own = Case(
-        When(Q(state=OwnState.ALREADY_SENT) & ~Exists(earlier), then=Value(OwnState.UNCHECKED.value)),
+        When(Q(state=OwnState.ALREADY_SENT) & is_not_sent, then=Value(OwnState.UNCHECKED.value)),
         default=F("state"),
     )
     current = Coalesce(Subquery(outcome), own, output_field=CharField())
@@ -62,7 +65,7 @@ def rows_to_confirm(batch: Batch) -> QuerySet[Any]:
 
 
 def rows_not_sent_after_all(batch: Batch) -> QuerySet[Any]:
-    """The rows that were already sent, until the submission that they name has created nothing."""
+    """The rows that were already sent, until the submission that they name was resolved in another way."""
     return rows_in(batch, [RowState.UNCHECKED]).filter(state=OwnState.ALREADY_SENT)
 
 

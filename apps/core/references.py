@@ -16,6 +16,8 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 UUID_SHAPED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 # No blank and no @: a text with one is a name or an e-mail address.
 ANY_SHAPE = re.compile(r"[^\s@/\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
+ORDER_NUMBER_LENGTH = 200
+"""The characters of an order number that are stored. Vendor: it has no limit."""
 MAX_WRAPPINGS = 3  # mail filters may wrap each other's links
 SURROUNDING = "<>\"'“”‘’()[]{}.,; "  # characters around a pasted link
 
@@ -150,6 +152,11 @@ def spellings(reference: str) -> tuple[str, ...]:
     """The spellings in which a reference may be stored, in lower case: as given, with and without dashes."""
     plain = reference_key(reference)
     return tuple({reference.lower(), plain, with_dashes(plain)})
+
+
+def stored_order_number(number: str) -> str:
+    """An order number as it is stored, and compared with a stored one."""
+    return number[:ORDER_NUMBER_LENGTH]
 
 
 def reference_key(reference: str) -> str:

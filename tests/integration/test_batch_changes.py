@@ -431,6 +431,25 @@ def test_row_whose_earlier_submission_created_nothing_is_to_be_checked_again(
     assert (states(batch), events("batch.row_released")) == (["ready", "ready"], [])
 
 
+def test_row_whose_number_was_created_with_other_details_needs_attention(staff: User) -> None:
+    old = batch_of(staff, [KAI, IDA])
+    other_details = sent_row(old, 2, Outcome.UNKNOWN, KAI)
+    same_details = sent_row(old, 3, Outcome.UNKNOWN, IDA)
+    ended = {**paused(staff), "state": BatchState.FINISHED, "pause_reason": ""}
+    batch = checked(staff, replace(KAI, last_name="Tidy"), IDA, replaces=old, **ended)
+    assert states(batch) == ["already_sent", "already_sent"]
+    for one in (other_details, same_details):
+        resolved = {"outcome": Outcome.CREATED, "consumer_ref": f"r-{one.pk}", "next_check_at": None}
+        Submission.objects.filter(pk=one.pk).update(**resolved, finished_at=one.submitted_at)
+    assert states(batch) == ["unchecked", "already_sent"]
+    assert selectors.going_on(staff.pk) == [batch]
+    recheck(batch)
+    assert states(batch) == ["attention", "already_sent"]
+    assert [warning.text for warning in findings(batch, 2).warnings if warning.code == "row_sent_before"] == [
+        "This row of the earlier list was already created, with other details."
+    ]
+
+
 @pytest.mark.sql("new")
 def test_released_row_waits_for_an_open_one(staff: User) -> None:
     store(staff, Outcome.CREATED, FULL)

@@ -15,18 +15,19 @@ from apps.batches.checking.check import check_batch, check_rows, recheck, set_at
 from apps.batches.checking.evaluation import evaluate
 from apps.batches.checking.evidence import OrderEvidence
 from apps.batches.models import BatchState, OwnState
-from apps.batches.selectors import rows_of
+from apps.batches.selectors import rows_of, rows_to_send
 from apps.batches.sending import changing, control
 from apps.cdp.client import CdpClient, ListedConsumers
 from apps.cdp.errors import CdpUnreachable
 from apps.cdp.factory import get_client
+from apps.cdp.records import Order
 from apps.consumers.labels import warning_text
 from apps.consumers.models import IdentityRule, OrderReading, Outcome
 from apps.consumers.sending.submit import NotConfirmed, submit
-from apps.consumers.sending.warnings import consumer_of_key
+from apps.consumers.sending.warnings import CANCELLED, EntryWarning, consumer_of_key
 from apps.core import clock, personal_data
 from apps.core.references import reference_key
-from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
+from sandbox.data.seed import CANCELLED_ORDER, FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import (
     batch_of,
@@ -186,6 +187,43 @@ def test_consumer_that_only_the_vendor_has_stays_a_warning_after_a_correction_of
     [warning] = findings(batch, 2).warnings
     assert (warning.code, warning.submission) == ("similar_consumer", "")
     assert consumer_of_key(warning.key) == reference_key(elsewhere.ref)
+
+
+@pytest.mark.sql("new")
+@pytest.mark.parametrize("change", ["corrected", "with_errors", "left_out"])
+def test_cancelled_order_stays_a_warning_until_the_order_is_read_again(
+    change: str, staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    rows = [IDA, posted(OLA, first_name="") if change == "with_errors" else OLA, KAI]
+    batch = batch_of(staff, rows, order=CANCELLED_ORDER)
+    check_batch(batch, client=get_client())
+    OrderReading.objects.update(read_at=clock.now() - timedelta(minutes=11))
+    if change == "left_out":
+        changing.leave_out(batch, [3], actor=acting(staff))
+    else:
+        changing.correct_row(batch, row_of(batch, 3), posted(OLA, order=""), actor=acting(staff))
+    waiting = [2, 4] if change == "left_out" else [2, 3, 4]
+    assert [row.number for row in rows_of(batch) if row.current == OwnState.NEEDS_ATTENTION] == waiting
+    assert [warning_codes(batch, number) for number in waiting] == [["cancelled_order"]] * len(waiting)
+    OrderReading.objects.all().delete()
+    with_another_status = OrderEvidence(clock.now(), order=Order(CANCELLED_ORDER, status="CONFIRMED"))
+    found = evaluate(batch, list(rows_of(batch)), with_another_status)
+    assert {one.state for one in found.values()} == {OwnState.READY}
+
+
+@pytest.mark.sql("new")
+@pytest.mark.parametrize("corrected", [2, 3])
+def test_row_that_a_cancelled_order_put_aside_is_not_sent_after_a_correction(
+    corrected: int, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = batch_of(staff, [IDA, OLA], order=CANCELLED_ORDER)
+    batch.rows.update(state=OwnState.READY, confirmed_version=1)
+    warning = EntryWarning(CANCELLED, "order_ref", value=reference_key(CANCELLED_ORDER), part="CANCELLED")
+    set_attention(row_of(batch, 2), (warning,))
+    changing.correct_row(batch, row_of(batch, corrected), posted(KAI, order=""), actor=acting(staff))
+    assert states(batch) == ["attention", "attention"]
+    assert not rows_to_send(batch).exists()
 
 
 @pytest.mark.sql("repeated")

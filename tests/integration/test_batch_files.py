@@ -12,6 +12,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from apps.accounts.models import User
+from apps.batches.checking.check import recheck
 from apps.batches.checking.findings import Findings, RowError, RowWarning
 from apps.batches.columns.matching import Choice, propose
 from apps.batches.columns.own_columns import without_own_columns
@@ -24,6 +25,8 @@ from apps.consumers import labels
 from apps.consumers.models import Outcome, Submission
 from apps.core import clock, personal_data
 from apps.core.export.formats import Format
+from tests.support.batch_rows import batch_of, sent_row
+from tests.support.entries import clean
 from tests.support.history_rows import bare
 from tests.support.people import acting, events
 
@@ -260,6 +263,17 @@ def test_a_row_that_was_already_sent_names_the_earlier_submission(staff: User, s
     state, reference, reason, receipt = _excel(batch)[2][3:]
     assert (state, reference, receipt) == ("Already sent", "c-1", _url(earlier.public_id))
     assert reason == f"{supervisor.name} has sent the same consumer already: Created"
+
+
+@pytest.mark.sql("new")
+def test_a_row_whose_number_is_unknown_says_that_the_earlier_row_has_other_details(staff: User) -> None:
+    old = batch_of(staff, [clean()])
+    earlier = sent_row(old, 2, Outcome.UNKNOWN, clean())
+    batch = batch_of(staff, [clean(last_name="Other")], replaces=old)
+    recheck(batch)
+    [row] = read_result(batch, receipt_url=_url).rows
+    reason = f"{staff.name} has sent this row of the earlier list, with other details: Unknown"
+    assert row.own == ("Already sent", "", reason, _url(earlier.public_id))
 
 
 def test_before_rows_are_sent_the_reason_has_errors_and_unconfirmed_warnings(staff: User) -> None:

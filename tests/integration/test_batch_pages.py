@@ -16,21 +16,25 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.batches import selectors
-from apps.batches.checking.check import check_batch
+from apps.batches.checking.check import check_batch, recheck
 from apps.batches.models import Batch, BatchState, OwnState, PauseReason
 from apps.batches.sending import changing, control
 from apps.batches.views import batch as batch_views
 from apps.batches.views import checked, upload
+from apps.cdp.client import ListedConsumers
 from apps.cdp.factory import get_client
+from apps.cdp.records import Order
 from apps.consumers.models import Outcome, ShownKey, Submission
+from apps.consumers.order_lookup.readings import store_reading
 from apps.consumers.recording import key_of
+from apps.core import clock
 from sandbox.data.seed import FAULT_ORDERS, GROUP_ORDER, SAMPLE_ORDER, TRIPLE_REFERENCE_ID
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import at, summary_of, text, values_of
-from tests.support.batch_rows import row_of, states
+from tests.support.batch_rows import resolve_as_not_created, row_of, states
 from tests.support.batch_sending import checked_batch, confirmed_batch, people, send_all, take_turn
-from tests.support.entries import on_page
+from tests.support.entries import on_page, store
 from tests.support.people import PASSWORD, acting, events, make_person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
@@ -106,6 +110,22 @@ def test_a_number_is_resolved_as_in_the_form(as_staff: Client, sandbox: SandboxS
     answer = paste(as_staff, order=TRIPLE_REFERENCE_ID, **offered)
     assert answer.status_code == 303
     assert (only_batch().order_ref, only_batch().order_number) == (refs[1], TRIPLE_REFERENCE_ID)
+
+
+def test_long_order_number_is_cut_and_rows_may_name_the_whole(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    number = "ORD-" + "7" * 250
+    order, nobody = (
+        Order(SAMPLE_ORDER, reference_id=number),
+        ListedConsumers((), (), has_ended=True, is_whole=True),
+    )
+    store_reading(SAMPLE_ORDER, order, nobody, read_at=clock.now())
+    answer = paste(as_staff, f"{HEADERS}\tOrder number\n{ADA}\t{number}\n{BEN}\tORD-8\n")
+    batch = only_batch()
+    assert (answer.status_code, answer["Location"]) == (303, at("batch", batch))
+    assert batch.order_number == number[:200]
+    assert states(batch) == ["ready", "attention"]
 
 
 @pytest.mark.parametrize(
@@ -586,6 +606,28 @@ def test_finished_list_that_waits_for_the_person_is_on_the_start_page(
     assert at("batch", batch) in as_staff.get("/").content.decode()
     as_staff.post(at("leave_out", batch), {"number": "3"})
     assert at("batch", batch) not in as_staff.get("/").content.decode()
+
+
+@pytest.mark.parametrize("state", [OwnState.ALREADY_SENT, OwnState.NEEDS_ATTENTION])
+def test_row_that_was_confirmed_and_not_sent_waits_for_another_confirmation(
+    as_staff: Client, staff: User, sandbox: SandboxServer, state: OwnState
+) -> None:
+    first, second = people(2)
+    batch = confirmed_batch(staff, [first, second])
+    batch.rows.filter(number=3).update(state=state, earlier=store(staff, Outcome.CREATED, second).public_id)
+    send_all(batch)
+    assert (batch.state, states(batch)) == (BatchState.FINISHED, ["created", state])
+    resolve_as_not_created(Submission.objects.get(public_id=row_of(batch, 3).earlier), staff)
+    recheck(batch)
+    assert states(batch) == ["created", "ready"]
+    assert at("batch", batch) in as_staff.get("/").content.decode()
+    page = as_staff.get(at("batch", batch))
+    assert "1 row is ready. It is sent once you confirm it." in text(page)
+    assert not selectors.rows_to_send(batch).exists()
+    as_staff.post(at("confirm", batch), shown_on(page, batch, "confirm"))
+    batch.refresh_from_db()
+    send_all(batch)
+    assert states(batch) == ["created", "created"]
 
 
 @pytest.mark.sql("new")

@@ -19,7 +19,7 @@ from apps.consumers.models import Outcome
 from apps.core import clock
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import at, summary_of, text, values_of
-from tests.support.batch_rows import batch_of, row_of, shown_rows, states
+from tests.support.batch_rows import batch_of, row_of, sent_row, shown_rows, states
 from tests.support.batch_sending import checked_batch, confirmed_batch, people, take_turn
 from tests.support.entries import posted, store
 from tests.support.people import PASSWORD, acting
@@ -240,6 +240,20 @@ def test_row_of_a_stopped_list_is_not_to_be_confirmed_or_released_when_its_corre
     earlier = str(row_of(batch, 2).earlier)
     without_reason = as_staff.post(at("release", batch, 2), {"earlier": earlier})
     assert (without_reason.status_code, without_reason["Location"]) == (303, at("batch", batch))
+
+
+@pytest.mark.sql("new")
+def test_row_whose_number_is_unknown_says_that_the_earlier_row_has_other_details(
+    as_staff: Client, staff: User
+) -> None:
+    [person] = people(1)
+    old = batch_of(staff, [person])
+    sent_row(old, 2, Outcome.UNKNOWN, person)
+    batch = batch_of(staff, [replace(person, last_name="Other")], replaces=old)
+    check.recheck(batch)
+    shown = text(as_staff.get(at("row", batch, 2)))
+    assert "It was sent from the earlier list, with other details." in shown
+    assert "It cannot be sent again while the outcome of that submission is not certain." in shown
 
 
 @pytest.mark.sql("new")

@@ -946,3 +946,24 @@ def test_row_that_cannot_be_decrypted_pauses_the_list_and_is_sent_once_the_key_i
     control.resume(batch, actor=acting(staff))
     send_all(batch)
     assert states(batch) == ["created", "created"]
+
+
+@pytest.mark.sql("new")
+def test_row_to_be_checked_again_that_cannot_be_decrypted_pauses_the_list(
+    sandbox: SandboxServer, staff: User, settings: Settings
+) -> None:
+    [person] = people(1)
+    batch = confirmed_batch(staff, [person])
+    open_ = store(staff, Outcome.UNKNOWN, person)
+    recheck(batch)
+    resolve_as_not_created(open_, staff)
+    assert states(batch) == ["unchecked"]
+    keys = settings.ENCRYPTION_KEYS
+    settings.ENCRYPTION_KEYS = [new_encryption_key()]
+    take_turn(batch)
+    assert (batch.state, batch.pause_reason) == (BatchState.PAUSED, PauseReason.NOT_READABLE)
+    assert states(batch) == ["unchecked"]
+    settings.ENCRYPTION_KEYS = keys
+    control.resume(batch, actor=acting(staff))
+    send_all(batch)
+    assert states(batch) == ["created"]

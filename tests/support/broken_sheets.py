@@ -23,6 +23,7 @@ from tests.support.sheet_files import (
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
 _PEOPLE = [["Nachname", "Vorname"], ["Müller", "Jürgen"]]
 _IDA = f'<sheetData><row r="1">{text_cell("A1", "Ida")}</row></sheetData>'
+_ROWS = tuple(f'<row r="{row}">{text_cell(f"A{row}", f"Ida {row}")}</row>' for row in range(1, 5))
 _LAUGHS = (
     '<!DOCTYPE x [<!ENTITY a "'
     + "ha" * 500
@@ -35,6 +36,10 @@ _LAUGHS = (
 def _ole(name: str) -> bytes:
     """A file in Microsoft's old container with a stream of this name."""
     return OLE + name.encode("utf-16-le") + bytes(512)
+
+
+def _with_rows(*rows: str) -> bytes:
+    return excel_file(f"<sheetData>{''.join(rows)}</sheetData>")
 
 
 def _with_member(name: str, content: bytes) -> bytes:
@@ -141,6 +146,16 @@ BROKEN: dict[str, tuple[Callable[[], bytes], TableFault]] = {
         _DAMAGED,
     ),
     "row that is no number": (lambda: excel_file('<sheetData><row r="x"/></sheetData>'), _DAMAGED),
+    "rows out of order": (lambda: _with_rows(_ROWS[0], _ROWS[2], _ROWS[1], _ROWS[3]), _DAMAGED),
+    "last row first": (lambda: _with_rows(_ROWS[3], *_ROWS[:3]), _DAMAGED),
+    "row after a later blank one": (lambda: _with_rows(_ROWS[0], '<row r="9"/>', _ROWS[1]), _DAMAGED),
+    "row twice": (lambda: _with_rows(*_ROWS[:2], _ROWS[1]), _DAMAGED),
+    "cell twice": (lambda: _with_rows(_ROWS[0].replace("</c>", f"</c>{text_cell('A1', 'Ola')}")), _DAMAGED),
+    "blank cell in the place of another": (
+        lambda: _with_rows(_ROWS[0].replace("</c>", '</c><c r="A1"/>')),
+        _DAMAGED,
+    ),
+    "row zero": (lambda: _with_rows(_ROWS[0].replace('r="1"', 'r="0"'), _ROWS[1]), _DAMAGED),
     "cell in no column": (
         lambda: excel_file(f'<sheetData><row r="1">{text_cell("AAAA1", "x")}</row></sheetData>'),
         _DAMAGED,

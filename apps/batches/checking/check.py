@@ -119,8 +119,9 @@ def _store(rows: Iterable[BatchRow], found: Mapping[int, Evaluation]) -> None:
         if list(one.accepted) != row.accepted:
             BatchRow.objects.filter(pk=row.pk).update(accepted=list(one.accepted))
         is_stored = text == personal_data.readable_text(row, "encrypted_findings")
-        if (one.state, one.earlier) == (row.state, row.earlier) and is_stored:
+        own = (one.state, one.earlier, one.earlier_differs)
+        if own == (row.state, row.earlier, row.earlier_differs) and is_stored:
             continue
         encrypted = personal_data.encrypted(row, "encrypted_findings", text)
-        changed.append((row.pk, (str(one.state), encrypted, one.earlier)))
-    update_rows(BatchRow, ["state", "encrypted_findings", "earlier"], changed)
+        changed.append((row.pk, (str(one.state), encrypted, one.earlier, one.earlier_differs)))
+    update_rows(BatchRow, ["state", "encrypted_findings", "earlier", "earlier_differs"], changed)

@@ -18,7 +18,7 @@ from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.fields import OrderReferenceField
 from apps.consumers.forms.flat_values import counts_every_row, rows_of, with_rows
 from apps.consumers.forms.lists import LISTS
-from apps.core.references import same_reference
+from apps.core.references import same_reference, stored_order_number
 
 
 def entry_of(values: Mapping[str, str], *, providers: tuple[str, ...] | None = None) -> Entry:
@@ -79,7 +79,8 @@ def names_order(batch: Batch, text: str) -> bool:
     typed = text.strip()
     if not typed or typed == batch.order_ref:  # nearly always
         return True
-    if batch.order_number and typed.casefold() == batch.order_number.casefold():
+    number = stored_order_number(typed)
+    if batch.order_number and number.casefold() == batch.order_number.casefold():
         return True
     with suppress(ValidationError):
         return same_reference(str(OrderReferenceField().clean(typed)), batch.order_ref)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from typing import Any
 
 from apps.batches.checking.accepting import translated, undecided
@@ -21,7 +21,7 @@ from apps.cdp.consumers import NewConsumer
 from apps.consumers import selectors
 from apps.consumers.models import Submission
 from apps.consumers.sending.order_comparison import compare_many
-from apps.consumers.sending.warnings import SIMILAR, EntryWarning, consumer_of_key, find_warnings
+from apps.consumers.sending.warnings import CANCELLED, SIMILAR, EntryWarning, consumer_of_key, find_warnings
 from apps.core import personal_data
 
 
@@ -29,12 +29,14 @@ from apps.core import personal_data
 class Evaluation:
     """What was found in a row. ``accepted``: what was confirmed, in the order of the row and with the keys
     that its warnings have now. ``earlier``: the submission because of which it is not sent, or was released.
+    ``earlier_differs``: whether that one has other content.
     """
 
     state: OwnState
     findings: Findings
     accepted: tuple[str, ...]
     earlier: uuid.UUID | None = None
+    earlier_differs: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -75,6 +77,7 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
     valid = _with_same_content(batch, entries)
     before = _sent_before(batch, valid)
     dates = suspicious_dates(batch)
+    of_order = _of_the_order(rows, evidence)
     sendable: list[_Valid] = []
     for one in valid:
         former = before.get(one.row.number)
@@ -82,7 +85,9 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
         if blocking is None:
             sendable.append(one)
         else:
-            found[one.row.pk] = _not_sendable(one.row, OwnState.ALREADY_SENT, (), blocking.public_id)
+            differs = one.already_sent is None
+            sent = _not_sendable(one.row, OwnState.ALREADY_SENT, (), blocking.public_id)
+            found[one.row.pk] = replace(sent, earlier_differs=differs)
     similar = similar_rows([(one.row.number, one.consumer) for one in valid if one.already_sent is None])
     compared = compare_many(batch.order_ref, [one.consumer for one in sendable], evidence.known)
     for one, comparison in zip(sendable, compared, strict=True):
@@ -94,7 +99,7 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
         others += of_exchanged_date(dates.get(number, ""), one.consumer)
         if number in before:
             others.append(of_earlier_list(before[number]))
-        found[one.row.pk] = _evaluation(one, warnings, [*_kept(one.row, evidence), *others])
+        found[one.row.pk] = _evaluation(one, warnings, [*of_order, *_kept(one.row, evidence), *others])
     return found
 
 
@@ -129,17 +134,38 @@ def _sent_before(batch: Batch, valid: Collection[_Valid]) -> dict[int, Submissio
 def _kept(row: BatchRow, evidence: OrderEvidence) -> list[RowWarning]:
     """The warnings about consumers that only the vendor has, and that were not compared this time.
 
-    A row that was corrected since has no findings to keep.
+    A row that was corrected since has none to keep.
     """
-    if not row.encrypted_findings:
-        return []
-    former = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
     kept = []
-    for warning in former.warnings:
+    for warning in _former_warnings(row):
         if warning.code == SIMILAR and not warning.submission:
             keys = [key for key in warning.keys if evidence.may_still_have(consumer_of_key(key))]
             kept.append(limited_to(warning, keys))
     return [warning for warning in kept if warning is not None]
+
+
+def _of_the_order(rows: Iterable[Any], evidence: OrderEvidence) -> list[RowWarning]:
+    """The warning about the order that a row has from when it was read, if it was not read this time.
+
+    It is the same for every row, also for one that had errors then.
+    """
+    if evidence.order is not None:
+        return []
+    former = (left_by_correction(row).warnings for row in filter(is_to_check, rows))
+    return [*islice(chain.from_iterable(former), 1)]
+
+
+def left_by_correction(row: BatchRow) -> Findings:
+    """What a correction of the row leaves of its findings: the warning about the order."""
+    about_order = tuple(warning for warning in _former_warnings(row) if warning.code == CANCELLED)
+    return Findings(warnings=about_order)
+
+
+def _former_warnings(row: BatchRow) -> tuple[RowWarning, ...]:
+    """The warnings that the row had until now."""
+    if not row.encrypted_findings:
+        return ()
+    return Findings.from_json(personal_data.readable_text(row, "encrypted_findings")).warnings
 
 
 def _by_decision(

@@ -149,7 +149,7 @@ def _result_row(
     state = RowState(submission.outcome if submission else row.current)
     if state is RowState.ALREADY_SENT:
         submission = earlier.get(row.earlier)
-        reason = _already_sent_reason(submission)
+        reason = _already_sent_reason(row, submission)
     elif submission is not None:
         reason = _outcome_reason(submission)
     else:
@@ -186,13 +186,14 @@ def _outcome_reason(submission: Submission) -> str:
     return _JOINT.join(part for part in parts if part)
 
 
-def _already_sent_reason(submission: Submission | None) -> str:
+def _already_sent_reason(row: BatchRow, submission: Submission | None) -> str:
     if submission is None:
         return ""
-    return gettext("%(person)s has sent the same consumer already: %(outcome)s") % {
-        "person": submission.actor_name,
-        "outcome": submission.get_outcome_display(),
-    }
+    if row.earlier_differs:
+        text = gettext("%(person)s has sent this row of the earlier list, with other details: %(outcome)s")
+    else:
+        text = gettext("%(person)s has sent the same consumer already: %(outcome)s")
+    return text % {"person": submission.actor_name, "outcome": submission.get_outcome_display()}
 
 
 def _findings_reason(row: BatchRow) -> str:

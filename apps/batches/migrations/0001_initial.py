@@ -74,6 +74,7 @@ class Migration(migrations.Migration):
                 ('accepted', models.JSONField(default=list)),
                 ('similar_reason', models.CharField(blank=True, max_length=30)),
                 ('earlier', models.UUIDField(null=True)),
+                ('earlier_differs', models.BooleanField(default=False)),
                 ('released', models.JSONField(default=list)),
                 ('release_reason', models.CharField(blank=True, choices=[('another_person', 'It is another person with the same data'), ('deleted_in_cdp', 'The consumer was removed in Sitecore CDP'), ('other', 'Another reason')], max_length=20)),
                 ('batch', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='rows', to='batches.batch')),

@@ -12,6 +12,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from apps.core import personal_data
+from apps.core.references import ORDER_NUMBER_LENGTH
 
 
 class SourceKind(models.TextChoices):
@@ -69,7 +70,7 @@ class Batch(models.Model):
     author_name = models.CharField(max_length=200)
     created_at = models.DateTimeField()
     order_ref = models.CharField(max_length=200)
-    order_number = models.CharField(max_length=200, blank=True)
+    order_number = models.CharField(max_length=ORDER_NUMBER_LENGTH, blank=True)
     state = models.CharField(max_length=10, choices=BatchState, default=BatchState.MATCHING)
     pause_reason = models.CharField(max_length=20, choices=PauseReason, blank=True)
     source = models.CharField(max_length=10, choices=SourceKind)

@@ -29,7 +29,8 @@ class Facts:
     """Where a sheet has content, and what else it has. Rows count from 1, columns from 0.
 
     ``without_result``: row and column of the formulas whose results the file does not have. They are content:
-    nobody knows whether they are blank.
+    nobody knows whether they are blank. ``is_disordered``: a row with content comes after a later one or has
+    its number, or a cell has the place of one with content. openpyxl passes over the content of one of them.
     """
 
     content_rows: int = 0
@@ -38,9 +39,12 @@ class Facts:
     without_result: set[tuple[int, int]] = field(default_factory=set)
     merges: list[Merge] = field(default_factory=list)
     found: Counter[FindingCode] = field(default_factory=Counter)
+    is_disordered: bool = False
 
     def check(self, limits: Limits) -> None:
-        """Raise :class:`NotReadable` if the content reaches further than a table may."""
+        """Raise :class:`NotReadable` if the content is disordered, or reaches further than a table may."""
+        if self.is_disordered:
+            raise NotReadable(TableFault.DAMAGED)
         if self.columns and max(self.columns) >= limits.columns:
             raise NotReadable(TableFault.TOO_MANY_COLUMNS, max(self.columns) + 1)
         if self.last_row > MAX_ROW:  # each row up to it is counted when its cells are read
@@ -69,7 +73,8 @@ class _Reading:
         self._hidden_columns: list[tuple[int, int]] = []
         self._row = 0
         self._row_is_hidden = False
-        self._row_has_content = False
+        self._last_row = 0  # the highest number of the rows before this one
+        self._columns: set[int] = set()  # those of this row with content
         self._column = -1
         self._kind = ""
         self._has_formula = False
@@ -101,9 +106,10 @@ class _Reading:
         elif kind == "f":
             self._has_formula = True
         elif kind == "row":
+            self._last_row = max(self._last_row, self._row)
             self._row = int(attributes["r"]) if "r" in attributes else self._row + 1
             self._row_is_hidden = attributes.get("hidden") in {"1", "true"}
-            self._row_has_content, self._column = False, -1
+            self._columns, self._column = set(), -1
         elif kind == "col":
             if attributes.get("hidden") in {"1", "true"}:
                 self._hidden_columns.append((int(attributes["min"]) - 1, int(attributes["max"]) - 1))
@@ -116,7 +122,8 @@ class _Reading:
             self._end_cell()
         elif kind in _HAS_VALUE:
             self._in_value = False
-        elif kind == "row" and self._row_has_content:
+        elif kind == "row" and self._columns:
+            self._facts.is_disordered |= self._row <= self._last_row
             self._facts.content_rows += 1
             self._facts.last_row = max(self._facts.last_row, self._row)
             self._facts.found[FindingCode.HIDDEN_ROWS] += self._row_is_hidden
@@ -128,6 +135,7 @@ class _Reading:
             self._value += text[:20]
 
     def _end_cell(self) -> None:
+        self._facts.is_disordered |= self._column in self._columns  # also a blank cell replaces another
         value = self._value.strip()
         # A formula whose result is an empty text has the kind "str" and no value.
         has_no_result = self._has_formula and not value and self._kind != "str"
@@ -139,7 +147,7 @@ class _Reading:
                 self._facts.without_result.add((self._row, self._column))
         elif not value or (self._kind == "s" and value in self._blank_texts):
             return
-        self._row_has_content = True
+        self._columns.add(self._column)
         self._facts.columns.add(self._column)
 
     def _merge(self, place: str) -> None:

@@ -15,6 +15,7 @@ from django.db import transaction
 
 from apps.batches.checking.accepting import row_of_key
 from apps.batches.checking.check import recheck
+from apps.batches.checking.evaluation import left_by_correction
 from apps.batches.models import (
     Batch,
     BatchRow,
@@ -31,6 +32,7 @@ from apps.consumers.forms.consumer import ConsumerForm
 from apps.consumers.forms.lists import LISTS
 from apps.consumers.models import CORRECTABLE_OUTCOMES
 from apps.consumers.sending.warnings import SIMILAR
+from apps.core import personal_data
 from apps.core.actor import Actor
 
 _CORRECTED: Final = (
@@ -42,6 +44,7 @@ _CORRECTED: Final = (
     "release_reason",
     "released",
     "earlier",
+    "earlier_differs",
 )
 _FIELDS: Final = frozenset(ConsumerForm.base_fields) - {"token"}
 
@@ -64,8 +67,11 @@ def correct_row(batch: Batch, row: BatchRow, values: Mapping[str, str], *, actor
             key for key in stored.accepted if row_of_key(key) is None and not key.startswith(f"{SIMILAR}:")
         ]
         stored.accepted, stored.similar_reason = kept, ""
-        stored.release_reason, stored.released, stored.earlier = "", [], None
-        stored.state, stored.encrypted_findings = OwnState.UNCHECKED, b""
+        stored.release_reason, stored.released = "", []
+        stored.earlier, stored.earlier_differs = None, False
+        stored.state = OwnState.UNCHECKED
+        left = left_by_correction(stored).to_json()
+        stored.encrypted_findings = personal_data.encrypted(stored, "encrypted_findings", left)
         save_row(stored, *_CORRECTED)
         _ask_again(held, stored.number)
     recheck(batch)

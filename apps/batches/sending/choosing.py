@@ -42,17 +42,25 @@ def next_row(batch: Batch) -> Chosen | Nothing:
 
     Rows before it may change: a row that is not valid any more needs attention; one whose content was
     created meanwhile is already sent. A row that is identical to an open submission waits. One that was
-    already sent is checked again once that submission has created nothing.
+    already sent is checked again once that submission has created nothing, or other content.
 
     Raises :class:`RowNotReadable`, and leaves that row as it is.
     """
     if again := [*selectors.rows_not_sent_after_all(batch)]:
         check_rows(batch, again)
+        if any(_waits_for_a_key(row) for row in again):
+            raise RowNotReadable
     invalid: list[BatchRow] = []
     found = _first_sendable(batch, invalid)
     if invalid:  # together, because a check compares all rows
         check_rows(batch, invalid)
     return found
+
+
+def _waits_for_a_key(row: BatchRow) -> bool:
+    """Whether a row was confirmed and could not be checked again, because it cannot be decrypted."""
+    is_confirmed = row.confirmed_version == row.version
+    return is_confirmed and row.values is None and bool(row.encrypted_values)
 
 
 def _first_sendable(batch: Batch, invalid: list[BatchRow]) -> Chosen | Nothing:
@@ -86,4 +94,4 @@ def _same_content(batch: Batch, row: BatchRow, consumer: NewConsumer) -> Submiss
 def _is_already_sent(row: BatchRow, same: Submission) -> None:
     """Store it, unless the row has changed meanwhile."""
     as_it_was = BatchRow.objects.filter(pk=row.pk, token=row.token, version=row.version, state=OwnState.READY)
-    as_it_was.update(state=OwnState.ALREADY_SENT, earlier=same.public_id)
+    as_it_was.update(state=OwnState.ALREADY_SENT, earlier=same.public_id, earlier_differs=False)

@@ -23,6 +23,7 @@ from apps.batches.sending.shown import digest_of_rows
 from apps.consumers.selectors import providers as offered_providers
 from apps.core import clock, personal_data
 from apps.core.actor import Actor
+from apps.core.references import stored_order_number
 
 _SPREADSHEETS: Final = (SourceKind.XLSX, SourceKind.ODS)
 _DECIDED: Final = (
@@ -32,6 +33,7 @@ _DECIDED: Final = (
     "accepted",
     "similar_reason",
     "earlier",
+    "earlier_differs",
     "released",
     "release_reason",
 )
@@ -88,7 +90,7 @@ def create_batch(
         author_name=actor.name,
         created_at=clock.now(),
         order_ref=order_ref,
-        order_number=order_number,
+        order_number=stored_order_number(order_number),
         source=table.source,
         replaces=replaces,
         findings=[*map(_stored, table.findings), *_column_findings(table.source, parts, choice)],
@@ -178,7 +180,8 @@ def _forget_decisions(rows: Iterable[BatchRow]) -> None:
         row.version += 1
         row.state, row.encrypted_findings = OwnState.UNCHECKED, b""
         row.accepted, row.similar_reason = [], ""
-        row.earlier, row.released, row.release_reason = None, [], ""
+        row.earlier, row.earlier_differs = None, False
+        row.released, row.release_reason = [], ""
 
 
 def require_readable(batch: Batch, rows: Iterable[BatchRow]) -> None:

@@ -38,6 +38,7 @@ def end_turn(batch: Batch, turn: Turn, *, began: dt.datetime, actor: Actor) -> N
             current.limited_in_a_row = turn.limited_in_a_row
             if turn.pause is None and _is_done(current):
                 current.state, current.due_at, current.ended_at = BatchState.FINISHED, None, clock.now()
+                _end_confirmation(current)
                 event = event_of(BATCH_FINISHED, current, actor, **_facts_at_the_end(current))
             elif turn.pause is not None:
                 current.state, current.due_at = BatchState.PAUSED, None
@@ -58,6 +59,14 @@ def _is_done(batch: Batch) -> bool:
     waiting = selectors.rows_to_send(batch).exists() or selectors.has_row_to_check_again(batch)
     waiting = waiting or selectors.row_to_repeat(batch) is not None
     return not waiting and not selectors.rows_in(batch, [RowState.SENDING]).exists()
+
+
+def _end_confirmation(batch: Batch) -> None:
+    """What is ready later is confirmed anew: rows that were confirmed and not sent are confirmed no longer.
+
+    Those that are ready in a batch that is done were sent, or not confirmed.
+    """
+    batch.rows.exclude(state=OwnState.READY).update(confirmed_version=None)
 
 
 def _facts_at_the_end(batch: Batch) -> dict[str, int]:

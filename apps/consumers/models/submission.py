@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.core import personal_data
-from apps.core.references import same_reference
+from apps.core.references import ORDER_NUMBER_LENGTH, same_reference
 
 
 class Outcome(models.TextChoices):
@@ -105,7 +105,7 @@ class Submission(models.Model):
     content_digest = models.BinaryField(max_length=32)
     order_ref = models.CharField(max_length=200)
     # The organisation's own number of the order, if it was known before the send.
-    order_number = models.CharField(max_length=200, blank=True)
+    order_number = models.CharField(max_length=ORDER_NUMBER_LENGTH, blank=True)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
     )

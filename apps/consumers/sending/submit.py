@@ -36,6 +36,7 @@ from apps.core import clock, keys_in_use
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 from apps.core.encryption import DIGEST, MissingKeyError
+from apps.core.references import stored_order_number
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +152,7 @@ def submit(
         reading = find_reading(order_ref)
         may_stand = reading is not None and is_current(reading)
     order, kept = (reading.order, reading.listed) if reading else (None, None)
-    submission.order_number = order.reference_id[:200] if order else ""
+    submission.order_number = stored_order_number(order.reference_id) if order else ""
     try:
         with client.slot():
             listed = kept if may_stand and kept else _list_before(order_ref, client)

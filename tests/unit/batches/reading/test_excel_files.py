@@ -262,6 +262,14 @@ def test_cells_and_rows_may_come_without_their_places() -> None:
     assert cells_of(content) == {1: ("a", "b"), 3: ("c\nd", "")}
 
 
+def test_order_of_blank_rows_and_of_the_cells_of_a_row_does_not_matter() -> None:
+    content = excel_file(
+        f'<sheetData><row r="1">{text_cell("B1", "b")}<c r="A1"/>{text_cell("A1", "a")}</row>'
+        f'<row r="2">{text_cell("A2", "c")}</row><row r="2"/><row r="1"/></sheetData>'
+    )
+    assert cells_of(content) == {1: ("a", "b"), 2: ("c", "")}
+
+
 @pytest.mark.parametrize("place", ["A1:XFD1048576", "A1"])
 def test_extent_that_a_sheet_claims_costs_nothing(place: str) -> None:
     content = excel_file(
