@@ -11,7 +11,7 @@ import datetime
 import logging
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from django.db import DatabaseError, InterfaceError
 from django.db.models import DateTimeField, Value
@@ -31,11 +31,10 @@ WRITE_INTERVAL = 60.0  # seconds between two writes of the same result
 
 @dataclass(frozen=True, slots=True)
 class _Received:
-    """An answer. ``at``: ``time.monotonic``. ``has_waited``: a write was not due when it arrived."""
+    """An answer, and when it arrived (``time.monotonic``)."""
 
     health: AnswerHealth
     at: float
-    has_waited: bool = False
 
 
 class _LatestAnswer:
@@ -58,7 +57,6 @@ class _LatestAnswer:
                 return None
             refusal = _refusal(received.health)
             if refusal == self.stored and time.monotonic() - self.stored_at < WRITE_INTERVAL:
-                self.received = replace(received, has_waited=True)
                 return None
             self.received = None
             self.stored, self.stored_at = refusal, time.monotonic()
@@ -83,21 +81,20 @@ def record_answer(health: AnswerHealth, **_: object) -> None:
 def store_latest() -> None:
     """Write the latest answer if a write is due. Raises nothing: the caller's own work must not fail.
 
-    One that has waited is not written over a newer one of another process.
+    It may have waited, and is not written over a newer one of another process.
     """
     received = _latest.take_due()
     if received is None:
         return
     health, refusal = received.health, _refusal(received.health)
-    at = clock.now() - datetime.timedelta(seconds=time.monotonic() - received.at)
+    now = clock.now()
+    at = now - datetime.timedelta(seconds=time.monotonic() - received.at)
     if refusal:
         logger.error("credentials_refused status=%s", refusal)
     try:
         ConnectionHealth.objects.get_or_create(pk=1)
-        row = ConnectionHealth.objects.filter(pk=1)
-        # Only then: after the clock was set back, the row's time would refuse every answer.
-        if received.has_waited:
-            row = row.exclude(answered_at__gte=at)
+        # A time later than now is from before the clock was set back.
+        row = ConnectionHealth.objects.filter(pk=1).exclude(answered_at__gte=at, answered_at__lte=now)
         row.update(
             answered_at=at,
             refused_since=Coalesce("refused_since", Value(at, DateTimeField())) if refusal else None,

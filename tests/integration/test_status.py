@@ -134,6 +134,19 @@ def test_answer_of_a_process_that_differs_from_another_ones_is_written_with_its_
 
 
 @pytest.mark.sql("new")
+def test_answer_that_nothing_has_written_is_not_written_over_a_newer_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one, other = connection_health._LatestAnswer(), connection_health._LatestAnswer()
+    monkeypatch.setattr(connection_health, "_latest", one)
+    connection_health.record_answer(AnswerHealth(200, None))
+    answered(401, other, monkeypatch)
+    monkeypatch.setattr(connection_health, "_latest", one)
+    web_heartbeats.record()
+    assert line("credentials").level is Level.CRITICAL
+
+
+@pytest.mark.sql("new")
 def test_answer_that_has_waited_is_not_written_over_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = connection_health._LatestAnswer(), connection_health._LatestAnswer()
     answered(200, one, monkeypatch)
