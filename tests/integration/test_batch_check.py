@@ -213,6 +213,20 @@ def test_cancelled_order_stays_a_warning_until_the_order_is_read_again(
 
 
 @pytest.mark.sql("new")
+@pytest.mark.parametrize("first_name", ["", "Ola"])
+def test_cancelled_order_stays_a_warning_of_a_row_that_had_errors_meanwhile(
+    first_name: str, staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    batch = batch_of(staff, [posted(OLA, first_name=first_name)], order=CANCELLED_ORDER)
+    check_batch(batch, client=get_client())
+    OrderReading.objects.update(read_at=clock.now() - timedelta(minutes=11))
+    for values in (posted(OLA, first_name="", order=""), posted(OLA, order="")):
+        changing.correct_row(batch, row_of(batch, 2), values, actor=acting(staff))
+    assert (states(batch), warning_codes(batch, 2)) == (["attention"], ["cancelled_order"])
+
+
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("corrected", [2, 3])
 def test_row_that_a_cancelled_order_put_aside_is_not_sent_after_a_correction(
     corrected: int, staff: User, sandbox: SandboxServer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 from apps.batches.checking.accepting import translated, undecided
@@ -13,7 +13,7 @@ from apps.batches.checking.earlier import is_open, of_rows, same_content, sent_b
 from apps.batches.checking.entries import validated
 from apps.batches.checking.evidence import OrderEvidence
 from apps.batches.checking.exchanged_dates import of_exchanged_date, suspicious_dates
-from apps.batches.checking.findings import Findings, RowError, RowWarning
+from apps.batches.checking.findings import Findings, RowWarning
 from apps.batches.checking.row_warnings import limited_to, of_earlier_list, of_similar_rows, of_the_form
 from apps.batches.checking.similar_rows import NAMED, similar_rows
 from apps.batches.models import Batch, BatchRow, OwnState
@@ -21,7 +21,14 @@ from apps.cdp.consumers import NewConsumer
 from apps.consumers import selectors
 from apps.consumers.models import Submission
 from apps.consumers.sending.order_comparison import compare_many
-from apps.consumers.sending.warnings import CANCELLED, SIMILAR, EntryWarning, consumer_of_key, find_warnings
+from apps.consumers.sending.warnings import (
+    CANCELLED,
+    SIMILAR,
+    EntryWarning,
+    consumer_of_key,
+    find_warnings,
+    order_warnings,
+)
 from apps.core import personal_data
 
 
@@ -64,6 +71,7 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
     ``rows``: all of ``rows_of``. Reads submissions and identity rules a fixed number of times.
     """
     providers = selectors.providers()
+    of_order = _of_the_order(batch, rows, evidence)
     found: dict[int, Evaluation] = {}
     entries: list[tuple[BatchRow, NewConsumer]] = []
     for row in filter(is_to_check, rows):
@@ -71,13 +79,14 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
         if read.is_unreadable:
             continue  # it stays as it is: a process with the key checks it
         if read.entry is None:
-            found[row.pk] = _not_sendable(row, OwnState.NEEDS_ATTENTION, read.errors, row.earlier)
+            found[row.pk] = _not_sendable(
+                row, OwnState.NEEDS_ATTENTION, Findings(read.errors, tuple(of_order)), row.earlier
+            )
         else:
             entries.append((row, read.entry.to_new_consumer()))
     valid = _with_same_content(batch, entries)
     before = _sent_before(batch, valid)
     dates = suspicious_dates(batch)
-    of_order = _of_the_order(rows, evidence)
     sendable: list[_Valid] = []
     for one in valid:
         former = before.get(one.row.number)
@@ -86,7 +95,7 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
             sendable.append(one)
         else:
             differs = one.already_sent is None
-            sent = _not_sendable(one.row, OwnState.ALREADY_SENT, (), blocking.public_id)
+            sent = _not_sendable(one.row, OwnState.ALREADY_SENT, Findings(), blocking.public_id)
             found[one.row.pk] = replace(sent, earlier_differs=differs)
     similar = similar_rows([(one.row.number, one.consumer) for one in valid if one.already_sent is None])
     compared = compare_many(batch.order_ref, [one.consumer for one in sendable], evidence.known)
@@ -95,19 +104,22 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
             batch.order_ref, one.consumer, compared=comparison, order=evidence.order, providers=providers
         )
         number = one.row.number
-        others = of_similar_rows(similar.get(number, ()))
+        others = _kept(one.row, evidence)
+        if evidence.order is None:  # otherwise the form's warnings have it
+            others = [*of_order, *others]
+        others += of_similar_rows(similar.get(number, ()))
         others += of_exchanged_date(dates.get(number, ""), one.consumer)
         if number in before:
             others.append(of_earlier_list(before[number]))
-        found[one.row.pk] = _evaluation(one, warnings, [*of_order, *_kept(one.row, evidence), *others])
+        found[one.row.pk] = _evaluation(one, warnings, others)
     return found
 
 
 def _not_sendable(
-    row: BatchRow, state: OwnState, errors: tuple[RowError, ...], earlier: uuid.UUID | None
+    row: BatchRow, state: OwnState, findings: Findings, earlier: uuid.UUID | None
 ) -> Evaluation:
     """The evaluation of a row with errors, or of one that was already sent. What was confirmed stays."""
-    return Evaluation(state, Findings(errors), tuple(row.accepted), earlier)
+    return Evaluation(state, findings, tuple(row.accepted), earlier)
 
 
 def _with_same_content(batch: Batch, entries: Sequence[tuple[BatchRow, NewConsumer]]) -> list[_Valid]:
@@ -144,21 +156,22 @@ def _kept(row: BatchRow, evidence: OrderEvidence) -> list[RowWarning]:
     return [warning for warning in kept if warning is not None]
 
 
-def _of_the_order(rows: Iterable[Any], evidence: OrderEvidence) -> list[RowWarning]:
-    """The warning about the order that a row has from when it was read, if it was not read this time.
+def _of_the_order(batch: Batch, rows: Iterable[Any], evidence: OrderEvidence) -> list[RowWarning]:
+    """The warning about the order, from its last reading if it was not read this time.
 
-    It is the same for every row, also for one that had errors then.
+    It is the same for every row. One with errors has it, too, so that it is there when they are corrected.
     """
     if evidence.order is not None:
-        return []
-    former = (left_by_correction(row).warnings for row in filter(is_to_check, rows))
-    return [*islice(chain.from_iterable(former), 1)]
+        return [*of_the_form(order_warnings(batch.order_ref, evidence.order))]
+    for row in filter(is_to_check, rows):
+        if warnings := about_the_order(row):
+            return [warnings[0]]
+    return []
 
 
-def left_by_correction(row: BatchRow) -> Findings:
-    """What a correction of the row leaves of its findings: the warning about the order."""
-    about_order = tuple(warning for warning in _former_warnings(row) if warning.code == CANCELLED)
-    return Findings(warnings=about_order)
+def about_the_order(row: BatchRow) -> tuple[RowWarning, ...]:
+    """The warning about the order that the row had until now, which its correction leaves."""
+    return tuple(warning for warning in _former_warnings(row) if warning.code == CANCELLED)
 
 
 def _former_warnings(row: BatchRow) -> tuple[RowWarning, ...]:

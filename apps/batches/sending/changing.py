@@ -15,7 +15,8 @@ from django.db import transaction
 
 from apps.batches.checking.accepting import row_of_key
 from apps.batches.checking.check import recheck
-from apps.batches.checking.evaluation import left_by_correction
+from apps.batches.checking.evaluation import about_the_order
+from apps.batches.checking.findings import Findings
 from apps.batches.models import (
     Batch,
     BatchRow,
@@ -70,7 +71,7 @@ def correct_row(batch: Batch, row: BatchRow, values: Mapping[str, str], *, actor
         stored.release_reason, stored.released = "", []
         stored.earlier, stored.earlier_differs = None, False
         stored.state = OwnState.UNCHECKED
-        left = left_by_correction(stored).to_json()
+        left = Findings(warnings=about_the_order(stored)).to_json()
         stored.encrypted_findings = personal_data.encrypted(stored, "encrypted_findings", left)
         save_row(stored, *_CORRECTED)
         _ask_again(held, stored.number)

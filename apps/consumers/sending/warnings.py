@@ -118,10 +118,14 @@ def find_warnings(
     if compared is None:
         compared = EntryOnOrder(order_ref, consumer).compare()
     warnings = _warnings(consumer, compared, selectors.providers() if providers is None else providers)
+    return (*order_warnings(order_ref, order), *warnings)
+
+
+def order_warnings(order_ref: str, order: Order | None) -> tuple[EntryWarning, ...]:
+    """The warnings about the order itself, if the portal has just read it."""
     if not is_cancelled(order):
-        return tuple(warnings)
-    cancelled = EntryWarning(CANCELLED, "order_ref", value=reference_key(order_ref), part=order.status)
-    return (cancelled, *warnings)
+        return ()
+    return (EntryWarning(CANCELLED, "order_ref", value=reference_key(order_ref), part=order.status),)
 
 
 def is_cancelled(order: Order | None) -> TypeGuard[Order]:
