@@ -949,21 +949,24 @@ def test_row_that_cannot_be_decrypted_pauses_the_list_and_is_sent_once_the_key_i
 
 
 @pytest.mark.sql("new")
-def test_row_to_be_checked_again_that_cannot_be_decrypted_pauses_the_list(
-    sandbox: SandboxServer, staff: User, settings: Settings
+def test_row_to_be_checked_again_that_cannot_be_decrypted_pauses_the_list_after_the_others(
+    sandbox: SandboxServer, staff: User
 ) -> None:
-    [person] = people(1)
-    batch = confirmed_batch(staff, [person])
+    [person, other] = people(2)
+    batch = confirmed_batch(staff, [person, other])
     open_ = store(staff, Outcome.UNKNOWN, person)
     recheck(batch)
     resolve_as_not_created(open_, staff)
-    assert states(batch) == ["unchecked"]
-    keys = settings.ENCRYPTION_KEYS
-    settings.ENCRYPTION_KEYS = [new_encryption_key()]
+    assert states(batch) == ["unchecked", "ready"]
+    again = batch.rows.filter(pk=batch.rows.earliest("number").pk)
+    values = again.get().encrypted_values
+    again.update(encrypted_values=b"of a key that no worker has")
+    take_turn(batch)
+    assert states(batch) == ["unchecked", "created"]
     take_turn(batch)
     assert (batch.state, batch.pause_reason) == (BatchState.PAUSED, PauseReason.NOT_READABLE)
-    assert states(batch) == ["unchecked"]
-    settings.ENCRYPTION_KEYS = keys
+    assert states(batch) == ["unchecked", "created"]
+    again.update(encrypted_values=values)
     control.resume(batch, actor=acting(staff))
     send_all(batch)
-    assert states(batch) == ["created"]
+    assert states(batch) == ["created", "created"]

@@ -48,12 +48,12 @@ def next_row(batch: Batch) -> Chosen | Nothing:
     """
     if again := [*selectors.rows_not_sent_after_all(batch)]:
         check_rows(batch, again)
-        if any(_waits_for_a_key(row) for row in again):
-            raise RowNotReadable
     invalid: list[BatchRow] = []
     found = _first_sendable(batch, invalid)
     if invalid:  # together, because a check compares all rows
         check_rows(batch, invalid)
+    if found is Nothing.LEFT and any(map(_waits_for_a_key, again)):
+        raise RowNotReadable
     return found
 
 
