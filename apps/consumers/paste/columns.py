@@ -43,11 +43,14 @@ def header_keys(providers: tuple[str, ...]) -> frozenset[str]:
 def known_headers(providers: tuple[str, ...]) -> dict[str, str]:
     """The target of each header that names one by its key. ``providers``: the identifier providers on offer.
 
-    A key that several providers have, such as that of CRM1 and CRM2, or that is empty names none of them.
+    A key is without the number at the end, so it does not name a provider with such a number: CRM2 is not
+    CRM1. Nor does a key that several providers have, or an empty one.
     """
     count = Counter(map(header_key, providers))
     offered = {
-        key: f"{PROVIDER_PREFIX}{name}" for name in providers if (key := header_key(name)) and count[key] == 1
+        key: f"{PROVIDER_PREFIX}{name}"
+        for name in providers
+        if (key := header_key(name)) and count[key] == 1 and not name[-1].isdigit()
     }
     return {**offered, **_known_headers(get_language())}
 

@@ -67,6 +67,10 @@ def test_providers_that_differ_little_are_named_by_their_exact_names_only() -> N
     )  # fmt: skip
 
 
+def test_provider_with_a_number_is_not_named_by_another_number() -> None:
+    assert targets_of_headers(("CRM2", "CRM", "CRM1"), ("CRM1",)) == ("", "", "identifier:CRM1")
+
+
 def test_headers_of_providers_that_differ_little_are_recognised_as_headers() -> None:
     found = read_paste("CRM1\tCRM2\nA-1\tB-2", person_id="", providers=("CRM1", "CRM2"))
     assert [(item.source, item.target, item.values) for item in found.items] == [
