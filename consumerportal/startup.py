@@ -121,6 +121,12 @@ def _split_url(value: str) -> SplitResult | None:
     return url if usable else None
 
 
+def _is_origin(value: str) -> bool:
+    """Whether the value is a scheme, a host and perhaps a port, as browsers send it: Django compares both."""
+    url = _split_url(value)
+    return url is not None and value == f"{url.scheme}://{url.netloc}" and url.scheme in ("http", "https")
+
+
 def no_problem(value: str) -> str:
     """``""``: any value is accepted."""
     return ""
@@ -340,7 +346,7 @@ class Startup:
 
     def check_trusted_origins(self, origins: list[str]) -> None:
         """The origins must be addresses; Django reads them when a form is posted, and would fail then."""
-        if not all(map(_split_url, origins)):
+        if not all(map(_is_origin, origins)):
             self.problems.append(
                 "CSRF_TRUSTED_ORIGINS contains a value that is not an origin such as https://portal.example.com"
             )

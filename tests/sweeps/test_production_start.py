@@ -154,6 +154,12 @@ def test_practice_values_are_refused_by_name() -> None:
         ("PORTAL_URL", "https://portal.example.com /", "PORTAL_URL is no address with https"),
         ("CSRF_TRUSTED_ORIGINS", "https://[portal", "CSRF_TRUSTED_ORIGINS contains a value that is not"),
         ("CSRF_TRUSTED_ORIGINS", "portal.example.com", "CSRF_TRUSTED_ORIGINS contains a value that is not"),
+        (
+            "CSRF_TRUSTED_ORIGINS",
+            "https://a.example.com/",
+            "CSRF_TRUSTED_ORIGINS contains a value that is not",
+        ),
+        ("CSRF_TRUSTED_ORIGINS", "//a.example.com", "CSRF_TRUSTED_ORIGINS contains a value that is not"),
         ("PORTAL_URL", "https://example.com/portal", "PORTAL_URL contains more than scheme, host and port"),
         ("PORTAL_URL", "https://a@example.com", "PORTAL_URL contains more than scheme, host and port"),
         ("NOTICE_HOOK_URL", "http://hooks.example.com/", "NOTICE_HOOK_URL must use https"),
