@@ -88,7 +88,10 @@ def password_links(request: HttpRequest) -> HttpResponse:
     if shown:
         people = [link.person_id for link, _token in shown]
         services.record_links_shown(person_ids=people, actor=actor_of(request))
-    context = {"links": [_with_url(request, *one) for one in shown], "is_filtered": bool(person)}
+    context = {
+        "links": [_with_url(request, link, token) for link, token in shown],
+        "is_filtered": bool(person),
+    }
     return render(request, "accounts/password_links.html", context)
 
 

@@ -75,7 +75,7 @@ class BatchRow(models.Model):
     similar_reason = models.CharField(max_length=30, blank=True)
     # The submission because of which it is already sent, or was before it was released.
     earlier = models.UUIDField(null=True)
-    # Whether that submission has other content: it is open, and was made for the row with this number of a
+    # Whether that submission has other content. It was open, and was made for the row with this number of a
     # list that this one replaces.
     earlier_differs = models.BooleanField(default=False)
     # The ids of the created submissions that it repeats, as a person has decided.

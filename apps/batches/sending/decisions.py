@@ -109,7 +109,7 @@ def _same_content(batch: Batch, row: Any) -> Sequence[Submission]:
 
 def _accept(row: Any, codes: Collection[str], similar_reason: str) -> None:
     findings = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
-    # What was confirmed before keeps its reason.
+    # A row in which nothing more is asked keeps its reason.
     asked = findings.unconfirmed(frozenset(row.accepted))
     accepted = [warning for warning in asked if warning.code in codes]
     if findings.errors or not accepted:

@@ -62,9 +62,9 @@ def _is_done(batch: Batch) -> bool:
 
 
 def _end_confirmation(batch: Batch) -> None:
-    """What is ready later is confirmed anew: rows that were confirmed and not sent are confirmed no longer.
+    """End the confirmation of rows that were not sent: if they become ready later, they are confirmed again.
 
-    Those that are ready in a batch that is done were sent, or not confirmed.
+    A ready row of a finished batch was sent, or was not confirmed.
     """
     batch.rows.exclude(state=OwnState.READY).update(confirmed_version=None)
 

@@ -172,7 +172,7 @@ def _with_order(
         return posted.with_order(posted.chosen_order), None
     sent = selectors.submission_of_token(posted.entry.token, actor.id)
     if sent is not None and sent.order_number:  # answered whether or not orders can be looked up now
-        if sent.order_number.casefold() == number.casefold():
+        if sent.order_number.casefold() == number.casefold():  # stored as the vendor spells it
             return posted.with_order(sent.order_ref), None
         if posted.entry.lacks_only_the_order():
             submit.refuse_used_form(sent, actor)
