@@ -122,9 +122,11 @@ def _split_url(value: str) -> SplitResult | None:
 
 
 def _is_origin(value: str) -> bool:
-    """Whether the value is a scheme, a host and perhaps a port, as browsers send it: Django compares both."""
+    """Whether the value is an origin as browsers send it: a scheme, a host and perhaps a port."""
     url = _split_url(value)
-    return url is not None and value == f"{url.scheme}://{url.netloc}" and url.scheme in ("http", "https")
+    if url is None or url.scheme not in ("http", "https") or "@" in url.netloc:
+        return False
+    return value == f"{url.scheme}://{url.netloc}"
 
 
 def no_problem(value: str) -> str:
@@ -345,7 +347,7 @@ class Startup:
         return given.rstrip("/")
 
     def check_trusted_origins(self, origins: list[str]) -> None:
-        """The origins must be addresses; Django reads them when a form is posted, and would fail then."""
+        """The values must be origins. Django compares them as a whole, when a form is posted."""
         if not all(map(_is_origin, origins)):
             self.problems.append(
                 "CSRF_TRUSTED_ORIGINS contains a value that is not an origin such as https://portal.example.com"

@@ -159,6 +159,7 @@ def test_practice_values_are_refused_by_name() -> None:
             "https://a.example.com/",
             "CSRF_TRUSTED_ORIGINS contains a value that is not",
         ),
+        ("CSRF_TRUSTED_ORIGINS", "https://a@b.ie", "CSRF_TRUSTED_ORIGINS contains a value that is not"),
         ("CSRF_TRUSTED_ORIGINS", "//a.example.com", "CSRF_TRUSTED_ORIGINS contains a value that is not"),
         ("PORTAL_URL", "https://example.com/portal", "PORTAL_URL contains more than scheme, host and port"),
         ("PORTAL_URL", "https://a@example.com", "PORTAL_URL contains more than scheme, host and port"),
