@@ -17,7 +17,7 @@ UUID_SHAPED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII 
 # No blank and no @: a text with one is a name or an e-mail address.
 ANY_SHAPE = re.compile(r"[^\s@/\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 ORDER_NUMBER_LENGTH = 200
-"""The characters of an order number that are stored. Vendor: it has no limit."""
+"""Characters of an order number that are stored, at most. The vendor documents no limit."""
 MAX_WRAPPINGS = 3  # mail filters may wrap each other's links
 SURROUNDING = "<>\"'“”‘’()[]{}.,; "  # characters around a pasted link
 

@@ -29,8 +29,8 @@ class Facts:
     """Where a sheet has content, and what else it has. Rows count from 1, columns from 0.
 
     ``without_result``: row and column of the formulas whose results the file does not have. They are content:
-    nobody knows whether they are blank. ``is_disordered``: a row with content comes after a later one or has
-    its number, or a cell has the place of one with content. openpyxl passes over the content of one of them.
+    nobody knows whether they are blank. ``is_disordered``: rows with content are not in the order
+    of their numbers or share one, or a cell has the place of one with content. openpyxl drops one of them.
     """
 
     content_rows: int = 0

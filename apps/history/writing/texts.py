@@ -29,9 +29,12 @@ class Csv:
         self._layout = layout
         self._protected = layout.format is Format.CSV
         self._separator = layout.separator
-        # The kind of each byte; later lines win. ? may begin a formula; a begins none; ; ends a cell in a
-        # program that uses another separator; ! needs quotes, or is a tab, which ends a cell and begins a
-        # formula, and its row is written cell by cell; | ends a cell or a line of this file.
+        # The kind of each byte; where two apply, the later one counts:
+        # ? may begin a formula
+        # a begins none
+        # ; ends a cell in a program that uses another separator
+        # ! is a quote, a CR or a tab: rows with one are written cell by cell
+        # | ends a cell or a line of this file
         kinds = bytearray(b"?" * 256)
         for kind, bytes_of_kind in (
             (b"a", _LETTERS),
