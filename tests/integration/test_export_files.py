@@ -151,6 +151,7 @@ def test_inside_a_transaction_nothing_is_exported(supervisor: User) -> None:
 
 @pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("columns", [PLAIN, ("order_ref", "last_name")], ids=["plain", "personal"])
+@pytest.mark.usefixtures("usual_gc")
 def test_memory_does_not_grow_with_the_rows(
     supervisor: User, format_: Format, columns: tuple[str, ...]
 ) -> None:

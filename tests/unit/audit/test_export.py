@@ -118,6 +118,7 @@ def test_tampered_log_is_exported_unchanged(anna: Actor) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.usefixtures("usual_gc")
 def test_memory_does_not_grow_with_the_range(
     anna: Actor, monkeypatch: pytest.MonkeyPatch, form: Format
 ) -> None:

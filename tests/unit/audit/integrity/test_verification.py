@@ -472,6 +472,7 @@ def test_abandoned_reader_leaves_no_thread(log: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("quick_from", [0, 10**9], ids=["ahead", "row by row"])
+@pytest.mark.usefixtures("usual_gc")
 def test_memory_does_not_grow_with_the_log(monkeypatch: pytest.MonkeyPatch, quick_from: int) -> None:
     monkeypatch.setattr(verification, "READ_AHEAD_FROM", quick_from)
     monkeypatch.setattr(stored_rows, "AHEAD", 100)
