@@ -316,6 +316,7 @@ def test_deactivation_says_what_it_does_and_asks(as_ada: Client, ada: User) -> N
         "The link to set a password that Ada Person issued stops working.",
         "2 outcomes are unknown.",
         "1 draft is not sent.",
+        "After 7 days without a change it is deleted.",
         "supervisors can resolve them",
     ):
         assert words in page

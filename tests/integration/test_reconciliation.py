@@ -950,6 +950,28 @@ def test_failed_check_keeps_the_result_of_a_check_that_ended_meanwhile(
     assert "Possible duplicate" in page
 
 
+@pytest.mark.sql("new")
+def test_slow_check_keeps_the_result_of_a_check_that_began_later(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = lost(as_staff, sandbox)
+    real = findings.read_order
+
+    def slow(*arguments: Any) -> findings.Found:
+        monkeypatch.setattr(findings, "read_order", real)
+        found = real(*arguments)
+        add_elsewhere()
+        assert "Possible duplicate" in check(as_staff, submission)
+        return found
+
+    monkeypatch.setattr(findings, "read_order", slow)
+    page = check(as_staff, submission)
+    found = fresh(submission)
+    assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.SEVERAL)
+    assert len(found.matching_refs) == 2
+    assert "Possible duplicate" in page
+
+
 def test_check_now_needs_permission_to_see_the_submission(
     as_staff: Client, as_administrator: Client, sandbox: SandboxServer
 ) -> None:

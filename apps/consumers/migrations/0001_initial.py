@@ -184,6 +184,7 @@ class Migration(migrations.Migration):
                 ('next_check_at', models.DateTimeField(null=True)),
                 ('last_check_at', models.DateTimeField(null=True)),
                 ('check_result', models.CharField(blank=True, choices=[('one', 'One new consumer matches'), ('none', 'No new consumer matches'), ('several', 'Several new consumers match'), ('shared', 'A new consumer matches this submission and another one'), ('not_proven', 'A consumer matches, but it may have been on the order before'), ('before_part', 'A consumer matches, but the list before the send may have been incomplete'), ('now_part', 'A consumer matches, but the list may be incomplete'), ('other_time', 'A consumer matches, but it was created at another time'), ('misread', 'Sitecore CDP answered about another consumer than the one on the order'), ('too_many', 'The whole order could not be read'), ('not_all_read', 'Consumers on the order could not be read'), ('not_compared', "The submission's own data could not be read"), ('failed', 'The order could not be read')], max_length=12)),
+                ('check_began_at', models.DateTimeField(null=True)),
                 ('matching_refs', models.JSONField(default=list)),
                 ('different_refs', models.JSONField(default=list)),
                 ('unread_refs', models.JSONField(default=list)),

@@ -48,7 +48,11 @@ def open_work_of(person_id: int) -> list[OpenWork]:
         (
             unsent,
             ngettext("%(n)s draft is not sent", "%(n)s drafts are not sent", unsent),
-            _("Nobody else can open a draft. After %(days)s days without a change it is deleted.")
+            ngettext(
+                "Nobody else can open a draft. After %(days)s day without a change it is deleted.",
+                "Nobody else can open a draft. After %(days)s days without a change it is deleted.",
+                settings.DRAFT_DAYS,
+            )
             % {"days": settings.DRAFT_DAYS},
         ),
     )

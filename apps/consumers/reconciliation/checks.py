@@ -116,17 +116,17 @@ def _run_check(submission: Submission, actor: Actor, client: CdpClient) -> None:
         return
     circuit_breaker.record_success(began)
     try:
-        _conclude(submission, found, actor)
+        _conclude(submission, found, began, actor)
     except IntegrityError:
         # Another submission was resolved with the same reference a moment ago.
-        _conclude(submission, found, actor)
+        _conclude(submission, found, began, actor)
 
 
-def _conclude(submission: Submission, found: findings.Found, actor: Actor) -> None:
+def _conclude(submission: Submission, found: findings.Found, began: datetime.datetime, actor: Actor) -> None:
     """Compare what was read with what was sent. Store the result if the outcome is still unknown.
 
     Other submissions that could have created a consumer are read after the order: each of them was stored
-    before it was sent.
+    before it was sent. A result stays if its check began after ``began``: it is newer than this one.
     """
     now = clock.now()
     with transaction.atomic(durable=True):
@@ -136,6 +136,7 @@ def _conclude(submission: Submission, found: findings.Found, actor: Actor) -> No
             "failed_check_count": 0,
             "last_check_at": now,
             "check_result": conclusion.result,
+            "check_began_at": began,
             "matching_refs": [consumer.ref for consumer in conclusion.matching],
             "different_refs": list(conclusion.different),
             "unread_refs": list(conclusion.unread),
@@ -143,7 +144,9 @@ def _conclude(submission: Submission, found: findings.Found, actor: Actor) -> No
         }
         if conclusion.result is CheckResult.ONE:
             changes |= {**_columns_of(submission, conclusion.matching[0], now), "next_check_at": None}
-        changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN).update(**changes)
+        is_newest = Q(check_began_at__isnull=True) | Q(check_began_at__lte=began)
+        unknown = Submission.objects.filter(is_newest, pk=submission.pk, outcome=Outcome.UNKNOWN)
+        changed = unknown.update(**changes)
         submission.refresh_from_db()
         if not changed:
             return
