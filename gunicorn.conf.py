@@ -7,6 +7,7 @@ from typing import Any
 
 import django
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, SystemCheckError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "consumerportal.settings")
 try:
@@ -24,6 +25,12 @@ from apps.core.web import readiness
 from apps.history.exports.delivery import end_when
 from consumerportal import notice_threads, web_heartbeats
 from consumerportal.announcement import record_start
+
+# Commands run the system checks, gunicorn does not; some settings are checked only there.
+try:
+    BaseCommand().check()
+except SystemCheckError as refused:
+    raise SystemExit(str(refused)) from None
 
 bind = os.environ.get("PORTAL_BIND", f"127.0.0.1:{os.environ.get('PORTAL_PORT', '8030')}")
 worker_class = "consumerportal.web_worker.WholeRequestWorker"

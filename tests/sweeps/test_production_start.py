@@ -297,6 +297,23 @@ def test_web_server_does_not_start_with_an_unusable_time_to_stop(
     assert "Traceback" not in bad.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("DATE_ORDER", "month_day", "DATE_ORDER is neither day-month nor month-day"),
+        ("NOTICE_CAUSES", "no_such_cause", "NOTICE_CAUSES names no_such_cause"),
+    ],
+)
+def test_web_server_does_not_start_if_a_system_check_fails(
+    database: str, name: str, value: str, problem: str
+) -> None:
+    check = ("-m", "gunicorn", "--check-config", "consumerportal.wsgi")
+    bad = _run(*check, **COMPLETE, DATABASE_URL=database, **{name: value})
+    assert bad.returncode != 0
+    assert problem in bad.stderr
+    assert "Traceback" not in bad.stderr
+
+
 @pytest.mark.parametrize(("environment", "reads"), [({"PORTAL_MODE": "practice"}, 0), (COMPLETE, 1)])
 def test_practice_reads_no_production_file(environment: dict[str, str], reads: int) -> None:
     with mock.patch.object(Environment, "read_env") as read:
