@@ -15,7 +15,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
-from apps.consumers.models import Outcome, Submission
+from apps.consumers.models import Outcome, ResolutionReason, Submission
+from apps.consumers.reconciliation import resolution
 from apps.consumers.sending import spool, storing
 from apps.consumers.sending.result import Result
 from apps.core.actor import Actor
@@ -23,7 +24,7 @@ from consumerportal.announcement import record_start
 from sandbox.data.seed import FAULT_ORDERS
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, REF, clean, creates, posted, store, text
-from tests.support.people import events
+from tests.support.people import acting, events
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -120,6 +121,23 @@ def test_spooled_outcome_after_a_resolution_is_a_late_answer(staff: User) -> Non
     storing.drain_spool(SPOOL)
     submission.refresh_from_db()
     assert (submission.outcome, submission.late_consumer_ref) == (Outcome.NOT_CREATED, REF)
+
+
+def test_outcome_that_was_stored_before_the_resolution_is_no_late_answer(staff: User) -> None:
+    submission = store(staff, Outcome.SENDING)
+    result = Result(Outcome.UNKNOWN, http_status=500, error_code="http_500", duration_ms=1_234)
+    storing.store_outcome(submission, result, SPOOL)
+    resolution.resolve(
+        submission,
+        outcome=Outcome.NOT_CREATED,
+        reason=ResolutionReason.VENDOR_CONFIRMED,
+        note="",
+        actor=acting(staff),
+    )
+    spool.write(submission.public_id, result)  # another worker has read it before
+    assert storing.drain_spool(SPOOL) == 1
+    assert Submission.objects.get().late_outcome == ""
+    assert events("consumer.late_answer") == []
 
 
 def test_unreadable_or_unmatched_file_stays_and_blocks_no_other(

@@ -185,11 +185,17 @@ def drain_spool(actor: Actor) -> int:
 
 
 def _is_stored_already(submission: Submission, result: Result) -> bool:
-    """Whether an earlier attempt was committed although its confirmation was lost."""
-    if submission.resolved_how:
-        outcome, reference = submission.late_outcome, submission.late_consumer_ref
-    else:
-        outcome, reference = submission.outcome, submission.consumer_ref
-    # Two empty references agree.
-    agrees = reference_key(reference) == reference_key(result.consumer_ref)
-    return outcome == result.outcome and agrees
+    """Whether an earlier attempt was committed although its confirmation was lost, or by another worker."""
+    if not submission.resolved_how:
+        return submission.outcome == result.outcome and _has_reference(submission.consumer_ref, result)
+    if submission.late_outcome == result.outcome and _has_reference(submission.late_consumer_ref, result):
+        return True
+    # Stored before the resolution, which leaves these columns.
+    stored = (submission.http_status, submission.error_code, submission.duration_ms)
+    same = stored == (result.http_status, result.error_code, result.duration_ms)
+    return same and result.duration_ms is not None
+
+
+def _has_reference(reference: str, result: Result) -> bool:
+    """Whether it is that of the result. Two empty ones agree."""
+    return reference_key(reference) == reference_key(result.consumer_ref)
