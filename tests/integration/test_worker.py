@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -156,3 +157,10 @@ def test_worker_process_waits_for_missing_tables_and_ends_on_sigterm(tmp_path: P
                 process.wait(BOUND)
     assert "worker_waits_for_the_database" in log.read_text()
     assert "Traceback" not in log.read_text()
+
+
+def test_stop_that_arrives_while_the_main_thread_holds_the_lock_of_its_event_is_not_lost() -> None:
+    stop = threading.Event()
+    with stop._cond:  # type: ignore[attr-defined]
+        worker.request_stop(stop)
+    assert stop.wait(BOUND)

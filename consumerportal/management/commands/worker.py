@@ -49,9 +49,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+            signal.signal(number, lambda *_: request_stop(stop))
         if keys_are_accepted(stop):
             Worker(stop).work()
+
+
+def request_stop(stop: threading.Event) -> None:
+    """Set ``stop`` from a signal handler.
+
+    In another thread: the handler runs in the main thread, which may hold the lock of the event just then.
+    """
+    threading.Thread(target=stop.set, name="stop", daemon=True).start()
 
 
 def keys_are_accepted(stop: threading.Event) -> bool:
