@@ -29,6 +29,7 @@ from apps.consumers.reconciliation import checks, circuit_breaker, findings
 from apps.consumers.reconciliation.resolution import resolve
 from apps.consumers.sending import storing
 from apps.consumers.sending.result import Result
+from apps.core import clock
 from apps.core.actor import Actor
 from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.data.store import StoredConsumer
@@ -951,6 +952,61 @@ def test_failed_check_keeps_the_result_of_a_check_that_ended_meanwhile(
 
 
 @pytest.mark.sql("new")
+def test_result_keeps_the_time_of_its_reading_when_a_later_check_fails(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = lost(as_staff, sandbox)
+    add_elsewhere()
+    check(as_staff, submission)
+    before = fresh(submission)
+
+    def unanswered(*_: object) -> findings.Found:
+        assert fresh(submission).last_check_at == before.last_check_at, "a claim is no reading"
+        raise CdpTimeout("total_timeout")
+
+    monkeypatch.setattr(findings, "read_order", unanswered)
+    check(as_staff, submission)
+    after = fresh(submission)
+    assert (after.check_result, after.last_check_at) == (CheckResult.SEVERAL, before.last_check_at)
+    assert after.check_claimed_at != before.check_claimed_at
+
+
+@pytest.mark.sql("new")
+def test_order_that_no_check_could_read_has_the_time_of_the_last_attempt(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = lost(as_staff, sandbox)
+
+    def unanswered(*_: object) -> findings.Found:
+        raise CdpTimeout("total_timeout")
+
+    real = findings.read_order
+    monkeypatch.setattr(findings, "read_order", unanswered)
+    check(as_staff, submission)
+    first = fresh(submission)
+    check(as_staff, submission)
+    second = fresh(submission)
+    assert second.check_result == CheckResult.FAILED
+    assert first.last_check_at is not None
+    assert second.last_check_at is not None
+    assert first.last_check_at < second.last_check_at
+    monkeypatch.setattr(findings, "read_order", real)
+    check(as_staff, submission)
+    assert fresh(submission).outcome == Outcome.CREATED
+
+
+@pytest.mark.sql("new")
+def test_clock_that_was_set_back_stops_no_check(as_staff: Client, sandbox: SandboxServer) -> None:
+    submission = lost(as_staff, sandbox)
+    ahead = clock.now() + datetime.timedelta(hours=1)
+    Submission.objects.filter(pk=submission.pk).update(
+        check_claimed_at=ahead, last_check_at=ahead, check_result=CheckResult.NONE
+    )
+    check(as_staff, submission)
+    assert fresh(submission).outcome == Outcome.CREATED
+
+
+@pytest.mark.sql("new")
 def test_slow_check_keeps_the_result_of_a_check_that_began_later(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -970,6 +1026,7 @@ def test_slow_check_keeps_the_result_of_a_check_that_began_later(
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.SEVERAL)
     assert len(found.matching_refs) == 2
     assert "Possible duplicate" in page
+    assert [event.details["result"] for event in events("consumer.checked")] == ["several", "one"]
 
 
 def test_check_now_needs_permission_to_see_the_submission(
@@ -990,7 +1047,7 @@ def test_check_that_the_circuit_breaker_refuses_leaves_the_submission_as_it_was(
     with pytest.raises(checks.CheckNotRun):
         checks.check_now(before, actor=WORKER, client=get_client())
     after = fresh(submission)
-    assert (after.last_check_at, after.next_check_at) == (before.last_check_at, before.next_check_at)
+    assert (after.check_claimed_at, after.next_check_at) == (before.check_claimed_at, before.next_check_at)
 
 
 def test_check_now_during_a_pause_shows_its_end(as_staff: Client, sandbox: SandboxServer) -> None:

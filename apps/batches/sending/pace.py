@@ -11,12 +11,13 @@ from django.conf import settings
 from apps.batches.models import Batch, PauseReason
 from apps.cdp.errors import ErrorCode, http_code
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.reconciliation import circuit_breaker
 
 MOST_IN_A_ROW: Final = 5
 """Unknown outcomes, sends that did not reach the vendor, or answers "too many requests", until a pause."""
 CREDENTIALS: Final = frozenset({ErrorCode.UNAUTHORIZED.value, ErrorCode.FORBIDDEN.value, http_code(403)})
 FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0  # seconds after "too many requests"
-LONGEST_ASKED: Final = 3600.0  # seconds that are waited if the vendor asks for as many or more (Retry-After)
+LONGEST_ASKED: Final = circuit_breaker.LONGEST_ASKED
 AFTER_FAILURE: Final = 1.0  # seconds after the first unknown or not_sent in a row; twice as long each time
 FIRST_SLOWER, SLOWEST = 500, 10_000  # milliseconds between two rows
 FASTER: Final = 0.8  # of the milliseconds between two rows, with each row that was created

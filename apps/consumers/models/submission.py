@@ -137,10 +137,11 @@ class Submission(models.Model):
     check_count = models.PositiveSmallIntegerField(default=0)
     failed_check_count = models.PositiveSmallIntegerField(default=0)  # consecutive
     next_check_at = models.DateTimeField(null=True)
-    last_check_at = models.DateTimeField(null=True)
-    # The result of the check that began last of those that read the order, and when it began.
+    check_claimed_at = models.DateTimeField(null=True)  # when a check last began, whatever became of it
+    # The result of the check that began last of those that read the order, and when it began. If none has
+    # read it, of the last one.
     check_result = models.CharField(max_length=12, choices=CheckResult, blank=True)
-    check_began_at = models.DateTimeField(null=True)
+    last_check_at = models.DateTimeField(null=True)
     matching_refs = models.JSONField(default=list)  # may be this submission's consumer
     different_refs = models.JSONField(default=list)  # new on the order, but of another person
     unread_refs = models.JSONField(default=list)  # perhaps new on the order, but could not be read

@@ -31,6 +31,7 @@ from apps.core.connections import release_database_connections
 
 LEASE = datetime.timedelta(seconds=60)  # a check whose process was lost is due again after this time
 MIN_CHECK_INTERVAL = datetime.timedelta(seconds=2)  # between two checks of one submission
+_NOT_READ = Q(check_result__in=("", CheckResult.FAILED))  # no check has read the order
 RECONCILIATION = "reconciliation"  # the reason in the event
 
 
@@ -90,19 +91,21 @@ def _is_one_due(now: datetime.datetime) -> bool:
 
 
 def _has_waited(now: datetime.datetime) -> Q:
-    return Q(last_check_at__isnull=True) | Q(last_check_at__lte=now - MIN_CHECK_INTERVAL)
+    moments_ago = Q(check_claimed_at__gt=now - MIN_CHECK_INTERVAL)
+    # A later time than that is from before the clock was set back.
+    return Q(check_claimed_at__isnull=True) | ~moments_ago | Q(check_claimed_at__gt=now + MIN_CHECK_INTERVAL)
 
 
 def _claim(submission: Submission, now: datetime.datetime) -> bool:
     """Claim the next check of the submission; False if another process ran one a moment ago."""
     open_ = Submission.objects.filter(_has_waited(now), pk=submission.pk, outcome=Outcome.UNKNOWN)
-    return bool(open_.update(last_check_at=now, next_check_at=now + LEASE))
+    return bool(open_.update(check_claimed_at=now, next_check_at=now + LEASE))
 
 
 def _release(submission: Submission, now: datetime.datetime) -> None:
     """Undo a claim for which no check runs. ``submission`` is as it was before the claim."""
-    claimed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN, last_check_at=now)
-    claimed.update(last_check_at=submission.last_check_at, next_check_at=submission.next_check_at)
+    claimed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN, check_claimed_at=now)
+    claimed.update(check_claimed_at=submission.check_claimed_at, next_check_at=submission.next_check_at)
 
 
 def _run_check(submission: Submission, actor: Actor, client: CdpClient) -> None:
@@ -112,7 +115,7 @@ def _run_check(submission: Submission, actor: Actor, client: CdpClient) -> None:
     try:
         found = findings.read_order(submission.order_ref, known, client)
     except CdpError as error:
-        _store_failure(submission, error, actor)
+        _store_failure(submission, error, began, actor)
         return
     circuit_breaker.record_success(began)
     try:
@@ -134,9 +137,8 @@ def _conclude(submission: Submission, found: findings.Found, began: datetime.dat
         changes: dict[str, Any] = {
             "check_count": F("check_count") + 1,
             "failed_check_count": 0,
-            "last_check_at": now,
             "check_result": conclusion.result,
-            "check_began_at": began,
+            "last_check_at": began,
             "matching_refs": [consumer.ref for consumer in conclusion.matching],
             "different_refs": list(conclusion.different),
             "unread_refs": list(conclusion.unread),
@@ -144,13 +146,13 @@ def _conclude(submission: Submission, found: findings.Found, began: datetime.dat
         }
         if conclusion.result is CheckResult.ONE:
             changes |= {**_columns_of(submission, conclusion.matching[0], now), "next_check_at": None}
-        is_newest = Q(check_began_at__isnull=True) | Q(check_began_at__lte=began)
-        unknown = Submission.objects.filter(is_newest, pk=submission.pk, outcome=Outcome.UNKNOWN)
-        changed = unknown.update(**changes)
+        unknown = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN)
+        # A later time than now is from before the clock was set back.
+        is_newest = _NOT_READ | Q(last_check_at__lte=began) | Q(last_check_at__gt=now)
+        is_stored = bool(unknown.filter(is_newest).update(**changes))
         submission.refresh_from_db()
-        if not changed:
-            return
-        _record_check(submission, conclusion, actor)
+        if is_stored or submission.outcome == Outcome.UNKNOWN:
+            _record_check(submission, conclusion, actor)
 
 
 def _columns_of(submission: Submission, consumer: OrderConsumer, now: datetime.datetime) -> dict[str, Any]:
@@ -171,7 +173,7 @@ def _record_check(submission: Submission, conclusion: findings.Conclusion, actor
         "matching": len(conclusion.matching),
         "different": len(conclusion.different) + len(conclusion.unread),
     }
-    if conclusion.result is CheckResult.ONE:
+    if submission.outcome == Outcome.CREATED:
         record(
             event_of(
                 CONSUMER_RESOLVED,
@@ -187,7 +189,7 @@ def _record_check(submission: Submission, conclusion: findings.Conclusion, actor
         record(event_of(CONSUMER_CHECKED, submission, actor, **facts))
 
 
-def _store_failure(submission: Submission, error: CdpError, actor: Actor) -> None:
+def _store_failure(submission: Submission, error: CdpError, began: datetime.datetime, actor: Actor) -> None:
     """Store that the order could not be read, and when the next check is due."""
     now = clock.now()
     if not isinstance(error, CdpBusy):
@@ -197,11 +199,13 @@ def _store_failure(submission: Submission, error: CdpError, actor: Actor) -> Non
         changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN).update(
             failed_check_count=F("failed_check_count") + 1,
             # The result of another check stays visible, also of one that ended during this one.
-            check_result=Case(
-                When(check_result="", then=Value(CheckResult.FAILED)), default=F("check_result")
-            ),
+            check_result=Case(When(_NOT_READ, then=Value(CheckResult.FAILED)), default=F("check_result")),
+            last_check_at=Case(When(_NOT_READ, then=Value(began)), default=F("last_check_at")),
             next_check_at=schedule.retry(
-                submission.finished_at or now, now, failed=failed, retry_after=error.retry_after
+                submission.finished_at or now,
+                now,
+                failed=failed,
+                asked=circuit_breaker.seconds_asked(error),
             ),
         )
         if changed:

@@ -7,11 +7,12 @@ import random
 
 from django.db.models import F, Q
 
-from apps.cdp.errors import CdpError, ErrorCode
+from apps.cdp.errors import CdpError, CdpRateLimited, ErrorCode
 from apps.consumers.models import CircuitBreaker
 
 FAILURE_THRESHOLD = 3  # failures in a row that start a pause
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 900.0  # seconds
+LONGEST_ASKED = 3600.0  # seconds that are waited if the vendor asks for as many or more (Retry-After)
 # Errors that are answers of the vendor: it is not down.
 ANSWER_CODES = (
     ErrorCode.NOT_FOUND,
@@ -45,6 +46,15 @@ def acquire(now: datetime.datetime) -> bool:
     return bool(CircuitBreaker.objects.filter(turn, pk=1).update(paused_until=ahead))
 
 
+def seconds_asked(error: CdpError) -> float:
+    """The wait in seconds, at most an hour, that the vendor asked for with "too many requests"; otherwise 0.
+
+    The wait of another answer, such as that of a proxy, could hold up all checks and lists for a day.
+    """
+    asked = error.retry_after or 0.0 if isinstance(error, CdpRateLimited) else 0.0
+    return min(asked, LONGEST_ASKED)
+
+
 def record_success(began: datetime.datetime) -> None:
     """End the pause after the vendor answered a check that began at ``began``.
 
@@ -59,7 +69,7 @@ def record_success(began: datetime.datetime) -> None:
 def record_failure(error: CdpError, now: datetime.datetime) -> None:
     """Count a check that was not answered, and pause when there are too many.
 
-    Each further failure makes the pause longer. It is at least as long as the vendor asked for.
+    Each further failure makes the pause longer. It is at least as long as :func:`seconds_asked` says.
     """
     if error.code in ANSWER_CODES:
         record_success(now)
@@ -69,7 +79,7 @@ def record_failure(error: CdpError, now: datetime.datetime) -> None:
         failures=F("failures") + 1, failed_at=now, error_code=error.code
     )
     row = state()
-    seconds = error.retry_after or 0.0
+    seconds = seconds_asked(error)
     if row.failures >= FAILURE_THRESHOLD:
         pause = min(FIRST_PAUSE * 2 ** min(row.failures - FAILURE_THRESHOLD, 10), LONGEST_PAUSE)
         seconds = max(seconds, pause * random.uniform(0.9, 1.1))  # noqa: S311  # no secret

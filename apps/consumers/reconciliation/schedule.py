@@ -28,16 +28,19 @@ def next_check(unknown_since: datetime.datetime, now: datetime.datetime) -> date
 
 
 def retry(
-    unknown_since: datetime.datetime, now: datetime.datetime, *, failed: int, retry_after: float | None
+    unknown_since: datetime.datetime, now: datetime.datetime, *, failed: int, asked: float
 ) -> datetime.datetime | None:
-    """When to check again after ``failed`` checks in a row were not answered; None after ``GIVE_UP``.
+    """When to check again after ``failed`` checks in a row were not answered.
 
-    ``retry_after``: the wait that the vendor asked for, in seconds.
+    After ``GIVE_UP`` only the configured times are left. ``asked``: the wait that the vendor asked for, in
+    seconds; 0 if it did not.
     """
-    if not settings.CDP_RECONCILIATION or now - unknown_since > GIVE_UP:
+    if not settings.CDP_RECONCILIATION:
         return None
+    if now - unknown_since > GIVE_UP:
+        return next_check(unknown_since, now)
     seconds = min(FIRST_RETRY * 2 ** min(failed - 1, 20), LONGEST_RETRY)
-    return now + datetime.timedelta(seconds=max(_spread(seconds), retry_after or 0.0))
+    return now + datetime.timedelta(seconds=max(_spread(seconds), asked))
 
 
 def _spread(seconds: float) -> float:

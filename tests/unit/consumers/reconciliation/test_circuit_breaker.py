@@ -51,6 +51,16 @@ def test_pause_requested_by_the_vendor_is_observed_from_the_first_failure() -> N
     assert circuit_breaker.acquire(later(120))
 
 
+def test_wait_that_another_answer_asks_for_causes_no_pause() -> None:
+    circuit_breaker.record_failure(CdpServerFault("http_503", retry_after=86_400.0), NOW)
+    assert circuit_breaker.acquire(NOW)
+
+
+def test_longest_pause_that_the_vendor_can_ask_for_is_an_hour() -> None:
+    circuit_breaker.record_failure(CdpRateLimited(retry_after=86_400.0), NOW)
+    assert circuit_breaker.paused_until(NOW) == later(3600)
+
+
 def test_rejection_counts_as_an_answer() -> None:
     fail(circuit_breaker.FAILURE_THRESHOLD)
     circuit_breaker.record_failure(CdpNotFound(), NOW)

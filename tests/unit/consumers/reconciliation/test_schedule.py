@@ -43,23 +43,27 @@ def test_missed_times_are_skipped() -> None:
 
 
 def test_unanswered_checks_are_retried_at_growing_intervals_up_to_an_hour() -> None:
-    waits = [
-        seconds(schedule.retry(SINCE, SINCE, failed=failed, retry_after=None)) for failed in (1, 2, 3, 9, 500)
-    ]
+    waits = [seconds(schedule.retry(SINCE, SINCE, failed=failed, asked=0.0)) for failed in (1, 2, 3, 9, 500)]
     for wait, expected in zip(waits, (10, 20, 40, 2560, 3600), strict=True):
         assert expected <= wait <= expected * 1.1
 
 
 def test_retry_after_of_the_vendor_is_observed() -> None:
-    assert seconds(schedule.retry(SINCE, SINCE, failed=1, retry_after=120.0)) == 120
+    assert seconds(schedule.retry(SINCE, SINCE, failed=1, asked=120.0)) == 120
 
 
 def test_vendor_that_answers_no_check_for_a_week_is_not_asked_again() -> None:
     late = SINCE + datetime.timedelta(days=7, seconds=1)
-    assert schedule.retry(SINCE, late, failed=3, retry_after=None) is None
+    assert schedule.retry(SINCE, late, failed=3, asked=0.0) is None
+
+
+def test_failed_check_cancels_no_configured_time(settings: Settings) -> None:
+    settings.CDP_RECONCILIATION_AFTER = [2, 14 * 86400]
+    late = SINCE + datetime.timedelta(days=8)
+    assert seconds(schedule.retry(SINCE, late, failed=3, asked=0.0)) >= 14 * 86400
 
 
 def test_without_reconciliation_no_check_is_scheduled(settings: Settings) -> None:
     settings.CDP_RECONCILIATION = False
     assert schedule.first_check(SINCE) is None
-    assert schedule.retry(SINCE, SINCE, failed=1, retry_after=None) is None
+    assert schedule.retry(SINCE, SINCE, failed=1, asked=0.0) is None
