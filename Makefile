@@ -20,7 +20,7 @@ help:
 	@echo "make test   run the whole suite (ARGS=tests/unit/core for a part, on SQLite; with --postgresql on PostgreSQL)"
 	@echo "make watch  run a part of the suite again whenever a file changes (ARGS=tests/unit/core)"
 	@echo "make mutants mutation tests (ARGS=apps/core/text.py for one module); docs/mutation.md"
-	@echo "make faults 2,000 submissions on each database while processes are killed and keys replaced, then 50 lists while processes are killed; compares the results"
+	@echo "make faults 2,000 submissions on each database while processes are killed and keys replaced, then 50 lists on each while processes are killed; compares the results"
 	@echo "make gallery  take the pictures of the components again, after a wanted change of their look"
 	@echo "make long-tests the tests of faults with more rounds, on both databases, and every test on PostgreSQL"
 	@echo "make bench  run the benchmarks (ARGS=create for one); tables on the screen and in var/bench-*.md"
@@ -87,6 +87,7 @@ mutants: $(VENV)/mutation.stamp
 
 # Uses a temporary folder and its own ports. All keys of two machines are replaced meanwhile, each after the minutes that
 # docs/operating.md names; --no-rotate leaves it out. ARGS="--submissions 200 --database sqlite --seed 7" for a smaller run,
+# LISTS="--lists 5 --rows 20 --database sqlite" likewise for the lists,
 # ARGS="--clocks-apart --database postgresql" for a second machine whose clock is 45 minutes ahead.
 faults: $(VENV)/dev.stamp
 	@PORTAL_MODE=practice $(RUN) -m tests.faults.storm $(ARGS)

@@ -12,12 +12,17 @@ from apps.batches.columns.matching import propose
 from apps.batches.files.template import FORMATS, template
 from apps.batches.reading.read import read_file
 from apps.batches.reading.table import FindingCode, NotReadable, Table, TableFault
+from apps.cdp.fields import NAMES
 from apps.core.export.formats import Format
 
 _TARGETS = (
     "title", "first_name", "last_name", "gender", "date_of_birth", "emails", "emails", "phone_numbers",
     "phone_numbers", "nationality", "passport_number", "country",
 )  # fmt: skip
+
+
+def test_every_field_but_identifiers_has_a_column() -> None:
+    assert {*_TARGETS} == {*NAMES} - {"identifiers"}
 
 
 def targets(table: Table, providers: tuple[str, ...]) -> tuple[str, ...]:
