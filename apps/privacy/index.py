@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
@@ -21,6 +21,7 @@ from apps.consumers.audit_events import CONSUMER_COMPARED, SUBMISSIONS_LISTED
 from apps.consumers.models import SEVERAL, UNBOUNDED, WIDEST, ShownKey, ShownRange, Submission, level_of
 from apps.consumers.recording import BATCH, SEARCH, index_keys, index_range, key_of, read_runs, runs_of
 from apps.core.actor import Actor
+from apps.core.locks import hold
 from apps.core.references import RecordKind
 from apps.history.audit_events import (
     EXPORT_CANCELLED,
@@ -39,7 +40,6 @@ EVENTS_AT_ONCE: Final = 20_000
 _KEYS_AT_ONCE: Final = 500  # per query: SQLite allows 999 parameters before version 3.32
 _LONGEST_KEY: Final = ShownKey._meta.get_field("key").max_length or 0
 _MOST_LISTED: Final = 10_000  # rows of a list: far more than a page has
-_LOCK: Final = 227_001  # any number that no other lock of the portal has
 _OF_EXPORT: Final = tuple(
     one.name for one in (EXPORT_STARTED, EXPORT_FINISHED, EXPORT_FAILED, EXPORT_CANCELLED)
 )
@@ -103,19 +103,9 @@ def _complete(events: Sequence[AuditEvent], done: Completed) -> None:
             done.unreadable += 1
         done.beyond += _shows_more(event)
     with transaction.atomic():
-        _wait_for_others()
+        hold("access index")  # another run could read before this one adds rows, and add them twice
         _add_keys(keys, done)
         _add_ranges(events[0].seq, events[-1].seq, runs, exports, done)
-
-
-def _wait_for_others() -> None:
-    """Wait until no other run of this is between reading and adding rows, which they would add twice.
-
-    On SQLite the transaction has waited already.
-    """
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 def _keys_of(event: AuditEvent) -> Iterator[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from threading import Thread
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
@@ -24,10 +26,12 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, REF, clean, creates, posted, resolved_by, store, text
 from tests.support.people import events
 from tests.support.resolving import AS_NOT_CREATED, add_elsewhere, enter, mark_created
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 NEW = "/consumers/new/"
+WORKER = Actor.system("worker")
 CHECKED = "Consumer created, but it has to be checked"
 PINNED = "reated, to be checked"  # in a row, and in the line of what needs attention
 
@@ -180,6 +184,42 @@ def _answered(staff: User, name: str, ref: str, **columns: Any) -> Submission:
     sending = store(staff, Outcome.SENDING, clean(last_name=name))
     result = Result(Outcome.CREATED, consumer_ref=ref, http_status=200, **columns)
     return storing.store_outcome(sending, result, Actor.system("worker"))
+
+
+@pytest.mark.sql("new")
+@pytest.mark.postgresql
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+@pytest.mark.django_db(transaction=True)
+def test_both_submissions_that_get_one_reference_at_the_same_moment_are_doubted(
+    staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, others = selectors.is_claimed, list[Thread]()
+    second = store(staff, Outcome.SENDING, clean(last_name="Two"))
+
+    def answer() -> None:
+        storing.store_outcome(second, Result(Outcome.CREATED, consumer_ref=REF.upper()), WORKER)
+        connection.close()
+
+    def and_the_other_answer_arrives(ref: str, *, besides: Submission) -> bool:
+        found = real(ref, besides=besides)
+        if not others:
+            others.append(Thread(target=answer))
+            others[0].start()
+            assert wait_for(lambda: _waits_for_a_lock() or not others[0].is_alive(), 10)
+        return found
+
+    monkeypatch.setattr(selectors, "is_claimed", and_the_other_answer_arrives)
+    first = _answered(staff, "One", REF)
+    others[0].join(10)
+    for one in (first, second):
+        one.refresh_from_db()
+        assert (one.outcome, one.doubt_code) == (Outcome.CREATED, Doubt.CLAIMED)
+
+
+def _waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
 
 
 @pytest.mark.parametrize("owner", ["first", "second"])

@@ -952,6 +952,29 @@ def test_failed_check_keeps_the_result_of_a_check_that_ended_meanwhile(
 
 
 @pytest.mark.sql("new")
+def test_consumer_that_another_submission_gets_at_the_last_moment_is_not_taken(
+    as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = lost(as_staff, sandbox)
+    real, refs = findings.conclude, list[str]()
+
+    def late(*arguments: Any) -> findings.Conclusion:
+        if refs:  # the first attempt was rolled back, with the other submission
+            store(staff, Outcome.CREATED, consumer_ref=refs[0])
+            return real(*arguments)
+        conclusion = real(*arguments)
+        assert conclusion.result is CheckResult.ONE
+        refs.append(conclusion.matching[0].ref)
+        store(staff, Outcome.CREATED, consumer_ref=refs[0])
+        return conclusion
+
+    monkeypatch.setattr(findings, "conclude", late)
+    check(as_staff, submission)
+    found = fresh(submission)
+    assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.NONE)
+
+
+@pytest.mark.sql("new")
 def test_result_keeps_the_time_of_its_reading_when_a_later_check_fails(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

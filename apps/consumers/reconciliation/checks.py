@@ -28,6 +28,7 @@ from apps.consumers.recording import event_of
 from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
+from apps.core.locks import hold_reference
 
 LEASE = datetime.timedelta(seconds=60)  # a check whose process was lost is due again after this time
 MIN_CHECK_INTERVAL = datetime.timedelta(seconds=2)  # between two checks of one submission
@@ -44,6 +45,10 @@ class CheckNotRun(Exception):
     def __init__(self, until: datetime.datetime | None = None) -> None:
         super().__init__("No check was run")
         self.until = until
+
+
+class ReferenceTaken(Exception):
+    """Another submission has the consumer's reference."""
 
 
 def run_due_check(*, actor: Actor, client: CdpClient) -> bool:
@@ -120,8 +125,8 @@ def _run_check(submission: Submission, actor: Actor, client: CdpClient) -> None:
     circuit_breaker.record_success(began)
     try:
         _conclude(submission, found, began, actor)
-    except IntegrityError:
-        # Another submission was resolved with the same reference a moment ago.
+    except (IntegrityError, ReferenceTaken):
+        # Another submission got the same reference a moment ago.
         _conclude(submission, found, began, actor)
 
 
@@ -145,6 +150,7 @@ def _conclude(submission: Submission, found: findings.Found, began: datetime.dat
             "next_check_at": schedule.next_check(submission.finished_at or now, now),
         }
         if conclusion.result is CheckResult.ONE:
+            _claim_reference(conclusion.matching[0].ref, submission)
             changes |= {**_columns_of(submission, conclusion.matching[0], now), "next_check_at": None}
         unknown = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN)
         # A later time than now is from before the clock was set back.
@@ -153,6 +159,13 @@ def _conclude(submission: Submission, found: findings.Found, began: datetime.dat
         submission.refresh_from_db()
         if is_stored or submission.outcome == Outcome.UNKNOWN:
             _record_check(submission, conclusion, actor)
+
+
+def _claim_reference(reference: str, submission: Submission) -> None:
+    """Raise ``ReferenceTaken`` if another submission has it since the conclusion; from here on none can."""
+    hold_reference(reference)
+    if selectors.is_claimed(reference, besides=submission):
+        raise ReferenceTaken
 
 
 def _columns_of(submission: Submission, consumer: OrderConsumer, now: datetime.datetime) -> dict[str, Any]:

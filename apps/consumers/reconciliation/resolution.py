@@ -36,6 +36,7 @@ from apps.core import clock, personal_data
 from apps.core.actor import Actor
 from apps.core.connections import is_database_unavailable
 from apps.core.encryption import NotReadableError
+from apps.core.locks import hold_reference
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +78,8 @@ def resolve(
     now = clock.now()
     try:
         with transaction.atomic(durable=True):
+            if consumer_ref:
+                hold_reference(consumer_ref)
             row = Submission.objects.select_for_update().get(pk=submission.pk)
             if not can_be_resolved(row) or version_of(row) != version_of(submission):
                 raise NotUnknown("The submission is not as it was seen")

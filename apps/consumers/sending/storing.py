@@ -25,6 +25,7 @@ from apps.consumers.sending.result import Result
 from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
+from apps.core.locks import hold_reference
 from apps.core.references import reference_key, same_reference
 
 logger = logging.getLogger(__name__)
@@ -121,8 +122,10 @@ def _doubt(submission: Submission, result: Result) -> str:
     doubt, reference = result.doubt_code, result.consumer_ref
     # A reference that two submissions have takes precedence: both submissions get the doubt.
     may_be_claimed = reference and doubt in ("", Doubt.ANOTHER_DATA)
-    if may_be_claimed and selectors.is_claimed(reference, besides=submission):
-        return Doubt.CLAIMED
+    if may_be_claimed:
+        hold_reference(reference)
+        if selectors.is_claimed(reference, besides=submission):
+            return Doubt.CLAIMED
     return doubt
 
 

@@ -1,0 +1,27 @@
+"""Locks by name, for rules about several rows that no constraint can express."""
+
+from __future__ import annotations
+
+import hashlib
+
+from django.db import connection
+
+from apps.core.references import reference_key
+
+
+def hold(name: str) -> None:
+    """Wait until no other transaction holds this name, and hold it until the current transaction ends.
+
+    Does nothing on SQLite, where a transaction is the only writer from its beginning. Take it before rows are
+    locked: whoever holds it may wait for the same rows.
+    """
+    if connection.vendor != "postgresql":
+        return
+    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+
+
+def hold_reference(reference: str) -> None:
+    """Hold a consumer reference, in any spelling, as :func:`hold` does: whoever stores it has to."""
+    hold(f"reference {reference_key(reference)}")
