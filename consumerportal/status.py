@@ -206,7 +206,7 @@ def _spool() -> Line:
     reported = Heartbeat.objects.filter(process__startswith=f"{heartbeats.WORKER}:").aggregate(
         files=Sum("waiting_files")
     )
-    waiting = max(len(spool.paths()), reported["files"] or 0)
+    waiting = max(spool.count_readable(), reported["files"] or 0)
     if waiting:
         return Line("spool", label, str(waiting), Level.CRITICAL)
     if not spool.can_be_written():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import itertools
 import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -245,6 +246,24 @@ def usual_gc() -> Iterator[None]:
     gc.set_threshold(*USUAL_GC_THRESHOLDS)
     yield
     gc.set_threshold(*quick)
+
+
+@pytest.fixture
+def unreachable_spool(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A spool below a folder that this process may not open. The suite may run as root, who may open any."""
+    closed = f"{settings.SPOOL_DIR.parent / 'closed'}{os.sep}"
+    settings.SPOOL_DIR = Path(closed, "spool")
+
+    def refusing(call: Callable[..., Any]) -> Callable[..., Any]:
+        def refuse(path: Any, *args: Any, **named: Any) -> Any:
+            if isinstance(path, str | Path) and str(path).startswith(closed):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return call(path, *args, **named)
+
+        return refuse
+
+    for name in ("stat", "scandir", "mkdir"):  # what pathlib uses
+        monkeypatch.setattr(os, name, refusing(getattr(os, name)))
 
 
 @pytest.fixture

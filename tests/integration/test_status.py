@@ -293,6 +293,14 @@ def test_unwritable_spool_is_reported_before_it_is_needed(settings: Settings, tm
     assert "cannot write to SPOOL_DIR" in line("spool").text
 
 
+@pytest.mark.parametrize("path", ["/status/", "/"])
+def test_unreachable_spool_is_reported_and_breaks_no_page(
+    as_administrator: Client, unreachable_spool: None, path: str
+) -> None:
+    assert (line("spool").level, "cannot write to SPOOL_DIR" in line("spool").text) == (Level.CRITICAL, True)
+    assert "cannot write to SPOOL_DIR" in text(as_administrator.get(path))
+
+
 @pytest.mark.sql("repeated")
 def test_unreadable_disk_breaks_no_page(as_administrator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(_path: object) -> None:

@@ -127,6 +127,25 @@ def test_fault_in_one_duty_is_logged_and_delays_no_other(
     assert "drain_spool" in next(line.text for line in status.lines() if line.name == "worker")
 
 
+def test_worker_with_an_unreachable_spool_reports_it_and_does_its_other_duties(
+    staff: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, unreachable_spool: None
+) -> None:
+    rounds: list[int] = []
+
+    def duty(_actor: Actor) -> int:
+        rounds.append(1)
+        if len(rounds) >= 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return 0
+
+    run_worker_with(monkeypatch, duty)
+    assert len(rounds) == 2
+    assert "worker_duty_failed drain_spool" in caplog.text
+    last = heartbeats.latest(heartbeats.WORKER)
+    assert last is not None
+    assert (last.failing, last.waiting_files) == ("drain_spool", 0)
+
+
 @pytest.mark.once
 def test_worker_process_waits_for_missing_tables_and_ends_on_sigterm(tmp_path: Path) -> None:
     environment = {

@@ -11,6 +11,7 @@ import logging
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,10 @@ def write(submission: uuid.UUID, result: Result) -> bool:
 
 
 def waiting() -> Iterator[SpooledOutcome]:
-    """The outcomes in the spool, in no order. An unreadable file is logged and left in place."""
+    """The outcomes in the spool, in no order. An unreadable file is logged and left in place.
+
+    Raises ``OSError`` as :func:`paths`.
+    """
     for path in paths():
         try:
             data = json.loads(path.read_text(encoding="ascii"))
@@ -90,7 +94,8 @@ def _result(data: dict[str, Any]) -> Result:
 def recover_unfinished() -> None:
     """Recover files whose writer was killed before the rename: keep complete ones, delete the others.
 
-    The submission of an incomplete file becomes unknown and is reconciled. Raises nothing.
+    The submission of an incomplete file becomes unknown and is reconciled. Raises ``OSError`` as
+    :func:`paths`.
     """
     for path in settings.SPOOL_DIR.glob("*.unfinished"):
         try:
@@ -101,14 +106,26 @@ def recover_unfinished() -> None:
             path.rename(path.with_suffix(".json"))
         except (ValueError, KeyError, TypeError, AttributeError):
             logger.error("spool_file_unfinished %s", path.name)
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
         except OSError:  # another worker recovered it, or the next round will
             continue
 
 
 def paths() -> list[Path]:
-    """The complete files in the spool."""
+    """The complete files in the spool; none if there is no folder.
+
+    Raises ``OSError`` if the folder cannot be reached, such as on a lost network volume.
+    """
     return sorted(settings.SPOOL_DIR.glob("*.json"))
+
+
+def count_readable() -> int:
+    """The number of complete files in the spool; 0 if the folder cannot be reached. Raises nothing."""
+    try:
+        return len(paths())
+    except OSError:
+        return 0
 
 
 def folder_id() -> str:
@@ -128,8 +145,11 @@ def folder_id() -> str:
 
 
 def can_be_written() -> bool:
-    """Whether this process could write to the spool."""
-    folder = next(path for path in (settings.SPOOL_DIR, *settings.SPOOL_DIR.parents) if path.exists())
+    """Whether this process could write to the spool. Raises nothing."""
+    try:
+        folder = next(path for path in (settings.SPOOL_DIR, *settings.SPOOL_DIR.parents) if path.exists())
+    except OSError:  # a folder above it cannot be opened, or a network volume is lost
+        return False
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
