@@ -1,10 +1,11 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.core.signals import request_started
 from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.signals import connection_created
 
-from apps.core import clock
+from apps.core import clock, connections
 from apps.core.web import readiness
 
 
@@ -29,6 +30,7 @@ class CoreConfig(AppConfig):
                 machine_clocks.store_measurement()
 
         connection_created.connect(measure, weak=False, dispatch_uid="core.clock")
+        request_started.connect(connections.forget_commits, dispatch_uid="core.connections")
         house_word.install()
         encryption.set_reader(keys_in_use.current)
         key_fingerprints.register_kind(key_fingerprints.ENCRYPTION)

@@ -1,4 +1,4 @@
-"""Database connections: releasing them before a slow call, and recognising lost ones."""
+"""Database connections: releasing them before a slow call, recognising lost ones, and noting commits."""
 
 from __future__ import annotations
 
@@ -12,6 +12,38 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 # Django raises these after a lost connection: for a session that cannot be saved, and for a query in a broken
 # transaction. The first error is their cause or context.
 _FOLLOWING_ERRORS = (UpdateError, SessionInterrupted, transaction.TransactionManagementError)
+
+
+class CommitNotingWrapper(BaseDatabaseWrapper):
+    """Notes each attempt to commit, for :func:`commit_was_attempted`. The portal's two backends use it.
+
+    Statements outside ``atomic``, such as those of limits, are no changes and are not noted.
+    """
+
+    commit_attempted = False
+
+    def _commit(self) -> None:
+        self.commit_attempted = True  # first: a commit that fails may have been made
+        super()._commit()  # type: ignore[misc]  # the stubs do not know it
+
+
+def forget_commits(**_signal: object) -> None:
+    """Forget the commits of this thread. Connected to ``request_started``."""
+    for connection in _noting():
+        connection.commit_attempted = False
+
+
+def commit_was_attempted() -> bool:
+    """Whether this thread has tried to commit a transaction since the request began.
+
+    Also true for one that the view did not ask for, such as that of a session that was too old.
+    """
+    return any(connection.commit_attempted for connection in _noting())
+
+
+def _noting() -> list[CommitNotingWrapper]:
+    opened = connections.all(initialized_only=True)
+    return [one for one in opened if isinstance(one, CommitNotingWrapper)]
 
 
 def in_transaction(connection: BaseDatabaseWrapper) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.db import InterfaceError, OperationalError, ProgrammingError, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpResponseBase
 from django.test import Client, RequestFactory
 from django.urls import reverse
@@ -18,6 +20,8 @@ from apps.accounts import services
 from apps.accounts.models import User
 from apps.accounts.sign_in.session_store import SessionStore
 from apps.consumers.models import IdentityRule, Outcome
+from apps.core.actor import Actor
+from apps.core.models import LimitedAct
 from apps.core.web.sealed_entries import author_token
 from tests.support.entries import REF, store, text
 from tests.support.people import PASSWORD, make_person
@@ -271,6 +275,85 @@ def test_act_committed_before_the_outage_is_not_reported_as_failed(
     answer = visitor.post("/people/new/", PERSON)
     # Django takes one of the two errors for an ended session: its answer is not changed.
     assert answer.status_code == (503 if lost is InterfaceError else 302)
+    assert NOTHING not in text(answer)
+
+
+NEW_PASSWORD = {"new_password": "winter above the harbour", "new_password_again": "winter above the harbour"}
+OWN_PASSWORD = {"current_password": PASSWORD, **NEW_PASSWORD}
+
+
+@pytest.mark.sql("new")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("act", "path", "form"),
+    [
+        ("set_password", "/accounts/password/", OWN_PASSWORD),
+        ("sign_out_everywhere", "/accounts/sign-out-elsewhere/", {}),
+        ("set_password_by_link", "", NEW_PASSWORD),
+    ],
+)
+def test_act_committed_before_its_view_loses_the_database_is_not_reported_as_failed(
+    of_staff: Client,
+    staff: User,
+    no_database: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    act: str,
+    path: str,
+    form: dict[str, str],
+) -> None:
+    if not path:
+        link = services.issue_password_link(person_id=staff.pk, actor=Actor.system("test"))
+        path = of_staff.get(reverse("password_link", args=link)).headers["Location"]
+    do = getattr(services, act)
+
+    def do_and_lose(**values: Any) -> Any:
+        done = do(**values)
+        no_database()
+        return done
+
+    monkeypatch.setattr(services, act, do_and_lose)
+    answer = of_staff.post(path, form)
+    assert answer.status_code == 503
+    assert NOTHING not in text(answer)
+
+
+@pytest.mark.sql("new")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("by", ["event", "commit"])
+def test_only_a_transaction_without_an_attempt_to_commit_certainly_changed_nothing(
+    of_staff: Client, staff: User, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """The counter of the limit is stored before, by a statement of its own."""
+    commit = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]  # the stubs do not know it
+
+    def commit_and_lose(database: BaseDatabaseWrapper) -> None:
+        monkeypatch.undo()
+        commit(database)
+        raise OperationalError(TEXT_OF_THE_FAULT)
+
+    if by == "event":
+        monkeypatch.setattr("apps.accounts.services.record", _disk_is_full(OperationalError))
+    else:
+        monkeypatch.setattr(BaseDatabaseWrapper, "_commit", commit_and_lose)
+    answer = of_staff.post("/accounts/password/", OWN_PASSWORD)
+    assert answer.status_code == 503
+    assert (NOTHING in text(answer)) == (by == "event")
+    assert LimitedAct.objects.exists()
+    staff.refresh_from_db()
+    assert staff.check_password(PASSWORD) == (by == "event")
+
+
+@pytest.mark.sql("new")
+@pytest.mark.django_db(transaction=True)
+def test_draft_discarded_by_a_commit_without_confirmation_is_not_reported_as_kept(
+    of_staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(_database: BaseDatabaseWrapper) -> None:
+        raise OperationalError(TEXT_OF_THE_FAULT)
+
+    monkeypatch.setattr(BaseDatabaseWrapper, "_commit", lose)
+    answer = of_staff.post(reverse("consumers:discard_draft", args=[uuid.uuid4()]))
+    assert answer.status_code == 503
     assert NOTHING not in text(answer)
 
 

@@ -14,11 +14,13 @@ import psycopg
 from django.db.backends.postgresql import base
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from apps.core.connections import CommitNotingWrapper
+
 MAX_WAIT = 10.0
 """Seconds that a request waits for a connection while the server answers and all connections are in use."""
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class DatabaseWrapper(CommitNotingWrapper, base.DatabaseWrapper):
     """Django's PostgreSQL backend with another way of getting a connection from the pool."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:

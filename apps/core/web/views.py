@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
-from apps.core.connections import is_database_unavailable
+from apps.core.connections import commit_was_attempted, is_database_unavailable
 from apps.core.encryption import MissingKeyError
 from apps.core.forms.input import ConflictingValues
 from apps.core.web import readiness, sealed_entries
@@ -106,9 +106,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def _changed_nothing(request: HttpRequest, error: BaseException | None) -> bool:
     """Whether the request certainly changed nothing: change and event are one transaction, which failed.
 
-    False if the answer was ready when the database failed: the change is done, only the session is not saved.
+    False if a commit was attempted: the change is done, or nobody knows, because its confirmation was lost.
+    False as well if the answer was ready when the database failed.
     """
-    if request.method != "POST" or getattr(request, "answer_was_ready", False):
+    if request.method != "POST" or getattr(request, "answer_was_ready", False) or commit_was_attempted():
         return False
     in_steps = _view_name(request).startswith((CREATE_VIEW, LISTS))
     return isinstance(error, (DatabaseError, InterfaceError)) and not in_steps
