@@ -163,11 +163,13 @@ def _break_glass_sign_ins(search: Search) -> Iterator[Found]:
         in_terminal, action=PERSON_PASSWORD_SET.name, time__gte=_microseconds(search.since - TERMINAL_ACCESS)
     )
     for event in given.order_by("seq"):
-        sign_ins = AuditEvent.objects.filter(
-            person=event.person, action=SESSION_SIGNED_IN.name, seq__gt=event.seq
-        )
-        first = sign_ins.order_by("seq").first()
-        if first is not None and first.time >= _microseconds(search.since):
+        later = AuditEvent.objects.filter(person=event.person, seq__gt=event.seq)
+        first = later.filter(action=SESSION_SIGNED_IN.name).order_by("seq").first()
+        if first is None or first.time < _microseconds(search.since):
+            continue
+        # Another password has replaced it unused. If that one came from the terminal, it has its own turn.
+        is_replaced = later.filter(action=PERSON_PASSWORD_SET.name, seq__lt=first.seq).exists()
+        if not is_replaced:
             path = reverse("audit:event", args=[first.seq])
             yield Found(str(first.seq), path, first.at, {"event": first.seq, "access": event.seq})
 

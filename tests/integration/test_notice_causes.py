@@ -35,7 +35,7 @@ from tests.support.batch_sending import stored_batch
 from tests.support.entries import FULL, clean, store
 from tests.support.export_rows import stored
 from tests.support.notice_receivers import hook_settings, mail_settings
-from tests.support.people import PASSWORD, acting, make_person
+from tests.support.people import PASSWORD, acting, events, make_person
 
 pytestmark = pytest.mark.django_db
 
@@ -228,6 +228,26 @@ def test_first_sign_in_with_a_link_from_the_terminal_and_none_with_an_administra
     set_by_link(otto, Actor.system("create_administrator"))
     [found] = find("break_glass_sign_in")
     assert found.path == f"/audit/{found.key}/"
+
+
+def test_password_from_the_terminal_that_another_one_replaced_unused_is_not_reported() -> None:
+    otto = make_person("otto", "administrator", password="")
+    bob = make_person("bob", "staff")  # by a process, as changepassword does
+
+    def set_by_link(issuer: Actor) -> None:
+        _uid, token = services.issue_password_link(person_id=bob.pk, actor=issuer)
+        services.set_password_by_link(
+            person_id=bob.pk, token=token, password=PASSWORD, actor=Actor.anonymous(WORKER.origin)
+        )
+
+    set_by_link(acting(otto))
+    sign_in("bob")
+    assert find("break_glass_sign_in") == []
+    services.set_password(person_id=bob.pk, password=PASSWORD, actor=WORKER)
+    set_by_link(Actor.system("create_administrator"))
+    sign_in("bob")
+    [found] = find("break_glass_sign_in")
+    assert found.facts["access"] == events("person.password_set")[-1].seq
 
 
 # --- No personal data -----------------------------------------------------------------------------
