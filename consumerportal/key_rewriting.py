@@ -97,12 +97,17 @@ def encrypted_values() -> dict[str, int]:
 
 
 def remaining(kind: str) -> int:
-    """How many rows are not written again yet, or cannot be read: they may be under a former key."""
+    """How many rows are not written again yet, or cannot be read: they may be under a former key.
+
+    Rows that are deleted meanwhile count until their model is finished.
+    """
     rows = 0
     for one in KeyRewriting.objects.filter(kind=kind):
-        model = apps.get_model(one.model)
-        begun = one.rows - one.done + one.unreadable
-        rows += begun if one.started_at else model._default_manager.count()
+        if one.started_at is None:
+            rows += apps.get_model(one.model)._default_manager.count()
+        elif one.finished_at is None:
+            rows += max(one.rows - one.done, 0)
+        rows += one.unreadable
     return rows
 
 

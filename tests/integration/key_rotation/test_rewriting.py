@@ -99,6 +99,22 @@ def test_killed_worker_loses_one_batch_and_another_goes_on(
     assert AuditEvent.objects.filter(action="keys.rewritten").count() == 1
 
 
+def test_row_that_is_deleted_between_two_batches_does_not_remain(
+    staff: User, rotated: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _former, following = rotated
+    rows = [store(staff, Outcome.REJECTED) for _ in range(3)]
+    monkeypatch.setattr(key_rewriting, "BATCH_ROWS", 2)
+    use_key(following, ACTOR)
+    one = begun_on_submissions(following)
+    assert key_rewriting._rewrite_batch(one, ACTOR) == 2
+    rows[-1].delete()
+    rewrite_all()
+    one.refresh_from_db()
+    assert (one.done, one.rows) == (2, 3)
+    assert key_rewriting.remaining(one.kind) == 0
+
+
 @pytest.mark.parametrize("erased", [True, False])
 def test_row_that_changes_during_a_batch_is_written_by_the_next_one(
     staff: User, rotated: tuple[str, str], monkeypatch: pytest.MonkeyPatch, erased: bool
