@@ -156,6 +156,7 @@ SEARCH_DAYS: int = env.days("SEARCH_DAYS", default=365)
 # --- Batches: several people onto one order --------------------------------------------------------
 BATCH_MAX_ROWS: int = env.positive("BATCH_MAX_ROWS", default=500)
 BATCH_MAX_BYTES: int = env.positive("BATCH_MAX_BYTES", default=2_000_000)  # of a file or a pasted table
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # bytes of a form's fields without files: Django's default
 # Batches that a worker sends at the same time, each to another order.
 BATCH_THREADS: int = env.positive("BATCH_THREADS", default=2)
 # At most so many rows of a batch are sent in a second, so that the desk stays quick.
@@ -180,6 +181,7 @@ startup.check_calls_in_flight(CDP_IN_FLIGHT, threads=WEB_THREADS, for_pages=THRE
 startup.check_networks("TRUSTED_PROXIES", TRUSTED_PROXIES)
 startup.check_proxies(TRUSTED_PROXIES, tls_at_proxy=TLS_AT_PROXY)
 startup.check_reconciliation_delays(CDP_RECONCILIATION_AFTER)
+startup.check_batch_bytes(BATCH_MAX_BYTES, fields=DATA_UPLOAD_MAX_MEMORY_SIZE)
 startup.check_country_codes(EXTRA_COUNTRIES)
 startup.check_notice_mail(to=NOTICE_MAIL_TO, sender=NOTICE_MAIL_FROM, host=SMTP_HOST, security=SMTP_SECURITY)
 startup.check_notice_hook(NOTICE_HOOK_URL, NOTICE_HOOK_SECRETS)

@@ -23,6 +23,7 @@ from apps.cdp.attempt import Limits
 from apps.cdp.links import BaseUrl
 from apps.core.encryption import read_keys
 from apps.core.web.requests import UNIX_SOCKET
+from apps.core.web.uploads import MAX_BODY_BYTES
 from apps.notices.hook_address import HookAddress
 from apps.notices.signatures import key_of
 
@@ -325,6 +326,14 @@ class Startup:
         """The delays of reconciliation checks (seconds) must be positive and at most 30 days."""
         if not all(0 < seconds <= MAX_CHECK_DELAY for seconds in after):  # false for "nan" and "inf" as well
             self.problems.append("CDP_RECONCILIATION_AFTER contains a value outside 0 to 30 days in seconds")
+
+    def check_batch_bytes(self, most: int, *, fields: int) -> None:
+        """A file of a list and the fields of its form (bytes) must fit into a body that is read."""
+        if most + fields > MAX_BODY_BYTES:
+            self.problems.append(
+                f"BATCH_MAX_BYTES ({most}) exceeds {MAX_BODY_BYTES - fields}: the portal would not read such"
+                " a file"
+            )
 
     def check_log_level(self, level: str) -> None:
         """The level must be one of Python's names; logging would fail at start without a clear message."""

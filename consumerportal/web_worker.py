@@ -26,11 +26,10 @@ from gunicorn.http import get_parser
 from gunicorn.http.body import ChunkedReader, LengthReader
 from gunicorn.workers.gthread import ThreadWorker
 
+from apps.core.web.uploads import MAX_BODY_BYTES
+
 READ_BYTES = 64 * 1024  # per read
 MAX_HEAD_BYTES = 64 * 1024  # request line and all headers; gunicorn also limits each of them
-MAX_BODY_BYTES = (
-    10 * 1024 * 1024
-)  # a larger body is not read, and the application answers without it; Django's limit is lower
 MAX_BUFFERED_BYTES = 64 * 1024 * 1024  # all requests that are being received or answered
 MIN_DROPPED_BYTES = 8 * 1024  # smaller partial requests are never dropped: at most 32 MB more
 SEND_BUFFER_BYTES = 512 * 1024  # unread answer bytes that the system may buffer, so that no thread waits
@@ -215,7 +214,7 @@ class WholeRequestWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no
             # A server may require a length (RFC 9112, 6.3); browsers and buffering proxies send one.
             self._refuse(conn, 411, "Length Required")
         elif isinstance(reader, LengthReader) and reader.length > MAX_BODY_BYTES:
-            arriving.is_cut = True
+            arriving.is_cut = True  # the application answers without it; its own limits are lower
         elif isinstance(reader, LengthReader):
             arriving.length = end + reader.length
             arriving.deadline = time.monotonic() + settings.WEB_BODY_SECONDS

@@ -18,6 +18,9 @@ from django.urls import Resolver404, resolve
 View = TypeVar("View", bound=Callable[..., Any])
 _ATTRIBUTE = "max_file_bytes"
 
+MAX_BODY_BYTES = 10 * 1024 * 1024
+"""Of one request, with files and fields. The web server process reads no larger body."""
+
 
 class FileRefused(SuspiciousOperation):
     """The request contains a file that the view does not accept: a 400 page. The file is not stored."""

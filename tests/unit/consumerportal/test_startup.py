@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from apps.core.web.uploads import MAX_BODY_BYTES
 from consumerportal import startup as portal
 from consumerportal.startup import PRACTICE_VALUES, Environment, Startup
 
@@ -153,6 +154,7 @@ def test_value_of_a_required_setting_is_checked(check: Callable[[str], str], goo
         lambda it: it.check_proxies([], tls_at_proxy=False),
         lambda it: it.check_proxies(["10.0.0.1"], tls_at_proxy=True),
         lambda it: it.check_reconciliation_delays([0.5, 30 * DAY]),
+        lambda it: it.check_batch_bytes(MAX_BODY_BYTES - 2_621_440, fields=2_621_440),
         lambda it: it.check_log_level("WARNING"),
         lambda it: it.check_country_codes(["XK=Kosovo", "XA=A=B"]),
     ],
@@ -200,6 +202,10 @@ def test_usable_setting_is_accepted(check: Check) -> None:
         (lambda it: it.check_reconciliation_delays([60, 0]), "CDP_RECONCILIATION_AFTER contains"),
         (lambda it: it.check_reconciliation_delays([30 * DAY + 1]), "CDP_RECONCILIATION_AFTER contains"),
         (lambda it: it.check_reconciliation_delays([float("nan")]), "CDP_RECONCILIATION_AFTER contains"),
+        (
+            lambda it: it.check_batch_bytes(MAX_BODY_BYTES - 2_621_439, fields=2_621_440),
+            "BATCH_MAX_BYTES (7864321) exceeds 7864320",
+        ),
         (lambda it: it.check_log_level("info"), "LOG_LEVEL is none of DEBUG, INFO,"),
         (lambda it: it.check_country_codes(["XK=Kosovo", "Kosovo"]), "EXTRA_COUNTRIES contains"),
         (lambda it: it.check_country_codes(["xk=Kosovo"]), "EXTRA_COUNTRIES contains"),
