@@ -53,7 +53,12 @@ _PUBLISHED = frozenset(PRACTICE_VALUES.values()) | {"localhost", "127.0.0.1", "[
 
 
 def secret_problem(value: str) -> str:
-    """The problem with a secret, which must be random text of at least 32 characters; or ``""``."""
+    """The problem with a secret, which must be random text of at least 32 characters; or ``""``.
+
+    It has no comma, because a secret that is replaced becomes an item of a list.
+    """
+    if "," in value:
+        return "contains a comma, which separates secrets in SECRET_KEY_FALLBACKS"
     return "" if len(value) >= 32 and len(set(value)) >= 8 else "is shorter than 32 random characters"
 
 

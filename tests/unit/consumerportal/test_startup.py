@@ -125,6 +125,7 @@ def test_practice_has_values_that_the_environment_overrides() -> None:
     [
         (portal.secret_problem, "0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcde"),
         (portal.secret_problem, "abcdefgh" * 4, "abcdefg" * 5),
+        (portal.secret_problem, "abcdefgh" * 5, ",abcdefgh" * 5),
         (portal.encryption_keys_problem, PRACTICE_VALUES["ENCRYPTION_KEYS"], "bm90IDMyIGJ5dGVz"),
         (portal.encryption_keys_problem, f"{KEY},{OTHER_KEY}", f"{KEY},{KEY}"),
         (portal.encryption_keys_problem, KEY, f"{KEY},{OTHER_KEY[:-4]}"),
