@@ -4,21 +4,37 @@
 import { startLists } from "./lists.js";
 import { announce, word } from "./words.js";
 
+const LIMIT = 10_000; // milliseconds for one choice
+const underWay = new Set(); // one promise for each choice that is not applied yet
+
 export function startCarrying(root) {
   const part = root.querySelector("[data-carry]");
   if (!part) return;
   part.querySelector("[data-carry-apply]").hidden = true;
   let last = Promise.resolve();
   part.addEventListener("change", ({ target }) => {
-    last = last.then(() => choose(part, target)); // one after the other: the last choice is the stored one
+    const choice = last.then(() => choose(part, target)); // one after the other: the last choice is the stored one
+    underWay.add(choice);
+    last = choice.finally(() => underWay.delete(choice));
   });
 }
 
-/** Apply the choice of one check box. What is stored is in its attribute `checked`. */
+/** Wait until every choice is applied, because it changes the values of the form. Returns a check box that failed. */
+export async function failedChoice() {
+  return (await Promise.all(underWay)).find(Boolean);
+}
+
+/** Move the focus to a check box that failed; the page says so beside it. */
+export function showFailedChoice(box) {
+  box.closest("[data-carry]").open = true;
+  box.focus();
+}
+
+/** Apply the choice of one check box, and return the box if that fails. What is stored is in its attribute `checked`. */
 async function choose(part, box) {
   const failure = part.querySelector("[data-carry-failed]");
   const wanted = box.checked;
-  if (wanted === box.defaultChecked) return;
+  if (wanted === box.defaultChecked) return null;
   try {
     const isApplied = await apply(part, box, wanted);
     box.defaultChecked = wanted;
@@ -28,10 +44,12 @@ async function choose(part, box) {
       .join(" ");
     failure.hidden = true;
     announce(isApplied ? word("carryApplied") : word("carryKept"));
+    return null;
   } catch {
     box.checked = box.defaultChecked;
     failure.hidden = false;
     announce(failure.textContent);
+    return box;
   }
 }
 
@@ -47,10 +65,11 @@ async function apply(part, box, wanted) {
     if (one === box ? wanted : one.defaultChecked) body.append(one.name, one.value);
   }
   const sent = valuesOf(form, name);
-  const answer = await fetch(location.pathname + location.search, { method: "POST", body, redirect: "error" });
+  const signal = AbortSignal.timeout(LIMIT);
+  const answer = await fetch(location.pathname + location.search, { method: "POST", body, redirect: "error", signal });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const find = (where) => where.getElementById(name) ?? where.getElementById(`div_id_${name}`);
-  const [mine, theirs] = [find(document), find(page)];
+  const find = (where) => where.querySelector(`#${name}`) ?? where.querySelector(`#div_id_${name}`);
+  const [mine, theirs] = [find(form), find(page)];
   if (!answer.ok || !mine || !theirs) throw new Error("the answer is not the form");
   if (valuesOf(form, name) !== sent) return false; // typed since
   const focused = mine.contains(document.activeElement) ? document.activeElement.id : "";

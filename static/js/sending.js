@@ -1,5 +1,6 @@
 // form[data-in-page]: sent by a request of the page, not by a navigation. If the connection fails, the entry stays as
 // typed, with the same token, and the page shows what is known. Meanwhile a bar shows that it is being sent.
+import { failedChoice, showFailedChoice } from "./carry.js";
 import { takeAsSent } from "./drafts.js";
 import { allowLeaving, setSending } from "./leaving.js";
 import { showPage } from "./page.js";
@@ -10,11 +11,19 @@ const PROBE_LIMIT = 10_000; // milliseconds
 
 /** Send a form. True if the page is left or was replaced; false if the form stays and may be sent again. */
 export async function sendInPage(form, submitter) {
-  const values = new URLSearchParams(new FormData(form));
-  if (submitter?.name) values.append(submitter.name, submitter.value);
+  const pressed = submitter?.name ? [submitter.name, submitter.value] : null; // now: its text may change
   const sends = !submitter?.matches("[data-sends-nothing]"); // such a button only changes the form
   form.inert = true; // the answer would overwrite any change
   setSending(true);
+  const failed = await failedChoice();
+  if (failed) {
+    form.inert = false;
+    setSending(false);
+    showFailedChoice(failed);
+    return false;
+  }
+  const values = new URLSearchParams(new FormData(form));
+  if (pressed) values.append(...pressed);
   const bar = sends ? showBar() : null;
   const done = await post(form, values, sends);
   if (done) return true; // the bar disappears with the page

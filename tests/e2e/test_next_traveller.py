@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from apps.accounts.models import User
 from sandbox.data.seed import FAMILY_ORDER, GROUP_ORDER
@@ -14,6 +14,7 @@ from tests.e2e.pages import (
     WHOLE,
     WHOLE_AS_SENT,
     create,
+    creates,
     expect_receipt,
     open_form,
     press_create,
@@ -135,6 +136,59 @@ def test_choice_that_cannot_be_applied_is_reset_and_reported(
     windows.expect_lost_connection()
 
 
+def test_create_waits_for_a_choice_that_is_being_applied(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    held = _next_with_held_choice(page)
+    page.keyboard.press("Control+Enter")
+    page.keyboard.press("Control+Enter")
+    held.pop().continue_()
+    page.get_by_role("button", name="Create anyway").click()
+    expect_receipt(page, "Consumer created")
+    _whole, following = stored(sandbox)
+    assert "nationality" not in following
+    assert following["country"] == "IE"
+
+
+def test_nothing_is_sent_if_the_choice_cannot_be_applied(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    held = _next_with_held_choice(page)
+    sent: list[Request] = []
+    page.on("request", lambda request: sent.append(request) if sends_entry(request) else None)
+    press_create(page)
+    page.locator(".carry-over").evaluate("part => { part.open = false; }")
+    held.pop().abort("connectionreset")
+    expect(page.get_by_text("The choice was not applied. Try again.").first).to_be_visible()
+    nationality = page.locator(".carry-over").get_by_label("Nationality")
+    expect(nationality).to_be_focused()
+    expect(nationality).to_be_checked()
+    expect(page.locator("form.entry .btn-primary")).to_have_text("Create consumer")
+    assert (sent, creates(sandbox)) == ([], 1)
+    windows.expect_lost_connection()
+    page.keyboard.press("Space")
+    press_create(page)
+    page.get_by_role("button", name="Create anyway").click()
+    expect_receipt(page, "Consumer created")
+    _whole, following = stored(sandbox)
+    assert "nationality" not in following
+
+
+def test_another_button_of_the_form_waits_for_a_choice_that_is_being_applied(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    held = _next_with_held_choice(page)
+    latest = page.get_by_role("button", name="Show your latest submissions")
+    latest.click()
+    held.pop().continue_()
+    expect(latest).to_have_count(0)
+    expect(page.locator("#id_nationality")).to_have_value("")
+    expect(page.locator(".carry-over input[name=carry-nationality]")).not_to_be_checked()
+
+
 def test_copy_of_a_row_fills_the_form(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
     page = windows.open(staff)
     create(page, SIMPLE)
@@ -183,6 +237,23 @@ def test_details_of_a_consumer_on_the_order_are_copied_without_losing_what_is_ty
     page.get_by_role("button", name="Create anyway").click()
     expect_receipt(page, "Consumer created")
     assert stored(sandbox, FAMILY_ORDER)[0]["lastName"] == "Lindqvist"
+
+
+def _next_with_held_choice(page: Page) -> list[Route]:
+    """The form for the next traveller, where the request that unticks Nationality is held back."""
+    create(page, WHOLE)
+    page.get_by_role("link", name=NEXT).click()
+    page.locator("#id_first_name").fill(f"Ben {TYPED['next first name']}")
+    page.locator(".carry-over summary").click()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/consumers/new/?*", hold, times=1)
+    with page.expect_request(sends_entry):
+        page.locator(".carry-over").get_by_label("Nationality").uncheck()
+    return held
 
 
 def _changed(page: Page, label: str) -> Locator:
