@@ -60,6 +60,7 @@ async function apply(part, box, wanted) {
   const button = part.querySelector("[data-carry-apply]");
   const body = new URLSearchParams(new FormData(form));
   body.append(button.name, button.value);
+  body.delete("entry_of"); // a refused choice is not a sent entry, which would fill another form after signing in
   for (const one of boxes(part)) {
     body.delete(one.name);
     if (one === box ? wanted : one.defaultChecked) body.append(one.name, one.value);

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, Page, Request, Route, expect
 
-from apps.accounts.models import User
+from apps.accounts.models import Session, User
 from sandbox.data.seed import FAMILY_ORDER, GROUP_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.conftest import IN_BOTH_ENGINES
@@ -19,6 +19,7 @@ from tests.e2e.pages import (
     open_form,
     press_create,
     sends_entry,
+    sign_in,
     stored,
     typed_again,
 )
@@ -134,6 +135,22 @@ def test_choice_that_cannot_be_applied_is_reset_and_reported(
     expect(last_name).not_to_be_checked()
     expect(page.locator("[data-carry-failed]")).to_be_hidden()
     windows.expect_lost_connection()
+
+
+def test_choice_in_a_page_of_an_earlier_session_fills_no_other_form(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    create(page, WHOLE)
+    page.get_by_role("link", name=NEXT).click()
+    page.locator(".carry-over summary").click()
+    Session.objects.all().delete()
+    other = page.context.new_page()
+    sign_in(other, staff.username)
+    page.locator(".carry-over").get_by_label("Nationality").click()
+    expect(page.get_by_text("The choice was not applied. Try again.").first).to_be_visible()
+    open_form(other)
+    assert typed_again(other) == {}
 
 
 def test_create_waits_for_a_choice_that_is_being_applied(
