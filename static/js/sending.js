@@ -66,9 +66,20 @@ async function post(form, values, sends) {
   const main = page.getElementById("main");
   if (main === null) return stand(form, sends ? "lost" : "unreachable"); // a page of a proxy, not of the portal
   if (main.querySelector("form[data-in-page], [data-replaces-form]") === null) return stand(form, "refused", main);
+  if ("mayHaveArrived" in form.dataset) keepMark(form, page, sends);
   setSending(false);
   showPage(page, answer.url);
   return true;
+}
+
+/** The form of the page to show may have arrived, too, if it has the same token. Without a send, its panel stays. */
+function keepMark(form, page, sends) {
+  const next = page.querySelector("form[data-in-page]");
+  if (next?.elements.token.value !== form.elements.token.value) return;
+  next.dataset.mayHaveArrived = "";
+  if (sends) return;
+  next.dataset.mayBeSent = "";
+  stand(next, "lost");
 }
 
 async function isReachable() {
@@ -85,17 +96,19 @@ function stand(form, name, page = null) {
   // If a send may have arrived, the result of a later one does not change that.
   if ("mayHaveArrived" in form.dataset) [name, page] = ["lost", null];
   if (name === "lost") form.dataset.mayHaveArrived = "";
-  const template = document.querySelector(`template[data-in-page-answer="${name}"]`);
+  const { ownerDocument } = form; // that of the page, or of the one to show
+  const template = ownerDocument.querySelector(`template[data-in-page-answer="${name}"]`);
   const panel = template.content.firstElementChild.cloneNode(true);
   const title = panel.querySelector(".panel-title");
   title.id = "in-page-answer";
   panel.setAttribute("aria-labelledby", title.id);
   panel.dataset.inPageAnswer = name;
+  delete panel.dataset.focus; // the page to show may have an answer of its own
   if (page) {
     title.lastElementChild.textContent = page.querySelector("h1").textContent.trim();
     panel.querySelector(".panel-body").prepend(...page.querySelectorAll("p"));
   }
-  document.querySelector("div[data-in-page-answer]")?.remove();
+  ownerDocument.querySelector("div[data-in-page-answer]")?.remove();
   form.before(panel);
   return false;
 }

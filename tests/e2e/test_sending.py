@@ -194,6 +194,39 @@ def test_resending_the_form_after_a_lost_connection_leads_to_the_same_consumer(
     windows.expect_lost_connection()
 
 
+def test_send_that_may_have_arrived_is_not_forgotten_when_the_page_is_replaced(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+
+    def cut_off(route: Route) -> None:
+        route.fetch()
+        route.abort("connectionreset")
+
+    page.route(FORM, cut_off, times=1)
+    press_create(page)
+    _panel(page, LOST)
+    latest = page.get_by_role("button", name="Show your latest submissions")
+    latest.click()
+    expect(latest).to_have_count(0)
+    expect(page.locator("div[data-in-page-answer]", has_text=LOST)).to_be_visible()
+
+    # A page with errors says nothing about the earlier send, either.
+    page.locator("#id_last_name").fill("")
+    press_create(page)
+    expect(page.locator("[data-error-summary]")).to_be_focused()
+    page.locator("#id_last_name").fill(SIMPLE.last_name)
+    page.route("**/healthz", lambda route: route.abort(), times=1)
+    press_create(page)
+    _panel(page, LOST)
+    press_create(page)
+    expect_receipt(page, "Consumer created")
+    assert creates(sandbox) == 1
+    windows.expect_lost_connection()
+
+
 def test_answer_of_another_server_is_not_shown_as_the_portals(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
