@@ -1,5 +1,5 @@
 // [data-copy="text"]: copies the text. The button's space is reserved; the script makes it visible. Without a
-// clipboard, the page shows shortened texts whole (components.css).
+// clipboard, the page shows shortened texts whole (components.css); if it refuses, the one that was to be copied.
 import { announce, word } from "./words.js";
 
 const SHOWN = 2000; // milliseconds that "Copied" stays on the button
@@ -19,6 +19,9 @@ export function startCopying(root) {
       try {
         await navigator.clipboard.writeText(button.dataset.copy);
       } catch {
+        clearTimeout(timer);
+        label.textContent = word("copyFailed"); // stays until another attempt succeeds
+        button.closest(".references")?.classList.add("whole");
         announce(word("copyFailed"));
         return;
       }

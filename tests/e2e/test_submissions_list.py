@@ -155,6 +155,23 @@ def test_row_has_the_whole_reference_where_it_cannot_be_copied(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("width", [320, 1366])
+def test_refused_copy_is_said_on_the_button_and_shows_the_whole_reference(
+    windows: Windows, staff: User, width: int
+) -> None:
+    submission = store(staff, Outcome.CREATED, clean(last_name=NAME))
+    page = windows.open(staff, viewport={"width": width, "height": 800})
+    page.add_init_script("navigator.clipboard.writeText = async () => { throw new Error('refused'); };")
+    page.goto("/submissions/")
+    order = page.locator("main table tbody tr .references")
+    button = order.get_by_role("button", name="order reference")
+    button.click()
+    expect(button).to_contain_text("The browser did not allow copying. Select the text and copy it.")
+    expect(button).to_be_focused()
+    expect(order).to_contain_text(submission.order_ref, use_inner_text=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_navigation_of_a_supervisor_is_one_line(windows: Windows, supervisor: User) -> None:
     page = windows.open(supervisor, viewport={"width": 1024, "height": 768})
     page.goto("/submissions/")
