@@ -83,6 +83,22 @@ def test_every_outcome_can_be_imported_from_the_spool(
     assert submission.error_code == ("http_500" if fault == "500_before" else "not_found")
 
 
+@pytest.mark.parametrize(("hours", "least", "most"), [(0, 3590, 3600), (2, 0, 0)])
+def test_wait_that_the_vendor_asked_for_has_passed_while_its_answer_was_in_the_spool(
+    staff: User, hours: int, least: int, most: int
+) -> None:
+    submission = store(staff, Outcome.SENDING)
+    limited = Result(Outcome.REJECTED, http_status=429, error_code="rate_limited", retry_after=3600)
+    spool.write(submission.public_id, limited)
+    [path] = spool.paths()
+    written = path.stat().st_mtime - hours * 3600
+    os.utime(path, (written, written))
+    assert storing.drain_spool(SPOOL) == 1
+    stored = Submission.objects.get().retry_after
+    assert stored is not None
+    assert least <= stored <= most
+
+
 def test_spool_file_has_no_personal_data_and_is_private_to_the_user(
     as_staff: Client, sandbox: SandboxServer, lost_database: list[int]
 ) -> None:

@@ -12,7 +12,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,10 @@ def waiting() -> Iterator[SpooledOutcome]:
     for path in paths():
         try:
             data = json.loads(path.read_text(encoding="ascii"))
-            submission, result = uuid.UUID(data["submission"]), _result(data)
+            submission, result = (
+                uuid.UUID(data["submission"]),
+                _result(data, waited=clock.seconds_since_written(path)),
+            )
         except FileNotFoundError:  # another process stored it
             continue
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -82,13 +85,19 @@ def waiting() -> Iterator[SpooledOutcome]:
         yield SpooledOutcome(path, submission, result)
 
 
-def _result(data: dict[str, Any]) -> Result:
-    """The outcome in a file. Raises ``ValueError`` for columns of another version."""
+def _result(data: dict[str, Any], *, waited: float = 0.0) -> Result:
+    """The outcome in a file. Raises ``ValueError`` for columns of another version.
+
+    ``waited``: seconds since the answer, which are over of the wait that the vendor asked for.
+    """
     columns = data["columns"]
     known = all(name in _COLUMNS and isinstance(value, str | int | None) for name, value in columns.items())
     if not known:
         raise ValueError("not the columns of an outcome")
-    return Result(Outcome(data["outcome"]), **columns)
+    result = Result(Outcome(data["outcome"]), **columns)
+    if result.retry_after is None:
+        return result
+    return replace(result, retry_after=max(round(result.retry_after - waited), 0))
 
 
 def recover_unfinished() -> None:
