@@ -71,10 +71,8 @@ def waiting() -> Iterator[SpooledOutcome]:
     for path in paths():
         try:
             data = json.loads(path.read_text(encoding="ascii"))
-            submission, result = (
-                uuid.UUID(data["submission"]),
-                _result(data, waited=clock.seconds_since_written(path)),
-            )
+            submission = uuid.UUID(data["submission"])
+            result = _result(data, waited=clock.seconds_since_written(path))
         except FileNotFoundError:  # another process stored it
             continue
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
