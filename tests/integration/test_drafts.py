@@ -388,6 +388,17 @@ def test_page_of_another_person_on_a_shared_machine_saves_nothing(
     assert not Draft.objects.exists()
 
 
+def test_page_of_another_person_gets_the_same_answer_if_its_csrf_token_is_old(staff: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(staff)
+    left_open = Tab(client)
+    client.force_login(make_person("mallory", "staff"))
+    answer = left_open.save(last_name="Mine", csrfmiddlewaretoken="a" * 64)
+    assert answer.status_code == 403
+    assert answer.json() == {"problem": "Draft not saved: this page was opened by another person"}
+    assert "sealed_entry" not in client.session
+
+
 @pytest.mark.sql("new")
 def test_save_with_the_csrf_token_of_an_earlier_sign_in_is_refused_and_seals_nothing(staff: User) -> None:
     client = Client(enforce_csrf_checks=True)

@@ -90,6 +90,21 @@ def test_form_of_an_older_sign_in_returns_instead_of_a_refusal(staff: User) -> N
     assert not Submission.objects.exists()
 
 
+def test_form_of_another_person_is_refused_with_the_reason_and_seals_nothing(staff: User) -> None:
+    """Its author left it open on a shared machine. Sealed, it would be deleted for the person who came."""
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(staff)
+    entry = {**_entry(_mark_of(client)), "csrfmiddlewaretoken": "x" * 64}
+    client.force_login(make_person("mallory", "staff"))
+    answer = client.post(NEW, entry)
+    assert answer.status_code == 403
+    assert "Another person is signed in to the portal in this browser now" in text(answer)
+    assert "sealed_entry" not in client.session
+    client.force_login(staff)
+    assert client.post(NEW, entry).status_code == 303
+    assert "Keptington" in client.get(NEW).content.decode()
+
+
 def test_foreign_form_without_csrf_token_is_refused(as_staff: Client, staff: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(staff)

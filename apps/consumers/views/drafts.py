@@ -56,8 +56,7 @@ def save_draft(request: HttpRequest, public_id: uuid.UUID) -> JsonResponse:
         return JsonResponse({}, status=HTTPStatus.BAD_REQUEST)
     if sealed_entries.author_of(request) != Viewer.of(request.user).person_id:
         # A page that was left open on a shared machine. The CSRF token alone need not have changed.
-        text = _("Draft not saved: this page was opened by another person")
-        return JsonResponse({"problem": text}, status=HTTPStatus.FORBIDDEN)
+        return JsonResponse({"problem": sealed_entries.DRAFT_OF_ANOTHER}, status=HTTPStatus.FORBIDDEN)
     for prefix in LISTS:
         rows_of(request.POST, prefix)  # raises for rows that the form could not show again
     values = {name: str(value) for name, value in request.POST.items() if name not in _NOT_STORED}

@@ -14,6 +14,7 @@ from django.core import signing
 from django.core.exceptions import SuspiciousOperation
 from django.http import UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from django.utils.translation import gettext_lazy
 
 from apps.core.encryption import NotReadableError, decrypt_from_text, encrypt_as_text
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 AUTHOR_FIELD = "entry_of"
+DRAFT_OF_ANOTHER = gettext_lazy("Draft not saved: this page was opened by another person")
 _SESSION_KEY = "sealed_entry"
 _SALT = "apps.core.web.sealed_entries"
 _UNREADABLE_BODY = (SuspiciousOperation, MultiPartParserError, UnreadablePostError)
@@ -38,6 +40,12 @@ def author_of(request: HttpRequest) -> str:
         return str(signing.loads(request.POST.get(AUTHOR_FIELD, ""), salt=_SALT))
     except signing.BadSignature:
         return ""
+
+
+def is_of_another(request: HttpRequest) -> bool:
+    """Whether the posted form was shown to another person than the one who is signed in now."""
+    author = author_of(request)
+    return bool(author) and author != str(request.user.pk)
 
 
 def seal(request: HttpRequest) -> bool:

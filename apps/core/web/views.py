@@ -76,14 +76,18 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """CSRF_FAILURE_VIEW: the CSRF token is missing or old. Django logs the reason; nothing was done.
 
     A person who has signed in again in another window sends an old token: the entry is sealed, and the page
-    comes back filled in. A request that a page makes by itself gets an answer for its script instead.
+    comes back filled in. The form of another person than the one who is signed in now is refused, so that
+    its author does not lose the entry. A request that a page makes by itself gets an answer for its script.
     """
-    if request.resolver_match is not None and is_background(request.resolver_match.func):
-        return JsonResponse({}, status=HTTPStatus.FORBIDDEN)
     person = getattr(request, "user", None)  # missing if an earlier middleware refused the request
-    if person is not None and person.is_authenticated and sealed_entries.seal(request):
+    is_signed_in = person is not None and person.is_authenticated
+    of_another = is_signed_in and sealed_entries.is_of_another(request)
+    if request.resolver_match is not None and is_background(request.resolver_match.func):
+        problem = {"problem": sealed_entries.DRAFT_OF_ANOTHER} if of_another else {}
+        return JsonResponse(problem, status=HTTPStatus.FORBIDDEN)
+    if is_signed_in and not of_another and sealed_entries.seal(request):
         return HttpResponseSeeOther(request.get_full_path())
-    context = {"support_code": support_code(request)}
+    context = {"support_code": support_code(request), "of_another": of_another}
     return render(request, "errors/csrf.html", context, status=HTTPStatus.FORBIDDEN)
 
 
