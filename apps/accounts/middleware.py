@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.contrib.auth.views import redirect_to_login
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -24,12 +21,10 @@ from django.utils.translation import gettext as _
 from apps.accounts.sign_in import sessions
 from apps.core.connections import is_database_unavailable
 from apps.core.limits import Limit, network_of
-from apps.core.web import sealed_entries
 from apps.core.web.background import is_background
 from apps.core.web.requests import origin_of
+from apps.core.web.sign_in_first import seal_and_sign_in, sign_in
 
-SEALED_ENTRIES = Limit("sealed_entry", max_acts=20, seconds=60 * 60)
-"""Sealed entries of one person. A token cannot be forged, but it can be posted repeatedly."""
 ANONYMOUS_SESSIONS = Limit("anonymous_session", max_acts=60, seconds=10 * 60)
 """Sessions of one address that contain only a message. Beyond it the sign-in page shows no message."""
 
@@ -112,38 +107,18 @@ class SignInFirstMiddleware(LoginRequiredMiddleware):
             return JsonResponse({}, status=HTTPStatus.UNAUTHORIZED)
         if request.method in ("GET", "HEAD"):
             return super().handle_no_permission(request, view_func)
-        author = sealed_entries.author_of(request)
-        if author and SEALED_ENTRIES.acquire(author) is None:
-            return render(request, "errors/entry_not_sealed.html", status=HTTPStatus.TOO_MANY_REQUESTS)
-        if sealed_entries.seal(request):
-            messages.warning(
-                request,
-                _("Your session had ended. Nothing was sent. Sign in, and your entry comes back filled in."),
-            )
-            default = request.get_full_path()
-        else:
-            if _may_have_a_session(request):
-                messages.warning(request, _("Your session had ended. Nothing was done."))
-            default = reverse("start")
-        # Return to the page that contained the form: the form's action may accept only POST.
-        return redirect_to_login(_referring_page(request, default=default))
+        answer = seal_and_sign_in(request)
+        if answer is not None:
+            return answer
+        if _may_have_a_session(request):
+            messages.warning(request, _("Your session had ended. Nothing was done."))
+        return sign_in(request, default=reverse("start"))
 
 
 def _may_have_a_session(request: HttpRequest) -> bool:
     """Whether a message can be stored: the visitor has a session, or may get a new one."""
     address = network_of(origin_of(request).client_address)
     return bool(request.session.keys()) or ANONYMOUS_SESSIONS.acquire(address) is not None
-
-
-def _referring_page(request: HttpRequest, *, default: str) -> str:
-    """Path and query of the Referer if it is a page of this host, otherwise ``default``."""
-    try:
-        page = urlsplit(request.headers.get("Referer", ""))
-    except ValueError:  # not a URL, such as http://[
-        return default
-    if page.netloc != request.get_host() or not page.path.startswith("/") or page.path.startswith("//"):
-        return default
-    return urlunsplit(("", "", page.path, page.query, ""))
 
 
 class TimeZoneMiddleware:

@@ -14,6 +14,7 @@ from apps.accounts import middleware
 from apps.accounts.models import Session, User
 from apps.consumers.models import RecordedSearch
 from apps.core.web.sealed_entries import AUTHOR_FIELD
+from apps.core.web.sign_in_first import SEALED_ENTRIES
 from apps.history.models import Export
 from sandbox.server.sandbox_server import SandboxServer
 from tests.integration.test_export import entry
@@ -129,7 +130,7 @@ def test_visitor_with_a_session_gets_no_second_one() -> None:
 def test_sealed_entries_of_a_person_have_a_limit_that_the_page_reports(as_staff: Client, staff: User) -> None:
     values = {AUTHOR_FIELD: str(as_staff.get(NEW).context["entry_of"]), "last_name": "Keptington"}
     sessions = Session.objects.count()
-    most = middleware.SEALED_ENTRIES.max_acts
+    most = SEALED_ENTRIES.max_acts
     last = None
     for number in range(most):
         last = Client(REMOTE_ADDR=f"192.0.2.{number}")  # one address of a whole office: not limited

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
@@ -88,6 +89,39 @@ def test_form_of_an_older_sign_in_returns_instead_of_a_refusal(staff: User) -> N
     assert (answer.status_code, answer["Location"]) == (303, NEW)
     assert "Keptington" in client.get(NEW).content.decode()
     assert not Submission.objects.exists()
+
+
+def test_form_of_an_older_sign_in_returns_also_if_the_newer_session_has_ended(staff: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(staff)
+    entry = {**_entry(_mark_of(client)), "csrfmiddlewaretoken": "x" * 64}
+    Session.objects.all().delete()
+    answer = client.post(NEW, entry)
+    assert (answer.status_code, answer["Location"]) == (302, f"/accounts/login/?next={NEW}")
+    assert "Nothing was sent" in text(client.get(answer["Location"]))
+    client.handler.enforce_csrf_checks = False
+    assert _sign_in(client, staff) == NEW
+    assert "Keptington" in text(client.get(NEW))
+    assert not Submission.objects.exists()
+
+
+def test_form_of_another_site_starts_no_session_that_would_replace_the_persons_own(staff: User) -> None:
+    """Such a form arrives without cookies. A member of staff could put the token of their own into it."""
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(staff)
+    mark, sessions = _mark_of(client), Session.objects.count()
+    answer = Client(enforce_csrf_checks=True).post(NEW, _entry(mark))
+    assert answer.status_code == 403
+    assert settings.SESSION_COOKIE_NAME not in answer.cookies
+    assert Session.objects.count() == sessions
+
+
+def test_old_form_without_a_valid_mark_is_refused_and_starts_no_session(staff: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.get(reverse("account_login"))
+    for mark in ("", "forged"):
+        assert client.post(NEW, {**_entry(mark), "csrfmiddlewaretoken": "x" * 64}).status_code == 403
+    assert not Session.objects.exists()
 
 
 def test_form_of_another_person_is_refused_with_the_reason_and_seals_nothing(staff: User) -> None:

@@ -27,6 +27,7 @@ ABOUT_REQUESTS = {
     "apps/core/web/permissions.py",
     "apps/core/web/redirects.py",
     "apps/core/web/requests.py",
+    "apps/core/web/sign_in_first.py",
     "apps/core/web/uploads.py",
 }
 

@@ -25,6 +25,7 @@ from apps.core.web.filters import UnreadableAddress
 from apps.core.web.keyset import UnreadableKey
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import support_code
+from apps.core.web.sign_in_first import seal_and_sign_in
 from apps.core.web.uploads import FileRefused
 
 TOO_LARGE_ERRORS = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
@@ -76,8 +77,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """CSRF_FAILURE_VIEW: the CSRF token is missing or old. Django logs the reason; nothing was done.
 
     A person who has signed in again in another window sends an old token: the entry is sealed, and the page
-    comes back filled in. The form of another person than the one who is signed in now is refused, so that
-    its author does not lose the entry. A request that a page makes by itself gets an answer for its script.
+    comes back filled in, after a sign-in if the newer session has ended too. The form of another person than
+    the one who is signed in now is refused, so that its author does not lose the entry. A request that a page
+    makes by itself gets an answer for its script.
     """
     person = getattr(request, "user", None)  # missing if an earlier middleware refused the request
     is_signed_in = person is not None and person.is_authenticated
@@ -85,10 +87,23 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if request.resolver_match is not None and is_background(request.resolver_match.func):
         problem = {"problem": sealed_entries.DRAFT_OF_ANOTHER} if of_another else {}
         return JsonResponse(problem, status=HTTPStatus.FORBIDDEN)
+    if person is not None and not is_signed_in and _has_no_session_to_lose(request):
+        answer = seal_and_sign_in(request)
+        if answer is not None:
+            return answer
     if is_signed_in and not of_another and sealed_entries.seal(request):
         return HttpResponseSeeOther(request.get_full_path())
     context = {"support_code": support_code(request), "of_another": of_another}
     return render(request, "errors/csrf.html", context, status=HTTPStatus.FORBIDDEN)
+
+
+def _has_no_session_to_lose(request: HttpRequest) -> bool:
+    """Whether an anonymous request proves that this browser sends cookies, and has no session.
+
+    Session and CSRF cookie are both SameSite=Lax, so a form of another site brings neither. A new session in
+    the answer would then replace the one that the person has. Without cookies an entry could not come back.
+    """
+    return settings.CSRF_COOKIE_NAME in request.COOKIES
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
