@@ -3,7 +3,7 @@
 import { announce } from "./words.js";
 
 export function startOrderPanel(root) {
-  // After the end of the session the answer is the sign-in page.
+  // An answer from another address, such as the sign-in page of a proxy, is not the panel.
   root.addEventListener("htmx:beforeSwap", (event) => {
     const panel = panelOf(event);
     if (panel === null) return;

@@ -152,6 +152,19 @@ def test_post_extends_the_session_and_returns_the_seconds_left(as_staff: Client)
     assert Client().post("/accounts/session/").status_code == 302
 
 
+def test_typing_on_after_the_session_ended_leaves_no_messages_on_the_sign_in_page(as_staff: Client) -> None:
+    mark, visitor = _mark_of(as_staff), Client()
+    for view, typed in (
+        ("phone_reading", {"number": "+353 1"}),
+        ("order_panel", {"order_ref": "ORD-1"}),
+        ("set_shortcuts", {"on": "1"}),
+    ):
+        assert visitor.post(reverse(f"consumers:{view}"), typed).status_code == 401
+    answer = visitor.post(NEW, _entry(mark))
+    [message] = visitor.get(answer["Location"]).context["messages"]
+    assert str(message).startswith("Your session had ended. Nothing was sent.")
+
+
 @pytest.mark.parametrize(
     "referer", ["http://[", "http://testserver.evil.example/x", "//", "http://testserver//evil"]
 )

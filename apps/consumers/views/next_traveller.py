@@ -24,6 +24,7 @@ from apps.consumers.viewer import Viewer
 from apps.consumers.views.visible import find_submission
 from apps.core import clock
 from apps.core.forms.input import single_value
+from apps.core.web.background import background
 from apps.core.web.filters import midnight
 from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
@@ -204,6 +205,7 @@ def page_parts(
     return {"single_key_shortcuts": shortcuts, "carry_over": choice, "added_today": lines}
 
 
+@background
 @requires(CREATE_ORDER_CONSUMER)
 @require_POST
 def set_shortcuts(request: HttpRequest) -> HttpResponse:

@@ -24,10 +24,12 @@ from apps.consumers.presenters import order_panel as presenter
 from apps.consumers.presenters.order_panel import OrderPanel
 from apps.consumers.viewer import Viewer
 from apps.core.actor import Actor
+from apps.core.web.background import background
 from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
 
 
+@background
 @requires(VIEW_VENDOR_RECORDS)
 @require_POST
 def order_panel(request: HttpRequest) -> HttpResponse:

@@ -9,11 +9,13 @@ from apps.consumers import labels, phones
 from apps.consumers.forms.fields import PhoneListField
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.core.forms.input import single_value
+from apps.core.web.background import background
 from apps.core.web.permissions import requires
 
 MAX_LENGTH = 1000  # characters, the limit of the field
 
 
+@background
 @requires(CREATE_ORDER_CONSUMER)
 @require_POST
 def phone_reading(request: HttpRequest) -> JsonResponse:

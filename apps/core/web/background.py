@@ -1,4 +1,4 @@
-"""Requests that a page makes by itself, while nobody may be sitting in front of it."""
+"""Requests of a page's scripts, perhaps while nobody is sitting in front of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 def background(view: View) -> View:
     """Mark a view whose requests do not restart the idle time, and that answers a script.
 
-    Without a session it answers 401 instead of leading to the sign-in page.
+    Without a session it answers 401 instead of leading to the sign-in page, and leaves no message there.
     """
     view.is_background = True  # type: ignore[attr-defined]  # read by is_background
     return view
