@@ -23,7 +23,7 @@ from apps.consumers.models import IdentityRule, Outcome
 from apps.core.actor import Actor
 from apps.core.models import LimitedAct
 from apps.core.web.sealed_entries import author_token
-from tests.support.entries import REF, store, text
+from tests.support.entries import REF, on_page, store, text
 from tests.support.people import PASSWORD, make_person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
@@ -119,6 +119,22 @@ def test_missing_permission_is_a_page(visitor: Client, lines: Lines, role: str) 
 def test_form_without_csrf_token_is_a_page(lines: Lines) -> None:
     answer = Client(enforce_csrf_checks=True).post("/accounts/login/", {"login": "sam"})
     _expect_page(answer, 403, "The form could not be verified", lines())
+
+
+def test_refused_form_with_an_author_can_be_sent_again_from_its_page(of_staff: Client, lines: Lines) -> None:
+    """Going back would show a new form: no page is stored by the browser."""
+    entry = {"last_name": "Kept", "entry_of": str(of_staff.get("/consumers/new/").context["entry_of"])}
+    answer = Client(enforce_csrf_checks=True).post("/consumers/new/", entry)
+    _expect_page(answer, 403, "The form could not be verified", lines())
+    assert "This page contains what you sent. Sign in in another window, then send it again" in text(answer)
+    assert on_page(answer) == entry
+
+
+def test_page_of_a_refused_form_without_an_author_contains_nothing_of_it(lines: Lines) -> None:
+    answer = Client(enforce_csrf_checks=True).post("/consumers/new/", {"last_name": "Kept"})
+    _expect_page(answer, 403, "The form could not be verified", lines())
+    assert "This page contains" not in text(answer)
+    assert "Kept" not in answer.content.decode()
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/submissions/00000000-0000-4000-8000-000000000000/"])

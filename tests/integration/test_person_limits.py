@@ -18,6 +18,7 @@ from apps.core.web.sign_in_first import SEALED_ENTRIES
 from apps.history.models import Export
 from sandbox.server.sandbox_server import SandboxServer
 from tests.integration.test_export import entry
+from tests.support.entries import on_page
 from tests.support.people import PASSWORD, events, make_person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
@@ -137,7 +138,8 @@ def test_sealed_entries_of_a_person_have_a_limit_that_the_page_reports(as_staff:
         assert last.post(NEW, values).status_code == 302
     refused = Client().post(NEW, values)
     assert refused.status_code == 429
-    assert "Go back in the browser: the form still contains it" in refused.content.decode()
+    assert "This page contains it." in refused.content.decode()
+    assert on_page(refused) == values
     assert Session.objects.count() == sessions + most
     assert last is not None
     last.post("/accounts/login/", {"login": staff.username, "password": PASSWORD, "next": NEW})

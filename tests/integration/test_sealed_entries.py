@@ -133,6 +133,7 @@ def test_form_of_another_person_is_refused_with_the_reason_and_seals_nothing(sta
     answer = client.post(NEW, entry)
     assert answer.status_code == 403
     assert "Another person is signed in to the portal in this browser now" in text(answer)
+    assert on_page(answer)["last_name"] == "Keptington"  # in a hidden field, as it was sent
     assert "sealed_entry" not in client.session
     client.force_login(staff)
     assert client.post(NEW, entry).status_code == 303

@@ -8,7 +8,7 @@ person who signs in there gets them back once, if the token is theirs. For any o
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.core import signing
 from django.core.exceptions import SuspiciousOperation
@@ -73,6 +73,12 @@ def posted_fields(request: HttpRequest) -> list[tuple[str, str]]:
     except (signing.BadSignature, *_UNREADABLE_BODY):
         return []
     return [(name, value) for name, values in request.POST.lists() for value in values]
+
+
+def to_send_again(request: HttpRequest) -> dict[str, Any]:
+    """The context of ``errors/send_again.html``, which posts the form again. See :func:`posted_fields`."""
+    entry = posted_fields(request)
+    return {"entry": entry, "had_file": bool(entry and request.FILES)}  # entry: the body can be read
 
 
 def unseal(request: HttpRequest, *, path: str = "") -> dict[str, str] | None:

@@ -27,7 +27,8 @@ def seal_and_sign_in(request: HttpRequest) -> HttpResponse | None:
     if not author:
         return None
     if SEALED_ENTRIES.acquire(author) is None:
-        return render(request, "errors/entry_not_sealed.html", status=HTTPStatus.TOO_MANY_REQUESTS)
+        context = sealed_entries.to_send_again(request)
+        return render(request, "errors/entry_not_sealed.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
     sealed_entries.seal(request)
     messages.warning(
         request,

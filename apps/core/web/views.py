@@ -93,7 +93,11 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
             return answer
     if is_signed_in and not of_another and sealed_entries.seal(request):
         return HttpResponseSeeOther(request.get_full_path())
-    context = {"support_code": support_code(request), "of_another": of_another}
+    context = {
+        "support_code": support_code(request),
+        "of_another": of_another,
+        **sealed_entries.to_send_again(request),
+    }
     return render(request, "errors/csrf.html", context, status=HTTPStatus.FORBIDDEN)
 
 
@@ -115,9 +119,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     }
     context["key_missing"] = isinstance(error, MissingKeyError)
     if is_database_unavailable(error) or context["key_missing"]:
-        context["entry"] = entry = sealed_entries.posted_fields(request)
         context["never_twice"] = _view_name(request) in NEVER_TWICE
-        context["had_file"] = bool(entry and request.FILES)  # entry: the body can be read
+        context |= sealed_entries.to_send_again(request)
         return _plain_page(request, "503.html", HTTPStatus.SERVICE_UNAVAILABLE, **context)
     return _plain_page(request, "500.html", HTTPStatus.INTERNAL_SERVER_ERROR, **context)
 
