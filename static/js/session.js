@@ -20,20 +20,33 @@ export function startSession(root) {
     else show(dialog, "question");
   };
 
+  const extend = async (form) => {
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), redirect: "manual" });
+    if (answer.status >= 500) throw new Error(`status ${answer.status}`); // the session may still exist
+    if (!answer.ok) return show(dialog, "ended");
+    const { seconds, ends_at } = await answer.json();
+    if (seconds > WARN_BEFORE) {
+      dialog.close();
+      wait(seconds);
+    } else {
+      dialog.querySelector("[data-session-ends-at]").textContent = ends_at; // the absolute limit
+      show(dialog, "last");
+    }
+  };
+
   dialog.querySelector("form").addEventListener("submit", async (event) => {
     event.preventDefault();
-    const form = event.target;
+    const failure = dialog.querySelector("[data-session-no-answer]");
+    failure.hidden = true; // so that the same text is announced again
     try {
-      const answer = await fetch(form.action, { method: "POST", body: new FormData(form), redirect: "manual" });
-      if (!answer.ok) throw new Error("ended");
-      const { seconds } = await answer.json();
-      dialog.close();
-      if (seconds > WARN_BEFORE) wait(seconds); // at the absolute limit the session cannot be extended
+      await extend(event.target);
     } catch {
-      show(dialog, "ended");
+      failure.hidden = false;
     }
   });
-  dialog.querySelector("[data-session-close]").addEventListener("click", () => dialog.close());
+  for (const button of dialog.querySelectorAll("[data-session-close]")) {
+    button.addEventListener("click", () => dialog.close());
+  }
 
   wait(Number(dialog.dataset.session));
 }
@@ -42,6 +55,7 @@ function show(dialog, part) {
   for (const section of dialog.querySelectorAll("[data-session-part]")) {
     section.hidden = section.dataset.sessionPart !== part;
   }
+  dialog.setAttribute("aria-labelledby", `session-${part}`);
   if (!dialog.open) dialog.showModal();
   dialog.querySelector("[data-session-part]:not([hidden]) button")?.focus();
 }

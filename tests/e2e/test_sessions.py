@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 from pytest_django import Settings
@@ -66,3 +68,39 @@ def test_key_press_two_minutes_before_the_end_extends_the_session(
         page.keyboard.press("Enter")
     assert answer.value.ok
     expect(page.get_by_label("Last name")).to_have_value(TYPED["kept"])
+
+
+def test_session_that_cannot_be_extended_is_said_to_end_with_the_time(
+    windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.SESSION_ABSOLUTE_SECONDS = 110
+    page = windows.open(staff)
+    open_form(page)
+    page.get_by_role("button", name="Stay signed in").press("Enter")
+    dialog = page.get_by_role("dialog", name="Your session ends soon")
+    expect(dialog).to_contain_text(re.compile(r"cannot be extended any more\. It ends at \d\d:\d\d"))
+    dialog.get_by_role("button", name="Back to the page").press("Enter")
+    expect(dialog).to_be_hidden()
+
+
+def test_session_is_not_called_ended_while_the_portal_does_not_answer(
+    windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.SESSION_IDLE_SECONDS = settings.SESSION_COOKIE_AGE = 122
+    page = windows.open(staff)
+    open_form(page)
+    dialog = page.get_by_role("dialog", name="Are you still there?")
+    stay = dialog.get_by_role("button", name="Stay signed in")
+    failure = dialog.get_by_text("The portal does not answer")
+    page.route("**/accounts/session/", lambda route: route.abort(), times=1)
+    with page.expect_event("requestfailed"):
+        stay.press("Enter")
+    expect(failure).to_be_visible()
+    windows.expect_lost_connection()
+    page.route("**/accounts/session/", lambda route: route.fulfill(status=503, body="503"), times=1)
+    with page.expect_response("**/accounts/session/"):
+        stay.press("Enter")
+    expect(failure).to_be_visible()
+    Session.objects.all().delete()
+    stay.press("Enter")
+    expect(page.get_by_role("dialog", name="Your session has ended")).to_be_visible()

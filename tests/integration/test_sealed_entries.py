@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
@@ -146,10 +147,15 @@ def test_foreign_form_without_csrf_token_is_refused(as_staff: Client, staff: Use
     assert client.post(NEW, _entry("")).status_code == 403
 
 
-def test_post_extends_the_session_and_returns_the_seconds_left(as_staff: Client) -> None:
-    answer = as_staff.post("/accounts/session/")
-    assert answer.json() == {"seconds": 1800}
-    assert as_staff.get("/accounts/session/").status_code == 405
+def test_post_extends_the_session_and_returns_the_seconds_left_and_the_end(
+    as_staff: Client, staff: User
+) -> None:
+    User.objects.filter(pk=staff.pk).update(time_zone="Asia/Tokyo")
+    with time_machine.travel("2026-06-01T10:00:00Z", tick=False):
+        as_staff.force_login(staff)
+        answer = as_staff.post("/accounts/session/")
+        assert answer.json() == {"seconds": 1800, "ends_at": "19:30"}
+        assert as_staff.get("/accounts/session/").status_code == 405
     assert Client().post("/accounts/session/").status_code == 302
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 from allauth.account.views import LoginView, LogoutView
@@ -12,6 +13,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
@@ -25,6 +27,7 @@ from apps.accounts.presenters import link_notices, session_rows, sessions_ended,
 from apps.accounts.selectors import actor_for, find_account, links_to_announce, open_sessions
 from apps.accounts.sign_in import known_devices, sessions
 from apps.audit.selectors import newest_about
+from apps.core import clock
 from apps.core.encryption import NotReadableError, decrypt_from_text, encrypt_as_text
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
@@ -165,9 +168,11 @@ def sign_out_elsewhere(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["POST"])
 def extend_session(request: HttpRequest) -> HttpResponse:
-    """Restart the idle time, and return the seconds left as JSON."""
+    """Restart the idle time. Return as JSON the seconds left, and the time at which the session ends."""
     sessions.renew(request, force=True)
-    return JsonResponse({"seconds": sessions.seconds_left(request)})
+    seconds = sessions.seconds_left(request)
+    ends_at = timezone.localtime(clock.now() + datetime.timedelta(seconds=seconds))
+    return JsonResponse({"seconds": seconds, "ends_at": date_format(ends_at, "H:i")})
 
 
 def _announce_links(request: HttpRequest, user: User) -> None:
