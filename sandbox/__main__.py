@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_arguments: stop.set())
+        # In another thread: this one may hold the lock of the event just then.
+        signal.signal(number, lambda *_arguments: threading.Thread(target=stop.set, daemon=True).start())
     _print_line(f"Sandbox at {server.base_url}, data in {options.data}")
     if options.tls:
         _print_line(f"Certificate: {options.tls}, to trust: {server.ca_file}")

@@ -245,12 +245,16 @@ def error_text(code: str) -> str:
 
 
 def check_found(submission: Submission) -> str:
-    """The result of the last successful check, and whether a later one failed; empty before the first."""
+    """The result of the last check that read the order; empty before the first."""
     if submission.check_result not in CHECK_RESULTS:
         return ""
-    found = str(CHECK_RESULTS[CheckResult(submission.check_result)])
+    return str(CHECK_RESULTS[CheckResult(submission.check_result)])
+
+
+def failed_again(submission: Submission) -> str:
+    """That a check has failed since the result; empty otherwise."""
     failed_since = submission.failed_check_count and submission.check_result != CheckResult.FAILED
-    return f"{found} {FAILED_AGAIN}" if failed_since else found
+    return str(FAILED_AGAIN) if failed_since else ""
 
 
 def line_note(submission: Submission) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from django.db import connection
+from django.db.transaction import TransactionManagementError
 
 from apps.core.references import reference_key
 
@@ -13,8 +14,11 @@ def hold(name: str) -> None:
     """Wait until no other transaction holds this name, and hold it until the current transaction ends.
 
     Does nothing on SQLite, where a transaction is the only writer from its beginning. Take it before rows are
-    locked: whoever holds it may wait for the same rows.
+    locked: whoever holds it may wait for the same rows. Raises ``TransactionManagementError`` outside a
+    transaction, where it would end at once.
     """
+    if not connection.in_atomic_block:
+        raise TransactionManagementError("A name is held by a transaction")
     if connection.vendor != "postgresql":
         return
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
@@ -23,5 +27,8 @@ def hold(name: str) -> None:
 
 
 def hold_reference(reference: str) -> None:
-    """Hold a consumer reference, in any spelling, as :func:`hold` does: whoever stores it has to."""
+    """Hold a consumer reference, in any spelling, as :func:`hold` does.
+
+    For whoever stores it because no other submission has it.
+    """
     hold(f"reference {reference_key(reference)}")

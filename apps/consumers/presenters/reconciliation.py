@@ -45,11 +45,13 @@ class ReferenceGroup:
 class ChecksState:
     """What the checks of the order have found so far, and when the next one is due.
 
+    ``last_at``: when the reading began that found it. ``failed_again``: that a check has failed since.
     ``is_overdue``: the worker has missed the next check. ``can_conclude``: whether a match can prove that the
     consumer is the submission's.
     """
 
     found: str
+    failed_again: str
     last_at: datetime | None
     next_at: datetime | None
     is_overdue: bool
@@ -71,6 +73,7 @@ def checks_state(submission: Submission) -> ChecksState:
     is_overdue = due is not None and clock.now() - due > OVERDUE_AFTER
     return ChecksState(
         found=labels.check_found(submission),
+        failed_again=labels.failed_again(submission),
         last_at=submission.last_check_at,
         next_at=None if is_overdue else due,
         is_overdue=is_overdue,

@@ -96,9 +96,11 @@ def _is_one_due(now: datetime.datetime) -> bool:
 
 
 def _has_waited(now: datetime.datetime) -> Q:
-    moments_ago = Q(check_claimed_at__gt=now - MIN_CHECK_INTERVAL)
-    # A later time than that is from before the clock was set back.
-    return Q(check_claimed_at__isnull=True) | ~moments_ago | Q(check_claimed_at__gt=now + MIN_CHECK_INTERVAL)
+    return (
+        Q(check_claimed_at__isnull=True)
+        | Q(check_claimed_at__lte=now - MIN_CHECK_INTERVAL)
+        | Q(check_claimed_at__gt=now + MIN_CHECK_INTERVAL)  # from before the clock was set back
+    )
 
 
 def _claim(submission: Submission, now: datetime.datetime) -> bool:
@@ -150,19 +152,28 @@ def _conclude(submission: Submission, found: findings.Found, began: datetime.dat
             "next_check_at": schedule.next_check(submission.finished_at or now, now),
         }
         if conclusion.result is CheckResult.ONE:
-            _claim_reference(conclusion.matching[0].ref, submission)
+            _hold_free_reference(conclusion.matching[0].ref, submission)
             changes |= {**_columns_of(submission, conclusion.matching[0], now), "next_check_at": None}
         unknown = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN)
-        # A later time than now is from before the clock was set back.
-        is_newest = _NOT_READ | Q(last_check_at__lte=began) | Q(last_check_at__gt=now)
-        is_stored = bool(unknown.filter(is_newest).update(**changes))
+        is_stored = bool(unknown.filter(_is_older(began, now)).update(**changes))
         submission.refresh_from_db()
         if is_stored or submission.outcome == Outcome.UNKNOWN:
             _record_check(submission, conclusion, actor)
 
 
-def _claim_reference(reference: str, submission: Submission) -> None:
-    """Raise ``ReferenceTaken`` if another submission has it since the conclusion; from here on none can."""
+def _is_older(began: datetime.datetime, now: datetime.datetime) -> Q:
+    """Whether the stored result is older than a reading that began at ``began``, or of no reading.
+
+    A time ahead of ``now`` is from before the clock was set back.
+    """
+    return _NOT_READ | Q(last_check_at__lte=began) | Q(last_check_at__gt=now + LEASE)
+
+
+def _hold_free_reference(reference: str, submission: Submission) -> None:
+    """Let no other submission get it from here on.
+
+    Raises ``ReferenceTaken`` if one has got it since the conclusion.
+    """
     hold_reference(reference)
     if selectors.is_claimed(reference, besides=submission):
         raise ReferenceTaken
@@ -203,15 +214,18 @@ def _record_check(submission: Submission, conclusion: findings.Conclusion, actor
 
 
 def _store_failure(submission: Submission, error: CdpError, began: datetime.datetime, actor: Actor) -> None:
-    """Store that the order could not be read, and when the next check is due."""
+    """Store that the order could not be read, and when the next check is due.
+
+    Only the event if a reading that began later has succeeded meanwhile.
+    """
     now = clock.now()
     if not isinstance(error, CdpBusy):
         circuit_breaker.record_failure(error, now)
     failed = submission.failed_check_count + 1
     with transaction.atomic(durable=True):
-        changed = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN).update(
+        unknown = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN)
+        unknown.filter(_is_older(began, now)).update(
             failed_check_count=F("failed_check_count") + 1,
-            # The result of another check stays visible, also of one that ended during this one.
             check_result=Case(When(_NOT_READ, then=Value(CheckResult.FAILED)), default=F("check_result")),
             last_check_at=Case(When(_NOT_READ, then=Value(began)), default=F("last_check_at")),
             next_check_at=schedule.retry(
@@ -221,5 +235,5 @@ def _store_failure(submission: Submission, error: CdpError, began: datetime.date
                 asked=circuit_breaker.seconds_asked(error),
             ),
         )
-        if changed:
+        if unknown.exists():
             record(event_of(CONSUMER_CHECK_FAILED, submission, actor, error_code=error.code))

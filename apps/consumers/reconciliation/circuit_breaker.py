@@ -13,6 +13,8 @@ from apps.consumers.models import CircuitBreaker
 FAILURE_THRESHOLD = 3  # failures in a row that start a pause
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 900.0  # seconds
 LONGEST_ASKED = 3600.0  # seconds that are waited if the vendor asks for as many or more (Retry-After)
+# No pause and no check is longer. A time that is further ahead is from before the clock was set back.
+LONGEST = datetime.timedelta(seconds=LONGEST_ASKED + 60)
 # Errors that are answers of the vendor: it is not down.
 ANSWER_CODES = (
     ErrorCode.NOT_FOUND,
@@ -33,7 +35,7 @@ def state() -> CircuitBreaker:
 def paused_until(now: datetime.datetime) -> datetime.datetime | None:
     """The end of the current pause; None if there is no pause."""
     until = state().paused_until
-    return until if until is not None and until > now else None
+    return until if until is not None and now < until <= now + LONGEST else None
 
 
 def acquire(now: datetime.datetime) -> bool:
@@ -41,9 +43,9 @@ def acquire(now: datetime.datetime) -> bool:
     row = state()
     if row.paused_until is None:
         return True
-    turn = Q(paused_until=row.paused_until, paused_until__lte=now)
-    ahead = now + datetime.timedelta(seconds=FIRST_PAUSE)
-    return bool(CircuitBreaker.objects.filter(turn, pk=1).update(paused_until=ahead))
+    is_over = Q(paused_until__lte=now) | Q(paused_until__gt=now + LONGEST)
+    turn = CircuitBreaker.objects.filter(is_over, pk=1, paused_until=row.paused_until)
+    return bool(turn.update(paused_until=now + datetime.timedelta(seconds=FIRST_PAUSE)))
 
 
 def seconds_asked(error: CdpError) -> float:
@@ -51,8 +53,9 @@ def seconds_asked(error: CdpError) -> float:
 
     The wait of another answer, such as that of a proxy, could hold up all checks and lists for a day.
     """
-    asked = error.retry_after or 0.0 if isinstance(error, CdpRateLimited) else 0.0
-    return min(asked, LONGEST_ASKED)
+    if not isinstance(error, CdpRateLimited):
+        return 0.0
+    return min(error.retry_after or 0.0, LONGEST_ASKED)
 
 
 def record_success(began: datetime.datetime) -> None:
@@ -60,7 +63,7 @@ def record_success(began: datetime.datetime) -> None:
 
     If a check has failed since then, the pause stays.
     """
-    before = Q(failed_at__isnull=True) | Q(failed_at__lte=began)
+    before = Q(failed_at__isnull=True) | Q(failed_at__lte=began) | Q(failed_at__gt=began + LONGEST)
     CircuitBreaker.objects.filter(before, ~Q(failures=0) | Q(paused_until__isnull=False), pk=1).update(
         failures=0, failed_at=None, error_code="", paused_until=None
     )

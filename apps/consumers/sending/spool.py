@@ -95,7 +95,7 @@ def _result(data: dict[str, Any], *, waited: float = 0.0) -> Result:
     result = Result(Outcome(data["outcome"]), **columns)
     if result.retry_after is None:
         return result
-    return replace(result, retry_after=max(round(result.retry_after - waited), 0))
+    return replace(result, retry_after=max(round(result.retry_after - max(waited, 0.0)), 0))
 
 
 def recover_unfinished() -> None:

@@ -61,6 +61,14 @@ def test_longest_pause_that_the_vendor_can_ask_for_is_an_hour() -> None:
     assert circuit_breaker.paused_until(NOW) == later(3600)
 
 
+def test_pause_from_before_the_clock_was_set_back_is_over_and_ends() -> None:
+    circuit_breaker.record_failure(CdpRateLimited(retry_after=3600.0), later(7200))
+    assert circuit_breaker.paused_until(NOW) is None
+    assert circuit_breaker.acquire(NOW)
+    circuit_breaker.record_success(NOW)
+    assert circuit_breaker.state().paused_until is None
+
+
 def test_rejection_counts_as_an_answer() -> None:
     fail(circuit_breaker.FAILURE_THRESHOLD)
     circuit_breaker.record_failure(CdpNotFound(), NOW)
