@@ -206,9 +206,13 @@ def _spool() -> Line:
     reported = Heartbeat.objects.filter(process__startswith=f"{heartbeats.WORKER}:").aggregate(
         files=Sum("waiting_files")
     )
-    waiting = max(spool.count_readable(), reported["files"] or 0)
+    own = spool.count()
+    waiting = max(own or 0, reported["files"] or 0)
     if waiting:
         return Line("spool", label, str(waiting), Level.CRITICAL)
+    if own is None:
+        text = gettext("This process cannot read SPOOL_DIR, where outcomes may be waiting")
+        return Line("spool", label, text, Level.CRITICAL)
     if not spool.can_be_written():
         text = gettext("None, but this process cannot write to SPOOL_DIR")
         return Line("spool", label, text, Level.CRITICAL)

@@ -21,11 +21,12 @@ DELETE_AFTER = datetime.timedelta(days=1)
 
 
 def record_heartbeat(
-    kind: str, *, place: str = "", waiting_files: int = 0, failing: str = "", keys: Sequence[str] = ()
+    kind: str, *, place: str = "", waiting_files: int | None = 0, failing: str = "", keys: Sequence[str] = ()
 ) -> None:
     """Store that this process is running, and delete heartbeats that are older than a day.
 
-    ``place`` identifies the folder that contains ``waiting_files`` files; by default the host. ``failing``
+    ``place`` identifies the folder that contains ``waiting_files`` files; by default the host. With None, the
+    folder cannot be read, and the last known numbers stay. ``failing``
     names the duties that failed since the last heartbeat, ``keys`` the process's keys by label. Old
     heartbeats with waiting files are not deleted: those files still have to be stored.
     """
@@ -33,17 +34,12 @@ def record_heartbeat(
     host = socket.gethostname()
     here = f"{kind}:{place or host}:"[:100]
     process = f"{here}{host[:60]}:{os.getpid()}"
-    Heartbeat.objects.update_or_create(
-        process=process,
-        defaults={
-            "seen_at": now,
-            "waiting_files": waiting_files,
-            "failing": failing[:200],
-            "keys": list(keys),
-        },
-    )
-    # This heartbeat has the current number for the folder, so the numbers of earlier processes are outdated.
-    Heartbeat.objects.filter(process__startswith=here).exclude(process=process).update(waiting_files=0)
+    values = {"seen_at": now, "failing": failing[:200], "keys": list(keys)}
+    if waiting_files is not None:
+        values["waiting_files"] = waiting_files
+    Heartbeat.objects.update_or_create(process=process, defaults=values)
+    if waiting_files is not None:  # so the numbers of earlier processes for the folder are outdated
+        Heartbeat.objects.filter(process__startswith=here).exclude(process=process).update(waiting_files=0)
     Heartbeat.objects.filter(seen_at__lt=now - DELETE_AFTER, waiting_files=0).delete()
 
 

@@ -297,8 +297,9 @@ def test_unwritable_spool_is_reported_before_it_is_needed(settings: Settings, tm
 def test_unreachable_spool_is_reported_and_breaks_no_page(
     as_administrator: Client, unreachable_spool: None, path: str
 ) -> None:
-    assert (line("spool").level, "cannot write to SPOOL_DIR" in line("spool").text) == (Level.CRITICAL, True)
-    assert "cannot write to SPOOL_DIR" in text(as_administrator.get(path))
+    assert (line("spool").level, "cannot read SPOOL_DIR" in line("spool").text) == (Level.CRITICAL, True)
+    assert "cannot read SPOOL_DIR" in text(as_administrator.get(path))
+    assert not spool.can_be_written()
 
 
 @pytest.mark.sql("repeated")

@@ -131,6 +131,7 @@ def test_worker_with_an_unreachable_spool_reports_it_and_does_its_other_duties(
     staff: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, unreachable_spool: None
 ) -> None:
     rounds: list[int] = []
+    heartbeats.record_heartbeat(heartbeats.WORKER, waiting_files=3)  # while the spool could be read
 
     def duty(_actor: Actor) -> int:
         rounds.append(1)
@@ -143,7 +144,7 @@ def test_worker_with_an_unreachable_spool_reports_it_and_does_its_other_duties(
     assert "worker_duty_failed drain_spool" in caplog.text
     last = heartbeats.latest(heartbeats.WORKER)
     assert last is not None
-    assert (last.failing, last.waiting_files) == ("drain_spool", 0)
+    assert (last.failing, last.waiting_files) == ("drain_spool", 3)
 
 
 @pytest.mark.once

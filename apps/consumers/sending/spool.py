@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -104,7 +105,7 @@ def recover_unfinished() -> None:
     The submission of an incomplete file becomes unknown and is reconciled. Raises ``OSError`` as
     :func:`paths`.
     """
-    for path in settings.SPOOL_DIR.glob("*.unfinished"):
+    for path in _files_ending(".unfinished"):
         try:
             if clock.seconds_since_written(path) < ABANDONED_AFTER:
                 continue
@@ -122,17 +123,25 @@ def recover_unfinished() -> None:
 def paths() -> list[Path]:
     """The complete files in the spool; none if there is no folder.
 
-    Raises ``OSError`` if the folder cannot be reached, such as on a lost network volume.
+    Raises ``OSError`` if the folder cannot be read, such as on a lost network volume.
     """
-    return sorted(settings.SPOOL_DIR.glob("*.json"))
+    return _files_ending(".json")
 
 
-def count_readable() -> int:
-    """The number of complete files in the spool; 0 if the folder cannot be reached. Raises nothing."""
+def _files_ending(suffix: str) -> list[Path]:
+    try:
+        with os.scandir(settings.SPOOL_DIR) as entries:  # Path.glob hides some errors
+            return sorted(Path(entry.path) for entry in entries if entry.name.endswith(suffix))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def count() -> int | None:
+    """The number of complete files in the spool; None if the folder cannot be read. Raises nothing."""
     try:
         return len(paths())
     except OSError:
-        return 0
+        return None
 
 
 def folder_id() -> str:
@@ -153,11 +162,15 @@ def folder_id() -> str:
 
 def can_be_written() -> bool:
     """Whether this process could write to the spool. Raises nothing."""
-    try:
-        folder = next(path for path in (settings.SPOOL_DIR, *settings.SPOOL_DIR.parents) if path.exists())
-    except OSError:  # a folder above it cannot be opened, or a network volume is lost
-        return False
-    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+    for folder in (settings.SPOOL_DIR, *settings.SPOOL_DIR.parents):
+        try:
+            mode = folder.stat().st_mode
+        except FileNotFoundError:  # it would be created
+            continue
+        except OSError:  # a folder above it cannot be opened, or a network volume is lost
+            return False
+        return stat.S_ISDIR(mode) and os.access(folder, os.W_OK | os.X_OK)
+    return False
 
 
 def remove(spooled: SpooledOutcome) -> None:

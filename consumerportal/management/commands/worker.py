@@ -140,7 +140,7 @@ class Worker:
         if time.monotonic() - self.recorded_at < HEARTBEAT_INTERVAL:
             return
         reported = self.failing.copy()  # the threads may add to it meanwhile
-        waiting = spool.count_readable()
+        waiting = spool.count()
         sign = partial(
             heartbeats.record_heartbeat,
             heartbeats.WORKER,
