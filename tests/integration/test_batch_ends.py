@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
-from apps.batches.models import Batch, BatchState, OwnState
+from apps.batches.models import Batch, BatchState, OwnState, PauseReason
 from apps.batches.sending import changing, control, new_list
 from apps.consumers.models import Outcome
 from apps.core import clock
@@ -67,8 +67,20 @@ def test_list_with_an_unknown_row_is_shown_as_unknown_and_says_not_to_enter_it_a
     batch = _finished(staff, Outcome.UNKNOWN, Outcome.REJECTED)
     assert _shapes(as_staff, batch) == ("unknown", "unknown")
     page = as_staff.get(at("batch", batch))
-    assert "1 row is unknown. Do not enter it again: the portal checks it." in text(page)
+    said = "1 row is unknown. Do not enter it again: a supervisor resolves it if no check does."
+    assert said in text(page)
     assert f"{at('batch', batch)}?show=unknown#rows" in page.content.decode()
+
+
+def test_list_paused_by_unknown_rows_promises_no_check(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = _finished(staff, Outcome.UNKNOWN, Outcome.UNKNOWN)
+    facts = {"state": BatchState.PAUSED, "pause_reason": PauseReason.SEVERAL_UNKNOWN, "ended_at": None}
+    Batch.objects.filter(pk=batch.pk).update(**facts)
+    page = text(as_staff.get(at("batch", batch)))
+    assert "five rows in a row. Resume when Sitecore CDP answers again." in page
+    assert "Do not enter them again: a supervisor resolves them if no check does." in page
 
 
 @pytest.mark.sql("new")

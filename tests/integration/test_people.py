@@ -317,7 +317,7 @@ def test_deactivation_says_what_it_does_and_asks(as_ada: Client, ada: User) -> N
         "2 outcomes are unknown.",
         "1 draft is not sent.",
         "After 7 days without a change it is deleted.",
-        "supervisors can resolve them",
+        "Supervisors resolve them if no check does.",
     ):
         assert words in page
     assert "Zed" not in page
