@@ -39,7 +39,6 @@ from apps.notices.watching import DELETE_AFTER
 CLOCK_TOLERANCE = 60.0  # seconds
 LOW_DISK, FULL_DISK = 0.10, 0.02  # free fraction of the disk
 OLD_UNKNOWN = datetime.timedelta(days=1)
-WORKER_DELAY = datetime.timedelta(minutes=1)  # the worker checks every few seconds
 
 
 class Level(IntEnum):
@@ -142,7 +141,9 @@ def _unknowns() -> Line:
 def _overdue() -> Line:
     """Submissions that the worker should have marked as unknown by now."""
     label = _("Stuck sending")
-    found = resolution.overdue(by=WORKER_DELAY).aggregate(count=Count("pk"), oldest=Min("submitted_at"))
+    found = resolution.overdue(by=resolution.WORKER_DELAY).aggregate(
+        count=Count("pk"), oldest=Min("submitted_at")
+    )
     if not found["count"]:
         return Line("overdue", label, gettext("None"))
     text = gettext("%(count)s not handled by the worker: check its log. The oldest is from") % found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 import uuid
@@ -16,6 +17,8 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.cdp.consumers import OrderConsumer
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.reconciliation import resolution
+from apps.core import clock
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import (
@@ -303,6 +306,29 @@ def test_only_the_page_of_a_running_send_reloads_itself(
     response = as_staff.get(address(store(staff, outcome)))
     assert response.get("Refresh") == ("3" if outcome == Outcome.SENDING else None)
     assert ("updates every few seconds" in text(response)) is (outcome == Outcome.SENDING)
+
+
+@pytest.mark.parametrize("is_stuck", [False, True])
+def test_page_of_a_send_that_no_worker_ended_says_so_and_whom_to_tell(
+    as_staff: Client, staff: User, is_stuck: bool
+) -> None:
+    after = datetime.timedelta(seconds=1 if is_stuck else -10)
+    deadline = clock.now() - resolution.longest_send() - resolution.WORKER_DELAY - after
+    sent = store(staff, Outcome.SENDING, submitted_at=deadline, deadline=deadline)
+    response = as_staff.get(address(sent))
+    page = text(response)
+    assert response.get("Refresh") == (None if is_stuck else "3")
+    assert ("updates every few seconds" in page) is not is_stuck
+    assert ("The consumer is being sent" in page) is not is_stuck
+    for words in (
+        "We do not know whether the consumer was created",
+        "The portal was interrupted while it was sending, and could not store what happened.",
+        "Do not enter it again",
+        "The background worker should have recorded this by now",
+        "Tell an administrator",
+    ):
+        assert (words in page) is is_stuck
+    assert FULL.last_name not in page
 
 
 def test_values_changed_before_sending_are_named(as_staff: Client, sandbox: SandboxServer) -> None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from apps.audit.selectors import events_of_submission
 from apps.cdp.client import CdpClient
 from apps.consumers import labels
+from apps.consumers.audit_keys import PROCESS_LOST
 from apps.consumers.forms.resolution import ResolutionForm
 from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
 from apps.consumers.presenters import resolutions
@@ -22,6 +23,7 @@ from apps.consumers.presenters.record_urls import record_url
 from apps.consumers.presenters.resolutions import ResolutionSection
 from apps.consumers.presenters.taking import Taking, taking_section
 from apps.consumers.presenters.timelines import TimelineItem, normalised_values, order_comparison, timeline
+from apps.consumers.reconciliation.resolution import is_stuck_sending
 from apps.consumers.selectors import has_repeated_reference
 from apps.consumers.viewer import Viewer
 
@@ -47,7 +49,8 @@ class ReceiptPage:
     ``similar_reason``: why it was created although one of them was similar. ``is_answered``: ``rows``
     include what the vendor returned. ``is_contradicted``: a late answer disagrees with the resolution.
     ``batch``, ``batch_row``: the list of people and its row that it was made for; empty and None without.
-    ``is_repeated``: another submission has the same consumer reference.
+    ``is_repeated``: another submission has the same consumer reference. ``is_stuck``: it is stored as
+    sending, but its process was lost and no worker has marked it as unknown; it is shown as unknown.
     """
 
     public_id: str
@@ -83,6 +86,7 @@ class ReceiptPage:
     is_correctable: bool
     is_contradicted: bool
     is_repeated: bool
+    is_stuck: bool
     rows: tuple[Compared, ...]
     links: tuple[Link, ...]
     timeline: tuple[TimelineItem, ...]
@@ -100,16 +104,18 @@ def receipt_page(
     compared_with, similar_reason = order_comparison(events)
     is_repeated = has_repeated_reference(submission)
     resolution = resolutions.resolution_section(submission, viewer, forms=forms)
+    is_stuck = is_stuck_sending(submission)
+    shown_outcome = Outcome.UNKNOWN if is_stuck else Outcome(submission.outcome)
     has_doubt = bool(submission.doubt_code) or is_repeated
     needs_attention = has_doubt or bool(resolution.warning_headline)
-    headline = resolution.warning_headline or labels.headline(Outcome(submission.outcome), doubt=has_doubt)
+    headline = resolution.warning_headline or labels.headline(shown_outcome, doubt=has_doubt)
     name = consumer_name(submission) if sent and submission.outcome != Outcome.SENDING else ""
     if name:
         headline = gettext("%(outcome)s: %(name)s") % {"outcome": headline, "name": name}
     return ReceiptPage(
         public_id=str(submission.public_id),
         outcome=submission.outcome,
-        panel_kind="warning" if needs_attention else submission.outcome,
+        panel_kind="warning" if needs_attention else shown_outcome,
         headline=headline,
         title=gettext("%(headline)s, order %(order)s")
         % {"headline": headline, "order": submission.order_number or submission.order_ref},
@@ -120,7 +126,7 @@ def receipt_page(
         submitted_at=submission.submitted_at,
         duration=duration_text(submission.duration_ms),
         doubt=labels.doubt(submission),
-        reason=labels.reason(submission),
+        reason=labels.error_text(PROCESS_LOST) if is_stuck else labels.reason(submission),
         vendor_message=submission.vendor_message,
         order_ref=submission.order_ref,
         order_number=submission.order_number,
@@ -141,6 +147,7 @@ def receipt_page(
         is_correctable=is_correctable(submission),
         is_contradicted=submission.contradicted,
         is_repeated=is_repeated,
+        is_stuck=is_stuck,
         rows=compared(sent, answer, normalised_values(events)),
         links=returned_links(submission, client),
         timeline=timeline(events),

@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds after the last possible answer, for a write that waits for a lock.
 MARGIN = 30.0
+WORKER_DELAY = datetime.timedelta(minutes=1)
+"""Time within which the worker marks a submission whose process was lost; it checks every few seconds."""
 
 
 class NotResolved(Exception):
@@ -205,6 +207,12 @@ def overdue(*, by: datetime.timedelta = datetime.timedelta()) -> QuerySet[Submis
     """Submissions that are stored as sending but cannot be sending any more, since at least ``by``."""
     too_late = clock.now() - longest_send() - by
     return Submission.objects.filter(outcome=Outcome.SENDING, deadline__lt=too_late)
+
+
+def is_stuck_sending(submission: Submission) -> bool:
+    """Whether its process was lost while sending, and the worker should have marked it as unknown by now."""
+    too_late = clock.now() - longest_send() - WORKER_DELAY
+    return submission.outcome == Outcome.SENDING and submission.deadline < too_late
 
 
 def mark_overdue_unknown(actor: Actor) -> int:

@@ -53,7 +53,7 @@ MAX_RECENT = 5
 REFRESH_BEFORE_CHECK = datetime.timedelta(seconds=90)
 """A receipt refreshes itself only if the next check is due within this time."""
 REFRESH_AFTER_DUE = datetime.timedelta(seconds=60)
-"""A receipt stops refreshing itself if an expected change is overdue by this time."""
+"""A receipt stops refreshing itself if the next check is overdue by this time."""
 
 
 @require_GET
@@ -158,9 +158,10 @@ def receipt_page(
     note_form: NoteForm | None = None,
 ) -> HttpResponse:
     """Render the receipt, with the resolution forms if given. ``note_form``: a note that is not stored."""
+    page = receipts.receipt_page(submission, Viewer.of(request.user), get_client(), forms=forms)
     context = {
         "list_url": list_address(request, reverse("history:submissions")),
-        "page": receipts.receipt_page(submission, Viewer.of(request.user), get_client(), forms=forms),
+        "page": page,
         "resolution_forms": forms,
         "note_form": note_form or NoteForm(),
         "errors": [
@@ -169,27 +170,26 @@ def receipt_page(
         "entry_of": sealed_entries.author_token(request),
     }
     response = render(request, "consumers/receipt.html", context)
-    seconds = _refresh_seconds(submission)
+    seconds = _refresh_seconds(submission, is_stuck=page.is_stuck)
     if seconds and not forms:  # a refresh would discard what was entered in a form
         response["Refresh"] = str(seconds)  # works without JavaScript
     return response
 
 
-def _refresh_seconds(submission: Submission) -> int:
+def _refresh_seconds(submission: Submission, *, is_stuck: bool) -> int:
     """Seconds until the receipt of an open submission may change; 0 if it changes only by a person's action.
 
     Also 0 if an expected change is overdue, because each refresh renews the session and is recorded.
     """
-    now = clock.now()
     if submission.outcome == Outcome.SENDING:
-        return 3 if now - submission.deadline < resolution.longest_send() + REFRESH_AFTER_DUE else 0
+        return 0 if is_stuck else 3
     if (
         submission.outcome != Outcome.UNKNOWN
         or submission.next_check_at is None
         or not settings.CDP_RECONCILIATION
     ):
         return 0
-    wait = submission.next_check_at - now
+    wait = submission.next_check_at - clock.now()
     return max(round(wait.total_seconds()), 2) + 3 if -REFRESH_AFTER_DUE < wait < REFRESH_BEFORE_CHECK else 0
 
 
