@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from django.conf import settings
 from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
@@ -264,6 +265,15 @@ _PAUSES: Final[Mapping[PauseReason, str | Promise]] = {
     ),
     PauseReason.FAULT: _("The portal has an error. Tell your administrator, then resume."),
 }
+
+
+def comparison_text() -> str:
+    """With what the rows are compared before they are sent, if the order could not be checked."""
+    if settings.CDP_RECONCILIATION:
+        return gettext("Each row is compared again before it is sent.")
+    return gettext(
+        "Each row is compared again before it is sent, but only with consumers that the portal knows."
+    )
 
 
 def pause_text(reason: str) -> str:

@@ -44,6 +44,19 @@ def test_list_says_before_and_after_the_confirmation_that_the_order_could_not_be
     assert f"{NOT_CHECKED} Each row is compared again before it is sent." in _confirm(as_staff, batch)
 
 
+def test_without_reconciliation_rows_are_compared_only_with_known_consumers(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = batch_of(staff, people(1))
+    check.check_batch(batch, client=get_client())
+    compared = "Each row is compared again before it is sent, but only with consumers that the portal knows."
+    page = text(as_staff.get(at("batch", batch)))
+    assert f"{NOT_CHECKED} You can continue." in page
+    assert compared in page
+    assert f"{NOT_CHECKED} {compared}" in _confirm(as_staff, batch)
+    assert sandbox.sandbox.requests() == []
+
+
 def test_order_that_cannot_be_read_at_the_confirmation_is_said(
     as_staff: Client, staff: User, sandbox: SandboxServer, settings: Settings
 ) -> None:

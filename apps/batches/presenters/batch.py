@@ -45,14 +45,14 @@ class StateFilter:
 class Confirmation:
     """What pressing Send does. ``left``: how many rows are not sent because they need attention.
 
-    ``shown``: the ``digest_of_rows`` of the rows that are sent. ``was_read``: whether the consumers on the
-    order could be read when the rows were checked.
+    ``shown``: the ``digest_of_rows`` of the rows that are sent. ``comparison``: with what rows are
+    compared before they are sent, if the order could not be read when they were checked; otherwise empty.
     """
 
     rows: int
     shown: str
     left: int
-    was_read: bool
+    comparison: str
     overridden: tuple[tuple[str, int], ...]
 
 
@@ -184,7 +184,7 @@ def batch_page(
             len(to_confirm),
             digest_of_rows(to_confirm),
             attention,
-            batch.refs_at_check is not None,
+            "" if batch.refs_at_check is not None else labels.comparison_text(),
             overridden,
         )
         if can_be_sent

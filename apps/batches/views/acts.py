@@ -116,8 +116,8 @@ def confirm(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     if result.attention:
         messages.warning(request, _attention_text(batch, result.attention))
     elif not result.was_read:
-        text = _("The order could not be checked. Each row is compared again before it is sent.")
-        messages.warning(request, text)
+        text = _("The order could not be checked. %(comparison)s")
+        messages.warning(request, text % {"comparison": labels.comparison_text()})
     return _back(request, batch)
 
 
