@@ -316,9 +316,13 @@ def test_unreadable_consumer_has_to_be_stated_and_is_shown_as_not_verified(
         sandbox.sandbox.faults.arm(Armed("404", times=9, operation="retrieve_order_consumer"))
     else:
         sandbox.stop()
+    forms = text(as_supervisor.get(resolve_url(unknown)))
+    assert ("what was sent beside this consumer in Sitecore CDP" in forms) is (why != "off")
+    assert ("Compare it with this consumer in Sitecore CDP" in forms) is (why == "off")
     entered = enter(as_supervisor, unknown, created_with(theirs))
     page = text(entered)
     assert "The portal could not read this consumer" in page
+    assert ("Read again" in page) is (why != "off")
     assert "I compared it in Sitecore CDP myself" in page
     assert FULL.passport_number in page
     demanded = confirm(as_supervisor, unknown, entered, compared=False)

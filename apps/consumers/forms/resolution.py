@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils.translation import gettext
@@ -55,6 +56,11 @@ class ResolutionForm(PortalForm):
             *((reason.value, reason.label) for reason in self.reasons),
         ]
 
+    @property
+    def announcement(self) -> str:
+        """What the next page shows; empty if the resolution is stored at once."""
+        return ""
+
     def clean(self) -> dict[str, Any]:
         super().clean()
         if self.cleaned_data.get("reason") == ResolutionReason.OTHER and self.cleaned_data.get("note") == "":
@@ -83,6 +89,12 @@ class MarkAsCreatedForm(ResolutionForm):
         help_text=_("A link from Sitecore CDP also works."),
     )
     field_order = ("consumer_ref", "reason", "note")
+
+    @property
+    def announcement(self) -> str:
+        if settings.CDP_RECONCILIATION:
+            return gettext("The next page shows what was sent beside this consumer in Sitecore CDP.")
+        return gettext("The next page shows what was sent. Compare it with this consumer in Sitecore CDP.")
 
     def clean_consumer_ref(self) -> str:
         reference = str(self.cleaned_data["consumer_ref"])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext
 
@@ -72,8 +73,9 @@ class ConfirmationPage:
     """The page that compares what was sent with what was read, before a submission is marked as created.
 
     ``entered``: labels and texts of the form, without the reference. ``is_read``: whether the portal could
-    read the consumer; if not, ``unread_reason`` is the reason. ``consumer_problem``: why the
-    sent consumer cannot be read. ``hidden``: names and values of hidden inputs.
+    read the consumer; if not, ``unread_reason`` is the reason. ``may_read_again``: whether another reading
+    may succeed. ``consumer_problem``: why the sent consumer cannot be read. ``hidden``: names and values of
+    hidden inputs.
     """
 
     public_id: str
@@ -83,6 +85,7 @@ class ConfirmationPage:
     is_read: bool
     read_at: datetime | None
     unread_reason: str
+    may_read_again: bool
     rows: tuple[Compared, ...]
     is_erased: bool
     consumer_problem: str
@@ -159,6 +162,7 @@ def confirmation_page(
         is_read=evidence.consumer is not None,
         read_at=evidence.at,
         unread_reason=_unread_reason(evidence),
+        may_read_again=evidence.consumer is None and settings.CDP_RECONCILIATION,
         rows=compared(submission.consumer, evidence.consumer),
         is_erased=submission.is_erased,
         consumer_problem=labels.consumer_problem(submission),
