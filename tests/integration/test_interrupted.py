@@ -101,6 +101,25 @@ def test_person_sees_the_true_result_if_nothing_can_be_written(
 
 
 @pytest.mark.sql("new")
+@pytest.mark.parametrize("spooled", [True, False])
+def test_page_of_an_outcome_that_is_not_stored_says_until_when_the_entry_cannot_be_sent(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, spooled: bool
+) -> None:
+    sandbox.stop()
+    _failing(monkeypatch, "store_outcome", [OperationalError("gone"), OperationalError("gone")])
+    if not spooled:
+        monkeypatch.setattr(spool, "write", lambda *_: False)
+    page = text(as_staff.post(NEW, posted()))
+    sandbox.start()
+    assert "<h1>Nothing was sent</h1>" in page
+    assert "You can send it again" not in page
+    assert "Nothing was created. The portal could not store this: its database does not answer." in page
+    assert ("Until it does, the same entry cannot be sent." in page) is spooled
+    assert ("will be stored as soon as the database answers" in page) is spooled
+    assert ("cannot be sent until it is resolved: a supervisor resolves it" in page) is not spooled
+
+
+@pytest.mark.sql("new")
 def test_identical_submission_that_ended_meanwhile_does_not_block(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

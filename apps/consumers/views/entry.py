@@ -335,11 +335,14 @@ def _not_written(request: HttpRequest, entry: Entry, **context: Any) -> HttpResp
 
 def _not_stored(request: HttpRequest, failure: storing.OutcomeNotStored) -> HttpResponse:
     """The outcome that could not be stored, on a page that reads nothing from the database."""
+    outcome = failure.result.outcome
+    # The same entry cannot be sent again before the outcome is stored.
+    headline = _("Nothing was sent") if outcome is Outcome.NOT_SENT else labels.headline(outcome)
     page = render_to_string(
         "consumers/not_stored.html",
         {
-            "outcome": failure.result.outcome.value,
-            "headline": labels.headline(failure.result.outcome),
+            "outcome": outcome.value,
+            "headline": headline,
             "consumer_ref": failure.result.consumer_ref,
             "order_ref": failure.submission.order_ref,
             "spooled": failure.spooled,
