@@ -28,6 +28,8 @@ from apps.consumers.paste.columns import (
 
 EXAMPLES: Final = 3
 _DATE: Final = "date_of_birth"
+_ALSO_OF_DOCUMENTS: Final = frozenset({_DATE, "nationality", "country"})
+"""Fields whose values a passport has as well: its date of issue, the country that issued it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class QuestionCode(StrEnum):
     """What a person is asked."""
 
     HEADERS = "headers"  # whether the first row has the headers
-    FIELD = "field"  # the field of a column that is not recognised
+    FIELD = "field"  # the field of a column that is not recognised, or not for certain: that one is proposed
     REPEATED = "repeated"  # the field of a column; another column already goes to the one that it names
     DATE_ORDER = "date_order"  # no date decides
     DATES_CONTRADICT = "dates_contradict"  # some dates are day-month, others month-day
@@ -236,6 +238,7 @@ def _proposed_targets(
         "" if target or at in decided else unmistakable_target(cells)
         for at, (target, cells) in enumerate(zip(targets, columns, strict=True))
     )
+    by_header = tuple(targets)
     questions = []
     for at, cells in enumerate(columns):
         if at in decided:
@@ -248,7 +251,8 @@ def _proposed_targets(
                 questions.append(Question(QuestionCode.REPEATED, at, examples))
         elif not targets[at] and examples:
             targets[at] = _by_content(kinds[at], targets, kinds)
-            if not targets[at]:
+            says_another = at < len(headers) and bool(headers[at].strip())
+            if not targets[at] or (says_another and _may_mislead(kinds[at], by_header, kinds)):
                 questions.append(Question(QuestionCode.FIELD, at, examples))
     return tuple(targets), questions
 
@@ -262,6 +266,16 @@ def _by_content(kind: str, targets: Sequence[str], kinds: Sequence[str]) -> str:
     if _may_repeat(kind):
         return kind
     return kind if kind not in targets and kinds.count(kind) == 1 else ""
+
+
+def _may_mislead(kind: str, by_header: Sequence[str], kinds: Sequence[str]) -> bool:
+    """Whether values of this kind below a header that is not known may be no values of the person.
+
+    A second column of addresses may be those of an agent. ``by_header``: the fields that the headers or an
+    earlier choice give.
+    """
+    is_second = kind in LISTS and (kind in by_header or kinds.count(kind) > 1)
+    return is_second or kind in _ALSO_OF_DOCUMENTS
 
 
 def _date_order(
