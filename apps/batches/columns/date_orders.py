@@ -26,8 +26,10 @@ MONTH_DAY: Final = "month-day"
 ORDERS: Final = (DAY_MONTH, MONTH_DAY)
 """The orders of a choice, as the setting ``DATE_ORDER`` names them."""
 
-# No name means different months in two of them. "Mar" is November in Finnish, "listopad" October in Croatian.
+# No name means different months in two of them. "Mar" is November in Finnish.
 _LANGUAGES: Final = ("en", "cs", "da", "de", "es", "fr", "it", "nb", "nl", "pl", "pt", "sv", "tr")
+# Czech and Polish names that are other months in Croatian: October, June and July. They are not read.
+_OTHER_MONTHS_IN_CROATIAN: Final = frozenset({"listopad", "listopada", "lis", "lip", "srp"})
 # Short names of spreadsheet programs that Django's lists of the same languages write in another way.
 _SHORT_NAMES: Final = {
     "mrz": 3,  # German
@@ -85,7 +87,7 @@ def read_in_order(text: str, order: str) -> dt.date | None:
 
 @lru_cache(maxsize=1)
 def _english_months() -> dict[str, str]:
-    """The English name of each month by its names and short names in :data:`_LANGUAGES`."""
+    """The English name of each month by its names and short names in :data:`_LANGUAGES`, if it is certain."""
     english: dict[int, str] = {}
     found: dict[str, str] = {}
     for language in _LANGUAGES:
@@ -95,7 +97,8 @@ def _english_months() -> dict[str, str]:
                     if language == "en":
                         english.setdefault(number, str(name))
                     found.setdefault(similar_key(str(name)).rstrip("."), english[number])
-    return found | {name: english[number] for name, number in _SHORT_NAMES.items()}
+    found |= {name: english[number] for name, number in _SHORT_NAMES.items()}
+    return {name: month for name, month in found.items() if name not in _OTHER_MONTHS_IN_CROATIAN}
 
 
 def _with_english_month(text: str) -> str:

@@ -174,6 +174,26 @@ def test_a_short_month_has_one_meaning_in_all_languages() -> None:
                     assert same <= {number}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "12. listopada 1985", "12 listopada 1985", "12. Listopad 1985", "07-lis-1991", "07-lip-1991",
+        "07.srp.1991", "7. SRP. 1991",
+    ],
+)  # fmt: skip
+def test_a_month_that_is_another_one_in_croatian_is_left_as_typed(text: str) -> None:
+    assert [date_value(text, order) for order in [*ORDERS, ""]] == [text] * 3
+    assert _read_by_form(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "month"),
+    [("7 lipca 1991", 7), ("7. srpna 1991", 8), ("7. listopadu 1991", 11), ("7 grudnia 1991", 12)],
+)
+def test_other_months_of_czech_and_polish_are_read(text: str, month: int) -> None:
+    assert read_in_order(text, DAY_MONTH) == dt.date(1991, month, 7)
+
+
 def test_the_first_of_a_month_is_read_in_french() -> None:
     assert read_in_order("1er avril 1991", DAY_MONTH) == dt.date(1991, 4, 1)
 
