@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Final
 
 from apps.batches.columns.date_orders import DAY_MONTH, MONTH_DAY, ORDERS, Meaning, meaning_of, read_in_order
-from apps.batches.columns.genders import PLAIN, Letters
+from apps.batches.columns.genders import PLAIN, Letters, letters_of
+from apps.batches.columns.titles import has_other_fr
 from apps.consumers.forms.flat_values import with_rows
-from apps.consumers.paste.cells import country_of, gender_of, title_of
+from apps.consumers.paste.cells import FATHER, country_of, gender_of, title_of
 from apps.consumers.paste.columns import IDENTIFIER_ID, IDENTIFIER_PROVIDER, LISTS, PROVIDER_PREFIX
 from apps.consumers.paste.gender_words import gender_of_word
 from apps.consumers.paste.nationalities import demonyms_of_code
@@ -22,8 +24,34 @@ _CODES: Final = frozenset({_ORDER, _DATE, "passport_number", "phone_numbers", ID
 # How people tell a spreadsheet that digits are a text. Elsewhere an apostrophe may begin a name.
 _TEXT_MARK: Final = re.compile(r"\A\s*'(?=[+\w])")
 _GENDER: Final = "gender"
+_TITLE: Final = "title"
+# What is passed on as no father: the titles of the form have no full stop.
+_OTHER_FR: Final = f"{FATHER}."
 # Appended to a date that the form would read in another order than the chosen one, so that it reads none.
 _CHOSEN: Final = {DAY_MONTH: " (DD/MM/YYYY)", MONTH_DAY: " (MM/DD/YYYY)", "": " (DD/MM or MM/DD)"}
+
+
+def reader_of(
+    headers: Sequence[str],
+    targets: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    date_order: str,
+    order_ref: str,
+) -> Callable[[Sequence[str]], dict[str, str]]:
+    """:func:`row_values` for the rows of one table, whose other cells say what letters and titles mean.
+
+    ``headers``: empty without any. ``rows``: the cells of all people.
+    """
+    rows = tuple(rows)
+    return partial(
+        row_values,
+        targets=targets,
+        date_order=date_order,
+        order_ref=order_ref,
+        letters=letters_of(headers, targets, rows),
+        other_fr=has_other_fr(headers, targets, rows),
+    )
 
 
 def row_values(
@@ -33,6 +61,7 @@ def row_values(
     date_order: str,
     order_ref: str,
     letters: Letters = PLAIN,
+    other_fr: bool = False,
 ) -> dict[str, str]:
     """The values of the form for one row. Columns without a target are not among them.
 
@@ -43,7 +72,8 @@ def row_values(
     that the check compares it with the batch's order, and a blank one is the batch's order.
     The apostrophe before a code, a number or a date is left out.
 
-    ``letters``: what letters mean in the column of genders; others are passed on as typed.
+    ``letters``: what letters mean in the column of genders; others are passed on as typed. ``other_fr``:
+    whether Fr. is no father in the column of titles; it is passed on as a text that is no title.
     """
     by_target: dict[str, list[str]] = defaultdict(list)
     identifiers: list[dict[str, str]] = []
@@ -67,6 +97,8 @@ def row_values(
                 if is_letter
                 else _value(found[0], target, date_order)
             )
+    if other_fr and values.get(_TITLE) == FATHER:
+        values[_TITLE] = _OTHER_FR
     for name in sorted(LISTS):
         values = with_rows(values, name, [{"value": cell} for cell in by_target[name] if cell.strip()])
     return with_rows(values, "identifiers", identifiers)

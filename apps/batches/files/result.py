@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,9 +18,8 @@ from apps.audit.events import MAX_ITEMS
 from apps.batches.audit_events import BATCH_DOWNLOADED
 from apps.batches.checking.findings import Findings, RowError, RowWarning
 from apps.batches.checking.others import others_of
-from apps.batches.columns.genders import Letters, letters_of
 from apps.batches.columns.own_columns import OWN_HEADERS
-from apps.batches.columns.values import row_values
+from apps.batches.columns.values import reader_of
 from apps.batches.models import Batch, BatchRow, OwnState, RowState
 from apps.batches.recording import NOBODY, Others, event_of, record_shown
 from apps.batches.selectors import rows_of, submissions_of
@@ -47,6 +46,8 @@ FORMATS: Final = (Format.XLSX, Format.CSV)
 _JOINT: Final = "; "
 _BLANK_LINES: Final = 1_000
 """Blank lines that are written at once: a short file can have its only person in row 1,048,576."""
+_Reader = Callable[[Sequence[str]], dict[str, str]]
+"""Reads the cells of a row as the values of the form."""
 _UPLOADED_WIDTH, _OWN_WIDTHS = 20, (18, 40, 60, 60)
 
 
@@ -123,9 +124,15 @@ def read_result(batch: Batch, *, receipt_url: Callable[[uuid.UUID], str]) -> Res
         for submission in Submission.objects.filter(public_id__in=earlier_ids).defer("refs_before")
     }
     cells = {row.number: row.cells for row in rows}
-    letters = letters_of(batch.headers, batch.targets, filter(None, cells.values()))
+    read = reader_of(
+        batch.headers,
+        batch.targets,
+        filter(None, cells.values()),
+        date_order=batch.date_order,
+        order_ref=batch.order_ref,
+    )
     made = [
-        _result_row(batch, row, by_token, earlier, receipt_url, cells=cells[row.number], letters=letters)
+        _result_row(batch, row, by_token, earlier, receipt_url, cells=cells[row.number], read=read)
         for row in rows
     ]
     warnings = [one for row in rows if row.current in OwnState.values for one in _unconfirmed(row)]
@@ -141,7 +148,7 @@ def _result_row(
     receipt_url: Callable[[uuid.UUID], str],
     *,
     cells: tuple[str, ...] | None,
-    letters: Letters,
+    read: _Reader,
 ) -> ResultRow:
     submission = by_token.get(row.token)
     is_sent = submission is not None
@@ -154,7 +161,7 @@ def _result_row(
         reason = _outcome_reason(submission)
     else:
         reason = _findings_reason(row)
-    if cells is not None and _is_corrected(batch, row, cells, letters=letters):
+    if cells is not None and _is_corrected(batch, row, cells, read):
         note = gettext("Corrected in the portal: the columns have what was uploaded")
         reason = _JOINT.join(filter(None, (reason, note)))
     if cells is None and row.encrypted_cells:
@@ -165,19 +172,12 @@ def _result_row(
     return ResultRow(row.number, cells or (), own, is_sent)
 
 
-def _is_corrected(batch: Batch, row: BatchRow, cells: tuple[str, ...], *, letters: Letters) -> bool:
+def _is_corrected(batch: Batch, row: BatchRow, cells: tuple[str, ...], read: _Reader) -> bool:
     """Whether the values of the form differ from those of the uploaded cells."""
     values = row.values
     if values is None or not batch.targets:
         return False
-    uploaded = row_values(
-        cells,
-        batch.targets,
-        date_order=batch.date_order,
-        order_ref=batch.order_ref,
-        letters=letters,
-    )
-    return any(values.get(name, "") != value for name, value in uploaded.items())
+    return any(values.get(name, "") != value for name, value in read(cells).items())
 
 
 def _outcome_reason(submission: Submission) -> str:

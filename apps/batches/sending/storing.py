@@ -11,11 +11,10 @@ from django.db import transaction
 from apps.audit.recording import record
 from apps.batches.audit_events import BATCH_COLUMNS_CHOSEN, BATCH_UPLOADED
 from apps.batches.columns.date_orders import possibly_exchanged
-from apps.batches.columns.genders import letters_of
 from apps.batches.columns.headers import header_place
 from apps.batches.columns.matching import Choice, Question, SplitTable, open_questions, split
 from apps.batches.columns.own_columns import without_own_columns
-from apps.batches.columns.values import row_values
+from apps.batches.columns.values import reader_of
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, SourceKind
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault, TableRow
 from apps.batches.recording import event_of
@@ -241,13 +240,14 @@ def _set_values(batch: Batch, rows: list[BatchRow], parts: SplitTable) -> None:
 
 def _values_of(batch: Batch, cells: Mapping[int, Sequence[str]]) -> dict[int, dict[str, str]]:
     """The values of the form for the cells of each row, as the columns of the batch are chosen."""
-    letters = letters_of(batch.headers, batch.targets, cells.values())
-    return {
-        number: row_values(
-            one, batch.targets, date_order=batch.date_order, order_ref=batch.order_ref, letters=letters
-        )
-        for number, one in cells.items()
-    }
+    read = reader_of(
+        batch.headers,
+        batch.targets,
+        cells.values(),
+        date_order=batch.date_order,
+        order_ref=batch.order_ref,
+    )
+    return {number: read(one) for number, one in cells.items()}
 
 
 def _column_findings(source: SourceKind, parts: SplitTable, choice: Choice | None) -> list[dict[str, Any]]:

@@ -23,6 +23,8 @@ _SHORTENED = re.compile(r"[\d.,]+E\+?\d+", re.IGNORECASE)
 _TWO_ORDERS = re.compile(r"(\d{1,2})\D+(\d{1,2})\D+\d{4}", re.ASCII)
 _LAST_MONTH = 12
 _GENDERS = {"m": "male", "f": "female"}
+FATHER = "Fr"
+"""The vendor's title for a father. In some languages it is short for a title of a woman."""
 
 
 class Problem(StrEnum):

@@ -122,5 +122,8 @@ GENDERS_WITH_OTHER_LETTERS: Final[dict[str, str]] = {
 }
 """Letters that may mean the other gender below these headers."""
 
+TITLES_WITH_OTHER_FR: Final = frozenset(["anrede", "titel", "tilltal", "tiltale"])
+"""Headers of languages in which Fr. is Frau, fru or frøken, and not the vendor's title Fr for a father."""
+
 NEXT_TO_A_FIRST_NAME: Final = frozenset(["name", "nom", "naam", "namn", "navn"])
 """Headers that mean the last name in a table with a column of first names, and may be the whole name else."""

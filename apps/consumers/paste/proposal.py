@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 from django.utils.formats import date_format
 
-from apps.consumers.paste.cells import SHOWN_DATE, Note, Problem, Reading, read_cell
+from apps.consumers.paste.cells import FATHER, SHOWN_DATE, Note, Problem, Reading, read_cell, title_of
 from apps.consumers.paste.columns import (
     IDENTIFIER_ID,
     IDENTIFIER_PROVIDER,
     LISTS,
     PROVIDER_PREFIX,
 )
-from apps.consumers.paste.header_words import GENDERS_WITH_OTHER_LETTERS
+from apps.consumers.paste.header_words import GENDERS_WITH_OTHER_LETTERS, TITLES_WITH_OTHER_FR
 from apps.consumers.paste.mrz import DatePart, Mrz, Part, PartFault
 from apps.consumers.paste.mrz_lines import Format
 from apps.consumers.paste.nationalities import demonyms_of_code
@@ -144,6 +144,8 @@ def _cell_item(header: str, cell: str, target: str) -> Item:
         return Item(header, text, problem=Problem.NO_FIELD)
     if target == "gender" and text.casefold() == GENDERS_WITH_OTHER_LETTERS.get(header_key(header)):
         return Item(header, text, target, problem=Problem.NOT_A_GENDER)
+    if target == "title" and title_of(text) == FATHER and header_key(header) in TITLES_WITH_OTHER_FR:
+        return Item(header, text, target, problem=Problem.NOT_A_TITLE)
     reading: Reading = read_cell(text, target)
     return Item(header, text, target, reading.values, reading.choices, reading.notes, reading.problem)
 

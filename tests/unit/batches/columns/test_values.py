@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from apps.batches.columns.genders import PLAIN, letters_of
 from apps.batches.columns.problems import ProblemCode, problems_of
-from apps.batches.columns.values import row_values
+from apps.batches.columns.values import reader_of, row_values
 from apps.consumers import phones
 from apps.consumers.demonyms import DEMONYMS
 from apps.consumers.forms.entry import Entry
@@ -155,6 +155,31 @@ def test_a_letter_that_is_not_certain_is_left_as_typed() -> None:
         "male",
         "male",
     ]
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "values"),
+    [
+        ("Anrede", ["Fr.", "fr", "Dr."], ["Fr.", "Fr.", "Dr"]),
+        ("Titel", ["Fr"], ["Fr."]),
+        ("Title", ["Hr.", "Fr."], ["Hr.", "Fr."]),
+        ("Title", ["Frau Dr.", "FR"], ["Frau Dr.", "Fr."]),
+        ("", ["Herr", "Fr."], ["Herr", "Fr."]),
+        ("", ["Frøken", "Fr."], ["Frøken", "Fr."]),
+        ("Title", ["Fr.", "Mr."], ["Fr", "Mr"]),
+        ("", ["fr", "Rev"], ["Fr", "Rev"]),
+    ],
+)
+def test_fr_is_no_father_next_to_german_or_scandinavian_titles(
+    header: str, cells: list[str], values: list[str]
+) -> None:
+    headers = ("First name", header) if header else ()
+    rows = [("Ada", cell) for cell in cells]
+    read = reader_of(headers, ("first_name", "title"), rows, date_order="", order_ref=ORDER)
+    assert [read(row)["title"] for row in rows] == values
+    for row, value in zip(rows, values, strict=True):
+        is_wrong = "#id_title" in {error.href for error in _entry(read(row)).errors()}
+        assert is_wrong is (value not in ("Fr", "Dr", "Mr", "Rev"))
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,17 @@ def test_f_below_a_hungarian_header_may_be_a_man_and_words_are_read() -> None:
         assert (item.values, item.problem) == (values, problem)
 
 
+@pytest.mark.parametrize(
+    ("header", "values"), [("Anrede", ()), ("Titel:", ()), ("Title", ("Fr",)), ("Salutation", ("Fr",))]
+)
+@pytest.mark.parametrize("text", ["Fr.", " fr"])
+def test_fr_below_a_german_header_is_no_father(header: str, values: tuple[str, ...], text: str) -> None:
+    [item] = propose_row(Row((text,), (header,)), ("title",)).items
+    assert (item.values, item.problem) == (values, None if values else Problem.NOT_A_TITLE)
+    [item] = propose_row(Row(("Dr.",), (header,)), ("title",)).items
+    assert item.values == ("Dr",)
+
+
 def test_a_name_that_is_a_word_for_a_gender_is_no_gender() -> None:
     for name in ("Mann", "Lady", "Herr"):
         assert guessed_targets(Row((name,), None)) == ("",)
