@@ -1,4 +1,7 @@
-"""Values that a spreadsheet has changed or lost. The form accepts many, as it cannot know what they were."""
+"""Values that a spreadsheet has changed or lost, or that may stand for none, as NA does.
+
+The form accepts many, as it cannot know what they were.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +15,26 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.batches.reading.example import EXAMPLE_MARK
 from apps.batches.reading.lost import is_error, is_formula
+from apps.core.text import same_key
 
 # As spreadsheets show a number that does not fit its cell. "12E5" may be a booking's own number.
 _SHORTENED: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?E\+\d+|[+-]?\d+[.,]\d+E\d+", re.ASCII | re.IGNORECASE)
 # At least four digits: "1.0" may be a version or a part of a text.
 _WITH_DECIMALS: Final = re.compile(r"\+?\d{4,}[.,]0+", re.ASCII)
 _ORDER: Final = "order_ref"
+_NATIONALITY: Final = "nationality"
 _PARTS: Final = re.compile(r"[;\t\r\n\u2028\u2029]|,(?!\d)|,(?=\s*\+?\d{6,})")
 
 
 class ProblemCode(StrEnum):
-    """How a value was changed or lost."""
+    """How a value was changed or lost, or why it may be none."""
 
     SHORTENED_NUMBER = "shortened_number"  # 1.23E+11: digits are lost
     DECIMAL_NUMBER = "decimal_number"  # 353861234567.0
     ERROR_VALUE = "error_value"  # #REF!
     FORMULA = "formula"  # without a result
     EXAMPLE = "example"  # the mark of the template's example
+    NOT_AVAILABLE = "not_available"  # NA as a nationality
 
 
 TEXTS: Final = {
@@ -41,6 +47,9 @@ TEXTS: Final = {
     ProblemCode.ERROR_VALUE: _("The spreadsheet shows an error in place of this value. Enter the value"),
     ProblemCode.FORMULA: _("This is a formula without a result. Enter the value"),
     ProblemCode.EXAMPLE: _("This marks the example of the template. Enter the value, or leave it empty"),
+    ProblemCode.NOT_AVAILABLE: _(
+        "NA may mean Namibia or “not available”. Enter the nationality in full, or leave it empty"
+    ),
 }
 
 
@@ -64,7 +73,15 @@ def problems_of(values: Mapping[str, str]) -> tuple[ValueProblem, ...]:
     compared with that of the list.
     """
     found = ((name, _problem(value)) for name, value in values.items() if value and name != _ORDER)
-    return tuple(ValueProblem(name, code) for name, code in found if code)
+    problems = [ValueProblem(name, code) for name, code in found if code]
+    if may_be_not_available(values.get(_NATIONALITY, "")):
+        problems.append(ValueProblem(_NATIONALITY, ProblemCode.NOT_AVAILABLE))
+    return tuple(problems)
+
+
+def may_be_not_available(text: str) -> bool:
+    """Whether a text is Namibia's code, which also stands for "not available"."""
+    return same_key(text) == "na"
 
 
 def _problem(value: str) -> ProblemCode | None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from apps.batches.columns.date_orders import DAY_MONTH, MONTH_DAY, ORDERS, Meaning, meaning_of, read_in_order
 from apps.batches.columns.genders import PLAIN, Letters, letters_of
+from apps.batches.columns.problems import may_be_not_available
 from apps.batches.columns.titles import has_other_fr
 from apps.consumers.forms.flat_values import with_rows
 from apps.consumers.paste.cells import FATHER, country_of, gender_of, title_of
@@ -27,6 +28,8 @@ _GENDER: Final = "gender"
 _TITLE: Final = "title"
 # What is passed on as no father: the titles of the form have no full stop.
 _OTHER_FR: Final = f"{FATHER}."
+# Appended to NA as a country, which the form would read as Namibia.
+_NAMIBIA: Final = " (Namibia or not available)"
 # Appended to a date that the form would read in another order than the chosen one, so that it reads none.
 _CHOSEN: Final = {DAY_MONTH: " (DD/MM/YYYY)", MONTH_DAY: " (MM/DD/YYYY)", "": " (DD/MM or MM/DD)"}
 
@@ -68,8 +71,9 @@ def row_values(
     Titles, genders and countries are those that the form offers, also from M and F and from a country's name;
     a nationality is a word, also from a code that has only one. Dates are ISO dates, read in ``date_order``.
     What cannot be read is passed on as typed, for the form to say what is wrong; a date that the form would
-    read in the other order gets a remark that it cannot read. A cell of the column Order is passed on, so
-    that the check compares it with the batch's order, and a blank one is the batch's order.
+    read in the other order gets a remark that it cannot read, and so does NA as a country. A cell of the
+    column Order is passed on, so that the check compares it with the batch's order, and a blank one is the
+    batch's order.
     The apostrophe before a code, a number or a date is left out.
 
     ``letters``: what letters mean in the column of genders; others are passed on as typed. ``other_fr``:
@@ -109,15 +113,20 @@ def _is_code(target: str) -> bool:
 
 
 def _nationality_of(text: str) -> str:
-    """The nationality of a code such as IRL; empty for another text, and for a code with several."""
-    found = demonyms_of_code(text) if text.isupper() else ()
+    """The nationality of a code such as IRL; empty for another text, NA, and a code with several."""
+    found = demonyms_of_code(text) if text.isupper() and not may_be_not_available(text) else ()
     return found[0] if len(found) == 1 else ""
+
+
+def _country_of(text: str) -> str:
+    """The code of a country; for NA, a text that the form does not read; empty for another text."""
+    return f"{text}{_NAMIBIA}" if may_be_not_available(text) else country_of(text)
 
 
 _READERS: Final = {
     "title": title_of,
     "gender": gender_of,
-    "country": country_of,
+    "country": _country_of,
     "nationality": _nationality_of,
 }
 

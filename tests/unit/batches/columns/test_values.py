@@ -215,6 +215,21 @@ def test_other_words_are_left_as_typed(word: str) -> None:
     assert _values((word, "gender"))["gender"] == word
 
 
+@pytest.mark.parametrize("text", ["NA", "na", " Na "])
+def test_na_is_not_read_as_namibia(text: str) -> None:
+    values = _values((text, "nationality"), (text, "country"), ("Ada", "first_name"), ("King", "last_name"))
+    assert values["nationality"].strip() == text.strip()
+    assert [problem.code for problem in problems_of(values)] == [ProblemCode.NOT_AVAILABLE]
+    assert [error.href for error in _entry(values).errors()] == ["#id_country"]
+
+
+def test_namibia_in_full_is_read() -> None:
+    for nationality, country in (("Namibian", "Namibia"), ("NAM", "NAM")):
+        values = _values((nationality, "nationality"), (country, "country"))
+        assert (values["nationality"], values["country"]) == ("Namibian", "NA")
+        assert problems_of(values) == ()  # also of a corrected row, whose country is a code
+
+
 def test_columns_without_a_field_are_not_among_the_values() -> None:
     values = _values(("secret", ""), ("Ada", "first_name"))
     assert "secret" not in values.values()
