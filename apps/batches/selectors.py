@@ -31,6 +31,13 @@ MAX_GOING_ON: Final = 10
 """Maximum number of lists on the start page."""
 
 
+def count_under_way(person_id: int) -> dict[BatchState, int]:
+    """How many batches that a person confirmed are being sent, and how many are paused."""
+    own = Batch.objects.filter(confirmed_by_id=person_id, state__in=_UNDER_WAY).order_by()
+    counts = dict(own.values_list("state").annotate(Count("pk")))
+    return {state: counts.get(state, 0) for state in _UNDER_WAY}
+
+
 def rows_of(batch: Batch) -> QuerySet[Any]:
     """The rows, each a ``BatchRow`` with its state as ``current``, in the order of the file.
 

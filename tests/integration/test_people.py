@@ -26,9 +26,11 @@ from apps.accounts import services
 from apps.accounts.models import User
 from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
 from apps.accounts.services import ActRefusedError, PersonDetails
+from apps.batches.models import BatchState
 from apps.consumers import drafts
 from apps.consumers.drafts import DraftMark
 from apps.consumers.models import Outcome
+from tests.support.batch_sending import stored_batch
 from tests.support.entries import FULL, store
 from tests.support.people import PASSWORD, TESTS, acting, events, make_person
 
@@ -328,6 +330,18 @@ def test_deactivation_says_what_it_does_and_asks(as_ada: Client, ada: User) -> N
     [event] = events("person.deactivated")
     page = as_ada.get(f"/audit/{event.seq}/").content.decode()
     assert re.search(r"State</th>.*active.*deactivated", page, re.DOTALL)
+
+
+def test_deactivation_says_what_becomes_of_lists_of_people(as_ada: Client) -> None:
+    pat, other = make_person("pat", STAFF), make_person("sue", STAFF)
+    stored_batch(pat, BatchState.SENDING)
+    stored_batch(other, BatchState.SENDING)
+    for state in (BatchState.PAUSED, BatchState.PAUSED, BatchState.CHECKED, BatchState.FINISHED):
+        stored_batch(pat, state)
+    page = " ".join(as_ada.get(f"/people/{pat.pk}/deactivate/").content.decode().split())
+    assert "1 list is being sent.</strong> It is paused before its next row." in page
+    assert "2 lists are paused.</strong> A supervisor can stop them." in page
+    assert "can be resumed only after the person is reactivated" in page
 
 
 @pytest.mark.parametrize("email", ["no address", "a@", "x" * 190 + "@example.com", "a@b.ie\x00", "<b>@c.d"])

@@ -1,0 +1,38 @@
+"""The open work of a person in this app: counts only, without data of consumers."""
+
+from __future__ import annotations
+
+from django.utils.translation import ngettext
+
+from apps.batches import selectors
+from apps.batches.models import BatchState
+from apps.core.open_work import OpenWork
+
+
+def open_work_of(person_id: int) -> list[OpenWork]:
+    """Lists that the person confirmed and that are being sent or paused."""
+    counts = selectors.count_under_way(person_id)
+    sending, paused = counts[BatchState.SENDING], counts[BatchState.PAUSED]
+    found = (
+        (
+            sending,
+            ngettext("%(n)s list is being sent", "%(n)s lists are being sent", sending),
+            ngettext(
+                "It is paused before its next row. A supervisor can stop it. It can be resumed only after the"
+                " person is reactivated.",
+                "They are paused before their next rows. A supervisor can stop them. They can be resumed only"
+                " after the person is reactivated.",
+                sending,
+            ),
+        ),
+        (
+            paused,
+            ngettext("%(n)s list is paused", "%(n)s lists are paused", paused),
+            ngettext(
+                "A supervisor can stop it. It can be resumed only after the person is reactivated.",
+                "A supervisor can stop them. They can be resumed only after the person is reactivated.",
+                paused,
+            ),
+        ),
+    )
+    return [OpenWork(text % {"n": n}, consequence) for n, text, consequence in found if n]
