@@ -15,6 +15,7 @@ from apps.accounts.models import User
 from apps.batches.models import Batch
 from apps.batches.sending import control
 from apps.cdp.consumers import NewConsumer
+from apps.core import heartbeats
 from sandbox.data.seed import GROUP_ORDER, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
@@ -233,6 +234,7 @@ def test_tables_of_a_list_are_whole_wide_and_narrow(
 def test_progress_pauses_and_stops_after_one_question(
     windows: Windows, staff: User, supervisor: User, sandbox: SandboxServer
 ) -> None:
+    heartbeats.record_heartbeat(heartbeats.WORKER)
     page = windows.open(staff)
     page.goto(f"/batches/new/?order={SAMPLE_ORDER}")
     page.get_by_label("Paste a table").fill("\n".join("\t".join(row) for row in _rooming_list(5)))

@@ -13,7 +13,7 @@ from apps.accounts.models import User
 from apps.batches.models import Batch, BatchState, OwnState, PauseReason
 from apps.batches.sending import changing, control, new_list
 from apps.consumers.models import Outcome
-from apps.core import clock
+from apps.core import clock, heartbeats
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import at, text
 from tests.support.batch_rows import batch_of, sent_row, states
@@ -137,6 +137,22 @@ def test_list_that_is_being_sent_is_stopped_and_not_discarded(
     page = text(as_staff.get(at("batch", batch)))
     assert "Stop sending this list" in page
     assert "Discard this list" not in page
+
+
+@pytest.mark.sql("new")
+def test_list_says_that_it_is_sent_without_the_reader_only_while_a_worker_runs(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = confirmed_batch(staff, people(1))
+    pages = (at("batch", batch), at("progress", batch))
+    for page in (text(as_staff.get(one)) for one in pages):
+        assert "You can leave this page" not in page
+        assert page.count("No background worker is running") == 2  # visible, and announced
+        assert "Rows are sent once a background worker is running. Tell your administrator." in page
+    heartbeats.record_heartbeat(heartbeats.WORKER)
+    for page in (text(as_staff.get(one)) for one in pages):
+        assert "You can leave this page: sending goes on, and the start page shows it." in page
+        assert "background worker" not in page
 
 
 def test_replaced_list_leads_to_the_newer_one(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:

@@ -31,7 +31,7 @@ from apps.batches.sending.run import send_next_due
 from apps.cdp.factory import get_client
 from apps.consumers.models import CircuitBreaker, Outcome, Submission
 from apps.consumers.sending import storing, submit
-from apps.core import clock, personal_data
+from apps.core import clock, heartbeats, personal_data
 from sandbox.api.answers import Answer, as_html, error
 from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
@@ -529,6 +529,7 @@ def test_vendor_says_when_the_next_row_may_be_sent(
         assert waiting.due_at is not None
         assert 25 < (waiting.due_at - began).total_seconds() <= RETRY_AFTER_SECONDS + 1
     client.force_login(staff)
+    heartbeats.record_heartbeat(heartbeats.WORKER)
     page, announced = _progress(client, batch)
     assert "Waiting for Sitecore CDP. The next row is sent at " in page
     assert announced.startswith("0 % done. Waiting for Sitecore CDP. The next row is sent at ")

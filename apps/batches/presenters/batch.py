@@ -14,7 +14,7 @@ from apps.batches.models import Batch, BatchRow, BatchState, RowState, SourceKin
 from apps.batches.presenters.columns import choice_text
 from apps.batches.presenters.findings import finding_texts
 from apps.batches.presenters.naming import batch_url, order_name
-from apps.batches.presenters.progress import Progress, progress_of
+from apps.batches.presenters.progress import Progress, has_no_worker, progress_of
 from apps.batches.presenters.rows import RowLine, WarningGroup, findings_of
 from apps.batches.sending.control import CAN_BE_CONFIRMED
 from apps.batches.sending.shown import digest_of_rows, digest_of_warnings
@@ -189,7 +189,7 @@ def batch_page(
         )
         if can_be_sent
         else None,
-        progress=progress_of(batch, counts, not_confirmed=not_confirmed),
+        progress=progress_of(batch, counts, not_confirmed=not_confirmed, no_worker=has_no_worker(batch)),
         unchecked=counts[RowState.UNCHECKED],
         unsent=counts[RowState.NOT_SENT],
         failed=failed,

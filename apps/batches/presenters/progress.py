@@ -13,7 +13,7 @@ from django.utils.translation import gettext, ngettext
 from apps.batches import labels
 from apps.batches.models import Batch, BatchState, RowState
 from apps.batches.presenters.naming import batch_url
-from apps.core import clock
+from apps.core import clock, heartbeats
 from apps.core.web.filters import with_query
 
 _DONE: Final = (
@@ -55,7 +55,8 @@ class Progress:
     ``waits``, which stays the same as long as the wait.
 
     ``shape``: of the whole list; created only if nothing is left to do. ``notes``: what is left.
-    ``waits``: why no row is sent for a while; empty if rows are sent.
+    ``waits``: why no row is sent for a while; empty if rows are sent. ``goes_on``: whether the list is sent
+    without the reader, as a sentence.
     """
 
     state: BatchState
@@ -65,15 +66,24 @@ class Progress:
     announced: str
     results: str
     waits: str
+    goes_on: str
     pause_text: str
     shape: str
     notes: tuple[Note, ...]
 
 
-def progress_of(batch: Batch, counts: Mapping[RowState, int], *, not_confirmed: int = 0) -> Progress:
+def has_no_worker(batch: Batch) -> bool:
+    """Whether the batch is being sent, but no background worker runs that could send its rows."""
+    return batch.state == BatchState.SENDING and not heartbeats.current(heartbeats.WORKER)
+
+
+def progress_of(
+    batch: Batch, counts: Mapping[RowState, int], *, not_confirmed: int = 0, no_worker: bool = False
+) -> Progress:
     """How far sending is. Rows that need attention or are left out do not count.
 
-    ``not_confirmed``: how many of the ready rows were changed since the confirmation.
+    ``not_confirmed``: how many of the ready rows were changed since the confirmation. ``no_worker``: as
+    :func:`has_no_worker` says; the list of lists does not ask.
     """
     done = sum(counts[state] for state in _DONE)
     total = done + counts[RowState.READY] + counts[RowState.SENDING]
@@ -81,7 +91,8 @@ def progress_of(batch: Batch, counts: Mapping[RowState, int], *, not_confirmed: 
     words = ngettext(
         "%(done)s of %(total)s row has an outcome", "%(done)s of %(total)s rows have an outcome", total
     )
-    announced, waits = gettext("%(percent)s %% done") % {"percent": percent // 10 * 10}, _waits(batch)
+    announced = gettext("%(percent)s %% done") % {"percent": percent // 10 * 10}
+    waits = gettext("No background worker is running") if no_worker else _waits(batch)
     results = ", ".join(
         f"{counts[state]} {str(state.label).lower()}" for state in (*_DONE, RowState.SENDING) if counts[state]
     )
@@ -93,10 +104,17 @@ def progress_of(batch: Batch, counts: Mapping[RowState, int], *, not_confirmed: 
         announced=f"{announced}. {waits}" if waits else announced,
         results=results,
         waits=waits,
+        goes_on=_goes_on(no_worker),
         pause_text=labels.pause_text(batch.pause_reason) if batch.pause_reason else "",
         shape=_shape_of(BatchState(batch.state), counts),
         notes=_notes(batch, counts, not_confirmed),
     )
+
+
+def _goes_on(no_worker: bool) -> str:
+    if no_worker:
+        return gettext("Rows are sent once a background worker is running. Tell your administrator.")
+    return gettext("You can leave this page: sending goes on, and the start page shows it.")
 
 
 def _waits(batch: Batch) -> str:

@@ -20,7 +20,7 @@ from apps.batches.models import Batch, RowState
 from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
 from apps.batches.presenters.batch import ALL, BatchPage, batch_page
 from apps.batches.presenters.naming import batch_url
-from apps.batches.presenters.progress import progress_of
+from apps.batches.presenters.progress import has_no_worker, progress_of
 from apps.batches.presenters.rows import (
     WarningGroup,
     confirmed_warnings,
@@ -72,7 +72,12 @@ def progress(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     counts = selectors.count_by_state(found)
     context = {
         "batch": found,
-        "progress": progress_of(found, counts, not_confirmed=selectors.count_not_confirmed(found)),
+        "progress": progress_of(
+            found,
+            counts,
+            not_confirmed=selectors.count_not_confirmed(found),
+            no_worker=has_no_worker(found),
+        ),
         "may_control": may_control(request, found),
         "url": batch_url(found),
         "is_fragment": True,
