@@ -59,7 +59,10 @@ def _unknown_outcomes(search: Search) -> Iterator[Found]:
     found = [*values[: MOST_SINGLE + 1]]
     if len(found) > MOST_SINGLE:
         facts = {"count": MOST_SINGLE, "minutes": minutes}
-        yield Found(MANY, f"{reverse('history:submissions')}?outcome=unknown", facts=facts)
+        path = (
+            f"{reverse('history:submissions')}?outcome=unknown&period=all"  # the default leaves out old ones
+        )
+        yield Found(MANY, path, facts=facts)
         found = [*values.filter(public_id__in=search.open_keys - {MANY})]  # these go on until they end
     for public_id, submitted_at in found:
         path = reverse("consumers:receipt", args=[public_id])

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 KEY = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 """What a key looks like. It refuses spaces, letters with accents, and signs such as @ and +; a word fits."""
-PATH = re.compile(r"/[A-Za-z0-9_./-]{0,150}(\?[a-z_]{1,20}=[a-z_]{1,20})?")
-"""A page of the portal, with at most one filter that has a code as its value."""
+PATH = re.compile(r"/[A-Za-z0-9_./-]{0,150}(\?[a-z_]{1,20}=[a-z_]{1,20}(&[a-z_]{1,20}=[a-z_]{1,20})?)?")
+"""A page of the portal, with at most two filters that have codes as their values."""
 
 Fact = int | uuid.UUID | StrEnum | Choices
 """A number, a reference of the portal, or one of several codes. A text is none, so no name can be one."""

@@ -86,6 +86,13 @@ def test_many_unknown_outcomes_are_one_cause_and_told_ones_go_on(staff: User) ->
     assert MANY not in keys("unknown_outcome")
 
 
+def test_notice_about_many_unknown_outcomes_leads_to_all_of_them(staff: User, as_supervisor: Client) -> None:
+    late = [unknown(staff, number, days=20 * number + 1) for number in range(MOST_SINGLE + 1)]
+    [found] = find("unknown_outcome")
+    page = as_supervisor.get(found.path).content.decode()
+    assert [one for one in late if f"/submissions/{one.public_id}/" not in page] == []
+
+
 # --- Credentials, worker --------------------------------------------------------------------------
 def test_refused_credentials_until_a_successful_answer() -> None:
     def answered(status: int) -> None:

@@ -38,6 +38,14 @@ def test_free_text_does_not_fit_into_a_key_or_path(text: str) -> None:
             Found(key, path)
 
 
+def test_path_has_at_most_two_filters_with_codes() -> None:
+    two = "/submissions/?outcome=unknown&period=all"
+    assert Found("a", two).path == two
+    for more in ("&sort=oldest", "&who=Murphy", "&"):
+        with pytest.raises(ValueError, match="references, codes and numbers only"):
+            Found("a", two + more)
+
+
 @pytest.mark.parametrize("text", ["Murphy", "7", "", "Aoife Ní Bhriain"])
 def test_text_is_no_fact(text: str) -> None:
     with pytest.raises(ValueError, match="references, codes and numbers only"):
