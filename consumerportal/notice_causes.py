@@ -22,7 +22,7 @@ from apps.audit.integrity import past_verifications
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.models import AuditEvent
 from apps.batches.audit_events import BATCH_FINISHED, BATCH_PAUSED_BY_PORTAL, BATCH_STOPPED
-from apps.batches.models import BatchState, PauseReason
+from apps.batches.models import Batch, BatchState, PauseReason
 from apps.consumers.models import ConnectionHealth, Outcome, Submission
 from apps.core import clock, heartbeats
 from apps.core.actor import PORTAL_PREFIX
@@ -135,7 +135,8 @@ def _ended_exports(search: Search) -> Iterator[Found]:
 def _ended_batches(search: Search) -> Iterator[Found]:
     """Lists that were finished or stopped, and those that the portal has paused.
 
-    By their events: a list may be paused, and finished, more than once.
+    By their events: a list may be paused, and finished, more than once. A list that was discarded without a
+    confirmation was never sent, so it is none of them.
     """
     ends: dict[str, BatchState] = {
         BATCH_FINISHED.name: BatchState.FINISHED,
@@ -150,8 +151,14 @@ def _ended_batches(search: Search) -> Iterator[Found]:
             state = ends.get(event.action) or PauseReason(event.details["pause_reason"])
         except (KeyError, TypeError, ValueError):  # the event was altered
             continue
+        if state is BatchState.STOPPED and _was_discarded(batch):
+            continue
         path = reverse("batches:batch", args=[batch])
         yield Found(str(event.seq), path, event.at, {"batch": batch, "state": state})
+
+
+def _was_discarded(batch: uuid.UUID) -> bool:
+    return Batch.objects.filter(public_id=batch, confirmed_at=None).exists()
 
 
 def _break_glass_sign_ins(search: Search) -> Iterator[Found]:

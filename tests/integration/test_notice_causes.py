@@ -203,6 +203,13 @@ def test_lists_that_ended_or_were_paused_by_the_portal_are_found(staff: User) ->
     assert find("batch_ended", since=ago(minutes=-1)) == []
 
 
+def test_list_that_was_discarded_before_it_was_confirmed_is_not_reported(staff: User) -> None:
+    for state in (BatchState.MATCHING, BatchState.CHECKED):
+        control.stop(stored_batch(staff, state), actor=acting(staff))
+    assert len(events("batch.stopped")) == 2
+    assert find("batch_ended") == []
+
+
 # --- Break-glass sign-in --------------------------------------------------------------------------
 def sign_in(username: str, password: str = PASSWORD) -> None:
     answer = Client().post("/accounts/login/", {"login": username, "password": password})
@@ -261,10 +268,19 @@ def test_password_from_the_terminal_that_another_one_replaced_unused_is_not_repo
 def test_no_notice_names_a_person_or_what_was_sent(staff: User, settings: Settings) -> None:
     for name, value in {**mail_settings(1), **hook_settings("http://127.0.0.1:1/")}.items():
         setattr(settings, name, value)
+    being_sent = batch_of(
+        staff,
+        [FULL],
+        state=BatchState.SENDING,
+        due_at=ago(minutes=1),
+        confirmed_by=staff,
+        confirmed_by_name=staff.name,
+        confirmed_at=ago(minutes=1),
+    )
     make: list[Callable[[], object]] = [
         lambda: store(staff, Outcome.UNKNOWN, FULL, submitted_at=ago(hours=1)),
         lambda: stored(staff, ExportState.FINISHED),
-        lambda: control.stop(batch_of(staff, [FULL]), actor=acting(staff)),
+        lambda: control.stop(being_sent, actor=acting(staff)),
         lambda: verified(Verdict.CHANGED, 17),
         lambda: verified(Verdict.WRITTEN_PAST_PORTAL, 17),
         lambda: connection_health.record_answer(AnswerHealth(401, None)),
