@@ -173,7 +173,7 @@ def _reconciliation() -> Line:
     breaker = circuit_breaker.state()
     if not breaker.failures:
         return Line("reconciliation", label, gettext("On"))
-    why = labels.error_text(breaker.error_code)
+    why = labels.read_error_text(breaker.error_code)
     facts = {"count": breaker.failures, "why": why}
     if breaker.paused_until is None:
         return Line(

@@ -84,6 +84,22 @@ REASONS: dict[str, Promise] = {
     PROCESS_LOST: _("The portal was interrupted while it was sending, and could not store what happened."),
 }
 
+# Replace those labels where nothing is sent, only read: nothing was entered, nothing is sent again.
+_READ_REASONS: dict[str, Promise] = {
+    ErrorCode.INVALID: _("Sitecore CDP did not accept the request."),
+    ErrorCode.UNAUTHORIZED: _("The portal could not sign in to Sitecore CDP."),
+    ErrorCode.FORBIDDEN: _("Sitecore CDP refused the portal."),
+    ErrorCode.RATE_LIMITED: _("Sitecore CDP received too many requests."),
+    ErrorCode.NOT_FOUND: _("Sitecore CDP has no such record."),
+    ErrorCode.NOT_CONFIGURED: _("The connection to Sitecore CDP is not set up."),
+    ErrorCode.BAD_REFERENCE: _("The reference cannot be sent."),
+    ErrorCode.TLS_FAILED: _("The connection to Sitecore CDP is not secure."),
+    ErrorCode.LIST_TOO_LONG: _("The list is too long to read."),
+    ErrorCode.UNRECOGNISED_REFUSAL: _(
+        "An answer refused the request, but not in Sitecore CDP's format. A firewall or proxy may have sent"
+        " it."
+    ),
+}
 UNREADABLE = {
     Problem.KEY_MISSING: _(
         "The personal data of this submission cannot be read, because their encryption key is missing. An"
@@ -242,6 +258,11 @@ def error_text(code: str) -> str:
     if code in REASONS:
         return str(REASONS[code])
     return gettext("Sitecore CDP answered with an error (%(code)s).") % {"code": code.removeprefix("http_")}
+
+
+def read_error_text(code: str) -> str:
+    """Why a read failed, as one sentence about the request only; empty for an empty code."""
+    return str(_READ_REASONS[code]) if code in _READ_REASONS else error_text(code)
 
 
 def check_found(submission: Submission) -> str:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.errors import ErrorCode
-from apps.consumers.labels import REASONS
+from apps.consumers.labels import REASONS, read_error_text
 
 ORDER, ORDERS, GUEST, GUESTS = "order", "orders", "guest", "guests"
 ORDER_CONSUMER = "order_consumer"
@@ -38,22 +38,6 @@ NOT_FOUND = {
     ORDER_CONSUMER: (_("Sitecore CDP has no order consumer with this reference."), _ELSEWHERE),
 }
 
-# Replace the entry form's labels where they are wrong here: nothing was entered, nothing is sent again.
-_OWN_REASONS: dict[str, Promise] = {
-    ErrorCode.INVALID: _("Sitecore CDP did not accept the request."),
-    ErrorCode.UNAUTHORIZED: _("The portal could not sign in to Sitecore CDP."),
-    ErrorCode.FORBIDDEN: _("Sitecore CDP refused the portal."),
-    ErrorCode.RATE_LIMITED: _("Sitecore CDP received too many requests."),
-    ErrorCode.NOT_FOUND: _("Sitecore CDP has no such record."),
-    ErrorCode.NOT_CONFIGURED: _("The connection to Sitecore CDP is not set up."),
-    ErrorCode.BAD_REFERENCE: _("The reference cannot be sent."),
-    ErrorCode.TLS_FAILED: _("The connection to Sitecore CDP is not secure."),
-    ErrorCode.LIST_TOO_LONG: _("The list is too long to read."),
-    ErrorCode.UNRECOGNISED_REFUSAL: _(
-        "An answer refused the request, but not in Sitecore CDP's format. A firewall or proxy may have sent"
-        " it."
-    ),
-}
 _ADMINISTRATOR: dict[str, Promise] = {
     ErrorCode.UNAUTHORIZED: _("An administrator has to check the API credentials."),
     ErrorCode.FORBIDDEN: _("An administrator has to check the API access."),
@@ -87,10 +71,7 @@ def sentences(what: str, code: str) -> list[str]:
 
 def reason(code: str) -> str:
     """Why the read failed, as one sentence."""
-    known = {**REASONS, **_OWN_REASONS}
-    if code in known:
-        return str(known[code])
-    return gettext("Sitecore CDP answered with an error (%(code)s).") % {"code": code.removeprefix("http_")}
+    return read_error_text(code)
 
 
 def is_retryable(code: str) -> bool:

@@ -1080,10 +1080,13 @@ def test_check_that_the_circuit_breaker_refuses_leaves_the_submission_as_it_was(
     assert (after.check_claimed_at, after.next_check_at) == (before.check_claimed_at, before.next_check_at)
 
 
-def test_check_now_during_a_pause_shows_its_end(as_staff: Client, sandbox: SandboxServer) -> None:
+def test_check_now_during_a_pause_shows_its_end_and_reason(as_staff: Client, sandbox: SandboxServer) -> None:
     submission = lost(as_staff, sandbox)
     circuit_breaker.record_failure(CdpRateLimited(retry_after=600.0), datetime.datetime.now(datetime.UTC))
-    assert "Checks are paused until" in check(as_staff, submission)
+    said = r"Checks are paused until \d\d:\d\d:\d\d\. Sitecore CDP received too many requests\.\s*<"
+    page = check(as_staff, submission)
+    assert re.search(said, page)
+    assert "Sitecore CDP does not answer" not in page
     assert fresh(submission).check_count == 0
 
 

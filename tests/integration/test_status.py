@@ -19,6 +19,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.integrity import checkpoint_disk
+from apps.cdp.errors import CdpError, CdpRateLimited, CdpUnauthorized
 from apps.cdp.exchange import AnswerHealth
 from apps.cdp.factory import get_client
 from apps.consumers import connection_health
@@ -236,6 +237,18 @@ def test_reconciliation_pause_is_shown_with_its_reason(settings: Settings) -> No
     assert "Paused until" in found.text
     assert found.moment is not None
     assert found.moment > ago()
+
+
+@pytest.mark.parametrize("error", [CdpRateLimited(retry_after=60.0), CdpUnauthorized()])
+def test_reason_of_a_reconciliation_pause_says_nothing_about_an_entry(
+    settings: Settings, error: CdpError
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    circuit_breaker.record_failure(error, datetime.datetime.now(datetime.UTC))
+    found = line("reconciliation").text
+    assert "1 failed in a row: " in found
+    assert "Send it again" not in found
+    assert "Your entry" not in found
 
 
 @pytest.mark.sql("new")

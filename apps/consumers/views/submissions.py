@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.cdp.factory import get_client
-from apps.consumers import recording, selectors
+from apps.consumers import labels, recording, selectors
 from apps.consumers.forms.note import NoteForm
 from apps.consumers.forms.resolution import RESOLUTION_FORMS, ResolutionForm, resolution_forms
 from apps.consumers.models import Outcome, Submission
@@ -33,7 +33,7 @@ from apps.consumers.presenters.lists import (
     own_figures,
     recent_orders,
 )
-from apps.consumers.reconciliation import checks, resolution, taking
+from apps.consumers.reconciliation import checks, circuit_breaker, resolution, taking
 from apps.consumers.viewer import Viewer
 from apps.consumers.views import drafts
 from apps.consumers.views.visible import find_submission
@@ -147,7 +147,8 @@ def _not_run_text(refusal: checks.CheckNotRun) -> str:
     if refusal.until is None:
         return _("Checked moments ago. Try again in a few seconds.")
     until = date_format(timezone.localtime(refusal.until), "H:i:s")
-    return _("Sitecore CDP does not answer. Checks are paused until %(time)s.") % {"time": until}
+    paused = _("Checks are paused until %(time)s.") % {"time": until}
+    return f"{paused} {labels.read_error_text(circuit_breaker.state().error_code)}".strip()
 
 
 def receipt_page(
