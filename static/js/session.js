@@ -1,5 +1,6 @@
 // dialog[data-session="seconds"]: two minutes before the session ends, asks whether to continue; Enter is enough.
-// Sending the form later loses nothing either: the server stores it until the same person has signed in.
+// Sending a form with the author's token later loses nothing either: the server stores it until the same person has
+// signed in. What is typed in another form is lost then, and the dialog says so.
 import { isSending } from "./leaving.js";
 
 const WARN_BEFORE = 120; // seconds
@@ -52,6 +53,9 @@ export function startSession(root) {
 }
 
 function show(dialog, part) {
+  const isKept = document.querySelector("[name=entry_of]") !== null;
+  for (const text of dialog.querySelectorAll("[data-session-kept]")) text.hidden = !isKept;
+  for (const text of dialog.querySelectorAll("[data-session-lost]")) text.hidden = isKept;
   for (const section of dialog.querySelectorAll("[data-session-part]")) {
     section.hidden = section.dataset.sessionPart !== part;
   }

@@ -79,6 +79,8 @@ def test_session_that_cannot_be_extended_is_said_to_end_with_the_time(
     page.get_by_role("button", name="Stay signed in").press("Enter")
     dialog = page.get_by_role("dialog", name="Your session ends soon")
     expect(dialog).to_contain_text(re.compile(r"cannot be extended any more\. It ends at \d\d:\d\d"))
+    expect(dialog.get_by_text("your entry comes back filled in").locator("visible=true")).to_have_count(1)
+    expect(dialog.get_by_text("it is not kept").locator("visible=true")).to_have_count(0)
     dialog.get_by_role("button", name="Back to the page").press("Enter")
     expect(dialog).to_be_hidden()
 
@@ -104,3 +106,21 @@ def test_session_is_not_called_ended_while_the_portal_does_not_answer(
     Session.objects.all().delete()
     stay.press("Enter")
     expect(page.get_by_role("dialog", name="Your session has ended")).to_be_visible()
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["ends_soon", "has_ended"])
+def test_dialog_promises_no_entry_back_on_a_page_that_does_not_keep_it(
+    windows: Windows, administrator: User, settings: Settings, ended: bool
+) -> None:
+    settings.SESSION_ABSOLUTE_SECONDS = 110
+    page = windows.open(administrator)
+    page.goto("/people/new/")
+    stay = page.get_by_role("button", name="Stay signed in")
+    expect(stay).to_be_visible()
+    if ended:
+        Session.objects.all().delete()
+    stay.press("Enter")
+    dialog = page.get_by_role("dialog")
+    said = "Copy what you typed before you send it" if ended else "send it before then, or copy it"
+    expect(dialog.get_by_text(said)).to_be_visible()
+    expect(dialog.get_by_text("comes back filled in").locator("visible=true")).to_have_count(0)
