@@ -68,6 +68,31 @@ def test_error_of_a_row_without_a_field_is_in_the_error_summary(
     assert "Enter fewer email addresses, phone numbers or identifiers" in summary
 
 
+def test_lines_of_a_cell_are_shown_apart_and_the_row_keeps_its_error_until_it_is_saved(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    """A browser removes the line breaks of the values of inputs."""
+    numbers = {
+        "phone_numbers-TOTAL_FORMS": "1",
+        "phone_numbers-0-value": "085 123 4567\r\n086 765 4321\n",
+        "identifiers-TOTAL_FORMS": "1",
+        "identifiers-0-provider": "CRM",
+        "identifiers-0-id": "A1\nB2",
+    }
+    names = {"first_name": "Anna\nMaria", "last_name": "Roe \n Doe"}
+    batch = batch_of(staff, [{**posted(people(1)[0], order=""), **numbers, **names}])
+    check.check_batch(batch, client=get_client())
+    page = as_staff.get(at("row", batch, 2))
+    assert summary_of(page) == ["Remove the line breaks and control characters"] * 3
+    values = values_of(page)
+    assert not any(character in value for value in values.values() for character in "\r\n")
+    assert (values["first_name"], values["last_name"]) == ("Anna Maria", "Roe Doe")
+    assert values["phone_numbers-0-value"] == "085 123 4567, 086 765 4321"
+    assert values["identifiers-0-id"] == "A1 B2"
+    assert states(batch) == ["attention"]
+    assert row_of(batch, 2).values["first_name"] == "Anna\nMaria"
+
+
 def test_row_of_a_stopped_list_leads_to_the_list_which_says_why(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -29,6 +30,7 @@ from apps.consumers import value_lists
 from apps.consumers.forms.consumer import required_fields
 from apps.consumers.forms.entry import Entry
 from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
+from apps.consumers.paste.columns import LISTS
 from apps.consumers.presenters.entry import WarningLine
 from apps.consumers.recording import record_warned
 from apps.consumers.sending.order_comparison import Similar
@@ -39,6 +41,8 @@ from apps.core.forms.input import single_value
 from apps.core.forms.long_select import suggestions
 from apps.core.web import sealed_entries
 from apps.core.web.requests import actor_of
+
+_BREAKS = re.compile(r"\s*[\r\n]\s*")
 
 
 def show_row(
@@ -114,19 +118,26 @@ def show_row(
 
 
 def entry_of_row(batch: Batch, found: BatchRow) -> Entry:
-    """The row as it is stored, with its errors and warnings at the fields."""
-    values = {**(found.values or {}), "order_ref": batch.order_ref, "token": str(found.token)}
+    """The row as it is stored, with its errors and warnings at the fields. Line breaks are replaced."""
+    stored = {name: _on_one_line(name, value) for name, value in (found.values or {}).items()}
+    values = {**stored, "order_ref": batch.order_ref, "token": str(found.token)}
     entry = Entry.bound(values, consumer_selectors.providers())
     entry.is_valid()
-    shown = {error.message for error in entry.errors()}
+    shown = {(name.partition("-")[0], error.message) for name, error in entry.named_errors()}
     findings = findings_of(found)
     for error in findings.errors:
-        if error.text not in shown and _has_place(entry, error.field):
-            entry.add_error(error.field.partition("-")[0], error.text)
+        name = error.field.partition("-")[0]
+        if (name, error.text) not in shown and _has_place(entry, error.field):
+            entry.add_error(name, error.text)
     for warning in findings.unconfirmed(frozenset(found.accepted)):
         if warning.field in entry.form.fields or warning.field in entry.lists:
             entry.warn(warning.field, warning.text)
     return entry
+
+
+def _on_one_line(name: str, value: str) -> str:
+    """The value without line breaks, which an input on a page removes silently, and so joins the lines."""
+    return _BREAKS.sub(", " if name.partition("-")[0] in LISTS else " ", value.strip("\r\n"))
 
 
 def _has_place(entry: Entry, control: str) -> bool:
