@@ -77,10 +77,11 @@ class Reading:
     problem: Problem | None = None
 
 
-def read_cell(text: str, field: str) -> Reading:
+def read_cell(text: str, field: str, *, month_first: bool | None = None) -> Reading:
     """Read a cell that is not blank as a value of this field of the form. Texts stay as they are.
 
     A value that the form could not show or would read differently is a problem; other errors are the form's.
+    ``month_first``: the order of day and month that the header names; None for the setting ``DATE_ORDER``.
     """
     text = text.strip()
     if field in ("emails", "phone_numbers"):
@@ -91,7 +92,7 @@ def read_cell(text: str, field: str) -> Reading:
         "title": lambda: _chosen(title_of(text), Problem.NOT_A_TITLE),
         "gender": lambda: _chosen(gender_of(text), Problem.NOT_A_GENDER),
         "country": lambda: _chosen(country_of(text), Problem.NOT_A_COUNTRY),
-        "date_of_birth": lambda: _date_reading(text),
+        "date_of_birth": lambda: _date_reading(text, month_first=month_first),
         "nationality": lambda: _nationality_reading(text),
     }
     if field in readers:
@@ -143,8 +144,9 @@ def _list_reading(text: str, field: str) -> Reading:
     return Reading(numbers)
 
 
-def _date_reading(text: str) -> Reading:
-    month_first = settings.DATE_ORDER == "month-day"
+def _date_reading(text: str, *, month_first: bool | None) -> Reading:
+    if month_first is None:
+        month_first = settings.DATE_ORDER == "month-day"
     try:
         date = dates.read_date(text, month_first=month_first)
     except dates.ShortYear:

@@ -19,7 +19,7 @@ from apps.consumers.paste.header_words import GENDERS_WITH_OTHER_LETTERS, TITLES
 from apps.consumers.paste.mrz import DatePart, Mrz, Part, PartFault
 from apps.consumers.paste.mrz_lines import Format
 from apps.consumers.paste.nationalities import demonyms_of_code
-from apps.consumers.paste.rows import Row, header_key
+from apps.consumers.paste.rows import Row, header_key, names_month_first
 
 _OTHER_HALF = {IDENTIFIER_PROVIDER: IDENTIFIER_ID, IDENTIFIER_ID: IDENTIFIER_PROVIDER}
 _UNCERTAIN = frozenset({Note.COMPOSITE, Note.NOT_A_PASSPORT})
@@ -146,7 +146,7 @@ def _cell_item(header: str, cell: str, target: str) -> Item:
         return Item(header, text, target, problem=Problem.NOT_A_GENDER)
     if target == "title" and title_of(text) == FATHER and header_key(header) in TITLES_WITH_OTHER_FR:
         return Item(header, text, target, problem=Problem.NOT_A_TITLE)
-    reading: Reading = read_cell(text, target)
+    reading: Reading = read_cell(text, target, month_first=names_month_first(header))
     return Item(header, text, target, reading.values, reading.choices, reading.notes, reading.problem)
 
 

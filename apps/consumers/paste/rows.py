@@ -14,6 +14,11 @@ MAX_COLUMNS = 40
 _DELIMITERS = "	;,"
 # In brackets: "optional", or the letters of day, month and year in several languages.
 _REMARK = re.compile(r"\((?:optional|[dgjtmyae./\- ]{6,})\)")
+# The patterns of dates in headers, in the same languages: MM/DD/YYYY; DD/MM/YYYY, TT.MM.JJJJ, GG.AA.YYYY.
+_MONTH_FIRST = re.compile(r"(?<![^\W_])m{1,4}[./\- ]*[dtg]{1,2}[./\- ]*[yaj]{2,4}(?![^\W_])")
+_DAY_FIRST = re.compile(
+    r"(?<![^\W_])(?:[dtgj]{1,2}[./\- ]*m{1,4}[./\- ]*[yaj]{2,4}|g{1,2}[./\- ]*a{1,2}[./\- ]*y{2,4})(?![^\W_])"
+)
 
 
 class RowFault(StrEnum):
@@ -81,6 +86,13 @@ def header_key(header: str) -> str:
     """
     plain = _REMARK.sub("", similar_key(header))
     return re.sub(r"[\W_]+|\d+$", "", plain)
+
+
+def names_month_first(header: str) -> bool | None:
+    """Whether a header says that the month comes before the day; None if it names no order, or both."""
+    plain = similar_key(header)
+    month_first, day_first = bool(_MONTH_FIRST.search(plain)), bool(_DAY_FIRST.search(plain))
+    return None if month_first == day_first else month_first
 
 
 def _are_headers(cells: tuple[str, ...], known: frozenset[str], *, all_of_them: bool) -> bool:

@@ -138,6 +138,39 @@ def test_order_of_day_and_month_is_that_of_the_setting(settings: Settings) -> No
     assert read_cell("07/03/1991", "date_of_birth") == Reading(("3 July 1991",), notes=(Note.MONTH_FIRST,))
 
 
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("DOB (MM/DD/YYYY)", "4 March 1991"),
+        ("dob (m-d-yy)", "4 March 1991"),
+        ("Date of birth MM/DD/YYYY", "4 March 1991"),
+        ("DOB (DD/MM/YYYY)", "3 April 1991"),
+        ("Geburtsdatum (TT.MM.JJJJ)", "3 April 1991"),
+        ("Date de naissance (JJ/MM/AAAA)", "3 April 1991"),
+        ("Doğum tarihi (GG.AA.YYYY)", "3 April 1991"),
+        ("DOB", None),
+        ("DOB (YYYY-MM-DD)", None),
+        ("Geburtsdatum (JJJJ-MM-TT)", None),
+        ("DOB (DD/MM/YYYY or MM/DD/YYYY)", None),
+    ],
+)
+@pytest.mark.parametrize("order", ["day-month", "month-day"])
+def test_order_of_day_and_month_that_the_header_names_comes_before_the_setting(
+    settings: Settings, header: str, expected: str | None, order: str
+) -> None:
+    settings.DATE_ORDER = order
+    found = propose_row(Row(("03/04/1991",), (header,)), ("date_of_birth",))
+    [item] = found.items
+    assert item.values == (expected or {"day-month": "3 April 1991", "month-day": "4 March 1991"}[order],)
+    is_month_first = item.values == ("4 March 1991",)
+    assert item.notes == (Note.MONTH_FIRST if is_month_first else Note.DAY_FIRST,)
+
+
+def test_date_that_the_order_of_its_header_excludes_is_none() -> None:
+    found = propose_row(Row(("13/04/1991",), ("DOB (MM/DD/YYYY)",)), ("date_of_birth",))
+    assert [item.problem for item in found.items] == [Problem.NOT_A_DATE]
+
+
 def test_m_below_a_spanish_header_may_be_a_woman() -> None:
     for header, problem in (("Sexo", Problem.NOT_A_GENDER), ("Género", Problem.NOT_A_GENDER), ("Sex", None)):
         [item] = propose_row(Row((" M ",), (header,)), ("gender",)).items
