@@ -15,10 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.batches.reading.example import EXAMPLE_MARK
 from apps.batches.reading.lost import is_error, is_formula
+from apps.consumers.paste.cells import SHORTENED_NUMBER
 from apps.core.text import same_key
 
-# As spreadsheets show a number that does not fit its cell. "12E5" may be a booking's own number.
-_SHORTENED: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?E\+\d+|[+-]?\d+[.,]\d+E\d+", re.ASCII | re.IGNORECASE)
 # At least four digits: "1.0" may be a version or a part of a text.
 _WITH_DECIMALS: Final = re.compile(r"\+?\d{4,}[.,]0+", re.ASCII)
 _ORDER: Final = "order_ref"
@@ -90,7 +89,7 @@ def _problem(value: str) -> ProblemCode | None:
     if value.strip().casefold() == EXAMPLE_MARK:
         return ProblemCode.EXAMPLE
     parts = [part.strip() for part in _PARTS.split(value)]
-    if any(map(_SHORTENED.fullmatch, parts)):
+    if any(map(SHORTENED_NUMBER.fullmatch, parts)):
         return ProblemCode.SHORTENED_NUMBER
     if any(map(_WITH_DECIMALS.fullmatch, parts)):
         return ProblemCode.DECIMAL_NUMBER

@@ -18,8 +18,9 @@ from apps.core import clock, dates
 from apps.core.text import similar_key
 
 SHOWN_DATE = "j F Y"  # as the form shows a date of birth
+SHORTENED_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?E\+\d+|[+-]?\d+[.,]\d+E\d+", re.ASCII | re.IGNORECASE)
+"""A number as spreadsheets show one that does not fit its cell. ``12E5`` may be a booking's own number."""
 _BREAK = re.compile("[\t\r\n\u2028\u2029]+")
-_SHORTENED = re.compile(r"[\d.,]+E\+?\d+", re.IGNORECASE)
 _TWO_ORDERS = re.compile(r"(\d{1,2})\D+(\d{1,2})\D+\d{4}", re.ASCII)
 _LAST_MONTH = 12
 _GENDERS = {"m": "male", "f": "female"}
@@ -97,7 +98,7 @@ def read_cell(text: str, field: str, *, month_first: bool | None = None) -> Read
     }
     if field in readers:
         return readers[field]()
-    return Reading(problem=Problem.SHORTENED) if _SHORTENED.fullmatch(text) else Reading((text,))
+    return Reading(problem=Problem.SHORTENED) if SHORTENED_NUMBER.fullmatch(text) else Reading((text,))
 
 
 def title_of(text: str) -> str:
@@ -139,7 +140,7 @@ def _list_reading(text: str, field: str) -> Reading:
             return Reading(problem=Problem.NOT_AN_ADDRESS)
         return Reading(addresses)
     numbers = tuple(phones.split_numbers(text))
-    if any(_SHORTENED.fullmatch(number) for number in numbers):
+    if any(map(SHORTENED_NUMBER.fullmatch, (text, *numbers))):  # the comma may be that of decimals
         return Reading(problem=Problem.SHORTENED)
     return Reading(numbers)
 
