@@ -22,9 +22,12 @@ from apps.batches.reading.sheet import TEMPLATE_NOTES, Sheet, number_text
 from apps.batches.reading.table import FindingCode, NotReadable, TableFault
 from apps.batches.reading.xlsx_facts import Facts, facts_of
 from apps.batches.reading.xlsx_styles import with_plain_styles
+from apps.core.delimited import with_line_feeds
 
 _MACROS: Final = "vbaproject.bin"
-_CARRIAGE_RETURN: Final = re.compile("_x000D_\n?")
+_CODE: Final = re.compile("_x([0-9A-Fa-f]{4})_")  # 22.9.2.19; "_x005F_" is the underscore before a code
+# openpyxl removes "x005F_" from shared texts, so that codes of other characters may be what somebody typed.
+_CODE_OF_CONTROL: Final = re.compile("_x(00[01][0-9A-F]|FFF[EF])_", re.IGNORECASE)
 
 
 def read_xlsx(content: bytes, package: zipfile.ZipFile, limits: Limits) -> Sheet:
@@ -89,7 +92,9 @@ def _cells(worksheet: Any, facts: Facts) -> Sheet:
             worksheet.iter_rows(min_row=1, max_row=facts.last_row, max_col=width), 1
         ):
             texts = [
-                NO_RESULT if (number, column) in facts.without_result else _text(sheet, cell, number, column)
+                NO_RESULT
+                if (number, column) in facts.without_result
+                else _text(sheet, cell, (number, column), codes=_codes_of((number, column), facts))
                 for column, cell in enumerate(cells)
             ]
             if any(texts):
@@ -101,14 +106,29 @@ def _cells(worksheet: Any, facts: Facts) -> Sheet:
     return sheet
 
 
-def _text(sheet: Sheet, cell: Any, number: int, column: int) -> str:
+def _codes_of(place: tuple[int, int], facts: Facts) -> re.Pattern[str]:
+    return _CODE if place in facts.encoded else _CODE_OF_CONTROL
+
+
+def _decoded(text: str, codes: re.Pattern[str]) -> str:
+    """The text with the characters of these codes, and with line feeds for all breaks of lines.
+
+    NUL and halves of surrogates become the replacement character, which the form refuses.
+    """
+    if "_x" in text:
+        text = codes.sub(lambda found: chr(int(found[1], 16) or 0xFFFD), text)
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return with_line_feeds(text)
+
+
+def _text(sheet: Sheet, cell: Any, place: tuple[int, int], *, codes: re.Pattern[str]) -> str:
     value = cell.value
     if value is None:
         return ""
     if isinstance(value, str):
         if cell.data_type == "e":
             return value if is_error(value) else UNKNOWN_ERROR
-        return _CARRIAGE_RETURN.sub("\n", value)
+        return _decoded(value, codes)
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, (dt.datetime, dt.date, dt.time, dt.timedelta)):
@@ -120,7 +140,7 @@ def _text(sheet: Sheet, cell: Any, number: int, column: int) -> str:
             return code
         sheet.found[FindingCode.LOST_ZEROS] += may_hide_zeros(pattern)
     if sheet.numbers is not None:
-        sheet.numbers.add((number, column))
+        sheet.numbers.add(place)
     return text
 
 

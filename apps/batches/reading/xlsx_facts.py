@@ -22,6 +22,7 @@ from apps.batches.reading.table import FindingCode, NotReadable, TableFault
 _MAIN: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main "
 _RANGE: Final = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7}):\$?([A-Z]{1,3})\$?(\d{1,7})")
 _HAS_VALUE: Final = frozenset({"v", "t"})
+_HAS_TEXT: Final = frozenset({"inlineStr", "str"})
 
 
 @dataclass(slots=True)
@@ -29,14 +30,16 @@ class Facts:
     """Where a sheet has content, and what else it has. Rows count from 1, columns from 0.
 
     ``without_result``: row and column of the formulas whose results the file does not have. They are content:
-    nobody knows whether they are blank. ``is_disordered``: rows with content are not in the order
-    of their numbers or share one, or a cell has the place of one with content. openpyxl drops one of them.
+    nobody knows whether they are blank. ``encoded``: those of the texts that are no shared ones and may have
+    codes of characters, such as ``_x000B_``. ``is_disordered``: rows with content are not in the order of
+    their numbers or share one, or a cell has the place of one with content. openpyxl drops one of them.
     """
 
     content_rows: int = 0
     last_row: int = 0
     columns: set[int] = field(default_factory=set)
     without_result: set[tuple[int, int]] = field(default_factory=set)
+    encoded: set[tuple[int, int]] = field(default_factory=set)
     merges: list[Merge] = field(default_factory=list)
     found: Counter[FindingCode] = field(default_factory=Counter)
     is_disordered: bool = False
@@ -80,6 +83,7 @@ class _Reading:
         self._has_formula = False
         self._in_value = False
         self._value = ""
+        self._may_have_codes = False
 
     def prepare(self, parser: expat.XMLParserType) -> None:
         parser.StartElementHandler = self._start
@@ -100,7 +104,7 @@ class _Reading:
             place = attributes.get("r", "").rstrip("0123456789")
             self._column = _column_number(place) if place else self._column + 1
             self._kind = attributes.get("t", "n")
-            self._has_formula, self._value = False, ""
+            self._has_formula, self._value, self._may_have_codes = False, "", False
         elif kind in _HAS_VALUE:
             self._in_value = True
         elif kind == "f":
@@ -131,8 +135,10 @@ class _Reading:
                 raise NotReadable(TableFault.TOO_MANY_ROWS, COUNTED_ROWS)
 
     def _text(self, text: str) -> None:
-        if self._in_value and len(self._value) < 20:
-            self._value += text[:20]
+        if self._in_value:
+            self._may_have_codes |= "_" in text
+            if len(self._value) < 20:
+                self._value += text[:20]
 
     def _end_cell(self) -> None:
         self._facts.is_disordered |= self._column in self._columns  # also a blank cell replaces another
@@ -147,6 +153,8 @@ class _Reading:
                 self._facts.without_result.add((self._row, self._column))
         elif not value or (self._kind == "s" and value in self._blank_texts):
             return
+        if self._may_have_codes and self._kind in _HAS_TEXT and self._column < MAX_COLUMNS:
+            self._facts.encoded.add((self._row, self._column))
         self._columns.add(self._column)
         self._facts.columns.add(self._column)
 

@@ -12,6 +12,7 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from apps.batches.reading.limits import Limits
 from apps.batches.reading.table import FindingCode, NotReadable, TableFault
+from apps.core.export.excel import text_markup
 from tests.support.sheet_files import (
     LIMITS,
     MACRO_TYPE,
@@ -260,6 +261,42 @@ def test_cells_and_rows_may_come_without_their_places() -> None:
         f"<row>{cells.format('c_x000D_&#10;d')}</row></sheetData>"
     )
     assert cells_of(content) == {1: ("a", "b"), 3: ("c\nd", "")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "_x2024_",
+        "_x005F_x2024_",
+        "_x2024_x0041_",
+        "_x000B_",
+        "a\x0b_x0041\x01",
+        "\ufffe",
+        "a_b",
+        "_x_",
+        "😀_x1F600_",
+    ],
+)
+def test_text_of_the_portals_own_files_comes_back_unchanged(text: str) -> None:
+    content = excel_file(
+        f'<sheetData><row r="1"><c r="A1" t="inlineStr"><is>{text_markup(text)}</is></c></row></sheetData>'
+    )
+    assert cells_of(content) == {1: (text,)}
+
+
+def test_codes_of_characters_are_decoded_in_cells_and_results_of_formulas() -> None:
+    result = '<c r="B1" t="str"><f>A1</f><v>Anna_x000b_Maria_x005F_x0041_</v></c>'
+    text = text_cell("A1", "_xD83D__xDE00_ _xD83D_ _x0000_ a_x000D_b")
+    content = excel_file(f'<sheetData><row r="1">{text}{result}</row></sheetData>')
+    assert cells_of(content) == {1: ("😀 \ufffd \ufffd a\nb", "Anna\vMaria_x0041_")}
+
+
+def test_codes_of_control_characters_are_decoded_in_shared_texts_and_others_may_have_been_typed() -> None:
+    """openpyxl removes the mark of what was typed."""
+    shared = "<si><t>Anna_x000B_Doe_x000D_&#10;</t></si><si><t>_x005F_x2024_</t></si><si><t>_x2024_</t></si>"
+    cells = "".join(f'<c r="{at}1" t="s"><v>{number}</v></c>' for number, at in enumerate("ABC"))
+    content = excel_file(f'<sheetData><row r="1">{cells}</row></sheetData>', shared)
+    assert cells_of(content) == {1: ("Anna\vDoe\n", "_x2024_", "_x2024_")}
 
 
 def test_order_of_blank_rows_and_of_the_cells_of_a_row_does_not_matter() -> None:
