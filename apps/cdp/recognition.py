@@ -10,6 +10,12 @@ from apps.cdp.masking import MASK
 from apps.core.references import reference_key
 from apps.core.text import similar_key
 
+# Parts of names that many people share.
+_PARTICLES = frozenset({
+    "van", "von", "de", "da", "di", "du", "del", "der", "den", "la", "le", "bin", "ibn", "al", "el", "of",
+    "and", "y", "e", "ten", "ter", "zu", "af", "av",
+})  # fmt: skip
+
 
 def check_answer(order_ref: str, sent: NewConsumer, answered: OrderConsumer) -> None:
     """Raise `CdpAnotherRecord` if a create was answered with the order itself or with another person."""
@@ -35,10 +41,16 @@ def may_be_a_relative(sent: NewConsumer, answered: OrderConsumer) -> bool:
 def _is_another_person(sent: NewConsumer, answered: OrderConsumer) -> bool:
     """Whether name, e-mail addresses and passport number all differ, as far as both sides have them.
 
-    A name differs only if no word of it is equal, because the vendor may normalise names.
+    A name differs only if no word of it is equal, because the vendor may normalise names. Initials and
+    particles do not count, unless one of the names has nothing else.
     """
+    names = (
+        _name_words(sent.first_name, sent.last_name),
+        _name_words(answered.first_name, answered.last_name),
+    )
+    telling = (_telling_words(names[0]), _telling_words(names[1]))
     pairs = (
-        (_name_words(sent.first_name, sent.last_name), _name_words(answered.first_name, answered.last_name)),
+        telling if all(telling) else names,
         (_comparison_keys(sent.emails), _comparison_keys(answered.emails)),
         (_comparison_keys([sent.passport_number]), _comparison_keys([answered.passport_number])),
     )
@@ -48,6 +60,12 @@ def _is_another_person(sent: NewConsumer, answered: OrderConsumer) -> bool:
 
 def _name_words(*texts: str) -> frozenset[str]:
     return frozenset(word for text in _comparison_keys(texts) for word in text.split())
+
+
+def _telling_words(words: frozenset[str]) -> frozenset[str]:
+    """The words without particles and initials. Scripts without case have whole names of one character."""
+    initials = {word for word in words if len(word.rstrip(".")) < 2 and word != word.upper()}
+    return words - _PARTICLES - initials
 
 
 def _comparison_keys(texts: Iterable[str]) -> frozenset[str]:

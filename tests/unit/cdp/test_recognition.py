@@ -28,6 +28,10 @@ def code_of(sent: NewConsumer, answered: OrderConsumer) -> str:
     return caught.value.code
 
 
+def _named(first_name: str, last_name: str) -> OrderConsumer:
+    return OrderConsumer(ref="c-1", first_name=first_name, last_name=last_name)
+
+
 @pytest.mark.parametrize("spelling", [ORDER, ORDER.upper(), ORDER.replace("-", "")])
 def test_reference_of_the_order_is_no_reference_of_a_consumer(spelling: str) -> None:
     assert code_of(SENT, OrderConsumer(ref=spelling, first_name="Zoë Marie", last_name="Roe")) == (
@@ -61,6 +65,38 @@ def test_person_differs_in_everything_that_both_sides_have(answered: OrderConsum
 )
 def test_one_equal_value_is_no_contradiction(same: dict[str, Any]) -> None:
     check_answer(ORDER, SENT, dataclasses.replace(OTHER, **same))
+
+
+@pytest.mark.parametrize(
+    ("sent", "answered"),
+    [
+        (("Jan", "van Dijk"), ("Piet", "VAN Berg")),
+        (("María", "de la Cruz"), ("Ana", "de la Fuente")),
+        (("J", "Roe"), ("J.", "Doe")),
+        (("É.", "Roe"), ("É.", "Doe")),
+    ],
+)
+def test_particles_and_initials_that_two_names_share_do_not_make_them_equal(
+    sent: tuple[str, str], answered: tuple[str, str]
+) -> None:
+    assert code_of(NewConsumer(*sent), _named(*answered)) == "another_person"
+
+
+@pytest.mark.parametrize(
+    ("sent", "answered"),
+    [
+        (("Van", "Le"), ("Van Anh", "Le")),  # names of their own in Vietnamese
+        (("Van Anh", "Le"), ("V.", "Le")),
+        (("Al", "E"), ("Al", "Eason")),
+        (("J", "de"), ("J", "")),
+        (("小明", "李"), ("明", "李")),
+        (("Jan", "van Dijk"), ("Jan", "Dijk")),
+    ],
+)
+def test_particles_and_initials_count_if_a_name_has_nothing_else(
+    sent: tuple[str, str], answered: tuple[str, str]
+) -> None:
+    check_answer(ORDER, NewConsumer(*sent), _named(*answered))
 
 
 def test_values_of_one_side_only_are_no_contradiction() -> None:
