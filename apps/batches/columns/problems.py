@@ -20,6 +20,9 @@ from apps.core.text import same_key
 
 # At least four digits: "1.0" may be a version or a part of a text.
 _WITH_DECIMALS: Final = re.compile(r"\+?\d{4,}[.,]0+", re.ASCII)
+# As dates are read from the cells of spreadsheets, which turn codes such as 12-05 into dates.
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?", re.ASCII)
+_WITHOUT_DATES: Final = re.compile(r"passport_number|phone_numbers-\d+-value|identifiers-\d+-id", re.ASCII)
 _ORDER: Final = "order_ref"
 _NATIONALITY: Final = "nationality"
 _PARTS: Final = re.compile(r"[;\t\r\n\u2028\u2029]|,(?!\d)|,(?=\s*\+?\d{6,})")
@@ -30,6 +33,7 @@ class ProblemCode(StrEnum):
 
     SHORTENED_NUMBER = "shortened_number"  # 1.23E+11: digits are lost
     DECIMAL_NUMBER = "decimal_number"  # 353861234567.0
+    DATE = "date"  # 2026-05-12, from 12-05
     ERROR_VALUE = "error_value"  # #REF!
     FORMULA = "formula"  # without a result
     EXAMPLE = "example"  # the mark of the template's example
@@ -43,6 +47,7 @@ TEXTS: Final = {
     ProblemCode.DECIMAL_NUMBER: _(
         "The spreadsheet has added decimals to this number. Remove the dot and the digits after it"
     ),
+    ProblemCode.DATE: _("The spreadsheet has turned this value into a date. Enter it as it was"),
     ProblemCode.ERROR_VALUE: _("The spreadsheet shows an error in place of this value. Enter the value"),
     ProblemCode.FORMULA: _("This is a formula without a result. Enter the value"),
     ProblemCode.EXAMPLE: _("This marks the example of the template. Enter the value, or leave it empty"),
@@ -65,8 +70,10 @@ class ValueProblem:
         return str(TEXTS[self.code])
 
 
-def problems_of(values: Mapping[str, str]) -> tuple[ValueProblem, ...]:
+def problems_of(values: Mapping[str, str], *, is_of_spreadsheet: bool = False) -> tuple[ValueProblem, ...]:
     """The changed or lost values of a row, uploaded or corrected. A row with one must not be sent.
+
+    ``is_of_spreadsheet``: from a file whose cells have kinds, so that a date is no code that somebody typed.
 
     The names are those of :func:`apps.batches.columns.values.row_values`. The order is not among them: it is
     compared with that of the list.
@@ -75,12 +82,21 @@ def problems_of(values: Mapping[str, str]) -> tuple[ValueProblem, ...]:
     problems = [ValueProblem(name, code) for name, code in found if code]
     if may_be_not_available(values.get(_NATIONALITY, "")):
         problems.append(ValueProblem(_NATIONALITY, ProblemCode.NOT_AVAILABLE))
+    if is_of_spreadsheet:
+        dates = (
+            name for name, value in values.items() if _WITHOUT_DATES.fullmatch(name) and _has_date(value)
+        )
+        problems += [ValueProblem(name, ProblemCode.DATE) for name in dates]
     return tuple(problems)
 
 
 def may_be_not_available(text: str) -> bool:
     """Whether a text is Namibia's code, which also stands for "not available"."""
     return same_key(text) == "na"
+
+
+def _has_date(value: str) -> bool:
+    return any(_DATE.fullmatch(part.strip()) for part in _PARTS.split(value))
 
 
 def _problem(value: str) -> ProblemCode | None:

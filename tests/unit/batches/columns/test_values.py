@@ -360,6 +360,35 @@ def test_other_numbers_are_no_problem(target: str, text: str) -> None:
     assert problems_of(_values((text, target))) == ()
 
 
+@pytest.mark.parametrize("target", ["phone_numbers", "passport_number", "identifier:CRM"])
+@pytest.mark.parametrize(
+    "text",
+    ["2026-05-12", " 2026-05-12 ", "2026-05-12 09:05:00", "2026-05-12T09:05", "+442079460018; 2026-05-12"],
+)
+def test_a_code_that_a_spreadsheet_turned_into_a_date_is_a_problem(target: str, text: str) -> None:
+    values = _values((text, target))
+    [problem] = problems_of(values, is_of_spreadsheet=True)
+    assert problem.code is ProblemCode.DATE
+    assert problem.text
+    assert problems_of(values) == ()  # somebody may have typed it
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("1991-03-07", "date_of_birth"),
+        ("12-05", "passport_number"),
+        ("X2026-05-12", "passport_number"),
+        ("2026-05-123", "identifier:CRM"),
+        ("2026-05-12", "last_name"),
+    ],
+)
+def test_dates_of_other_columns_and_other_codes_of_a_spreadsheet_are_no_problem(
+    text: str, target: str
+) -> None:
+    assert problems_of(_values((text, target)), is_of_spreadsheet=True) == ()
+
+
 @settings(deadline=None)  # a busy machine is slow
 @given(digits=st.integers(10**8, 10**15), places=st.integers(1, 6), sign=st.sampled_from(["E+", "e+"]))
 def test_no_shortened_number_is_sent_silently(digits: int, places: int, sign: str) -> None:
