@@ -93,7 +93,7 @@ def test_session_is_not_called_ended_while_the_portal_does_not_answer(
     open_form(page)
     dialog = page.get_by_role("dialog", name="Are you still there?")
     stay = dialog.get_by_role("button", name="Stay signed in")
-    failure = dialog.get_by_text("The portal does not answer")
+    failure = dialog.get_by_text("Your session was not extended")
     page.route("**/accounts/session/", lambda route: route.abort(), times=1)
     with page.expect_event("requestfailed"):
         stay.press("Enter")
