@@ -175,12 +175,13 @@ def _reconciliation() -> Line:
         return Line("reconciliation", label, gettext("On"))
     why = labels.read_error_text(breaker.error_code)
     facts = {"count": breaker.failures, "why": why}
-    if breaker.paused_until is None:
+    until = circuit_breaker.paused_until(clock.now())
+    if until is None:
         return Line(
             "reconciliation", label, gettext("%(count)s failed in a row: %(why)s") % facts, Level.WARNING
         )
     text = gettext("%(count)s failed in a row: %(why)s Paused until") % facts
-    return Line("reconciliation", label, text, Level.WARNING, breaker.paused_until)
+    return Line("reconciliation", label, text, Level.WARNING, until)
 
 
 def _worker() -> Line:

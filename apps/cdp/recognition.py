@@ -13,7 +13,8 @@ from apps.core.text import similar_key
 # Parts of names that many people share.
 _PARTICLES = frozenset({
     "van", "von", "de", "da", "di", "du", "del", "der", "den", "la", "le", "bin", "ibn", "al", "el", "of",
-    "and", "y", "e", "ten", "ter", "zu", "af", "av",
+    "and", "y", "e", "ten", "ter", "zu", "af", "av", "dos", "das", "do", "los", "las", "des", "vom", "zum",
+    "zur", "dela", "bint", "abu",
 })  # fmt: skip
 
 

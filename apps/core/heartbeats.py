@@ -26,9 +26,9 @@ def record_heartbeat(
     """Store that this process is running, and delete heartbeats that are older than a day.
 
     ``place`` identifies the folder that contains ``waiting_files`` files; by default the host. With None, the
-    folder cannot be read, and the last known numbers stay. ``failing``
-    names the duties that failed since the last heartbeat, ``keys`` the process's keys by label. Old
-    heartbeats with waiting files are not deleted: those files still have to be stored.
+    folder cannot be read, and the last known numbers stay. ``failing`` names the duties that failed since the
+    last heartbeat, ``keys`` the process's keys by label. Old heartbeats with waiting files are not deleted:
+    those files still have to be stored.
     """
     now = clock.now()
     host = socket.gethostname()

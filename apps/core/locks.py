@@ -29,6 +29,6 @@ def hold(name: str) -> None:
 def hold_reference(reference: str) -> None:
     """Hold a consumer reference, in any spelling, as :func:`hold` does.
 
-    For whoever stores it because no other submission has it.
+    Taken before it is checked that no other submission has the reference.
     """
     hold(f"reference {reference_key(reference)}")

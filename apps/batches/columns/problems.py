@@ -23,6 +23,9 @@ _WITH_DECIMALS: Final = re.compile(r"\+?\d{4,}[.,]0+", re.ASCII)
 # As dates are read from the cells of spreadsheets, which turn codes such as 12-05 into dates.
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?", re.ASCII)
 _WITHOUT_DATES: Final = re.compile(r"passport_number|phone_numbers-\d+-value|identifiers-\d+-id", re.ASCII)
+# What people write into a cell that has to be filled. The form would send it.
+_FILLERS: Final = frozenset({"n/a", "n.a.", "n.a", "tba", "tbc", "tbd", "-", "--", "?", "x", "xxx"})
+_WITHOUT_FILLERS: Final = re.compile(r"nationality|passport_number|identifiers-\d+-id", re.ASCII)
 _ORDER: Final = "order_ref"
 _NATIONALITY: Final = "nationality"
 _PARTS: Final = re.compile(r"[;\t\r\n\u2028\u2029]|,(?!\d)|,(?=\s*\+?\d{6,})")
@@ -38,6 +41,7 @@ class ProblemCode(StrEnum):
     FORMULA = "formula"  # without a result
     EXAMPLE = "example"  # the mark of the template's example
     NOT_AVAILABLE = "not_available"  # NA as a nationality
+    NO_VALUE = "no_value"  # n/a
 
 
 TEXTS: Final = {
@@ -54,6 +58,7 @@ TEXTS: Final = {
     ProblemCode.NOT_AVAILABLE: _(
         "NA may mean Namibia or “not available”. Enter the nationality in full, or leave it empty"
     ),
+    ProblemCode.NO_VALUE: _("This seems to stand for no value. Enter the value, or leave it empty"),
 }
 
 
@@ -73,15 +78,19 @@ class ValueProblem:
 def problems_of(values: Mapping[str, str], *, is_of_spreadsheet: bool = False) -> tuple[ValueProblem, ...]:
     """The changed or lost values of a row, uploaded or corrected. A row with one must not be sent.
 
-    ``is_of_spreadsheet``: from a file whose cells have kinds, so that a date is no code that somebody typed.
-
     The names are those of :func:`apps.batches.columns.values.row_values`. The order is not among them: it is
-    compared with that of the list.
+    compared with that of the list. ``is_of_spreadsheet``: from an Excel or OpenDocument file, in which a date
+    among the codes was probably made by the program.
     """
     found = ((name, _problem(value)) for name, value in values.items() if value and name != _ORDER)
     problems = [ValueProblem(name, code) for name, code in found if code]
     if may_be_not_available(values.get(_NATIONALITY, "")):
         problems.append(ValueProblem(_NATIONALITY, ProblemCode.NOT_AVAILABLE))
+    problems += [
+        ValueProblem(name, ProblemCode.NO_VALUE)
+        for name, value in values.items()
+        if _WITHOUT_FILLERS.fullmatch(name) and _is_filler(name, value)
+    ]
     if is_of_spreadsheet:
         dates = (
             name for name, value in values.items() if _WITHOUT_DATES.fullmatch(name) and _has_date(value)
@@ -93,6 +102,11 @@ def problems_of(values: Mapping[str, str], *, is_of_spreadsheet: bool = False) -
 def may_be_not_available(text: str) -> bool:
     """Whether a text is Namibia's code, which also stands for "not available"."""
     return same_key(text) == "na"
+
+
+def _is_filler(name: str, value: str) -> bool:
+    key = same_key(value)
+    return key in _FILLERS or (key == "na" and name != _NATIONALITY)
 
 
 def _has_date(value: str) -> bool:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.forms.input import PortalForm
 
 LEFT_OUT: Final = "-"
+_DATE: Final = "date_of_birth"
 """The posted value of a column that is left out, so that it differs from a column nobody decided about."""
 DATE_COLUMN: Final = "date_column"
 """The posted index of the column whose dates the page shows with the question about their order."""
@@ -82,6 +83,10 @@ class ColumnsForm(PortalForm):
 
     def clean(self) -> dict[str, Any]:
         super().clean()
+        chosen = (self.cleaned_data.get(column_field(index)) for index in range(self.width))
+        if "date_order" in self.errors and _DATE not in chosen:
+            del self.errors["date_order"]  # the column of dates is left out
+            self.cleaned_data["date_order"] = ""
         if (not self.errors or self.lacks_only_agreement) and not any(self.targets()):
             self.add_error(column_field(0), _("Choose the field of at least one column"))
         return self.cleaned_data

@@ -20,7 +20,7 @@ HEADER_WORDS: Final[dict[str, str]] = {
     "title": """
         salutation honorific prefix nameprefix
         anrede titel civilite titre unvan hitap 敬称 tratamiento titolo aanhef tratamento tytul
-        titul oslovenie megszolitas titteli tilltal tiltale
+        titul oslovenie megszolitas titteli tittel tilltal tiltale
     """,
     "first_name": """
         first firstnames forename forenames givenname givennames fname guestfirstname passengerfirstname
@@ -122,7 +122,7 @@ GENDERS_WITH_OTHER_LETTERS: Final[dict[str, str]] = {
 }
 """Letters that may mean the other gender below these headers."""
 
-TITLES_WITH_OTHER_FR: Final = frozenset(["anrede", "titel", "tilltal", "tiltale"])
+TITLES_WITH_OTHER_FR: Final = frozenset(["anrede", "titel", "tittel", "tilltal", "tiltale"])
 """Headers of languages in which Fr. is Frau, fru or frøken, and not the vendor's title Fr for a father."""
 
 NEXT_TO_A_FIRST_NAME: Final = frozenset(["name", "nom", "naam", "namn", "navn"])

@@ -15,7 +15,9 @@ _DELIMITERS = "	;,"
 # In brackets: "optional", or the letters of day, month and year in several languages.
 _REMARK = re.compile(r"\((?:optional|[dgjtmyae./\- ]{6,})\)")
 # The patterns of dates in headers, in the same languages: MM/DD/YYYY; DD/MM/YYYY, TT.MM.JJJJ, GG.AA.YYYY.
-_MONTH_FIRST = re.compile(r"(?<![^\W_])m{1,4}[./\- ]*[dtg]{1,2}[./\- ]*[yaj]{2,4}(?![^\W_])")
+_MONTH_FIRST = re.compile(
+    r"(?<![^\W_])m{1,4}[./\- ]*(?:[dtg]{1,2}[./\- ]*[yaj]{2,4}|j{1,2}[./\- ]*[ya]{2,4})(?![^\W_])"
+)
 _DAY_FIRST = re.compile(
     r"(?<![^\W_])(?:[dtgj]{1,2}[./\- ]*m{1,4}[./\- ]*[yaj]{2,4}|g{1,2}[./\- ]*a{1,2}[./\- ]*y{2,4})(?![^\W_])"
 )

@@ -15,6 +15,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 30.0, 900.0  # seconds
 LONGEST_ASKED = 3600.0  # seconds that are waited if the vendor asks for as many or more (Retry-After)
 # No pause and no check is longer. A time that is further ahead is from before the clock was set back.
 LONGEST = datetime.timedelta(seconds=LONGEST_ASKED + 60)
+LONGEST_CHECK = datetime.timedelta(seconds=60)
 # Errors that are answers of the vendor: it is not down.
 ANSWER_CODES = (
     ErrorCode.NOT_FOUND,
@@ -63,7 +64,7 @@ def record_success(began: datetime.datetime) -> None:
 
     If a check has failed since then, the pause stays.
     """
-    before = Q(failed_at__isnull=True) | Q(failed_at__lte=began) | Q(failed_at__gt=began + LONGEST)
+    before = Q(failed_at__isnull=True) | Q(failed_at__lte=began) | Q(failed_at__gt=began + LONGEST_CHECK)
     CircuitBreaker.objects.filter(before, ~Q(failures=0) | Q(paused_until__isnull=False), pk=1).update(
         failures=0, failed_at=None, error_code="", paused_until=None
     )

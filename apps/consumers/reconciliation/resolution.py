@@ -205,14 +205,17 @@ def longest_send() -> datetime.timedelta:
 
 def overdue(*, by: datetime.timedelta = datetime.timedelta()) -> QuerySet[Submission]:
     """Submissions that are stored as sending but cannot be sending any more, since at least ``by``."""
-    too_late = clock.now() - longest_send() - by
-    return Submission.objects.filter(outcome=Outcome.SENDING, deadline__lt=too_late)
+    return Submission.objects.filter(outcome=Outcome.SENDING, deadline__lt=_lost_before(by))
 
 
 def is_stuck_sending(submission: Submission) -> bool:
     """Whether its process was lost while sending, and the worker should have marked it as unknown by now."""
-    too_late = clock.now() - longest_send() - WORKER_DELAY
-    return submission.outcome == Outcome.SENDING and submission.deadline < too_late
+    return submission.outcome == Outcome.SENDING and submission.deadline < _lost_before(WORKER_DELAY)
+
+
+def _lost_before(by: datetime.timedelta) -> datetime.datetime:
+    """A send with an earlier deadline has lost its process since at least ``by``."""
+    return clock.now() - longest_send() - by
 
 
 def mark_overdue_unknown(actor: Actor) -> int:

@@ -223,6 +223,15 @@ def test_na_is_not_read_as_namibia(text: str) -> None:
     assert [error.href for error in _entry(values).errors()] == ["#id_country"]
 
 
+@pytest.mark.parametrize("text", ["N/A", "n.a.", "TBA", "-", "NA"])
+@pytest.mark.parametrize("field", ["nationality", "passport_number", "identifiers-0-id"])
+def test_what_stands_for_no_value_is_a_problem(field: str, text: str) -> None:
+    [problem] = problems_of({field: text})
+    is_country = (field, text) == ("nationality", "NA")
+    assert problem.code is (ProblemCode.NOT_AVAILABLE if is_country else ProblemCode.NO_VALUE)
+    assert problems_of({"last_name": text, "emails-0-value": ""}) == ()
+
+
 def test_namibia_in_full_is_read() -> None:
     for nationality, country in (("Namibian", "Namibia"), ("NAM", "NAM")):
         values = _values((nationality, "nationality"), (country, "country"))

@@ -150,6 +150,7 @@ def test_order_of_day_and_month_is_that_of_the_setting(settings: Settings) -> No
         ("DOB (MM/DD/YYYY)", "4 March 1991"),
         ("dob (m-d-yy)", "4 March 1991"),
         ("Date of birth MM/DD/YYYY", "4 March 1991"),
+        ("DOB (MM/JJ/AAAA)", "4 March 1991"),
         ("DOB (DD/MM/YYYY)", "3 April 1991"),
         ("Geburtsdatum (TT.MM.JJJJ)", "3 April 1991"),
         ("Date de naissance (JJ/MM/AAAA)", "3 April 1991"),
