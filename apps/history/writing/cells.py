@@ -188,29 +188,51 @@ def local_time(column: str, time_zone: str, times: Times, *, on_postgresql: bool
 
 def _time_on_postgresql(column: str, time_zone: str, times: Times) -> str:
     local, utc = (f"({column} AT TIME ZONE {_literal(zone)})" for zone in (time_zone, "UTC"))
+    if "/" not in time_zone and time_zone != "UTC":
+        # Many such names are also abbreviations, which PostgreSQL prefers: its CET has no summer time.
+        return _binary_search(
+            utc, offsets(time_zone), lambda offset: _offset_on_postgresql(utc, offset, times)
+        )
     if times is Times.LOCAL:
         return _plain_time_on_postgresql(local)
     if times is Times.SERIAL:
-        serial = f"((floor(date_part('epoch', {local})) + {_EXCEL_EPOCH}) / 86400)::text"
-        text = f"'{AS_TEXT}' || {_plain_time_on_postgresql(local)}"
-        return f"CASE WHEN {local} < '{FIRST_DAY}' THEN {text} ELSE {serial} END"
+        return _serial_on_postgresql(local)
     # Quick for the offsets in Python's data of the zone. PostgreSQL's data may contain others.
     known = {offset.seconds: offset.text for offset in offsets(time_zone)}
     quick = "".join(f" WHEN interval '{seconds} s' THEN '{text}'" for seconds, text in known.items())
     sign = f"CASE WHEN {local} < {utc} THEN '-' ELSE '+' END"
     other = f"{sign} || to_char(greatest({local} - {utc}, {utc} - {local}), 'HH24:MI')"
     offset = f"CASE {local} - {utc}{quick} ELSE {other} END"
-    return f"""to_char({local}, 'YYYY-MM-DD"T"HH24:MI:SS.US') || {offset}"""
+    return f"{_exact_time_on_postgresql(local)} || {offset}"
+
+
+def _offset_on_postgresql(utc: str, offset: Offset, times: Times) -> str:
+    local = f"({utc} + interval '{offset.seconds} s')"
+    if times is Times.LOCAL:
+        return _plain_time_on_postgresql(local)
+    if times is Times.SERIAL:
+        return _serial_on_postgresql(local)
+    return f"{_exact_time_on_postgresql(local)} || '{offset.text}'"
 
 
 def _plain_time_on_postgresql(local: str) -> str:
     return f"to_char({local}, 'YYYY-MM-DD HH24:MI:SS')"
 
 
-def _binary_search(column: str, known: Sequence[Offset], leaf: Callable[[Offset], str]) -> str:
-    """The SQL that picks the offset in force by binary search. SQLite has no time zones.
+def _serial_on_postgresql(local: str) -> str:
+    serial = f"((floor(date_part('epoch', {local})) + {_EXCEL_EPOCH}) / 86400)::text"
+    text = f"'{AS_TEXT}' || {_plain_time_on_postgresql(local)}"
+    return f"CASE WHEN {local} < '{FIRST_DAY}' THEN {text} ELSE {serial} END"
 
-    A century of changes takes eight comparisons.
+
+def _exact_time_on_postgresql(local: str) -> str:
+    return f"""to_char({local}, 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
+
+
+def _binary_search(column: str, known: Sequence[Offset], leaf: Callable[[Offset], str]) -> str:
+    """The SQL that picks the offset in force by binary search. ``column``: a time in UTC, without a zone.
+
+    SQLite has no time zones. A century of changes takes eight comparisons.
     """
     if len(known) == 1:
         return leaf(known[0])

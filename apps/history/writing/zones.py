@@ -1,4 +1,4 @@
-"""The offsets of a time zone from UTC as a list, for SQLite, which has no time zones."""
+"""The offsets of a time zone from UTC as a list, for databases that do not know the zone."""
 
 from __future__ import annotations
 

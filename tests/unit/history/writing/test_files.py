@@ -244,7 +244,8 @@ def test_byte_order_mark_is_written_on_request(supervisor: User, mark: bool) -> 
 
 
 @pytest.mark.parametrize(
-    "zone", ["Europe/Berlin", "UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Kiritimati"]
+    "zone",
+    ["Europe/Berlin", "UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Kiritimati", "CET", "EST5EDT"],
 )
 @pytest.mark.parametrize("format_", Format)
 def test_times_have_the_zone_offset_of_their_moment(supervisor: User, zone: str, format_: Format) -> None:
