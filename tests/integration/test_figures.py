@@ -273,6 +273,21 @@ def test_monday_of_this_week_is_compared_with_the_monday_before(
     assert "the day before." in text(as_supervisor.get(PAGE, {"period": "today"}))
 
 
+@pytest.mark.parametrize("query", [{}, {"period": "last-30-days"}])
+def test_last_days_that_begin_a_month_are_compared_with_as_many_days(
+    as_supervisor: Client, staff: User, monkeypatch: pytest.MonkeyPatch, query: dict[str, str]
+) -> None:
+    end_of_month = dt.datetime(2026, 3, 30, 12, tzinfo=dt.UTC)
+    stored(bare(staff, Outcome.CREATED, end_of_month - dt.timedelta(days=day)) for day in (0, 0, 59, 60))
+    monkeypatch.setattr(clock, "now", lambda: end_of_month)
+    page = text(as_supervisor.get(PAGE, query))
+    assert "the 30 days directly before." in page
+    assert "since=2026-01-30&amp;until=2026-02-28" in page
+    assert "<strong>+100 %</strong>" in page
+    summary = as_supervisor.get(f"{PAGE}file/", {"format": "csv", **query}).content.decode()
+    assert "Before,2026-01-30,2026-02-28" in summary
+
+
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("sort", "names"),

@@ -96,13 +96,14 @@ def period_before(
 
     Whole months are compared with as many months before, the month until today with the same days of the
     month before, the week until today with the same weekdays of the week before, and other days with as many
-    days directly before. ``period`` tells a week from a month, and from today, that begin on the same day.
+    days directly before. ``period`` tells a week, a month, today and the last days from each other if they
+    begin on the same day.
     """
     is_week = last == today and first.weekday() == 0 and 0 < (last - first).days < 7 and first.day != 1
     if period is Period.THIS_WEEK or (period is None and is_week):
         return Before.WEEKDAYS, first - WEEK, last - WEEK
     ends = first - dt.timedelta(days=1)
-    if first.day == 1:
+    if first.day == 1 and period in (None, Period.THIS_MONTH, Period.LAST_MONTH):
         months = (last.year - first.year) * 12 + last.month - first.month
         if (last + dt.timedelta(days=1)).day == 1:
             month = first.year * 12 + first.month - 1 - (months + 1)

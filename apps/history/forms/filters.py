@@ -181,8 +181,10 @@ class SubmissionFilterForm(PortalForm):
         return {name: values.getlist(name) for name in names}
 
     @property
-    def chosen_period(self) -> Period | None:
-        """The relative period that was chosen; None without one, as for all time. Call it on a valid form."""
+    def relative_period(self) -> Period | None:
+        """The relative period in effect, also the default; None without one. Call it on a valid form."""
+        if self.has_default_period:
+            return Period.LAST_DAYS
         chosen = self.cleaned_data["period"]
         return Period(chosen) if chosen not in ("", Period.ALL) else None
 
@@ -197,7 +199,7 @@ class SubmissionFilterForm(PortalForm):
         A relative period is resolved now. With days beside it, both apply.
         """
         data = self.cleaned_data
-        period = Period.LAST_DAYS if self.has_default_period else Period(data["period"] or Period.ALL)
+        period = self.relative_period or Period.ALL
         first, end = period.days(timezone.localdate(clock.now()))
         since = max((day for day in (first, data["since"]) if day), default=None)
         until = data["until"] + dt.timedelta(days=1) if data["until"] else None

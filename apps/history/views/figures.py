@@ -57,7 +57,7 @@ def figures(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "history/figures.html", {"form": form, "errors": form_errors(form)})
     selection = selection_of(form, request.user)
-    found = figures_of(selection, now=clock.now(), period=form.chosen_period)
+    found = figures_of(selection, now=clock.now(), period=form.relative_period)
     record_figures_viewed(selection, count=found.total, actor=actor_of(request))
     sort = single_value(request.GET, SORT)
     context = {
@@ -80,7 +80,7 @@ def file(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return HttpResponseSeeOther(with_query(reverse("history:figures"), form.query()))
     selection, now = selection_of(form, request.user), clock.now()
-    found = figures_of(selection, now=now, period=form.chosen_period)
+    found = figures_of(selection, now=now, period=form.relative_period)
     if file_format == SVG and not found.bars:
         raise Http404
     record_figures_exported(selection, count=found.total, file_format=file_format, actor=actor_of(request))

@@ -140,8 +140,7 @@ def _list_context(
 
 def _is_last_days(form: SubmissionFilterForm) -> bool:
     """Whether the period is the last :data:`PERIOD_DAYS` days, by its name or as none was chosen."""
-    named = form.chosen_period is Period.LAST_DAYS and form.cleaned_data["since"] is None
-    return form.has_default_period or named
+    return form.relative_period is Period.LAST_DAYS and form.cleaned_data["since"] is None
 
 
 def _change_url(request: HttpRequest, view: SavedView | None, values: dict[str, Any]) -> str:

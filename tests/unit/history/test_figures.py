@@ -279,9 +279,12 @@ def test_month_of_today_is_compared_with_no_more_days_than_the_month_before_has(
         (D(2026, 6, 1), D(2026, 6, 3), Period.THIS_MONTH, Before.SAME_DAYS, D(2026, 5, 1)),
         (D(2026, 6, 1), D(2026, 6, 3), None, Before.SAME_DAYS, D(2026, 5, 1)),
         (D(2026, 11, 23), D(2026, 11, 23), Period.TODAY, Before.LENGTH, D(2026, 11, 22)),
+        (D(2026, 12, 1), D(2026, 12, 1), Period.TODAY, Before.LENGTH, D(2026, 11, 30)),
+        (D(2026, 11, 1), D(2026, 11, 30), Period.LAST_DAYS, Before.LENGTH, D(2026, 10, 2)),
+        (D(2027, 3, 1), D(2027, 3, 30), Period.LAST_DAYS, Before.LENGTH, D(2027, 1, 30)),
     ],
 )
-def test_week_until_today_is_compared_with_the_same_weekdays(
+def test_name_of_the_period_until_today_decides_what_it_is_compared_with(
     first: D, today: D, period: Period | None, how: Before, before: D
 ) -> None:
     assert period_before(first, today, today, period) == (how, before, before + (today - first))
