@@ -20,6 +20,7 @@ from apps.consumers.models import Outcome, Submission
 from apps.core.export.csv_cells import restore
 from apps.history.figures import counting
 from apps.history.forms.filters import SEARCH
+from apps.history.totals.periods import Days
 from tests.support.history_rows import bare, stored
 from tests.support.people import events
 from tests.support.spreadsheets import decoded
@@ -79,6 +80,21 @@ def test_excel_file_has_typed_cells_and_no_formula(as_supervisor: Client, histor
     assert found["Reasons"][1:] == [("Sitecore CDP did not accept the entry", "Rejected", 1)]
     cells = [cell for sheet in openpyxl.load_workbook(io.BytesIO(content)) for row in sheet for cell in row]
     assert {cell.data_type for cell in cells} == {"s", "n", "d"}
+
+
+def test_summary_has_the_selected_days_also_without_a_row_on_the_first_or_today(
+    as_supervisor: Client, staff: User
+) -> None:
+    """Beyond two months, the bars have only the days from the first row to the last."""
+    stored([bare(staff, Outcome.CREATED, NOW - dt.timedelta(days=day)) for day in (5, 80)])
+    since = TODAY - dt.timedelta(days=99)
+    found = sheets(downloaded(as_supervisor, "xlsx", since=since.isoformat()))
+    days = tuple(dt.datetime.combine(day, dt.time()) for day in (since, TODAY))
+    assert found["Summary"][1][:4] == ("Selected", *days, 2)
+    assert "is not over" in dict(found["About"])["Incomplete"]
+    until = (TODAY - dt.timedelta(days=1)).isoformat()
+    found = sheets(downloaded(as_supervisor, "xlsx", since=since.isoformat(), until=until))
+    assert dict(found["About"])["Incomplete"] == "nothing"
 
 
 def test_csv_file_has_the_numbers_of_the_excel_file(as_supervisor: Client, history: None) -> None:
@@ -199,14 +215,14 @@ def test_rows_that_leave_the_filter_while_they_are_counted_are_no_error(
     monkeypatch: pytest.MonkeyPatch,
     file_format: str,
 ) -> None:
-    days_shown = counting._days_shown
+    find_days = counting._days_selected_and_shown
 
-    def last_seen(*given: Any) -> tuple[dt.date, dt.date] | None:
-        days = days_shown(*given)
+    def last_seen(*given: Any) -> tuple[Days, Days] | None:
+        days = find_days(*given)
         stored([])
         return days
 
-    monkeypatch.setattr(counting, "_days_shown", last_seen)
+    monkeypatch.setattr(counting, "_days_selected_and_shown", last_seen)
     content = downloaded(as_supervisor, file_format)
     if file_format == "xlsx":
         found = sheets(content)

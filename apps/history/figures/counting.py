@@ -47,21 +47,23 @@ def figures_of(selection: Selection, *, now: dt.datetime, period: Period | None 
     """
     chosen = selection.submissions().order_by()
     today = _day(now)
-    span = _days_shown(selection, chosen, now)
-    if span is None:
+    days = _days_selected_and_shown(selection, chosen, now)
+    if days is None:
         return Figures(
             open=_open_outcomes(selection, chosen, today), before=_before(selection, today, period)
         )
-    unit, firsts = _unit_and_first_days(*span)
-    found = tally_of(selection, firsts, [*_periods(unit, firsts, span[1])])
+    selected, (first, last) = days
+    unit, firsts = _unit_and_first_days(first, last)
+    found = tally_of(selection, firsts, [*_periods(unit, firsts, last)])
     return Figures(
         unit=unit,
-        bars=_bars(found, firsts, span[1]),
+        bars=_bars(found, firsts, last),
         people=_people(found, _team(selection)),
         reasons=_failure_reasons(found),
         answers=_answers(found.all_times),
         open=_open_outcomes(selection, chosen, today),
         before=_before(selection, today, period),
+        days=selected,
         today=today,
     )
 
@@ -114,13 +116,12 @@ def period_before(
     return Before.LENGTH, first - (last - first) - dt.timedelta(days=1), ends
 
 
-def _days_shown(
+def _days_selected_and_shown(
     selection: Selection, chosen: QuerySet[Submission], now: dt.datetime
-) -> tuple[dt.date, dt.date] | None:
-    """The first and the last day to show; None if there are no rows.
+) -> tuple[Days, Days] | None:
+    """The days of the filter without future days, and those of them to show; None if there are no rows.
 
-    They are the days of the filter, but neither future days nor, beyond :data:`MAX_BARS` days, days before
-    the first or after the last row.
+    Beyond :data:`MAX_BARS` days, those before the first and after the last row are not shown.
     """
     moments = chosen.values_list("submitted_at", flat=True)
     oldest, newest = moments.order_by("submitted_at").first(), moments.order_by("-submitted_at").first()
@@ -131,9 +132,8 @@ def _days_shown(
     first = _day(since) if since else first_row
     last = min(_day(until - dt.timedelta(microseconds=1)) if until else today, max(today, last_row))
     last = max(last, last_row)
-    if (last - first).days >= MAX_BARS:
-        first, last = max(first, first_row), last_row
-    return first, last
+    selected = first, last
+    return selected, (max(first, first_row), last_row) if (last - first).days >= MAX_BARS else selected
 
 
 def _day(moment: dt.datetime) -> dt.date:

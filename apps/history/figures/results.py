@@ -153,6 +153,11 @@ class Figures:
     answers: Answers = field(default_factory=Answers)
     open: Open = field(default_factory=Open)
     before: Compared | None = None  # None without a first day, or without a day from it until today
+    days: tuple[dt.date, dt.date] | None = None
+    """The days of the selection until today; without a first day, from that of the first row.
+
+    The bars may have fewer. None if there are no rows.
+    """
     today: dt.date | None = None  # the day that is not over, in the reader's time zone
 
     def is_incomplete(self, bar: Bar) -> bool:

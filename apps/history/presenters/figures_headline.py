@@ -57,7 +57,7 @@ def headline_page(figures: Figures, asked: SubmissionFilter, address: Address) -
 
 def incomplete_text(figures: Figures) -> str:
     """Which day is not over; empty if the selection ends before today."""
-    if figures.today is None or not figures.bars or not figures.is_incomplete(figures.bars[-1]):
+    if figures.today is None or figures.days is None or figures.days[1] < figures.today:
         return ""
     return gettext("%(day)s is not over: its numbers are incomplete.") % {
         "day": days_text(figures.today, figures.today)

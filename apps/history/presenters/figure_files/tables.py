@@ -75,9 +75,8 @@ def _summary(figures: Figures) -> Table:
         _seconds("p95_seconds", gettext("95th percentile (seconds)")),
     ]
     rows = []
-    if figures.bars:
-        days = (figures.bars[0].first, figures.bars[-1].last)
-        rows.append((gettext("Selected"), *days, *_headline(figures.headline)))
+    if figures.days:
+        rows.append((gettext("Selected"), *figures.days, *_headline(figures.headline)))
     if figures.before:
         days = (figures.before.first, figures.before.last)
         rows.append((gettext("Before"), *days, *_headline(figures.before.headline)))
