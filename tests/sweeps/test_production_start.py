@@ -24,7 +24,7 @@ from tests.support.keys import new_encryption_key
 from tests.support.source import ROOT
 
 COMPLETE = {
-    "SECRET_KEY": "a secret of this test alone, 0123456789 0123456789 0123456789",
+    "SECRET_KEY": "a secret of this test alone: 0123456789 0123456789 0123456789",
     "ENCRYPTION_KEYS": f"{new_encryption_key()},{new_encryption_key()}",
     "DIGEST_KEYS": "a digest key of this test alone 0123456789,another one of this test alone 9876543210",
     "AUDIT_SIGNING_KEY": b64encode(bytes(range(32))).decode(),
