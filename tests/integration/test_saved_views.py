@@ -184,6 +184,33 @@ def test_view_for_a_role_that_sees_only_its_own_has_no_filter_by_person(
     assert for_staff.query == {"period": ["all"]}
 
 
+def test_own_view_by_person_is_not_counted_and_an_error_after_the_role_ends(
+    as_supervisor: Client, staff: User, supervisor: User
+) -> None:
+    own = store(supervisor, Outcome.UNKNOWN)
+    by_person, by_oneself = (
+        save(as_supervisor, f"person={person.pk}&outcome=unknown&period=all", name=name, warn_above="0")
+        for person, name in ((staff, "Sam"), (supervisor, "Myself"))
+    )
+    services.revoke_role(person_id=supervisor.pk, role="supervisor", actor=TESTS)
+    services.grant_role(person_id=supervisor.pk, role="staff", actor=TESTS)
+    start = text(as_supervisor.get("/"))
+    assert "<strong>not counted</strong> Sam</a>" in start
+    assert "<strong>1</strong> Myself</a>" in start
+    page = opened(as_supervisor, by_person)
+    assert "This view has a filter by person, but you see only your own submissions" in page
+    assert "<title>Error: Submissions" in page
+    assert str(own.public_id) not in page
+    change = f"{PAGE}views/{by_person.public_id}/"
+    assert f"person={staff.pk}" in as_supervisor.get(change)["Location"]  # the list, with the error
+    assert str(own.public_id) in opened(as_supervisor, by_oneself)
+    # Show sends the fields of the form, which has no person.
+    fields = f"outcome=unknown&period=all&view={by_person.public_id}"
+    leads_to = link(text(as_supervisor.get(f"{PAGE}?{fields}")), "Save the changed filters")
+    assert as_supervisor.post(leads_to, {"name": "Unknown", "warn_above": "0"}).status_code == 303
+    assert "<strong>1</strong> Unknown</a>" in text(as_supervisor.get("/"))
+
+
 @pytest.mark.sql("repeated")
 def test_own_default_comes_before_that_of_a_role(as_supervisor: Client, supervisor: User) -> None:
     save(as_supervisor, "period=today", name="Role's", audience="supervisor", is_default="on")

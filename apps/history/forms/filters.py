@@ -32,6 +32,9 @@ MAX_MILLISECONDS = 2**31 - 1  # as much as the column holds
 _SEARCH_GONE = _("This search is not yours or no longer exists. Search again.")
 _SEARCH_UNREADABLE = _("This search cannot be read. Search again.")
 _NOT_USABLE = "search_not_usable"  # the code of these errors
+_PERSON_NOT_FOR_READER = _(
+    "This view has a filter by person, but you see only your own submissions. Press Show to remove it"
+)
 _LINK_WILL_DO = _("A link from Sitecore CDP also works.")
 
 
@@ -59,6 +62,7 @@ class SubmissionFilterForm(PortalForm):
     """The filters. All are optional; a submission must match all that are set.
 
     Only a ``viewer`` who sees all submissions has a filter by person; for others it is ignored in the URL.
+    In a saved view it is an error of the form: the reader's own rows would appear under the view's name.
     Raises :class:`UnreadableAddress` when it is validated with a value that only links carry and that no link
     of the portal has written.
     """
@@ -156,7 +160,14 @@ class SubmissionFilterForm(PortalForm):
         since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
         if since and until and until < since:
             self.add_error("until", _("The last day must not be before the first day"))
+        if self.data.get("view") and self._names_another_person():
+            self.add_error(None, _PERSON_NOT_FOR_READER)
         return self.cleaned_data
+
+    def _names_another_person(self) -> bool:
+        """Whether the address has a filter by another person, which this viewer may not use."""
+        named = set(cast("QueryDict", self.data).getlist("person"))
+        return "person" not in self.fields and not named <= {"", self.viewer.person_id}
 
     @property
     def has_default_period(self) -> bool:

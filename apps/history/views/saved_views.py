@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -83,7 +83,7 @@ def view(request: HttpRequest, view_id: uuid.UUID) -> HttpResponse:
     if "view" in request.GET:
         filters, list_url = _filters(request)
     else:
-        filters = SubmissionFilterForm(_as_query(found.query), viewer=Viewer.of(request.user))
+        filters = SubmissionFilterForm(_query_of(found), viewer=Viewer.of(request.user))
         list_url = view_url(found, reverse("history:submissions"))
     if not filters.is_valid():
         return HttpResponseSeeOther(list_url)
@@ -150,7 +150,7 @@ def watched(person: User) -> list[WatchedView]:
     viewer, path = Viewer.of(person), reverse("history:submissions")
     found = []
     for one in [view for view in saved.usable(person) if view.warn_above is not None][:MAX_WATCHED]:
-        form = SubmissionFilterForm(_as_query(one.query), viewer=viewer)
+        form = SubmissionFilterForm(_query_of(one), viewer=viewer)
         count = None
         if form.is_valid():
             count = Selection(form.asked(), viewer).count(SavedView.MOST_WARNED)
@@ -164,10 +164,12 @@ def _filters(request: HttpRequest) -> tuple[SubmissionFilterForm, str]:
     return filters, filtered_url(reverse("history:submissions"), filters.query())
 
 
-def _as_query(stored: Mapping[str, Sequence[str]]) -> QueryDict:
+def _query_of(view: SavedView) -> QueryDict:
+    """The parameters of the list's address with this view."""
     query = QueryDict(mutable=True)
-    for name, values in stored.items():
+    for name, values in view.query.items():
         query.setlist(name, list(values))
+    query["view"] = str(view.public_id)
     return query
 
 
