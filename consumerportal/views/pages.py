@@ -24,7 +24,7 @@ def start(request: HttpRequest) -> HttpResponse:
     person = request.user
     lines = status.lines() if person.has_perm(VIEW_STATUS) else ()
     may_list = person.has_perm(VIEW_OWN_SUBMISSIONS) or person.has_perm(VIEW_ALL_SUBMISSIONS)
-    views = watched(reader_of(request)) if may_list else ()
+    views = watched(reader_of(request)) if may_list else None
     # A supervisor's own line leads to the submissions; without that right, only the numbers are shown.
     counts = () if person.has_perm(VIEW_ALL_SUBMISSIONS) else status.open_counts(lines)
     return submissions.start(

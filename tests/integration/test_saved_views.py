@@ -20,6 +20,7 @@ from apps.accounts.models import User
 from apps.consumers.models import Outcome
 from apps.history import saved
 from apps.history.models import SavedView
+from apps.history.views import saved_views
 from tests.support.entries import clean, store, text
 from tests.support.people import TESTS, events, make_person
 from tests.support.searches import token
@@ -320,6 +321,23 @@ def test_start_page_counts_within_the_readers_scope_and_warns_in_words_and_shape
     assert "Uncounted" not in page
     monkeypatch.setattr(SavedView, "MOST_WARNED", 2)
     assert "<strong>more than 2</strong> All failed</a>" in text(as_supervisor.get("/"))
+
+
+@pytest.mark.sql("repeated")
+def test_start_page_says_how_many_views_it_leaves_out(
+    as_staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saved_views, "MAX_WATCHED", 1)
+    save(as_staff, "outcome=rejected", name="Unwatched")
+    for name, words in (
+        ("A", ""),
+        ("B", "1 further view with a warning is not counted"),
+        ("C", "2 further views with a warning are not counted"),
+    ):
+        save(as_staff, "outcome=rejected", name=name, warn_above="1")
+        page = text(as_staff.get("/"))
+        assert link(page, words) == (f"{PAGE}views/" if words else "")
+        assert ("with a warning" in page) == bool(words)
 
 
 @pytest.mark.sql("repeated")

@@ -62,14 +62,15 @@ def start(
     *,
     problems: Sequence[object] = (),
     counts: Sequence[object] = (),
-    views: Sequence[object] = (),
+    views: object = None,
     batches: Sequence[object] = (),
 ) -> HttpResponse:
     """Show what the person may do, what needs attention, and their own latest submissions.
 
     ``problems``: lines of the portal's status that the person has to act on, ``counts``: those that only tell
-    them numbers. ``views``: the person's saved views
-    of submissions with their numbers. ``batches``: their lists of people that are not ended.
+    them numbers. ``views``: the person's saved views of submissions with their numbers
+    (:class:`apps.history.presenters.watched.WatchedViews`). ``batches``: their lists of people that are not
+    ended.
     """
     page = None
     if request.user.has_perm(VIEW_OWN_SUBMISSIONS) or request.user.has_perm(VIEW_ALL_SUBMISSIONS):

@@ -41,7 +41,10 @@ class SavedViewForm(PortalForm):
         required=False,
         min_value=0,
         max_value=SavedView.MOST_WARNED,
-        help_text=_("With a number here, the start page shows how many submissions the view has."),
+        help_text=_(
+            "With a number here, the start page shows how many submissions the view has."
+            " It counts at most ten views."
+        ),
         error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), _NUMBER),
         widget=forms.TextInput(attrs={"inputmode": "numeric", "class": "w-short"}),
     )

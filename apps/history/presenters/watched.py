@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils.formats import number_format
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from apps.history.models import SavedView
 from apps.history.presenters.list import ViewLink
@@ -18,6 +19,24 @@ class WatchedView:
     link: ViewLink
     count: str
     warning: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedViews:
+    """The saved views of the start page. ``left_out``: text about further ones; empty if there are none."""
+
+    lines: Sequence[WatchedView]
+    left_out: str
+
+
+def left_out_text(number: int) -> str:
+    """What the start page says about this number of views that it does not count."""
+    text = ngettext(
+        "%(number)s further view with a warning is not counted",
+        "%(number)s further views with a warning are not counted",
+        number,
+    )
+    return str(text) % {"number": number} if number else ""
 
 
 def watched_view(view: SavedView, path: str, count: int | None) -> WatchedView:

@@ -30,7 +30,7 @@ from apps.history.permissions import SHARE_VIEWS
 from apps.history.preferences import choose_columns, offered_columns, shown_columns
 from apps.history.presenters.filters import chips, filtered_url
 from apps.history.presenters.list import ViewLink, role_label, view_url
-from apps.history.presenters.watched import WatchedView, watched_view
+from apps.history.presenters.watched import WatchedViews, left_out_text, watched_view
 from apps.history.selection import Selection
 from apps.history.views.selected import filter_form, opened_view, reader_of
 
@@ -145,17 +145,21 @@ def columns(request: HttpRequest) -> HttpResponse:
     return render(request, "history/columns.html", context)
 
 
-def watched(person: User) -> list[WatchedView]:
-    """The person's views with a number to warn above, each with its present count, for the start page."""
+def watched(person: User) -> WatchedViews:
+    """The person's views with a number to warn above, each with its present count, for the start page.
+
+    Only the first :data:`MAX_WATCHED`.
+    """
     viewer, path = Viewer.of(person), reverse("history:submissions")
+    to_count = [view for view in saved.usable(person) if view.warn_above is not None]
     found = []
-    for one in [view for view in saved.usable(person) if view.warn_above is not None][:MAX_WATCHED]:
+    for one in to_count[:MAX_WATCHED]:
         form = SubmissionFilterForm(_query_of(one), viewer=viewer)
         count = None
         if form.is_valid():
             count = Selection(form.asked(), viewer).count(SavedView.MOST_WARNED)
         found.append(watched_view(one, path, count))
-    return found
+    return WatchedViews(found, left_out_text(len(to_count) - len(found)))
 
 
 def _filters(request: HttpRequest) -> tuple[SubmissionFilterForm, str]:
