@@ -15,6 +15,7 @@ _FILTER_NAMES = {
     "account": _("done to"),
     "group": _("group"),
     "with_system": _("with system events"),
+    "without_system": _("without system events"),
     "action": _("action"),
     "outcome": _("outcome"),
     "session": _("session"),

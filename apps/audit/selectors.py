@@ -27,6 +27,8 @@ RELATED = 50
 """Maximum number of related events on the page of an event."""
 COUNTED = 1_000
 """Up to this number, matching events are counted."""
+WITHOUT_SYSTEM = "without_system"
+"""What events and files name among the filters if what the portal did by itself is left out."""
 _KEYS = 5_000  # sequence numbers per query
 _TYPED = frozenset({"session", "address", "reference"})
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -55,8 +57,13 @@ class LogFilter:
 
     @property
     def hides_system(self) -> bool:
-        """Whether what the portal did by itself is left out."""
-        return not (self.group or self.with_system or self.action)
+        """Whether what the portal did by itself is left out, although it could match the other filters.
+
+        It has no person and no session, and is no failure.
+        """
+        is_asked_for = self.group or self.with_system or self.action
+        is_excluded = self.person or self.session or self.failures
+        return not (is_asked_for or is_excluded) and self.outcome in (None, EventOutcome.DONE)
 
     @property
     def is_selective(self) -> bool:
@@ -66,6 +73,7 @@ class LogFilter:
     def recorded(self, *, found: bool) -> list[str]:
         """The filters in use as their event records them, such as ``action:consumer.created``.
 
+        ``without_system`` is among them if other filters are in use and :attr:`hides_system` holds.
         ``found``: whether an event matches. Otherwise a reference, an address, a session, or the id of a
         person that is no number, may be any text that somebody typed. So it is recorded without its value,
         like a value that an event cannot have.
@@ -80,7 +88,7 @@ class LogFilter:
             is_hidden = value is True or (is_typed and not found)
             if value:
                 texts.append(one.name if is_hidden or not WORD.fullmatch(named) else named)
-        return texts
+        return [*texts, WITHOUT_SYSTEM] if texts and self.hides_system else texts
 
 
 def page_of_log(

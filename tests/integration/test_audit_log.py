@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 from unittest import mock
 
@@ -368,6 +369,31 @@ def test_export_contains_exactly_the_filtered_events(
     assert (end["rows"], end["filters"]) == (4, filters)
     [exported] = events("audit.exported")
     assert (exported.details["rows"], exported.details["filters"]) == (4, filters)
+
+
+def test_export_says_whether_it_leaves_out_what_the_portal_did_by_itself(
+    as_administrator: Client, story: dict[str, int]
+) -> None:
+    def exported(address: str) -> tuple[list[int], list[str]]:
+        answer: Any = as_administrator.post(address, {"format": "jsonl"})
+        *lines, end = map(json.loads, b"".join(answer.streaming_content).decode().splitlines())
+        assert events("audit.exported")[-1].details["filters"] == end["filters"]
+        return [line["seq"] for line in lines], end["filters"]
+
+    address = f"{PAGE}export/?reference=sub-2"
+    by_itself, others = story["checked"], [story["checked_now"], story["check_failed"]]
+    page = text(as_administrator.get(address))
+    chip = re.search(r'<a href="([^"]+)">(?:(?!</a>).)*Events: All but System', page)
+    assert chip
+    assert exported(address) == (others, ["reference:sub-2", "without_system"])
+    page = text(as_administrator.get(f"{PAGE}{events('audit.exported')[-1].seq}/"))
+    assert "reference sub-2 and without system events" in page
+    everything = unescape(chip[1])
+    assert "All but System" not in text(as_administrator.get(everything))
+    assert exported(everything) == ([by_itself, *others], ["with_system", "reference:sub-2"])
+    failures = f"{address}&failures=1"  # the portal's own are among them
+    assert "All but System" not in text(as_administrator.get(failures))
+    assert exported(failures) == ([story["check_failed"]], ["reference:sub-2", "failures"])
 
 
 def test_filters_that_the_export_cannot_read_are_corrected_in_the_log(as_administrator: Client) -> None:

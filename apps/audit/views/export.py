@@ -14,13 +14,14 @@ from django.views.decorators.http import require_http_methods
 from apps.audit import export, person_limits, selectors
 from apps.audit.forms.export import ExportForm
 from apps.audit.forms.log import LogFilterForm
+from apps.audit.labels import GROUP_LABELS, WITH_SYSTEM
 from apps.audit.permissions import VIEW_LOG
 from apps.audit.presenters.events import chips
 from apps.audit.selectors import LogFilter
 from apps.core import clock
 from apps.core.export.responses import dated_name, download
 from apps.core.forms.errors import form_errors
-from apps.core.web.filters import with_query
+from apps.core.web.filters import Chip, with_query
 from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
 
@@ -71,8 +72,12 @@ def export_log(request: HttpRequest) -> HttpResponseBase:
 def _filtered(request: HttpRequest, filters: LogFilterForm, asked: LogFilter) -> dict[str, Any]:
     labels = {name: field.label for name, field in filters.fields.items()}
     people = dict(selectors.people())
+    shown = chips(request.path, request.GET, filters.cleaned_data, labels, people)
+    if asked.hides_system:
+        with_all = with_query(request.path, request.GET, group=WITH_SYSTEM)
+        shown.append(Chip(str(labels["group"]), str(GROUP_LABELS[""]), with_all))
     return {
-        "chips": chips(request.path, request.GET, filters.cleaned_data, labels, people),
+        "chips": shown,
         "is_filtered": True,
         "matches": selectors.count_matches(asked),
         "counted": selectors.COUNTED,

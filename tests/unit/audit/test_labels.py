@@ -21,7 +21,7 @@ from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.labels import action_label, detail_label, key_label, roles_label, value_label
 from apps.audit.person_limits import Act
 from apps.audit.registry import Change, Key, ValueType, event_types
-from apps.audit.selectors import LogFilter
+from apps.audit.selectors import WITHOUT_SYSTEM, LogFilter
 from apps.batches import audit_events as batch_events
 from apps.batches.checking.row_warnings import ROW_CODES
 from apps.batches.models import PauseReason, ReleaseReason, SourceKind
@@ -86,7 +86,7 @@ ERRORS = {*_error_codes(), *REASONS}
 NUMBERS_AND_NAMES = (ValueType.NUMBER, ValueType.NAME, ValueType.NAMES)
 OF_FILTER = [field.name for field in dataclasses.fields(SubmissionFilter) if field.name != "search"]
 CODES: dict[Key, Iterable[str]] = {
-    audit_events.FILTERS: [field.name for field in dataclasses.fields(LogFilter)],
+    audit_events.FILTERS: [*(field.name for field in dataclasses.fields(LogFilter)), WITHOUT_SYSTEM],
     audit_events.FORMAT: audit_export.FORMATS,
     audit_events.LIMITED_ACT: Act,
     audit_events.VERDICT: [*Verdict],
