@@ -55,8 +55,8 @@ class Progress:
     ``waits``, which stays the same as long as the wait.
 
     ``shape``: of the whole list; created only if nothing is left to do. ``notes``: what is left.
-    ``waits``: why no row is sent for a while; empty if rows are sent. ``goes_on``: whether the list is sent
-    without the reader, as a sentence.
+    ``waits``: why no row is sent for a while; empty if rows are sent. ``goes_on``: the sentence about
+    what happens when the reader leaves the page.
     """
 
     state: BatchState

@@ -29,9 +29,9 @@ _HAS_TEXT: Final = frozenset({"inlineStr", "str"})
 class Facts:
     """Where a sheet has content, and what else it has. Rows count from 1, columns from 0.
 
-    ``without_result``: row and column of the formulas whose results the file does not have. They are content:
-    nobody knows whether they are blank. ``encoded``: those of the texts that are no shared ones and may have
-    codes of characters, such as ``_x000B_``. ``is_disordered``: rows with content are not in the order of
+    ``without_result``: row and column of the formulas whose results the file does not have. They are content,
+    which may be blank. ``encoded``: those of the texts that stand in the sheet itself and may have codes of
+    characters, such as ``_x000B_``. ``is_disordered``: rows with content are not in the order of
     their numbers or share one, or a cell has the place of one with content. openpyxl drops one of them.
     """
 

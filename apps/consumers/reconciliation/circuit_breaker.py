@@ -13,8 +13,8 @@ from apps.consumers.models import CircuitBreaker
 FAILURE_THRESHOLD = 3  # failures in a row that start a pause
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 900.0  # seconds
 LONGEST_ASKED = 3600.0  # seconds that are waited if the vendor asks for as many or more (Retry-After)
-# No pause and no check is longer. A time that is further ahead is from before the clock was set back.
-LONGEST = datetime.timedelta(seconds=LONGEST_ASKED + 60)
+# A pause that ends later, or a failure further ahead than a check lasts, is from before the clock was set back.
+LATEST_END = datetime.timedelta(seconds=LONGEST_ASKED + 60)
 LONGEST_CHECK = datetime.timedelta(seconds=60)
 # Errors that are answers of the vendor: it is not down.
 ANSWER_CODES = (
@@ -36,7 +36,7 @@ def state() -> CircuitBreaker:
 def paused_until(now: datetime.datetime) -> datetime.datetime | None:
     """The end of the current pause; None if there is no pause."""
     until = state().paused_until
-    return until if until is not None and now < until <= now + LONGEST else None
+    return until if until is not None and now < until <= now + LATEST_END else None
 
 
 def acquire(now: datetime.datetime) -> bool:
@@ -44,7 +44,7 @@ def acquire(now: datetime.datetime) -> bool:
     row = state()
     if row.paused_until is None:
         return True
-    is_over = Q(paused_until__lte=now) | Q(paused_until__gt=now + LONGEST)
+    is_over = Q(paused_until__lte=now) | Q(paused_until__gt=now + LATEST_END)
     turn = CircuitBreaker.objects.filter(is_over, pk=1, paused_until=row.paused_until)
     return bool(turn.update(paused_until=now + datetime.timedelta(seconds=FIRST_PAUSE)))
 

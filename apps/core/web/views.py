@@ -128,7 +128,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def _changed_nothing(request: HttpRequest, error: BaseException | None) -> bool:
     """Whether the request certainly changed nothing: change and event are one transaction, which failed.
 
-    False if a commit was attempted: the change is done, or nobody knows, because its confirmation was lost.
+    False if a commit was attempted: the change is done, or its confirmation was lost.
     False as well if the answer was ready when the database failed.
     """
     if request.method != "POST" or getattr(request, "answer_was_ready", False) or commit_was_attempted():
