@@ -239,6 +239,14 @@ def test_reconciliation_pause_is_shown_with_its_reason(settings: Settings) -> No
     assert found.moment > ago()
 
 
+def test_reconciliation_pause_that_is_over_is_not_shown(settings: Settings) -> None:
+    settings.CDP_RECONCILIATION = True
+    circuit_breaker.record_failure(CdpRateLimited(retry_after=60.0), ago(minutes=2))
+    found = line("reconciliation")
+    assert "1 failed in a row" in found.text
+    assert ("Paused until" in found.text, found.moment) == (False, None)
+
+
 @pytest.mark.parametrize("error", [CdpRateLimited(retry_after=60.0), CdpUnauthorized()])
 def test_reason_of_a_reconciliation_pause_says_nothing_about_an_entry(
     settings: Settings, error: CdpError
