@@ -66,12 +66,7 @@ def sentences(what: str, code: str) -> list[str]:
     if code == ErrorCode.NOT_FOUND:
         return [str(sentence) for sentence in NOT_FOUND[what]]
     nothing_changed = gettext("Nothing was changed.")
-    return [reason(code), f"{nothing_changed} {_advice(code)}".strip()]
-
-
-def reason(code: str) -> str:
-    """Why the read failed, as one sentence."""
-    return read_error_text(code)
+    return [read_error_text(code), f"{nothing_changed} {_advice(code)}".strip()]
 
 
 def is_retryable(code: str) -> bool:

@@ -19,6 +19,7 @@ from apps.audit import person_limits
 from apps.cdp.consumers import Identifier
 from apps.cdp.errors import CdpError, CdpNotFound, CdpNotSent, CdpRateLimited, CdpTimeout, ErrorCode
 from apps.cdp.factory import get_client
+from apps.consumers.labels import read_error_text
 from apps.consumers.order_lookup.lookup import find_order
 from apps.consumers.permissions import VIEW_VENDOR_RECORDS
 from apps.consumers.presenters.order_panel import cancelled_text, consumer_lines, consumers_text
@@ -175,7 +176,7 @@ def order(request: HttpRequest, ref: str) -> HttpResponse:
         "consumers": consumer_lines(found.listed, added, Viewer.of(request.user), order_ref=ref),
         "consumers_text": consumers_text(found.listed),
         "read_at": found.read_at,
-        "list_reason": labels.reason(found.list_error) if found.list_error else "",
+        "list_reason": read_error_text(found.list_error),
         "list_again": labels.is_retryable(found.list_error),
         "add_url": presenters.add_consumer_url(ref),
     }

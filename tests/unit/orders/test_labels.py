@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from apps.consumers.labels import read_error_text
 from apps.orders import labels
 
 RECORDS = (labels.ORDER, labels.ORDERS, labels.GUEST, labels.ORDER_CONSUMER)
@@ -24,7 +25,7 @@ def test_known_failure_has_a_label_about_reading_and_not_about_an_entry(code: st
 
 
 def test_failure_without_a_label_is_shown_by_its_code() -> None:
-    assert labels.reason("http_418") == "Sitecore CDP answered with an error (418)."
+    assert read_error_text("http_418") == "Sitecore CDP answered with an error (418)."
 
 
 def test_only_a_missing_record_is_called_not_found() -> None:
