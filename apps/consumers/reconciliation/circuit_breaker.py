@@ -13,7 +13,7 @@ from apps.consumers.models import CircuitBreaker
 FAILURE_THRESHOLD = 3  # failures in a row that start a pause
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 900.0  # seconds
 LONGEST_ASKED = 3600.0  # seconds that are waited if the vendor asks for as many or more (Retry-After)
-# A later end of a pause, or a failure further ahead than a check lasts, is from before the clock was set back.
+# Times that are further ahead, the end of a pause or a failure, are from before the clock was set back.
 LATEST_END = datetime.timedelta(seconds=LONGEST_ASKED + 60)
 LONGEST_CHECK = datetime.timedelta(seconds=60)
 # Errors that are answers of the vendor: it is not down.
