@@ -52,7 +52,7 @@ class QuestionCode(StrEnum):
     """What a person is asked."""
 
     HEADERS = "headers"  # whether the first row has the headers
-    FIELD = "field"  # the field of a column that is not recognised, or not for certain: that one is proposed
+    FIELD = "field"  # the field of a column that is not recognised for certain
     REPEATED = "repeated"  # the field of a column; another column already goes to the one that it names
     DATE_ORDER = "date_order"  # no date decides
     DATES_CONTRADICT = "dates_contradict"  # some dates are day-month, others month-day
@@ -252,7 +252,9 @@ def _proposed_targets(
         elif not targets[at] and examples:
             targets[at] = _by_content(kinds[at], targets, kinds)
             says_another = at < len(headers) and bool(headers[at].strip())
-            if not targets[at] or (says_another and _may_mislead(kinds[at], by_header, kinds)):
+            if says_another and _may_mislead(kinds[at], by_header, kinds):
+                targets[at] = ""
+            if not targets[at]:
                 questions.append(Question(QuestionCode.FIELD, at, examples))
     return tuple(targets), questions
 

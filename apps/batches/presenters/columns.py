@@ -58,7 +58,7 @@ def column_lines(proposal: Proposal, form: ColumnsForm) -> tuple[ColumnLine, ...
 
 
 def initial(proposal: Proposal) -> dict[str, str]:
-    """The form's values as proposed. What has to be asked and has no proposal has none."""
+    """The form's values as proposed. What has to be asked has none."""
     asks_headers = any(question.code is QuestionCode.HEADERS for question in proposal.questions)
     values = {} if asks_headers else {"has_headers": "yes" if proposal.has_headers else "no"}
     for index, target in enumerate(proposal.targets):

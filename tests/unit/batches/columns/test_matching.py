@@ -141,33 +141,33 @@ def test_a_column_whose_cells_all_fit_one_field_is_recognised_under_any_header()
         (*ADA, "P1", "ada@example.com", "13/04/1991", "Irish", "+44 20 7946 0018"),
         (*ALAN, "P2", "", "1990-04-12", "", "+353 85 123 4567"),
     )
-    assert proposal.targets[3:] == ("emails", "date_of_birth", "nationality", "phone_numbers")
+    assert proposal.targets[3:] == ("emails", "", "", "phone_numbers")
     # Dates and countries may be those of the passport.
     assert _asked(proposal) == [(QuestionCode.FIELD, 4), (QuestionCode.FIELD, 5)]
 
 
 @pytest.mark.parametrize(
-    ("headers", "cells", "targets"),
+    ("headers", "cells", "first"),
     [
-        (("E-mail", "Agent e-mail"), ("ada@example.com", "agent@example.com"), ("emails",) * 2),
-        (("Phone", "Emergency contact"), ("+44 20 7946 0018", "+353 85 123 4567"), ("phone_numbers",) * 2),
-        (("Room", "Date of issue"), ("", "2019-04-13"), ("", "date_of_birth")),
-        (("Room", "Issuing country"), ("", "Ireland"), ("", "country")),
-        (("Room", "Issued by"), ("", "Irish"), ("", "nationality")),
+        (("E-mail", "Agent e-mail"), ("ada@example.com", "agent@example.com"), "emails"),
+        (("Phone", "Emergency contact"), ("+44 20 7946 0018", "+353 85 123 4567"), "phone_numbers"),
+        (("Room", "Date of issue"), ("", "2019-04-13"), ""),
+        (("Room", "Issuing country"), ("", "Ireland"), ""),
+        (("Room", "Issued by"), ("", "Irish"), ""),
     ],
 )
 def test_a_header_that_may_say_something_else_than_the_cells_is_asked(
-    headers: tuple[str, str], cells: tuple[str, str], targets: tuple[str, str]
+    headers: tuple[str, str], cells: tuple[str, str], first: str
 ) -> None:
     proposal = _proposal((*NAMES, *headers), (*ADA, *cells))
-    assert proposal.targets[2:] == targets
+    assert proposal.targets[2:] == (first, "")
     assert proposal.questions == (Question(QuestionCode.FIELD, 3, (cells[1],)),)
     assert _proposal((*NAMES, headers[0], ""), (*ADA, *cells)).questions == ()
 
 
 def test_two_columns_of_addresses_below_unknown_headers_are_both_asked() -> None:
     proposal = _proposal((*NAMES, "Reach", "Agent"), (*ADA, "ada@example.com", "agent@example.com"))
-    assert proposal.targets[2:] == ("emails", "emails")
+    assert proposal.targets[2:] == ("", "")
     assert _asked(proposal) == [(QuestionCode.FIELD, 2), (QuestionCode.FIELD, 3)]
     without_headers = _proposal((*ADA, "ada@example.com", "agent@example.com"))
     assert _asked(without_headers) == [(QuestionCode.FIELD, 0), (QuestionCode.FIELD, 1)]
@@ -179,7 +179,7 @@ def test_one_cell_of_another_kind_makes_a_column_a_question() -> None:
 
 
 def test_cells_that_fit_two_fields_are_asked() -> None:
-    rows = ((*NAMES, "Passport", "What"), (*ADA, "P1", "Irish"))
+    rows = ((*NAMES, "Passport", ""), (*ADA, "P1", "Irish"))
     assert _proposal(*rows).targets[3] == "nationality"
     with override_settings(EXTRA_TITLES=["Irish"]):
         assert _asked(_proposal(*rows)) == [(QuestionCode.FIELD, 3)]
@@ -409,7 +409,7 @@ def test_a_remembered_choice_answers_all_but_the_order_of_the_dates() -> None:
 def test_a_remembered_choice_that_cannot_be_used_any_more_is_ignored(targets: tuple[str, ...]) -> None:
     remembered = _remembering(Choice(True, targets))
     proposal = _proposal(("Who", "Whose", "When"), (*ADA, "1991-04-03"), remembered=remembered)
-    assert proposal.targets == ("", "", "date_of_birth")
+    assert proposal.targets == ("", "", "")
 
 
 def test_what_a_choice_leaves_open() -> None:
