@@ -137,7 +137,7 @@ def _decide(one: Facts, other: Facts) -> tuple[Verdict, Rule]:
         rule = _rule_for_other_names(one, other, (first, last), born, document)
     if rule not in SIMILAR_RULES:
         return Verdict.DIFFERENT, rule
-    if first is last is Alike.SAME and _agrees(one, other, born, document):
+    if first is last is Alike.SAME and _agrees(one, other, rule, born, document):
         return Verdict.EQUAL, rule
     return Verdict.NEAR, rule
 
@@ -182,11 +182,17 @@ def _rule_for_other_names(
     return Rule.CLOSE_NAME if enough else Rule.NO_EVIDENCE
 
 
-def _agrees(one: Facts, other: Facts, born: Evidence, document: Evidence) -> bool:
-    """Whether something beside the name is the same, and nothing that both have differs."""
+def _agrees(one: Facts, other: Facts, rule: Rule, born: Evidence, document: Evidence) -> bool:
+    """Whether something beside the name is the same, and nothing that both have differs.
+
+    Title, gender, phone number, nationality and country are no evidence of one person, but may differ.
+    """
     identifiers, emails = sets(one.identifiers, other.identifiers), sets(one.emails, other.emails)
     evidence = {born, document, identifiers, emails}
-    return Evidence.SAME in evidence and not evidence & {Evidence.CLOSE, Evidence.DIFFERENT}
+    if Evidence.SAME not in evidence or evidence & {Evidence.CLOSE, Evidence.DIFFERENT}:
+        return False
+    found = {likeness for _name, likeness in _likenesses(one, other, rule)}
+    return not found & {Likeness.SIMILAR, Likeness.DIFFERENT}
 
 
 def _likenesses(one: Facts, other: Facts, rule: Rule) -> Iterator[tuple[str, Likeness]]:

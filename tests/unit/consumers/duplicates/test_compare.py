@@ -115,6 +115,27 @@ def test_identifier_is_compared_letter_for_letter_and_a_shared_address_identifie
     assert of(with_id("Aoife", *shared), with_id("Bob", *shared)).verdict is DIFFERENT
 
 
+@pytest.mark.parametrize(
+    ("differing", "mine", "theirs"),
+    [
+        ("title", "Mr", "Ms"),
+        ("gender", "male", "female"),
+        ("phone_numbers", ("+442079460101",), ("+442079460102",)),
+        ("nationality", "Irish", "French"),
+        ("country", "Ireland", "France"),
+        ("passport_number", "TBA", "PZ4A9565"),
+    ],
+)
+def test_people_of_one_name_are_not_called_the_same_if_a_field_of_both_differs(
+    differing: str, mine: Any, theirs: Any
+) -> None:
+    one, other = person(**MAIL, **{differing: mine}), person(**MAIL, **{differing: theirs})
+    found = of(one, other)
+    assert (found.verdict, found.rule) == (NEAR, Rule.SAME_NAME)
+    assert found.names_of(Likeness.DIFFERENT) == (differing,)
+    assert of(one, person(**MAIL)).verdict is EQUAL  # one side does not state it
+
+
 def test_family_with_one_last_name_address_and_phone_is_no_duplicate() -> None:
     shared: dict[str, Any] = {**MAIL, "phone_numbers": ("+442079460101",), "nationality": "Irish"}
     names = ["Sven", "Ingrid", "Olle", "Astrid"]
