@@ -24,6 +24,7 @@ from apps.consumers.models import (
 )
 from apps.consumers.phones import PhoneFault, PhoneReading
 from apps.consumers.reconciliation.doubts import resolution_doubts
+from apps.consumers.reconciliation.resolution import shown_outcome
 from apps.consumers.sending import warnings
 from apps.consumers.sending.order_comparison import Similar
 from apps.consumers.sending.warnings import EntryWarning
@@ -379,7 +380,7 @@ def _similar_text(similar: Similar) -> str:
         if is_equal:
             return gettext("The same consumer is on this order in Sitecore CDP.")
         return gettext("A similar consumer is on this order in Sitecore CDP.")
-    outcome = submission.outcome
+    outcome = shown_outcome(submission)
     if outcome == Outcome.NOT_CREATED and not submission.late_consumer_ref:
         if is_equal:
             return gettext(

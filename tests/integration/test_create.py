@@ -16,6 +16,8 @@ from apps.cdp.consumers import Identifier, NewConsumer
 from apps.cdp.fields import NAME_OF_VENDOR_NAME
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import IdentityRule, Outcome, Submission
+from apps.consumers.reconciliation import resolution
+from apps.core import clock
 from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import (
@@ -437,6 +439,23 @@ def test_identical_submission_of_another_person_is_shown_without_a_link(
     assert "Sid Person has already sent this consumer to this order, and the outcome is unknown." in page
     assert "It has to be resolved first: a supervisor resolves it if no check does." in page
     assert str(theirs.public_id) not in page
+
+
+@pytest.mark.sql("new")
+@pytest.mark.parametrize("is_own", [True, False])
+def test_identical_submission_whose_send_is_stuck_is_unknown_and_nobody_is_sending_it(
+    as_staff: Client, staff: User, sandbox: SandboxServer, is_own: bool
+) -> None:
+    stuck_since = clock.now() - resolution.longest_send() - 2 * resolution.WORKER_DELAY
+    sender = staff if is_own else make_person("sid", "staff")
+    store(sender, Outcome.SENDING, submitted_at=stuck_since, deadline=stuck_since)
+    page = text(as_staff.post(NEW, posted()))
+    who = "You have" if is_own else "Sid Person has"
+    assert f"{who} already sent this consumer to this order, and the outcome is unknown." in page
+    assert "already sending this consumer" not in page
+    assert "The background worker should have recorded this by now" in page
+    assert "a supervisor resolves it" not in page  # nobody can, before the worker has recorded it
+    assert creates(sandbox) == []
 
 
 # --- The same form again --------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters.fields import field_texts
 from apps.consumers.presenters.record_urls import record_url
+from apps.consumers.reconciliation.resolution import is_stuck_sending, shown_outcome
 from apps.consumers.sending.order_comparison import Similar
 from apps.consumers.sending.warnings import EntryWarning
 from apps.consumers.viewer import Viewer
@@ -33,13 +34,18 @@ class EarlierSubmission:
 
 @dataclass(frozen=True, slots=True)
 class BlockingSubmission:
-    """A submission that prevents a send. ``receipt_url`` is empty if the reader may not open it."""
+    """A submission that prevents a send.
+
+    ``receipt_url`` is empty if the reader may not open it. ``is_stuck``: it is stored as sending, but its
+    process was lost and no worker has marked it as unknown; ``outcome`` is unknown then, as in its receipt.
+    """
 
     receipt_url: str
     outcome: str
     submitted_at: datetime
     person: str
     is_own: bool
+    is_stuck: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +97,11 @@ def blocking_submission(submission: Submission, viewer: Viewer) -> BlockingSubmi
     url = reverse("consumers:receipt", args=[submission.public_id])
     return BlockingSubmission(
         receipt_url=url if viewer.may_open(submission.actor_id) else "",
-        outcome=submission.outcome,
+        outcome=shown_outcome(submission),
         submitted_at=submission.submitted_at,
         person=submission.actor_name,
         is_own=str(submission.actor_id) == viewer.person_id,
+        is_stuck=is_stuck_sending(submission),
     )
 
 

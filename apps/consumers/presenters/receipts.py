@@ -23,7 +23,7 @@ from apps.consumers.presenters.record_urls import record_url
 from apps.consumers.presenters.resolutions import ResolutionSection
 from apps.consumers.presenters.taking import Taking, taking_section
 from apps.consumers.presenters.timelines import TimelineItem, normalised_values, order_comparison, timeline
-from apps.consumers.reconciliation.resolution import is_stuck_sending
+from apps.consumers.reconciliation.resolution import is_stuck_sending, shown_outcome
 from apps.consumers.selectors import has_repeated_reference
 from apps.consumers.viewer import Viewer
 
@@ -105,17 +105,17 @@ def receipt_page(
     is_repeated = has_repeated_reference(submission)
     resolution = resolutions.resolution_section(submission, viewer, forms=forms)
     is_stuck = is_stuck_sending(submission)
-    shown_outcome = Outcome.UNKNOWN if is_stuck else Outcome(submission.outcome)
+    outcome = shown_outcome(submission)
     has_doubt = bool(submission.doubt_code) or is_repeated
     needs_attention = has_doubt or bool(resolution.warning_headline)
-    headline = resolution.warning_headline or labels.headline(shown_outcome, doubt=has_doubt)
+    headline = resolution.warning_headline or labels.headline(outcome, doubt=has_doubt)
     name = consumer_name(submission) if sent and submission.outcome != Outcome.SENDING else ""
     if name:
         headline = gettext("%(outcome)s: %(name)s") % {"outcome": headline, "name": name}
     return ReceiptPage(
         public_id=str(submission.public_id),
         outcome=submission.outcome,
-        panel_kind="warning" if needs_attention else shown_outcome,
+        panel_kind="warning" if needs_attention else outcome,
         headline=headline,
         title=gettext("%(headline)s, order %(order)s")
         % {"headline": headline, "order": submission.order_number or submission.order_ref},

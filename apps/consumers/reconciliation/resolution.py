@@ -213,6 +213,11 @@ def is_stuck_sending(submission: Submission) -> bool:
     return submission.outcome == Outcome.SENDING and submission.deadline < _lost_before(WORKER_DELAY)
 
 
+def shown_outcome(submission: Submission) -> Outcome:
+    """The outcome that pages state in words: unknown for a stuck send, otherwise as stored."""
+    return Outcome.UNKNOWN if is_stuck_sending(submission) else Outcome(submission.outcome)
+
+
 def _lost_before(by: datetime.timedelta) -> datetime.datetime:
     """A send with an earlier deadline has lost its process since at least ``by``."""
     return clock.now() - longest_send() - by

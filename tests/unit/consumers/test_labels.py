@@ -13,9 +13,11 @@ from apps.cdp.refusals import REFUSALS
 from apps.consumers import labels, phones, value_lists
 from apps.consumers.duplicates.compare import Comparison, Likeness, Rule, Verdict
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.reconciliation import resolution
 from apps.consumers.sending import warnings
 from apps.consumers.sending.order_comparison import Similar
 from apps.consumers.sending.warnings import EntryWarning
+from apps.core import clock
 from apps.core.personal_data import encrypted
 from tests.support.entries import FULL
 
@@ -78,14 +80,17 @@ def test_every_warning_has_a_label(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "start"),
+    ("outcome", "is_stuck", "start"),
     [
-        (Outcome.CREATED, "A similar consumer was created on this order."),
-        (Outcome.SENDING, "A similar consumer is being sent to this order."),
-        (Outcome.UNKNOWN, "A similar consumer was sent to this order. The outcome is unknown."),
+        (Outcome.CREATED, True, "A similar consumer was created on this order."),
+        (Outcome.SENDING, False, "A similar consumer is being sent to this order."),
+        (Outcome.SENDING, True, "A similar consumer was sent to this order. The outcome is unknown."),
+        (Outcome.UNKNOWN, True, "A similar consumer was sent to this order. The outcome is unknown."),
     ],
 )
-def test_similar_consumer_is_shown_with_its_outcome_and_equal_fields(outcome: Outcome, start: str) -> None:
+def test_similar_consumer_is_shown_with_its_outcome_and_equal_fields(
+    outcome: Outcome, is_stuck: bool, start: str
+) -> None:
     fields = (
         ("first_name", Likeness.SIMILAR),
         ("last_name", Likeness.SAME),
@@ -93,7 +98,8 @@ def test_similar_consumer_is_shown_with_its_outcome_and_equal_fields(outcome: Ou
         ("emails", Likeness.SAME),
         ("country", Likeness.MISSING),
     )
-    submission = Submission(outcome=outcome)
+    stuck_since = clock.now() - resolution.longest_send() - 2 * resolution.WORKER_DELAY
+    submission = Submission(outcome=outcome, deadline=stuck_since if is_stuck else clock.now())
     near = Similar(FULL, FULL, Comparison(Verdict.NEAR, Rule.CLOSE_NAME, fields), submission)
     assert labels.warning_text(EntryWarning(warnings.SIMILAR, "last_name", submission, near)) == (
         f"{start} Same fields: last name, email addresses. Similar fields: first name."
