@@ -215,8 +215,8 @@ WARNINGS = {
         "The first name looks like more than one person. Each person needs an order consumer of their own."
     ),
     warnings.LOOKALIKES: _(
-        "These letters look like Latin ones, but are Greek or Cyrillic: %(letters)s. Type them again if they"
-        " were copied by mistake."
+        "These characters look like Latin letters, digits or hyphens, but are others, such as Greek, Cyrillic"
+        " or full-width ones: %(letters)s. Type them again if they were copied by mistake."
     ),
 }
 

@@ -105,13 +105,32 @@ def with_plain_blanks(text: str) -> str:
 
 
 def lookalikes(text: str) -> str:
-    """The Greek and Cyrillic letters of a text whose other letters are all ASCII, each once, sorted.
+    """The characters of a text that look like ASCII but are not, each once, sorted.
 
-    In a code such as a passport number they look like Latin letters but do not match them.
+    Greek and Cyrillic letters, full-width and other forms of ASCII characters, and other hyphens. Empty for a
+    text with other letters, such as a name. In a code such as a passport number they look like the ASCII
+    characters but do not match them.
     """
-    letters = {character for character in text if character.isalpha()}
-    foreign = {one for one in letters if unicodedata.name(one, "").startswith(("GREEK ", "CYRILLIC "))}
-    return "".join(sorted(foreign)) if all(one.isascii() for one in letters - foreign) else ""
+    if text.isascii():
+        return ""
+    found = {one for one in text if _has_ascii_form(one) or _is_greek_or_cyrillic(one)}
+    others = {one for one in text if one.isalpha()} - found
+    return "".join(sorted(found)) if all(map(str.isascii, others)) else ""
+
+
+def has_ascii_letters_or_digits(text: str) -> bool:
+    """Whether a text has letters or digits that are ASCII, or a full-width or other form of it."""
+    return any(one.isascii() and one.isalnum() for one in unicodedata.normalize("NFKC", text))
+
+
+def _has_ascii_form(character: str) -> bool:
+    """Whether a character that is not ASCII is a form of one visible ASCII character."""
+    form = unicodedata.normalize("NFKC", character).translate(_HYPHENS)
+    return not character.isascii() and len(form) == 1 and "!" <= form <= "~"
+
+
+def _is_greek_or_cyrillic(character: str) -> bool:
+    return character.isalpha() and unicodedata.name(character, "").startswith(("GREEK ", "CYRILLIC "))
 
 
 def same(one: str, other: str) -> bool:

@@ -133,7 +133,7 @@ def test_warnings_are_those_of_a_send(staff: User, sandbox: SandboxServer, setti
         first_name="Ida and Bo",
         date_of_birth=date(1850, 1, 1),
         phone_numbers=("12",),
-        passport_number="АB123456",
+        passport_number="АB１23456",  # a Cyrillic A, a full-width 1
     )
     people = [IDA, replace(OLA, title="Dr"), odd, KAI]
     batch = batch_of(staff, people)
@@ -156,6 +156,7 @@ def test_warnings_are_those_of_a_send(staff: User, sandbox: SandboxServer, setti
         findings(batch, 2).warnings[0].text.startswith("The same consumer is on this order in Sitecore CDP.")
     )
     assert findings(batch, 2).warnings[0].needs_reason
+    assert any("full-width ones: А １." in one.text for one in findings(batch, 4).warnings)
 
 
 def test_order_is_read_once_and_its_consumers_are_stored(

@@ -19,7 +19,7 @@ from apps.consumers.sending.order_comparison import EntryOnOrder, OrderCompariso
 from apps.core import clock
 from apps.core.encryption import keyed_digests
 from apps.core.references import reference_key
-from apps.core.text import lookalikes
+from apps.core.text import has_ascii_letters_or_digits, lookalikes
 
 SIMILAR = "similar_consumer"
 NOT_COMPARED = "earlier_not_readable"
@@ -155,12 +155,12 @@ def _warnings(
 
 
 def _lookalikes(consumer: NewConsumer) -> Iterator[EntryWarning]:
-    """Codes with letters that look Latin but are not. An identifier that is not Latin at all is fine."""
+    """Codes with characters that look like ASCII but are not. An identifier without any ASCII is fine."""
     if found := lookalikes(consumer.passport_number):
         yield EntryWarning(LOOKALIKES, "passport_number", value=consumer.passport_number, part=found)
     for identifier in consumer.identifiers:
         found = lookalikes(identifier.id)
-        if found and any(character.isascii() and character.isalnum() for character in identifier.id):
+        if found and has_ascii_letters_or_digits(identifier.id):
             yield EntryWarning(LOOKALIKES, "identifiers", value=identifier.id, part=found)
 
 

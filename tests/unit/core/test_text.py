@@ -150,13 +150,22 @@ def test_comparisons_do_not_depend_on_the_encoding(text: str) -> None:
         ("РZ4А9565", "АР"),
         ("ΑΒ-ΑΒ 12", "ΑΒ"),
         ("ΑРZ", "ΑР"),
+        ("AB１２３", "１２３"),
+        ("ＡＢ１２３", "１２３ＡＢ"),
+        ("１２３", "１２３"),
+        ("AB\N{EN DASH}123", "\N{EN DASH}"),
+        ("AB－12．3", "－．"),
+        ("𝐀B\N{SUPERSCRIPT TWO}", "²𝐀"),
+        ("\N{NUMERO SIGN} 12", ""),  # no single character looks like it
+        ("会員Ａ１", ""),
+        ("José\N{EN DASH}1", ""),
         ("МÉ12", ""),  # a name or a code of another alphabet, not a Latin code with a wrong letter
         ("李А", ""),
         ("\U00017000А", ""),  # a Tangut letter: Python knows no name for it
         ("", ""),
     ],
 )
-def test_lookalikes_are_greek_and_cyrillic_letters_among_ascii_ones(code: str, found: str) -> None:
+def test_lookalikes_are_characters_among_ascii_letters_that_do_not_match_ascii(code: str, found: str) -> None:
     assert lookalikes(code) == found
 
 

@@ -256,9 +256,13 @@ def test_one_person_causes_no_warning(first_name: str) -> None:
         clean(passport_number="МР1234567"),  # both letters Cyrillic
         clean(passport_number="PZ4Α9565"),  # a Greek Alpha
         clean(identifiers=(Identifier("LoyaltyProgramme", "LР-0048213"),)),  # a Cyrillic Er
+        clean(passport_number="AB１２３"),  # full-width digits
+        clean(passport_number="ＡＢ１２３"),
+        clean(identifiers=(Identifier("LoyaltyProgramme", "ＬＰ－００４８２１３"),)),
+        clean(identifiers=(Identifier("LoyaltyProgramme", "LP\N{EN DASH}0048213"),)),
     ],
 )
-def test_lookalikes_of_latin_letters_cause_a_warning(consumer: NewConsumer) -> None:
+def test_lookalikes_of_latin_letters_digits_and_hyphens_cause_a_warning(consumer: NewConsumer) -> None:
     assert codes(consumer) == [LOOKALIKES]
 
 
@@ -269,6 +273,7 @@ def test_lookalikes_of_latin_letters_cause_a_warning(consumer: NewConsumer) -> N
         clean(first_name="Мария", last_name="Παπαδόπουλος"),
         clean(identifiers=(Identifier("LoyaltyProgramme", "Мария"),)),
         clean(identifiers=(Identifier("LoyaltyProgramme", "José-1"),)),
+        clean(identifiers=(Identifier("LoyaltyProgramme", "会員Ａ１"),)),
     ],
 )
 def test_names_in_another_alphabet_cause_no_warning(consumer: NewConsumer) -> None:
