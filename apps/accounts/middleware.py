@@ -22,7 +22,7 @@ from apps.accounts.sign_in import sessions
 from apps.core.connections import is_database_unavailable
 from apps.core.limits import Limit, network_of
 from apps.core.web.background import is_background
-from apps.core.web.requests import origin_of
+from apps.core.web.requests import is_for_part, origin_of
 from apps.core.web.sign_in_first import seal_and_sign_in, sign_in
 
 ANONYMOUS_SESSIONS = Limit("anonymous_session", max_acts=60, seconds=10 * 60)
@@ -103,7 +103,7 @@ class SignInFirstMiddleware(LoginRequiredMiddleware):
     def handle_no_permission(  # type: ignore[override]  # may also return a page
         self, request: HttpRequest, view_func: Any
     ) -> HttpResponseBase:
-        if is_background(view_func):
+        if is_background(view_func) or is_for_part(request):
             return JsonResponse({}, status=HTTPStatus.UNAUTHORIZED)
         if request.method in ("GET", "HEAD"):
             return super().handle_no_permission(request, view_func)

@@ -66,8 +66,13 @@ async function apply(part, box, wanted) {
     if (one === box ? wanted : one.defaultChecked) body.append(one.name, one.value);
   }
   const sent = valuesOf(form, name);
-  const signal = AbortSignal.timeout(LIMIT);
-  const answer = await fetch(location.pathname + location.search, { method: "POST", body, redirect: "error", signal });
+  const answer = await fetch(location.pathname + location.search, {
+    method: "POST",
+    body,
+    headers: { "Portal-Form": "part" }, // without a session, the sign-in page says nothing about the choice
+    redirect: "error",
+    signal: AbortSignal.timeout(LIMIT),
+  });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const find = (where) => where.querySelector(`#${name}`) ?? where.querySelector(`#div_id_${name}`);
   const [mine, theirs] = [find(form), find(page)];

@@ -22,8 +22,8 @@ export function startSession(root) {
   };
 
   const extend = async (form) => {
-    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), redirect: "manual" });
-    if (answer.type === "opaqueredirect") return show(dialog, "ended"); // to the sign-in page
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), redirect: "error" });
+    if (answer.status === 401) return show(dialog, "ended");
     if (!answer.ok) throw new Error(`status ${answer.status}`); // the session may still exist
     const { seconds, ends_at } = await answer.json();
     if (seconds > WARN_BEFORE) {

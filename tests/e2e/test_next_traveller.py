@@ -153,6 +153,22 @@ def test_choice_in_a_page_of_an_earlier_session_fills_no_other_form(
     assert typed_again(other) == {}
 
 
+def test_choice_after_the_session_ended_leaves_no_message_on_the_sign_in_page(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    create(page, WHOLE)
+    page.get_by_role("link", name=NEXT).click()
+    page.locator(".carry-over summary").click()
+    Session.objects.all().delete()
+    page.locator(".carry-over").get_by_label("Nationality").click()
+    expect(page.get_by_text("The choice was not applied. Try again.").first).to_be_visible()
+    other = page.context.new_page()
+    other.goto("/accounts/login/")
+    expect(other.get_by_role("button", name="Sign in")).to_be_visible()
+    expect(other.locator(".message")).to_have_count(0)
+
+
 def test_create_waits_for_a_choice_that_is_being_applied(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:

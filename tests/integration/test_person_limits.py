@@ -104,7 +104,7 @@ def test_denials_beyond_the_limit_are_not_recorded(settings: Settings, as_staff:
 def test_anonymous_posts_create_a_limited_number_of_sessions() -> None:
     most = middleware.ANONYMOUS_SESSIONS.max_acts
     for _ in range(most + 10):
-        answer = Client().post("/accounts/session/")
+        answer = Client().post("/accounts/sign-out-elsewhere/")
         assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/?next=/")
     assert Session.objects.count() == most
     for path in (
@@ -117,14 +117,14 @@ def test_anonymous_posts_create_a_limited_number_of_sessions() -> None:
         Client().post(path, {"login": "a", "password": "b", AUTHOR_FIELD: "forged"})
     assert Session.objects.count() == most
     elsewhere = Client(REMOTE_ADDR="192.0.2.9")
-    elsewhere.post("/accounts/session/")
+    elsewhere.post("/accounts/sign-out-elsewhere/")
     assert "Your session had ended" in elsewhere.get("/accounts/login/").content.decode()
 
 
 def test_visitor_with_a_session_gets_no_second_one() -> None:
     visitor = Client()
     for _ in range(5):
-        visitor.post("/accounts/session/")
+        visitor.post("/accounts/sign-out-elsewhere/")
     assert Session.objects.count() == 1
 
 

@@ -156,10 +156,12 @@ def test_post_extends_the_session_and_returns_the_seconds_left_and_the_end(
         answer = as_staff.post("/accounts/session/")
         assert answer.json() == {"seconds": 1800, "ends_at": "19:30"}
         assert as_staff.get("/accounts/session/").status_code == 405
-    assert Client().post("/accounts/session/").status_code == 302
+    assert Client().post("/accounts/session/").status_code == 401
 
 
-def test_typing_on_after_the_session_ended_leaves_no_messages_on_the_sign_in_page(as_staff: Client) -> None:
+def test_typing_and_choosing_on_after_the_session_ended_leaves_no_messages_on_the_sign_in_page(
+    as_staff: Client,
+) -> None:
     mark, visitor = _mark_of(as_staff), Client()
     for view, typed in (
         ("phone_reading", {"number": "+353 1"}),
@@ -167,6 +169,9 @@ def test_typing_on_after_the_session_ended_leaves_no_messages_on_the_sign_in_pag
         ("set_shortcuts", {"on": "1"}),
     ):
         assert visitor.post(reverse(f"consumers:{view}"), typed).status_code == 401
+    assert visitor.post(reverse("extend_session")).status_code == 401
+    choice = {**_entry(""), "carry-apply": "1", "carry-nationality": "on"}
+    assert visitor.post(NEW, choice, headers={"Portal-Form": "part"}).status_code == 401
     answer = visitor.post(NEW, _entry(mark))
     [message] = visitor.get(answer["Location"]).context["messages"]
     assert str(message).startswith("Your session had ended. Nothing was sent.")
@@ -176,7 +181,7 @@ def test_typing_on_after_the_session_ended_leaves_no_messages_on_the_sign_in_pag
     "referer", ["http://[", "http://testserver.evil.example/x", "//", "http://testserver//evil"]
 )
 def test_forged_form_address_redirects_to_no_other_host(referer: str) -> None:
-    answer = Client().post("/accounts/session/", headers={"Referer": referer})
+    answer = Client().post("/accounts/sign-out-elsewhere/", headers={"Referer": referer})
     assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/?next=/")
 
 

@@ -32,6 +32,7 @@ from apps.core.encryption import NotReadableError, decrypt_from_text, encrypt_as
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
 from apps.core.limits import Limit, network_of
+from apps.core.web.background import background
 from apps.core.web.requests import actor_of, origin_of
 
 # The same limits as allauth's defaults; allauth's own counting uses the machine's clock.
@@ -166,9 +167,13 @@ def sign_out_elsewhere(request: HttpRequest) -> HttpResponse:
     return _remember_device(request, redirect("own_profile"), user)
 
 
+@background
 @require_http_methods(["POST"])
 def extend_session(request: HttpRequest) -> HttpResponse:
-    """Restart the idle time. Return as JSON the seconds left, and the time at which the session ends."""
+    """Restart the idle time. Return as JSON the seconds left, and the time at which the session ends.
+
+    Answers a script: it says that the session has ended, so that the sign-in page need not.
+    """
     sessions.renew(request, force=True)
     seconds = sessions.seconds_left(request)
     ends_at = timezone.localtime(clock.now() + datetime.timedelta(seconds=seconds))

@@ -47,6 +47,15 @@ def is_in_page(request: HttpRequest) -> bool:
     return request.headers.get("Portal-Form") == "in-page"
 
 
+def is_for_part(request: HttpRequest) -> bool:
+    """Whether a script of the page sent the form, and uses only a part of the answer.
+
+    Without a session the answer is 401: the reader is not led to the sign-in page, where a message about the
+    request would be read much later.
+    """
+    return request.headers.get("Portal-Form") == "part"
+
+
 def support_code(request: HttpRequest) -> str:
     """The first eight characters of the request id, for people to quote to support.
 
