@@ -327,16 +327,16 @@ def test_nothing_of_a_list_is_stored_in_the_clear(staff: User) -> None:
 
 
 def test_a_column_that_was_blank_last_time_is_not_left_out_silently(staff: User) -> None:
-    headers = ("Who", "Whose", "Room", "Code", "Reach")
+    headers = ("Who", "Whose", "Room", "Code", "Style")
     names = ("first_name", "last_name")
     blank = _table(headers, ("Ada", "Lovelace", "12", "", " "), ("Alan", "Turing", "", "", ""))
     _stored(staff, blank, Choice(True, (*names, "", "", "")))
     remembered = partial(remembered_choice, staff.pk)
     again = propose(blank, providers=(), remembered=remembered)
     assert (again.targets, again.questions) == ((*names, "", "", ""), ())
-    filled = _table(headers, ("Grace", "Hopper", "14", "X1", "grace@example.com"))
+    filled = _table(headers, ("Grace", "Hopper", "14", "X1", "Ms"))
     proposal = propose(filled, providers=(), remembered=remembered)
-    assert proposal.targets == (*names, "", "", "emails")
+    assert proposal.targets == (*names, "", "", "title")
     assert [(one.code, one.column) for one in proposal.questions] == [(QuestionCode.FIELD, 3)]
     assert not open_questions(filled, proposal.choice, providers=())
 

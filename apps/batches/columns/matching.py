@@ -28,8 +28,8 @@ from apps.consumers.paste.columns import (
 
 EXAMPLES: Final = 3
 _DATE: Final = "date_of_birth"
-_ALSO_OF_DOCUMENTS: Final = frozenset({_DATE, "nationality", "country"})
-"""Fields whose values a passport has as well: its date of issue, the country that issued it."""
+_ALSO_OF_OTHERS: Final = LISTS | {_DATE, "nationality", "country"}
+"""Fields whose values an agent or a passport has as well: a phone number, the date and country of issue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,6 @@ def _proposed_targets(
         "" if target or at in decided else unmistakable_target(cells)
         for at, (target, cells) in enumerate(zip(targets, columns, strict=True))
     )
-    by_header = tuple(targets)
     questions = []
     for at, cells in enumerate(columns):
         if at in decided:
@@ -250,10 +249,10 @@ def _proposed_targets(
             if examples:
                 questions.append(Question(QuestionCode.REPEATED, at, examples))
         elif not targets[at] and examples:
-            targets[at] = _by_content(kinds[at], targets, kinds)
+            # Below a header that is not known, the values may be those of somebody or something else.
             says_another = at < len(headers) and bool(headers[at].strip())
-            if says_another and _may_mislead(kinds[at], by_header, kinds):
-                targets[at] = ""
+            if not (says_another and kinds[at] in _ALSO_OF_OTHERS):
+                targets[at] = _by_content(kinds[at], targets, kinds)
             if not targets[at]:
                 questions.append(Question(QuestionCode.FIELD, at, examples))
     return tuple(targets), questions
@@ -268,16 +267,6 @@ def _by_content(kind: str, targets: Sequence[str], kinds: Sequence[str]) -> str:
     if _may_repeat(kind):
         return kind
     return kind if kind not in targets and kinds.count(kind) == 1 else ""
-
-
-def _may_mislead(kind: str, by_header: Sequence[str], kinds: Sequence[str]) -> bool:
-    """Whether values of this kind below a header that is not known may be no values of the person.
-
-    A second column of addresses may be those of an agent. ``by_header``: the fields that the headers or an
-    earlier choice give.
-    """
-    is_second = kind in LISTS and (kind in by_header or kinds.count(kind) > 1)
-    return is_second or kind in _ALSO_OF_DOCUMENTS
 
 
 def _date_order(

@@ -135,15 +135,27 @@ def test_an_unknown_header_is_asked_with_up_to_three_different_examples() -> Non
     assert proposal.targets == ("first_name", "last_name", "")
 
 
-def test_a_column_whose_cells_all_fit_one_field_is_recognised_under_any_header() -> None:
-    proposal = _proposal(
-        (*NAMES, "Passport", "Reach", "Since", "From", "Call"),
-        (*ADA, "P1", "ada@example.com", "13/04/1991", "Irish", "+44 20 7946 0018"),
-        (*ALAN, "P2", "", "1990-04-12", "", "+353 85 123 4567"),
+def test_a_column_whose_cells_all_fit_one_field_is_recognised_without_a_header() -> None:
+    rows = (
+        (*ADA, "P1", "ada@example.com", "13/04/1991", "Irish", "+44 20 7946 0018", "Ms"),
+        (*ALAN, "P2", "", "1990-04-12", "", "+353 85 123 4567", "Mr"),
     )
-    assert proposal.targets[3:] == ("emails", "", "", "phone_numbers")
-    # Dates and countries may be those of the passport.
-    assert _asked(proposal) == [(QuestionCode.FIELD, 4), (QuestionCode.FIELD, 5)]
+    unnamed = _proposal((*NAMES, "Passport", "", "", "", "", ""), *rows)
+    assert unnamed.targets[3:] == ("emails", "date_of_birth", "nationality", "phone_numbers", "title")
+    assert unnamed.questions == ()
+    without_headers = _proposal(*rows)
+    assert without_headers.targets[3:] == unnamed.targets[3:]
+    assert _asked(without_headers) == [(QuestionCode.FIELD, at) for at in range(3)]
+
+
+def test_a_column_below_an_unknown_header_is_asked_if_its_values_may_be_those_of_another() -> None:
+    proposal = _proposal(
+        (*NAMES, "Passport", "Agent contact", "Since", "From", "Call", "Style"),
+        (*ADA, "P1", "agent@example.com", "13/04/1991", "Irish", "+44 20 7946 0018", "Ms"),
+        (*ALAN, "P2", "", "1990-04-12", "", "+353 85 123 4567", "Mr"),
+    )
+    assert proposal.targets[3:] == ("", "", "", "", "title")
+    assert _asked(proposal) == [(QuestionCode.FIELD, at) for at in range(3, 7)]
 
 
 @pytest.mark.parametrize(
@@ -220,7 +232,7 @@ def test_without_headers_names_are_asked_and_the_rest_is_recognised() -> None:
 def test_a_first_row_that_may_be_headers_is_asked() -> None:
     assert (QuestionCode.HEADERS, None) in _asked(_proposal(("Who", "Whose"), ADA))
     two = _proposal((*NAMES, "Reach", "Room", "Seat"), (*ADA, "a@b.ie", "1", "2"))
-    assert (two.has_headers, two.targets[2]) == (True, "emails")  # as is likely
+    assert (two.has_headers, two.headers[2]) == (True, "Reach")  # as is likely
     assert (QuestionCode.HEADERS, None) in _asked(two)
     # A Turkish header, a Dutch name.
     assert (QuestionCode.HEADERS, None) in _asked(_proposal(("Ad", "Bakker"), ADA))
