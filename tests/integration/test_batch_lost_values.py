@@ -9,11 +9,13 @@ import pytest
 from apps.accounts.models import User
 from apps.batches.checking.check import check_batch
 from apps.batches.columns.matching import propose
+from apps.batches.files.result import FORMATS, read_result, result_file
 from apps.batches.models import Batch
 from apps.batches.reading.read import read_file
 from apps.batches.sending.changing import correct_row
 from apps.batches.sending.storing import create_batch
 from apps.cdp.factory import get_client
+from apps.core.export.formats import Format
 from sandbox.data.seed import SAMPLE_ORDER
 from tests.support.batch_rows import findings, row_of, states
 from tests.support.people import acting
@@ -97,6 +99,34 @@ def test_row_with_a_lost_value_is_not_ready_until_a_person_enters_it(staff: User
         correct_row(batch, row, {**row.values, **entered}, actor=acting(staff))
         assert findings(batch, number).errors == ()
     assert states(batch) == ["ready"] * (len(LOST) + 1)
+
+
+DATE = '<c t="d"><v>2026-05-12</v></c>'
+TIME = '<c t="d"><v>12:05:00</v></c>'
+
+
+def test_code_that_became_a_date_or_time_is_not_ready_until_a_person_enters_it(staff: User) -> None:
+    made = [{header: cell} for header in ("Passport number", "Phone") for cell in (DATE, TIME)]
+    typed = [{"Passport number": text} for text in ("2026-05-12", "12:05:00")]
+    batch = _uploaded(staff, "list.xlsx", _excel(*made, *typed))
+    assert states(batch) == ["attention"] * 4 + ["ready"] * 2
+    for number, [header] in enumerate(made, 2):
+        assert [error.field for error in findings(batch, number).errors] == [FIELDS[header]]
+    for number, text in ((2, "2026-05-13"), (3, "12-05")):
+        row = row_of(batch, number)
+        correct_row(batch, row, {**row.values, "passport_number": text}, actor=acting(staff))
+    assert states(batch) == ["ready"] * 2 + ["attention"] * 2 + ["ready"] * 2
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_code_that_became_a_date_stays_an_error_in_the_result_file(staff: User, format_: Format) -> None:
+    batch = _uploaded(
+        staff, "list.xlsx", _excel({"Passport number": DATE}, {"Passport number": "2026-05-12"})
+    )
+    parts = result_file(read_result(batch, receipt_url=str), format_)
+    again = _uploaded(staff, f"result.{format_}", b"".join(parts))
+    assert states(again) == states(batch) == ["attention", "ready"]
+    assert row_of(again, 2).values == row_of(batch, 2).values
 
 
 def test_other_correction_leaves_the_lost_value_an_error(staff: User) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import openpyxl
 
+from apps.batches.cells import DateText, cells_from_json
 from apps.batches.reading.child import answer
 from apps.batches.reading.limits import Limits
 from apps.batches.reading.table import FindingCode, NotReadable, TableFault
@@ -142,7 +143,16 @@ def open_document_of(rows: Iterable[Iterable[str]]) -> bytes:
 
 def cells_of(content: bytes, limits: Limits = LIMITS) -> dict[int, tuple[str, ...]]:
     """The cells of a spreadsheet by row number, read in this process. Raises ``NotReadable``."""
-    return {number: tuple(cells) for number, cells in _answer(content, limits)["rows"]}
+    return {number: cells_from_json(cells) for number, cells in _answer(content, limits)["rows"]}
+
+
+def dates_of(content: bytes, limits: Limits = LIMITS) -> dict[int, list[int]]:
+    """The columns of the cells that are dates or times, from 0, by the numbers of their rows."""
+    found = {
+        number: [at for at, cell in enumerate(cells) if isinstance(cell, DateText)]
+        for number, cells in cells_of(content, limits).items()
+    }
+    return {number: columns for number, columns in found.items() if columns}
 
 
 def findings_of(content: bytes, limits: Limits = LIMITS) -> dict[FindingCode, int]:

@@ -6,22 +6,19 @@ import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
 
 from django.core.exceptions import TooManyFieldsSent, ValidationError
 from django.utils.translation import gettext
 
 from apps.batches.checking.findings import RowError
 from apps.batches.columns.problems import problems_of
-from apps.batches.models import Batch, BatchRow, SourceKind
+from apps.batches.models import Batch, BatchRow
 from apps.consumers import selectors
 from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.fields import OrderReferenceField
 from apps.consumers.forms.flat_values import counts_every_row, rows_of, with_rows
 from apps.consumers.forms.lists import LISTS
 from apps.core.references import same_reference, stored_order_number
-
-_SPREADSHEETS: Final = (SourceKind.XLSX, SourceKind.ODS)
 
 
 def entry_of(values: Mapping[str, str], *, providers: tuple[str, ...] | None = None) -> Entry:
@@ -62,8 +59,7 @@ def validated(batch: Batch, row: BatchRow, *, providers: tuple[str, ...] | None 
     errors: list[RowError] = []
     if not names_order(batch, values.get("order_ref", "")):
         errors.append(RowError("order_ref", gettext("This row names another order than the list")))
-    found_problems = problems_of(values, is_of_spreadsheet=_is_of_spreadsheet(batch))
-    problems = {problem.field: problem.text for problem in found_problems}
+    problems = {problem.field: problem.text for problem in problems_of(values)}
     errors += [RowError(field, text) for field, text in problems.items()]
     named = {**values, "order_ref": batch.order_ref, "token": str(row.token)}
     try:
@@ -76,14 +72,6 @@ def validated(batch: Batch, row: BatchRow, *, providers: tuple[str, ...] | None 
         found = [(name, error) for name, error in entry.named_errors() if name not in problems]
         errors += [RowError(name, error.message) for name, error in found]
     return RowEntry(None, tuple(errors)) if errors else RowEntry(entry)
-
-
-def _is_of_spreadsheet(batch: Batch) -> bool:
-    """Whether the rows were uploaded as a spreadsheet, also if they were copied into a new list since."""
-    uploaded = batch
-    while uploaded.source == SourceKind.ROWS and uploaded.replaces is not None:
-        uploaded = uploaded.replaces
-    return uploaded.source in _SPREADSHEETS
 
 
 def names_order(batch: Batch, text: str) -> bool:

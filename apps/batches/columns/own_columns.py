@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
+from apps.batches.cells import DateText
 from apps.batches.models import OwnState, RowState
 from apps.batches.reading.table import Table, TableRow
 from apps.core.export.csv_cells import restored
@@ -35,12 +36,17 @@ def without_own_columns(table: Table) -> Table:
     if first is None:
         return table
     rows = (
-        TableRow(row.number, tuple(map(restored, row.cells[:first] + row.cells[first + _COUNT :])))
+        TableRow(row.number, tuple(map(_as_uploaded, row.cells[:first] + row.cells[first + _COUNT :])))
         for row in table.rows
     )
     # A row whose own cells were all deleted is no person any more.
     kept = tuple(row for row in rows if any(cell.strip() for cell in row.cells))
     return replace(table, rows=kept) if kept else table
+
+
+def _as_uploaded(cell: str) -> str:
+    """The cell without the guard of the result file; a date has none, and stays one."""
+    return cell if isinstance(cell, DateText) else restored(cell)
 
 
 def _first_own_column(table: Table) -> int | None:

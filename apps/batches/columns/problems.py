@@ -20,9 +20,8 @@ from apps.core.text import same_key
 
 # At least four digits: "1.0" may be a version or a part of a text.
 _WITH_DECIMALS: Final = re.compile(r"\+?\d{4,}[.,]0+", re.ASCII)
-# As dates are read from the cells of spreadsheets, which turn codes such as 12-05 into dates.
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?", re.ASCII)
-_WITHOUT_DATES: Final = re.compile(r"passport_number|phone_numbers-\d+-value|identifiers-\d+-id", re.ASCII)
+# Appended to a code that was a date or a time in its cell; the same text may be what somebody typed.
+_FROM_DATE: Final = " (date or time in the spreadsheet)"
 # What people write into a cell that has to be filled. The form would send it.
 _FILLERS: Final = frozenset({"n/a", "n.a.", "n.a", "tba", "tbc", "tbd", "-", "--", "?", "x", "xxx"})
 _WITHOUT_FILLERS: Final = re.compile(r"nationality|passport_number|identifiers-\d+-id", re.ASCII)
@@ -36,7 +35,7 @@ class ProblemCode(StrEnum):
 
     SHORTENED_NUMBER = "shortened_number"  # 1.23E+11: digits are lost
     DECIMAL_NUMBER = "decimal_number"  # 353861234567.0
-    DATE = "date"  # 2026-05-12, from 12-05
+    DATE = "date"  # 2026-05-12, from 12-05; 12:05:00, from 12:05
     ERROR_VALUE = "error_value"  # #REF!
     FORMULA = "formula"  # without a result
     EXAMPLE = "example"  # the mark of the template's example
@@ -51,7 +50,7 @@ TEXTS: Final = {
     ProblemCode.DECIMAL_NUMBER: _(
         "The spreadsheet has added decimals to this number. Remove the dot and the digits after it"
     ),
-    ProblemCode.DATE: _("The spreadsheet has turned this value into a date. Enter it as it was"),
+    ProblemCode.DATE: _("The spreadsheet has turned this value into a date or time. Enter it as it was"),
     ProblemCode.ERROR_VALUE: _("The spreadsheet shows an error in place of this value. Enter the value"),
     ProblemCode.FORMULA: _("This is a formula without a result. Enter the value"),
     ProblemCode.EXAMPLE: _("This marks the example of the template. Enter the value, or leave it empty"),
@@ -75,12 +74,11 @@ class ValueProblem:
         return str(TEXTS[self.code])
 
 
-def problems_of(values: Mapping[str, str], *, is_of_spreadsheet: bool = False) -> tuple[ValueProblem, ...]:
+def problems_of(values: Mapping[str, str]) -> tuple[ValueProblem, ...]:
     """The changed or lost values of a row, uploaded or corrected. A row with one must not be sent.
 
     The names are those of :func:`apps.batches.columns.values.row_values`. The order is not among them: it is
-    compared with that of the list. ``is_of_spreadsheet``: from an Excel or OpenDocument file, in which a date
-    among the codes was probably made by the program.
+    compared with that of the list.
     """
     found = ((name, _problem(value)) for name, value in values.items() if value and name != _ORDER)
     problems = [ValueProblem(name, code) for name, code in found if code]
@@ -91,12 +89,12 @@ def problems_of(values: Mapping[str, str], *, is_of_spreadsheet: bool = False) -
         for name, value in values.items()
         if _WITHOUT_FILLERS.fullmatch(name) and _is_filler(name, value)
     ]
-    if is_of_spreadsheet:
-        dates = (
-            name for name, value in values.items() if _WITHOUT_DATES.fullmatch(name) and _has_date(value)
-        )
-        problems += [ValueProblem(name, ProblemCode.DATE) for name in dates]
     return tuple(problems)
+
+
+def code_from_date(cell: str) -> str:
+    """A code that was a date or a time in its cell, as a text of which :func:`problems_of` tells this."""
+    return f"{cell}{_FROM_DATE}"
 
 
 def may_be_not_available(text: str) -> bool:
@@ -109,13 +107,11 @@ def _is_filler(name: str, value: str) -> bool:
     return key in _FILLERS or (key == "na" and name != _NATIONALITY)
 
 
-def _has_date(value: str) -> bool:
-    return any(_DATE.fullmatch(part.strip()) for part in _PARTS.split(value))
-
-
 def _problem(value: str) -> ProblemCode | None:
     if is_formula(value):
         return ProblemCode.FORMULA
+    if value.strip().endswith(_FROM_DATE):
+        return ProblemCode.DATE
     if value.strip().casefold() == EXAMPLE_MARK:
         return ProblemCode.EXAMPLE
     parts = [part.strip() for part in _PARTS.split(value)]

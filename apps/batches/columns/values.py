@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
+from apps.batches.cells import DateText
 from apps.batches.columns.date_orders import DAY_MONTH, MONTH_DAY, ORDERS, Meaning, meaning_of, read_in_order
 from apps.batches.columns.genders import PLAIN, Letters, letters_of
-from apps.batches.columns.problems import may_be_not_available
+from apps.batches.columns.problems import code_from_date, may_be_not_available
 from apps.batches.columns.titles import has_other_fr
 from apps.consumers.forms.flat_values import with_rows
 from apps.consumers.paste.cells import FATHER, country_of, gender_of, title_of
@@ -21,7 +22,7 @@ from apps.core.text import same_key
 
 _ORDER: Final = "order_ref"
 _DATE: Final = "date_of_birth"
-_CODES: Final = frozenset({_ORDER, _DATE, "passport_number", "phone_numbers", IDENTIFIER_ID})
+_CODES: Final = frozenset({"passport_number", "phone_numbers", IDENTIFIER_ID})
 # How people tell a spreadsheet that digits are a text. Elsewhere an apostrophe may begin a name.
 _TEXT_MARK: Final = re.compile(r"\A\s*'(?=[+\w])")
 _GENDER: Final = "gender"
@@ -74,7 +75,8 @@ def row_values(
     read in the other order gets a remark that it cannot read, and so does NA as a country. A cell of the
     column Order is passed on, so that the check compares it with the batch's order, and a blank one is the
     batch's order.
-    The apostrophe before a code, a number or a date is left out.
+    The apostrophe before a code, a number or a date is left out. A code that is a date or a time in its cell
+    is passed on as :func:`uploaded_text` returns it.
 
     ``letters``: what letters mean in the column of genders; others are passed on as typed. ``other_fr``:
     whether Fr. is no father in the column of titles; it is passed on as a text that is no title.
@@ -82,7 +84,9 @@ def row_values(
     by_target: dict[str, list[str]] = defaultdict(list)
     identifiers: list[dict[str, str]] = []
     for text, target in zip(cells, targets, strict=False):
-        cell = _TEXT_MARK.sub("", text) if _is_code(target) else text
+        cell = uploaded_text(text, target)
+        if _is_code(target) or target in (_ORDER, _DATE):
+            cell = _TEXT_MARK.sub("", cell)
         if target.startswith(PROVIDER_PREFIX):
             if cell.strip():
                 identifiers.append({"provider": target.removeprefix(PROVIDER_PREFIX), "id": cell})
@@ -106,6 +110,14 @@ def row_values(
     for name in sorted(LISTS):
         values = with_rows(values, name, [{"value": cell} for cell in by_target[name] if cell.strip()])
     return with_rows(values, "identifiers", identifiers)
+
+
+def uploaded_text(cell: str, target: str) -> str:
+    """The cell as the result file has it: a date or a time as a text that tells so if it should be a code.
+
+    So the file can be uploaded again as a text, and the row remains an error.
+    """
+    return code_from_date(cell) if isinstance(cell, DateText) and _is_code(target) else cell
 
 
 def _is_code(target: str) -> bool:

@@ -19,7 +19,7 @@ from apps.batches.audit_events import BATCH_DOWNLOADED
 from apps.batches.checking.findings import Findings, RowError, RowWarning
 from apps.batches.checking.others import others_of
 from apps.batches.columns.own_columns import OWN_HEADERS
-from apps.batches.columns.values import reader_of
+from apps.batches.columns.values import reader_of, uploaded_text
 from apps.batches.models import Batch, BatchRow, OwnState, RowState
 from apps.batches.recording import NOBODY, Others, event_of, record_shown
 from apps.batches.selectors import rows_of, submissions_of
@@ -169,7 +169,8 @@ def _result_row(
     reference = submission.consumer_ref if submission else ""
     receipt = receipt_url(submission.public_id) if submission else ""
     own = (str(state.label), reference, reason, receipt)
-    return ResultRow(row.number, cells or (), own, is_sent)
+    texts = map(uploaded_text, cells or (), _padded(tuple(batch.targets), len(cells or ())))
+    return ResultRow(row.number, tuple(texts), own, is_sent)
 
 
 def _is_corrected(batch: Batch, row: BatchRow, cells: tuple[str, ...], read: _Reader) -> bool:

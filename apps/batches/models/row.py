@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from apps.batches.cells import cells_from_json, cells_to_json
 from apps.batches.models.batch import Batch
 from apps.core import personal_data
 
@@ -68,7 +69,7 @@ class BatchRow(models.Model):
     state = models.CharField(max_length=12, choices=OwnState, default=OwnState.UNCHECKED)
     # Left out because the list was stopped, and not by its author.
     left_out_by_stop = models.BooleanField(default=False)
-    encrypted_cells = models.BinaryField(blank=True)  # a JSON list of texts, as uploaded
+    encrypted_cells = models.BinaryField(blank=True)  # as uploaded, as JSON of cells_to_json
     encrypted_values = models.BinaryField(blank=True)  # the flat values of the form, as JSON
     encrypted_findings = models.BinaryField(blank=True)  # checking.findings.Findings, as JSON
     accepted = models.JSONField(default=list)
@@ -112,12 +113,12 @@ class BatchRow(models.Model):
     def cells(self) -> tuple[str, ...] | None:
         """The uploaded cells; None if they cannot be read, or were erased."""
         text = personal_data.readable_text(self, "encrypted_cells")
-        return tuple(json.loads(text)) if text else None
+        return cells_from_json(json.loads(text)) if text else None
 
     @cells.setter
     def cells(self, cells: tuple[str, ...]) -> None:
         """Raises ``MissingKeyError``."""
-        self.encrypted_cells = self._encrypted("encrypted_cells", list(cells))
+        self.encrypted_cells = self._encrypted("encrypted_cells", cells_to_json(cells))
 
     @property
     def values(self) -> dict[str, str] | None:

@@ -13,6 +13,7 @@ import zipfile
 from contextlib import suppress
 from typing import Any, Final
 
+from apps.batches.cells import cells_to_json
 from apps.batches.reading.limits import Limits
 from apps.batches.reading.ods import read_ods
 from apps.batches.reading.package import open_package
@@ -51,7 +52,7 @@ def answer(content: bytes, limits: Limits) -> dict[str, Any]:
         return {"fault": TableFault.DAMAGED, "count": 0}
     return {
         "kind": kind,
-        "rows": [(row.number, row.cells) for row in rows],
+        "rows": [(row.number, cells_to_json(row.cells)) for row in rows],
         "findings": [(finding.code, finding.count, finding.detail) for finding in findings],
     }
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from django.conf import settings
 
+from apps.batches.cells import cells_from_json
 from apps.batches.models import SourceKind
 from apps.batches.reading.limits import Limits
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault, TableRow
@@ -40,7 +41,7 @@ def read_spreadsheet(content: bytes, limits: Limits) -> Table:
         raise NotReadable(TableFault(answer["fault"]), answer["count"])
     return Table(
         SourceKind(answer["kind"]),
-        tuple(TableRow(number, tuple(cells)) for number, cells in answer["rows"]),
+        tuple(TableRow(number, cells_from_json(cells)) for number, cells in answer["rows"]),
         tuple(Finding(FindingCode(code), count, detail) for code, count, detail in answer["findings"]),
     )
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from xml.parsers import expat
 
+from apps.batches.cells import DateText
 from apps.batches.reading.codes import shown_code
 from apps.batches.reading.limits import COUNTED_ROWS, Limits
 from apps.batches.reading.lost import NO_RESULT, UNKNOWN_ERROR, is_error
@@ -248,10 +249,10 @@ def _value(kind: str, attributes: dict[str, str], shown: str) -> tuple[str, bool
     if kind == "date":
         day, _mark, time = attributes[f"{_OFFICE}date-value"].partition("T")
         time = time.partition(".")[0]
-        return (day if not time.strip("0:") else f"{day} {time}"), False
+        return DateText(f"{day} {time}" if time.strip("0:") else day), False
     if kind == "time":
         found = _TIME.fullmatch(attributes.get(f"{_OFFICE}time-value", ""))
-        return (":".join(found.groups()) if found else shown), False
+        return DateText(":".join(found.groups()) if found else shown), False
     if kind == "boolean":
         return attributes.get(f"{_OFFICE}boolean-value", "").upper(), False
     return attributes.get(f"{_OFFICE}string-value", shown), False

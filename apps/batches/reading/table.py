@@ -61,7 +61,8 @@ class TableRow:
 class Table:
     """All rows of a table, also its headers, each with as many cells as the widest one.
 
-    Dates of a spreadsheet are texts such as ``1991-03-07``. Whole numbers have no decimal point.
+    Dates and times of a spreadsheet are :class:`apps.batches.cells.DateText`. Whole numbers have no decimal
+    point.
     """
 
     source: SourceKind

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import openpyxl
 
+from apps.batches.cells import DateText
 from apps.batches.reading.codes import as_code, may_hide_zeros
 from apps.batches.reading.limits import Limits
 from apps.batches.reading.lost import NO_RESULT, UNKNOWN_ERROR, is_error
@@ -144,8 +145,8 @@ def _text(sheet: Sheet, cell: Any, place: tuple[int, int], *, codes: re.Pattern[
     return text
 
 
-def moment_text(value: dt.datetime | dt.date | dt.time | dt.timedelta) -> str:
+def moment_text(value: dt.datetime | dt.date | dt.time | dt.timedelta) -> DateText:
     """A date as in ISO 8601. The time of day follows after a blank unless it is midnight."""
     if isinstance(value, dt.datetime):
-        return f"{value.date()}" if value.time() == dt.time() else value.isoformat(" ", "seconds")
-    return str(value)
+        return DateText(value.date() if value.time() == dt.time() else value.isoformat(" ", "seconds"))
+    return DateText(value)

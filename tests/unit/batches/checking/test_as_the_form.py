@@ -17,7 +17,7 @@ from apps.batches.checking.entries import validated
 from apps.batches.checking.evaluation import evaluate
 from apps.batches.checking.evidence import OrderEvidence
 from apps.batches.checking.row_warnings import ROW_CODES
-from apps.batches.models import Batch, BatchRow, OwnState, SourceKind
+from apps.batches.models import Batch, BatchRow, OwnState
 from apps.cdp.client import ListedConsumers
 from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.consumers.duplicates.known import NOT_READ
@@ -77,26 +77,6 @@ def test_errors_of_a_row_are_those_of_the_form(values: dict[str, str]) -> None:
     if found.entry is not None:
         assert found.entry.to_new_consumer() == entry.to_new_consumer()
         assert found.entry.normalised() == entry.normalised()
-
-
-@pytest.mark.parametrize(
-    ("batch", "fields"),
-    [
-        (Batch(source=SourceKind.XLSX), ["passport_number"]),
-        (Batch(source=SourceKind.ODS), ["passport_number"]),
-        (Batch(source=SourceKind.ROWS, replaces=Batch(source=SourceKind.XLSX)), ["passport_number"]),
-        (Batch(source=SourceKind.ROWS, replaces=Batch(source=SourceKind.CSV)), []),
-        (Batch(source=SourceKind.CSV), []),
-        (Batch(source=SourceKind.PASTED), []),
-    ],
-)
-def test_code_that_became_a_date_is_an_error_of_the_rows_of_a_spreadsheet(
-    batch: Batch, fields: list[str]
-) -> None:
-    """The form accepts it, and somebody may have typed it into another file."""
-    batch.order_ref, row = SAMPLE_ORDER, BatchRow()
-    row.values = {"first_name": "Ada", "last_name": "Roe", "passport_number": "2026-05-12"}
-    assert [error.field for error in validated(batch, row, providers=()).errors] == fields
 
 
 @pytest.mark.sql("new")

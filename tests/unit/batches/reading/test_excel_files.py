@@ -17,6 +17,7 @@ from tests.support.sheet_files import (
     LIMITS,
     MACRO_TYPE,
     cells_of,
+    dates_of,
     excel_file,
     excel_members,
     findings_of,
@@ -49,6 +50,7 @@ def test_values_are_texts_without_what_a_spreadsheet_adds() -> None:
         4: ("1991-03-07", "1991-03-07", "1991-03-07 09:05:00", "09:05:00"),
         5: ("1 day, 6:00:00", "", "", "x"),
     }
+    assert dates_of(content) == {4: [0, 1, 2, 3], 5: [0]}
     assert findings_of(content) == {}
 
 

@@ -10,6 +10,7 @@ import python_calamine
 from apps.batches.reading.table import FindingCode, NotReadable, TableFault
 from tests.support.sheet_files import (
     cells_of,
+    dates_of,
     findings_of,
     open_document,
     open_document_members,
@@ -66,6 +67,7 @@ def test_values_are_texts_without_what_a_spreadsheet_adds() -> None:
         2: ("1991-03-07", "1991-03-07", "1991-03-07 09:05:00", "09:05:00", "1899-12-25"),
         3: ("00042", "7", "", "", ""),
     }
+    assert dates_of(content) == {2: [0, 1, 2, 3, 4]}
 
 
 def test_text_of_a_cell_is_what_is_shown() -> None:
