@@ -16,14 +16,12 @@ from django.utils.translation import gettext_lazy as _
 from apps.batches.reading.example import EXAMPLE_MARK
 from apps.batches.reading.lost import is_error, is_formula
 from apps.consumers.paste.cells import SHORTENED_NUMBER
-from apps.core.text import same_key
+from apps.consumers.paste.fillers import may_be_not_available, stands_for_no_value
 
 # At least four digits: "1.0" may be a version or a part of a text.
 _WITH_DECIMALS: Final = re.compile(r"\+?\d{4,}[.,]0+", re.ASCII)
 # Appended to a code that was a date or a time in its cell; the same text may be what somebody typed.
 _FROM_DATE: Final = " (date or time in the spreadsheet)"
-# What people write into a cell that has to be filled. The form would send it.
-_FILLERS: Final = frozenset({"n/a", "n.a.", "n.a", "tba", "tbc", "tbd", "-", "--", "?", "x", "xxx"})
 _WITHOUT_FILLERS: Final = re.compile(r"nationality|passport_number|identifiers-\d+-id", re.ASCII)
 _ORDER: Final = "order_ref"
 _NATIONALITY: Final = "nationality"
@@ -97,14 +95,8 @@ def code_from_date(cell: str) -> str:
     return f"{cell}{_FROM_DATE}"
 
 
-def may_be_not_available(text: str) -> bool:
-    """Whether a text is Namibia's code, which also stands for "not available"."""
-    return same_key(text) == "na"
-
-
 def _is_filler(name: str, value: str) -> bool:
-    key = same_key(value)
-    return key in _FILLERS or (key == "na" and name != _NATIONALITY)
+    return stands_for_no_value(value) and not (name == _NATIONALITY and may_be_not_available(value))
 
 
 def _problem(value: str) -> ProblemCode | None:

@@ -11,11 +11,12 @@ from typing import Final
 from apps.batches.cells import DateText
 from apps.batches.columns.date_orders import DAY_MONTH, MONTH_DAY, ORDERS, Meaning, meaning_of, read_in_order
 from apps.batches.columns.genders import PLAIN, Letters, letters_of
-from apps.batches.columns.problems import code_from_date, may_be_not_available
+from apps.batches.columns.problems import code_from_date
 from apps.batches.columns.titles import has_other_fr
 from apps.consumers.forms.flat_values import with_rows
 from apps.consumers.paste.cells import FATHER, country_of, gender_of, title_of
 from apps.consumers.paste.columns import IDENTIFIER_ID, IDENTIFIER_PROVIDER, LISTS, PROVIDER_PREFIX
+from apps.consumers.paste.fillers import may_be_not_available
 from apps.consumers.paste.gender_words import gender_of_word
 from apps.consumers.paste.nationalities import demonyms_of_code
 from apps.core.text import same_key

@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language
 
 from apps.consumers import emails, phones, value_lists
+from apps.consumers.paste.fillers import may_be_not_available, stands_for_no_value
 from apps.consumers.paste.gender_words import gender_of_word
 from apps.consumers.paste.nationalities import country_of_code, demonyms_of_code
 from apps.core import clock, dates
@@ -20,6 +21,8 @@ from apps.core.text import similar_key
 SHOWN_DATE = "j F Y"  # as the form shows a date of birth
 SHORTENED_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?E\+\d+|[+-]?\d+[.,]\d+E\d+", re.ASCII | re.IGNORECASE)
 """A number as spreadsheets show one that does not fit its cell. ``12E5`` may be a booking's own number."""
+_COUNTRIES = frozenset({"nationality", "country"})
+_WITHOUT_FILLERS = frozenset({"nationality", "passport_number", "identifier_id", "identifier"})
 _BREAK = re.compile("[\t\r\n\u2028\u2029]+")
 _TWO_ORDERS = re.compile(r"(\d{1,2})\D+(\d{1,2})\D+\d{4}", re.ASCII)
 _LAST_MONTH = 12
@@ -43,6 +46,8 @@ class Problem(StrEnum):
     NOT_PAST = "not_past"
     NOT_AN_ADDRESS = "not_an_address"
     NOT_A_COUNTRY = "not_a_country"
+    NOT_AVAILABLE = "not_available"  # NA as a nationality or a country
+    NO_VALUE = "no_value"  # n/a
     CHECK_DIGIT = "check_digit"
     CHARACTERS = "characters"
     PARTLY_UNKNOWN = "partly_unknown"
@@ -89,6 +94,10 @@ def read_cell(text: str, field: str, *, month_first: bool | None = None) -> Read
         return _list_reading(_BREAK.sub(", ", text), field)
     if _BREAK.search(text):
         return Reading(problem=Problem.LINE_BREAK)  # an input on a page removes line breaks silently
+    if field in _COUNTRIES and may_be_not_available(text):
+        return Reading(problem=Problem.NOT_AVAILABLE)
+    if field.partition(":")[0] in _WITHOUT_FILLERS and stands_for_no_value(text):
+        return Reading(problem=Problem.NO_VALUE)
     readers = {
         "title": lambda: _chosen(title_of(text), Problem.NOT_A_TITLE),
         "gender": lambda: _chosen(gender_of(text), Problem.NOT_A_GENDER),

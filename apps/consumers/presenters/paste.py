@@ -58,6 +58,8 @@ PROBLEMS: Mapping[Problem, _StrPromise] = {
     Problem.NOT_PAST: _("Not a date before today"),
     Problem.NOT_AN_ADDRESS: _("Not an email address"),
     Problem.NOT_A_COUNTRY: _("Not a country of the list"),
+    Problem.NOT_AVAILABLE: _("NA may mean Namibia or “not available”. Enter it in full"),
+    Problem.NO_VALUE: _("This seems to stand for no value"),
     Problem.CHECK_DIGIT: _("The check digit is wrong. Read the document again"),
     Problem.CHARACTERS: _("Contains a character that is not allowed here. Read the document again"),
     Problem.PARTLY_UNKNOWN: _("The document does not give the whole date"),
