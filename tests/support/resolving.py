@@ -16,7 +16,7 @@ from apps.consumers.reconciliation import resolution
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.entries import REF, Page, on_page, posted
+from tests.support.entries import FULL, REF, Page, on_page, posted
 from tests.support.people import acting
 
 NOTE = "Marvin at Sitecore said so"
@@ -76,7 +76,7 @@ def fresh(submission: Submission) -> Submission:
     return Submission.objects.get(pk=submission.pk)
 
 
-def add_elsewhere(consumer: NewConsumer, order: str = SAMPLE_ORDER) -> OrderConsumer:
+def add_elsewhere(consumer: NewConsumer = FULL, order: str = SAMPLE_ORDER) -> OrderConsumer:
     """Add a consumer as another system does, not through the portal."""
     deadline = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=30)
     return get_client().create_order_consumer(order, consumer, deadline=deadline).consumer
