@@ -19,7 +19,7 @@ from apps.accounts.models import User, user_name_characters
 from apps.accounts.roles import GRANTS, LABELS
 from apps.accounts.selectors import NO_ROLE, PeopleFilter, PersonState
 from apps.accounts.services import NewPerson, PersonDetails
-from apps.core.actor import PORTAL_PREFIX
+from apps.audit.presenters.events import names_no_person
 from apps.core.forms.input import LineField, LinesField, NameField, PortalForm, UncutField
 from apps.core.forms.long_select import LongSelect
 
@@ -121,9 +121,10 @@ class DetailsForm(TimeZoneForm):
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
-        if name.lower().startswith(PORTAL_PREFIX):
-            text = _("The full name cannot begin with %(prefix)s, which stands for the portal in the log")
-            raise forms.ValidationError(text, params={"prefix": PORTAL_PREFIX})
+        if names_no_person(name):
+            raise forms.ValidationError(
+                _("Enter another full name. In the audit log, this one stands for the portal or a visitor.")
+            )
         return name
 
     def to_details(self) -> PersonDetails:

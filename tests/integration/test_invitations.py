@@ -113,7 +113,8 @@ def test_every_problem_of_every_line_is_told_at_once_and_nobody_is_added(as_ada:
         "\tADA\tno address\tEmperor\n"
         "Cy Three\tcy three\t\t\n"
         "Ann Again\tAnn\t\tStaff\n"
-        "too\tmany\t\tStaff\tcolumns"
+        "too\tmany\t\tStaff\tcolumns\n"
+        "The portal (worker)\tdee\t\tStaff"
     )
     people = User.objects.count()
     for page in (_check(as_ada, table), _create(as_ada, table)):
@@ -126,11 +127,12 @@ def test_every_problem_of_every_line_is_told_at_once_and_nobody_is_added(as_ada:
             "Line 3: Enter a role",
             "Line 4: Line 1 has the same user name",
             "Line 5: The line has 5 columns; there are 4",
+            "Line 6: Enter another full name. In the audit log, this one stands for the portal or a visitor.",
         ):
             assert words in page
         assert "Line 1:" not in page
         assert "<title>Error: Invite several people" in page
-        assert "Add 5 people" not in page
+        assert "Add 6 people" not in page
     assert User.objects.count() == people
     assert not PasswordLink.objects.exists()
     assert events("person.password_link_issued") == []

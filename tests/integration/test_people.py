@@ -37,6 +37,16 @@ from tests.support.people import PASSWORD, TESTS, acting, events, make_person
 pytestmark = pytest.mark.sql("repeated")
 
 NEW = "the rain in a long walk"
+NO_PERSON = "Enter another full name. In the audit log, this one stands for the portal or a visitor."
+NAMES_OF_NO_PERSON = (
+    "System:worker",
+    "\uff33ystem\uff1a worker",  # full width
+    "sys\u200dtem :worker",  # an invisible joiner between letters
+    "The portal (worker)",
+    "THE  PORTAL",
+    "The p\u00f3rtal [worker]",
+    "a visitor",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +117,7 @@ def test_list_shows_all_people_and_their_roles(as_ada: Client) -> None:
         ("username", "pat smith", "Use only the letters a to z, digits and . _ - @ + in the user name"),
         ("username", "ADA", "Another person has this user name"),
         ("name", " ", "Enter the full name"),
-        ("name", "System:worker", "The full name cannot begin with system:, which stands for the portal"),
+        *(("name", name, NO_PERSON) for name in NAMES_OF_NO_PERSON),
         ("time_zone", "Mars/Olympus", "Choose a time zone from the list"),
         ("roles", "superuser", "Choose roles from the list"),
     ],

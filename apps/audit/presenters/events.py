@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from apps.audit.models import AuditEvent
 from apps.audit.presenters.integrity import verdict_text
 from apps.audit.registry import EventOutcome, find_event_type, outcome_of, page_of
 from apps.core.actor import PORTAL_PREFIX
+from apps.core.text import similar_key
 from apps.core.web.filters import Chip, with_query
 
 May = Callable[[str], bool]
@@ -50,6 +52,21 @@ def actor_label(event: AuditEvent) -> str:
     if is_by_portal(event):
         return gettext("The portal (%(process)s)") % {"process": event.actor_name.removeprefix(PORTAL_PREFIX)}
     return event.actor_name or gettext("A visitor")
+
+
+def names_no_person(name: str) -> bool:
+    """Whether a name reads like one of the labels for an actor that is no person.
+
+    However it is spelled: without regard to case, accents, punctuation, width and invisible characters.
+    """
+    words = _words(name)
+    portal = _words(gettext("The portal (%(process)s)") % {"process": ""})
+    begins = "".join(similar_key(name).split()).startswith(PORTAL_PREFIX)
+    return begins or words[: len(portal)] == portal or words == _words(gettext("A visitor"))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", similar_key(text))
 
 
 def is_by_portal(event: AuditEvent) -> bool:

@@ -12,8 +12,10 @@ from pytest_django import Settings
 
 from apps.accounts import services
 from apps.accounts.models import User
+from apps.accounts.practice import PRACTICE_PEOPLE
 from apps.accounts.roles import ADMINISTRATOR, AUDITOR, ROLES, STAFF, SUPERVISOR
 from apps.audit.models import AuditEvent
+from apps.audit.presenters.events import names_no_person
 from tests.support.people import TESTS, events, make_person
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +76,16 @@ def test_administrator_needs_an_unused_name() -> None:
     with pytest.raises(CommandError, match="Another person has this user name"):
         _run("create_administrator", "--user-name=ADA", "--name=Ada Lane")
     assert User.objects.get().roles == (STAFF,)
+
+
+def test_administrator_cannot_have_the_name_of_the_portal() -> None:
+    with pytest.raises(CommandError, match="In the audit log, this one stands for the portal or a visitor"):
+        _run("create_administrator", "--user-name=ada", "--name=the PORTAL (worker)")
+    assert not User.objects.exists()
+
+
+def test_no_practice_person_has_the_name_of_the_portal() -> None:
+    assert [person.name for person in PRACTICE_PEOPLE if names_no_person(person.name)] == []
 
 
 def test_name_taken_after_it_was_checked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
