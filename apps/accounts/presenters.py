@@ -21,6 +21,7 @@ from apps.accounts.services import Refusal
 from apps.audit.labels import WITH_SYSTEM
 from apps.audit.models import AuditEvent
 from apps.audit.presenters.events import log_url
+from apps.core.open_work import OpenWork
 from apps.core.templatetags.portal import moment
 from apps.core.web.filters import Chip, with_query
 
@@ -87,11 +88,12 @@ class LinkRow:
 
 @dataclass(frozen=True, slots=True)
 class RoleRow:
-    """One role on the page of a person."""
+    """One role on the page of a person. ``stops``: the open work that revoking it stops."""
 
     name: str
     label: str
     held: bool
+    stops: Sequence[OpenWork] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +182,14 @@ def people_chips(path: str, filters: Mapping[str, str]) -> list[Chip]:
     ]
 
 
-def person_page(person: Person, *, viewer_id: int) -> PersonPage:
-    """One person, as the person with ``viewer_id`` sees them."""
+def person_page(
+    person: Person, *, viewer_id: int, stops: Mapping[str, Sequence[OpenWork]] | None = None
+) -> PersonPage:
+    """One person, as the person with ``viewer_id`` sees them.
+
+    ``stops``: by role, the open work that revoking it stops.
+    """
+    stops = stops or {}
     return PersonPage(
         id=person.id,
         name=person.name,
@@ -190,7 +198,9 @@ def person_page(person: Person, *, viewer_id: int) -> PersonPage:
         state=_state(person),
         is_active=person.is_active,
         is_own_page=person.id == viewer_id,
-        roles=tuple(RoleRow(name, str(LABELS[name]), name in person.roles) for name in GRANTS),
+        roles=tuple(
+            RoleRow(name, str(LABELS[name]), name in person.roles, stops.get(name, ())) for name in GRANTS
+        ),
         added_at=person.added_at,
         last_signed_in_at=person.last_signed_in_at,
         sign_in_blocked_at=person.sign_in_blocked_at,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.utils.translation import gettext_lazy as _
 
 STAFF = "staff"
@@ -59,3 +61,8 @@ LABELS = {
     PERSONAL_DATA_EXPORT: _("Export of personal data"),
 }
 PERMISSIONS = frozenset(permission for permissions in GRANTS.values() for permission in permissions)
+
+
+def permissions_of(roles: Iterable[str]) -> frozenset[str]:
+    """The permissions that these roles give together."""
+    return frozenset(permission for role in roles for permission in GRANTS[role])

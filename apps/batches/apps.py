@@ -11,7 +11,7 @@ class BatchesConfig(AppConfig):
         from apps.batches.audit_events import EVENTS  # noqa: PLC0415  (likewise)
         from apps.batches.permissions import CONTROL_ALL_BATCHES  # noqa: PLC0415  (likewise)
         from apps.batches.personal_data import PERSONAL  # noqa: PLC0415  (likewise)
-        from apps.batches.presenters.open_work import open_work_of  # noqa: PLC0415  (likewise)
+        from apps.batches.presenters.open_work import open_work_of, stopped_work_of  # noqa: PLC0415  (likewise)
         from apps.core.open_work import register as register_open_work  # noqa: PLC0415  (likewise)
         from apps.core.personal_data import register as register_personal_data  # noqa: PLC0415  (likewise)
 
@@ -19,4 +19,4 @@ class BatchesConfig(AppConfig):
         register_page("batch", RecordPage("batches:batch", CONTROL_ALL_BATCHES))
         for definition in PERSONAL:
             register_personal_data(definition)
-        register_open_work(self.label, open_work_of)
+        register_open_work(self.label, open_work_of, stopped_work_of)

@@ -1,11 +1,11 @@
-"""What a person leaves open when their access ends: each app counts its own.
+"""What a person leaves open when their access ends or a role is revoked: each app counts its own.
 
 Apps cannot import each other freely, so the page that ends access asks this registry.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 
@@ -18,17 +18,27 @@ class OpenWork:
 
 
 Counter = Callable[[int], Sequence[OpenWork]]
+StoppedCounter = Callable[[int, Collection[str]], Sequence[OpenWork]]
 _counters: dict[str, Counter] = {}
+_stopped_counters: dict[str, StoppedCounter] = {}
 
 
-def register(app: str, counter: Counter) -> None:
+def register(app: str, counter: Counter, stopped: StoppedCounter | None = None) -> None:
     """Register an app's function that counts the open work of the person with an id.
 
-    Called from ``ready()``; replaces an earlier one of the app.
+    ``stopped``: counts what of it stops if the person has only certain permissions left.
+    Called from ``ready()``; replaces earlier ones of the app.
     """
     _counters[app] = counter
+    if stopped is not None:
+        _stopped_counters[app] = stopped
 
 
 def open_work(person_id: int) -> list[OpenWork]:
     """The open work of a person, without kinds of none."""
     return [work for counter in _counters.values() for work in counter(person_id)]
+
+
+def stopped_work(person_id: int, permissions: Collection[str]) -> list[OpenWork]:
+    """The open work of a person that stops if they have only these permissions, without kinds of none."""
+    return [work for counter in _stopped_counters.values() for work in counter(person_id, permissions)]

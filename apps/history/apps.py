@@ -24,13 +24,13 @@ class HistoryConfig(AppConfig):
         from apps.history.audit_events import EVENTS  # noqa: PLC0415  (likewise)
         from apps.history.permissions import VIEW_PAST_EXPORTS  # noqa: PLC0415  (likewise)
         from apps.history.personal_data import PERSONAL  # noqa: PLC0415  (likewise)
-        from apps.history.presenters.open_work import open_work_of  # noqa: PLC0415  (likewise)
+        from apps.history.presenters.open_work import open_work_of, stopped_work_of  # noqa: PLC0415  (likewise)
 
         register(EVENTS)
         register_page("export", RecordPage("history:exported", VIEW_PAST_EXPORTS))
         for definition in PERSONAL:
             register_personal_data(definition)
-        register_open_work(self.label, open_work_of)
+        register_open_work(self.label, open_work_of, stopped_work_of)
         post_migrate.connect(_install_triggers, sender=self)
 
 

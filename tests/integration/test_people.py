@@ -24,14 +24,16 @@ from structlog.stdlib import ProcessorFormatter
 
 from apps.accounts import services
 from apps.accounts.models import User
-from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
+from apps.accounts.roles import ADMINISTRATOR, PERSONAL_DATA_EXPORT, STAFF, SUPERVISOR
 from apps.accounts.services import ActRefusedError, PersonDetails
 from apps.batches.models import BatchState
 from apps.consumers import drafts
 from apps.consumers.drafts import DraftMark
 from apps.consumers.models import Outcome
+from apps.history.models import State
 from tests.support.batch_sending import stored_batch
 from tests.support.entries import FULL, store
+from tests.support.export_rows import stored
 from tests.support.people import PASSWORD, TESTS, acting, events, make_person
 
 pytestmark = pytest.mark.sql("repeated")
@@ -352,6 +354,42 @@ def test_deactivation_says_what_becomes_of_lists_of_people(as_ada: Client) -> No
     assert "1 list is being sent.</strong> It is paused before its next row." in page
     assert "2 lists are paused.</strong> A supervisor can stop them." in page
     assert "can be resumed only after the person is reactivated" in page
+
+
+def _said_about_revoking(page: str) -> dict[str, str]:
+    """By role, what the page says that revoking it stops."""
+    said = re.findall(
+        r"Revoke ([\w ]+)</button>(?:(?!Revoke|Grant).)*?<p>Revoking it (.*?)</p>", page, re.DOTALL
+    )
+    return {role: " ".join(re.sub("<[^>]*>", "", text).split()) for role, text in said}
+
+
+@pytest.mark.sql("new")
+@pytest.mark.parametrize(
+    ("personal", "roles"), [(False, ["Supervisor"]), (True, ["Supervisor", "Export of personal data"])]
+)
+def test_revoking_a_role_says_what_becomes_of_running_exports(
+    as_ada: Client, personal: bool, roles: list[str]
+) -> None:
+    pat = make_person("pat", STAFF, SUPERVISOR, PERSONAL_DATA_EXPORT)
+    assert _said_about_revoking(_page(as_ada, pat)) == {}
+    stored(pat, State.RUNNING, personal=personal, reason="complaint" if personal else "")
+    assert _said_about_revoking(_page(as_ada, pat)) == dict.fromkeys(
+        roles,
+        "stops open work of this person. 1 export is running. It is ended within a few seconds, and its file"
+        " stays incomplete.",
+    )
+
+
+@pytest.mark.sql("new")
+def test_revoking_a_role_says_what_becomes_of_lists_unless_another_role_allows_them(as_ada: Client) -> None:
+    pat = make_person("pat", STAFF)
+    stored_batch(pat, BatchState.SENDING)
+    said = _said_about_revoking(_page(as_ada, pat))
+    assert [*said] == ["Staff"]
+    assert "1 list is being sent. It is paused before its next row" in said["Staff"]
+    services.grant_role(person_id=pat.pk, role=SUPERVISOR, actor=TESTS)
+    assert _said_about_revoking(_page(as_ada, pat)) == {}
 
 
 @pytest.mark.parametrize("email", ["no address", "a@", "x" * 190 + "@example.com", "a@b.ie\x00", "<b>@c.d"])

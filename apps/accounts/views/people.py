@@ -28,11 +28,12 @@ from apps.accounts.presenters import (
     session_rows,
     sessions_ended,
 )
+from apps.accounts.roles import permissions_of
 from apps.accounts.selectors import Person, find_person, open_link_of, open_sessions, people_page
 from apps.audit import person_limits
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
-from apps.core.open_work import open_work
+from apps.core.open_work import OpenWork, open_work, stopped_work
 from apps.core.web.filters import with_query
 from apps.core.web.permissions import PermissionMissing, requires
 from apps.core.web.requests import actor_of, support_code
@@ -214,7 +215,7 @@ def _show_person(request: HttpRequest, person_id: int, form: DetailsForm | None 
     link = open_link_of(person_id)
     errors = form_errors(form) if form else []
     context = {
-        "person": person_page(found, viewer_id=request.user.pk or 0),
+        "person": person_page(found, viewer_id=request.user.pk or 0, stops=_stopped_by_revoking(found)),
         "form": form
         or DetailsForm(initial={"name": found.name, "email": found.email, "time_zone": found.time_zone}),
         "errors": errors,
@@ -223,6 +224,16 @@ def _show_person(request: HttpRequest, person_id: int, form: DetailsForm | None 
         "sessions": session_rows(open_sessions(person_id)),
     }
     return render(request, "accounts/person.html", context)
+
+
+def _stopped_by_revoking(person: Person) -> dict[str, list[OpenWork]]:
+    """By each role of the person, the open work that stops without it. A deactivated person has none."""
+    if not person.is_active:
+        return {}
+    return {
+        role: stopped_work(person.id, permissions_of(other for other in person.roles if other != role))
+        for role in person.roles
+    }
 
 
 @contextmanager

@@ -47,6 +47,8 @@ from apps.core.connections import is_database_unavailable
 logger = logging.getLogger(__name__)
 
 ACTOR: Final = Actor.system("worker")
+NEEDED_TO_SEND: Final = (SEND_BATCHES, CREATE_ORDER_CONSUMER)
+"""The permissions that the person who confirmed a batch needs as long as it is sent."""
 
 
 class RowNotCurrent(NotSubmitted):
@@ -111,7 +113,7 @@ def confirming_person(batch: Batch) -> User | None:
     A deactivated account has no permissions.
     """
     person = find_account(batch.confirmed_by_id) if batch.confirmed_by_id else None
-    if person is None or not person.has_perms((SEND_BATCHES, CREATE_ORDER_CONSUMER)):
+    if person is None or not person.has_perms(NEEDED_TO_SEND):
         return None
     return person
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -275,8 +275,18 @@ def has_access(export: Export, actor: Actor, session_series: int) -> bool:
 
 def running_exports(person_id: int) -> int:
     """How many exports of the person are running."""
+    return _running(person_id).count()
+
+
+def running_exports_beyond(person_id: int, permissions: Collection[str]) -> int:
+    """How many exports of the person are running that these permissions do not allow."""
+    running = _running(person_id).only("selection", "personal")
+    return sum(not {*permissions_for(export)} <= {*permissions} for export in running)
+
+
+def _running(person_id: int) -> QuerySet[Export]:
     # Active exports have a slot, which has a small index.
-    return Export.objects.filter(slot__gte=1, person=person_id, state__in=ACTIVE).count()
+    return Export.objects.filter(slot__gte=1, person=person_id, state__in=ACTIVE)
 
 
 def finish(export: Export, progress: Progress, sha256: str, actor: Actor) -> bool:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.utils.translation import ngettext
 
 from apps.core.open_work import OpenWork
-from apps.history.exports.services import running_exports
+from apps.history.exports.services import running_exports, running_exports_beyond
 
 
 def open_work_of(person_id: int) -> list[OpenWork]:
     """Running exports."""
-    running = running_exports(person_id)
+    return _ended(running_exports(person_id))
+
+
+def stopped_work_of(person_id: int, permissions: Collection[str]) -> list[OpenWork]:
+    """Running exports that these permissions do not allow."""
+    return _ended(running_exports_beyond(person_id, permissions))
+
+
+def _ended(running: int) -> list[OpenWork]:
     if not running:
         return []
     text = ngettext("%(n)s export is running", "%(n)s exports are running", running) % {"n": running}
