@@ -1,0 +1,184 @@
+"""Whether an export showed a submission: its filters, its bounds, and changes meanwhile."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+
+from apps.accounts.models import User
+from apps.audit.recording import record
+from apps.consumers import recording, searches
+from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED, SUBMISSION_VIEWED
+from apps.consumers.models import (
+    DigestKind,
+    Outcome,
+    RecordedSearch,
+    ShownRange,
+    Submission,
+    SubmissionDigest,
+)
+from apps.core.actor import Actor
+from apps.history.exports import services as exports
+from apps.history.exports.services import FailureCode, Progress
+from apps.history.selection import SubmissionFilter
+from apps.privacy.exports import COMPARED, Doubt
+from apps.privacy.verdicts import Verdict
+from tests.support.access_report import change, export, exported, finish, of, verdicts
+from tests.support.entries import FULL, REF, store
+from tests.support.people import acting, events
+from tests.support.searches import recorded
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_export_with_filters_that_match_showed_it(one: Submission, supervisor: User) -> None:
+    export(supervisor, finish)
+    same = {"outcomes": (Outcome.UNKNOWN,), "person": str(one.actor_id), "order_ref": one.order_ref}
+    export(supervisor, finish, same)
+    assert verdicts(one) == [(Verdict.SHOWED, None)] * 2
+
+
+@pytest.mark.parametrize(
+    "asked", [{"outcomes": (Outcome.CREATED,)}, {"person": "0"}, {"order_ref": "x-1"},
+              {"consumer_ref": "x-1"}, {"reason": "busy"}, {"answered_from": 5}]
+)  # fmt: skip
+def test_export_with_filters_that_do_not_match_is_not_in_the_report(
+    one: Submission, supervisor: User, asked: dict[str, Any]
+) -> None:
+    export(supervisor, finish, asked)
+    assert verdicts(one) == []
+
+
+def test_export_of_a_list_showed_the_submissions_of_the_list_only(staff: User, supervisor: User) -> None:
+    batch = uuid.uuid4()
+    made = [store(staff, Outcome.REJECTED, batch=of, batch_row=1) for of in (batch, uuid.uuid4(), batch)]
+    export(supervisor, finish, {"batch": batch})
+    assert [verdicts(one) for one in made] == [[(Verdict.SHOWED, None)], [], [(Verdict.SHOWED, None)]]
+
+
+@pytest.mark.sql("repeated")
+def test_each_filter_of_an_export_is_compared() -> None:
+    names = {one.name for one in dataclasses.fields(SubmissionFilter)} - {"search"}  # its kinds are named
+    assert {*names, *DigestKind} == COMPARED
+
+
+@pytest.mark.sql("repeated")
+def test_filter_that_is_not_compared_is_a_doubt(
+    one: Submission, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export(supervisor, finish, {"order_ref": one.order_ref})
+    monkeypatch.setattr("apps.privacy.exports.COMPARED", COMPARED - {"order_ref"})
+    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.NOT_RECORDED)]
+
+
+def test_outcome_that_changed_since_is_the_one_of_the_export(one: Submission, supervisor: User) -> None:
+    export(supervisor, finish, {"outcomes": (Outcome.UNKNOWN,)})
+    export(supervisor, finish, {"reason": "read_timeout"})
+    Submission.objects.update(outcome=Outcome.CREATED, consumer_ref=REF, error_code="")
+    with transaction.atomic():
+        record(recording.event_of(SUBMISSION_VIEWED, one, acting(supervisor)))
+    change(one, supervisor)
+    assert verdicts(one) == [
+        (Verdict.SHOWED, None), (Verdict.POSSIBLE, Doubt.CHANGED_SINCE), (Verdict.SHOWED, None)
+    ]  # fmt: skip
+
+
+@pytest.mark.sql("repeated")
+def test_change_while_a_file_is_written_is_a_doubt(one: Submission, supervisor: User) -> None:
+    def end(made: Any, actor: Actor) -> None:
+        change(one, supervisor)
+        finish(made, actor)
+
+    export(supervisor, end, {"outcomes": (Outcome.CREATED,)})
+    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.WHILE_WRITTEN)]
+
+
+@pytest.mark.sql("repeated")
+def test_submission_while_a_file_is_written_is_a_doubt_and_after_it_none(
+    supervisor: User, staff: User
+) -> None:
+    late: list[Submission] = []
+
+    def end(made: Any, actor: Actor) -> None:
+        for ended in (False, True):
+            if ended:
+                finish(made, actor)
+            late.append(store(staff, Outcome.REJECTED))
+            with transaction.atomic():
+                record(recording.event_of(CONSUMER_CREATE_REQUESTED, late[-1], acting(staff)))
+
+    export(supervisor, end)
+    assert [verdicts(one) for one in late] == [[(Verdict.POSSIBLE, Doubt.WHILE_WRITTEN)], []]
+
+
+@pytest.mark.sql("repeated")
+def test_file_that_was_not_completed_is_a_doubt(one: Submission, supervisor: User) -> None:
+    export(supervisor, None)
+    export(supervisor, lambda made, actor: exports.fail(made, FailureCode.READER_GONE, Progress(), actor))
+    export(supervisor, exports.cancel)
+    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.NOT_COMPLETED)] * 3
+
+
+def test_erased_person_is_a_doubt_of_an_export_of_a_search(
+    one: Submission, as_supervisor: Client, supervisor: User
+) -> None:
+
+    search = recorded(supervisor, passport=FULL.passport_number)
+
+    export(supervisor, finish, {"search": searches.find(search.public_id)})
+    assert verdicts(one) == [(Verdict.SHOWED, None)]
+    SubmissionDigest.objects.all().delete()
+    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.ERASED)]
+    RecordedSearch.objects.update(encrypted_values=b"")
+    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.SEARCH_GONE)]
+
+
+def test_ranges_of_every_width_are_found(one: Submission, supervisor: User) -> None:
+    """The index finds each range that contains a submission, wherever the range begins and however wide."""
+    pk = one.pk
+    for seq, (first, last) in enumerate(
+        (max(pk - before, 0), pk + after)
+        for before in (0, 1, 2, 7, 64, 5000)
+        for after in (0, 1, 3, 100, 900)
+    ):
+        recording.index_range(seq + 1, first, last, owner=one.actor_id if seq % 2 else 0)
+    assert len(of(one).candidates.all()) == ShownRange.objects.count() == 30
+    ShownRange.objects.all().delete()
+    recording.index_range(1, pk + 1, pk + 50)
+    recording.index_range(2, 0, max(pk - 1, 0))
+    recording.index_range(3, pk, pk, owner=one.actor_id + 1)
+    assert of(one).candidates.all() == []
+
+
+def test_change_between_the_selection_and_the_start_is_a_doubt(
+    one: Submission, supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bounds of the selected rows say nothing of a submission that came to match after they were read."""
+    made = exported(supervisor, SubmissionFilter(reason="read_timeout"))
+    Submission.objects.update(error_code="busy")
+    reserve = exports._reserve_slot
+
+    def change_first(*arguments: Any) -> None:
+        change(one, supervisor, error_code="read_timeout")
+        reserve(*arguments)
+
+    monkeypatch.setattr(exports, "_reserve_slot", change_first)
+    exports.start(made, acting(supervisor))
+    finish(made, acting(supervisor))
+    [started] = events("export.started")
+    assert started.details["expected"] == 0
+    assert verdicts(one) == [(Verdict.SHOWED, None)]
+
+
+@pytest.mark.sql("repeated")
+def test_row_outside_the_bounds_was_not_in_the_file_whatever_the_event_does_not_say(
+    one: Submission, supervisor: User
+) -> None:
+    export(supervisor, finish, {"reason": "busy"})
+    change(one, supervisor)
+    assert verdicts(one) == []
