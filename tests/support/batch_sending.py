@@ -16,7 +16,7 @@ from apps.core import clock
 from sandbox.data.seed import SAMPLE_ORDER
 from tests.support.batch_rows import batch_of, shown_rows, states
 from tests.support.entries import clean
-from tests.support.people import acting
+from tests.support.people import acting, events
 
 PAST = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
@@ -85,3 +85,8 @@ def send_all(batch: Batch) -> None:
             return
         take_turn(batch)
     raise AssertionError(f"The batch is still being sent: {states(batch)}")
+
+
+def data_of(action: str) -> list[dict[str, Any]]:
+    """The details of the events of one action, oldest first."""
+    return [one.details for one in events(action)]

@@ -1,0 +1,135 @@
+"""A confirmation of rows, or for an order, that are not as they were shown confirms nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.batches import selectors
+from apps.batches.models import Batch, BatchRow, BatchState, OwnState
+from apps.batches.sending import changing, control
+from apps.cdp.factory import get_client
+from sandbox.data.seed import SAMPLE_ORDER
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.batch_rows import shown_rows
+from tests.support.batch_sending import checked_batch, confirmed_batch, people
+from tests.support.cdp_clients import far_deadline
+from tests.support.entries import clean
+from tests.support.people import acting, events
+from tests.support.submitting import submit_anyway
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
+
+
+@pytest.mark.parametrize("left_out", [[], [2], [2, 4]])
+def test_other_rows_than_shown_are_refused(sandbox: SandboxServer, staff: User, left_out: list[int]) -> None:
+    batch = checked_batch(staff, people(4))
+    changing.leave_out(batch, [3], actor=acting(staff))
+    seen = shown_rows(batch)
+    # Also as many others, as in another tab.
+    changing.take_back_in(batch, [3], actor=acting(staff))
+    changing.leave_out(batch, left_out, actor=acting(staff))
+    with pytest.raises(control.RowsChanged) as refused:
+        control.confirm(batch, shown=seen, actor=acting(staff), client=get_client())
+    assert refused.value.rows == 4 - len(left_out)
+    batch.refresh_from_db()
+    assert batch.state == BatchState.CHECKED
+    assert events("batch.confirmed") == []
+
+
+def test_row_that_was_corrected_since_it_was_shown_is_refused(sandbox: SandboxServer, staff: User) -> None:
+    batch = checked_batch(staff, people(2))
+    seen = shown_rows(batch)
+    BatchRow.objects.filter(batch=batch, number=2).update(version=2)
+    with pytest.raises(control.RowsChanged):
+        control.confirm(batch, shown=seen, actor=acting(staff), client=get_client())
+
+
+@pytest.mark.sql("new")
+def test_second_confirmation_of_the_same_rows_is_refused(sandbox: SandboxServer, staff: User) -> None:
+    batch = checked_batch(staff, people(2))
+    seen = shown_rows(batch)
+    control.confirm(batch, shown=seen, actor=acting(staff), client=get_client())
+    with pytest.raises(control.RowsChanged):
+        control.confirm(batch, shown=seen, actor=acting(staff), client=get_client())
+
+
+@pytest.mark.parametrize("state", [BatchState.MATCHING, BatchState.STOPPED])
+def test_batch_that_cannot_be_confirmed(sandbox: SandboxServer, staff: User, state: BatchState) -> None:
+    batch = checked_batch(staff, people(1), state=state)
+    with pytest.raises(control.NotInThisState) as refused:
+        control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
+    assert refused.value.state == state
+
+
+def test_only_its_own_person_confirms_more_rows_while_it_is_being_sent(
+    sandbox: SandboxServer, staff: User, supervisor: User
+) -> None:
+    batch = confirmed_batch(staff, people(2))
+    first = batch.rows.get(number=2)
+    BatchRow.objects.filter(pk=first.pk).update(version=first.version + 1)
+    with pytest.raises(control.NotInThisState):
+        control.confirm(batch, shown=shown_rows(batch), actor=acting(supervisor), client=get_client())
+    control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
+    assert selectors.rows_to_send(batch).count() == 2
+
+
+@pytest.mark.sql("repeated")
+@pytest.mark.parametrize("changed_by", ["portal", "vendor"])
+def test_order_that_changed_since_the_check_stops_the_confirmation(
+    sandbox: SandboxServer,
+    staff: User,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    changed_by: str,
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    listed = get_client().read_order_consumers(SAMPLE_ORDER, within=2, details=False)
+    consumers = people(3)
+    batch = checked_batch(staff, consumers, refs_at_check=list(listed.refs))
+    if changed_by == "portal":
+        submit_anyway(SAMPLE_ORDER, clean(last_name="Meanwhile"), staff, get_client())
+    else:
+        elsewhere = clean(last_name="Elsewhere")
+        get_client().create_order_consumer(SAMPLE_ORDER, elsewhere, deadline=far_deadline())
+    checked = []
+
+    def check_again(again: Batch, *, client: object) -> None:
+        checked.append(again.pk)
+        again.rows.filter(number=3).update(state=OwnState.NEEDS_ATTENTION)
+
+    monkeypatch.setattr(control, "check_batch", check_again)
+    result = control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
+    assert result == control.ConfirmResult(0, (3,))
+    assert checked == [batch.pk]
+    assert batch.state == BatchState.CHECKED
+    assert events("batch.confirmed") == []
+
+
+@pytest.mark.sql("new")
+def test_order_that_did_not_change_is_not_checked_again(
+    sandbox: SandboxServer, staff: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    listed = get_client().read_order_consumers(SAMPLE_ORDER, within=2, details=False)
+    batch = checked_batch(staff, people(2), refs_at_check=list(listed.refs))
+    monkeypatch.setattr(control, "check_batch", lambda *_, **__: pytest.fail("checked again"))
+    result = control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
+    assert result == control.ConfirmResult(2)
+
+
+@pytest.mark.sql("new")
+@pytest.mark.parametrize("change", [{"version": 2}, {"state": OwnState.LEFT_OUT, "version": 2}])
+def test_row_that_changes_during_the_confirmation_is_not_confirmed(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    batch = checked_batch(staff, people(3))
+    monkeypatch.setattr(control, "_has_changed", lambda *_: not batch.rows.filter(number=3).update(**change))
+    with pytest.raises(control.RowsChanged):
+        control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
+    batch.refresh_from_db()
+    assert batch.state == BatchState.CHECKED
+    assert not batch.rows.exclude(confirmed_version=None).exists()
