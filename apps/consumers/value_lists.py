@@ -98,8 +98,12 @@ def _countries_by_name(_language: str) -> tuple[tuple[str, str], ...]:
 
 
 def country_name(code: str) -> str:
-    """The name of a country; the code itself if it is unknown."""
-    return str(countries.name(code)) or code
+    """The name of a country; the code itself if it is unknown.
+
+    A value of the vendor may be any text. The library parses one of digits as a number, which fails for "²"
+    and for thousands of digits.
+    """
+    return (str(countries.name(code)) if code.isascii() and code.isalpha() else "") or code
 
 
 @lru_cache(maxsize=1)

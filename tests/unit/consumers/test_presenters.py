@@ -84,10 +84,18 @@ def test_value_neither_sent_nor_returned_is_omitted() -> None:
     assert compared(None, None) == {}
 
 
-def test_unknown_country_and_gender_of_the_vendor_are_shown_as_they_are() -> None:
-    rows = compared(None, OrderConsumer(ref=REF, gender="X-9", country="ZZ"))
+def test_unknown_gender_of_the_vendor_is_shown_as_it_is() -> None:
+    rows = compared(None, OrderConsumer(ref=REF, gender="X-9"))
     assert rows["Gender"][1] == ("X-9",)
-    assert rows["Country"][1] == ("ZZ (ZZ)",)
+
+
+@pytest.mark.parametrize(
+    "country", ["ZZ", "²", "372", pytest.param("9" * 5_000, id="5,000 digits"), "ß", "I E", "%s"]
+)
+def test_unknown_country_of_the_vendor_is_shown_as_it_is(country: str) -> None:
+    """Also digits that are no number, and more digits than Python parses."""
+    rows = compared(None, OrderConsumer(ref=REF, country=country))
+    assert rows["Country"][1] == (f"{country} ({country})",)
 
 
 # --- Links ----------------------------------------------------------------------------------------
