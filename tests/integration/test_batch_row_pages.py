@@ -68,6 +68,27 @@ def test_error_of_a_row_without_a_field_is_in_the_error_summary(
     assert "Enter fewer email addresses, phone numbers or identifiers" in summary
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["phone_numbers-1-value"],
+        ["identifiers-1-provider"],
+        ["identifiers-0-id", "identifiers-1-id"],
+    ],
+)
+def test_lost_value_in_a_list_is_an_error_at_its_own_row(
+    as_staff: Client, staff: User, sandbox: SandboxServer, names: list[str]
+) -> None:
+    """The form would accept the value."""
+    batch = batch_of(staff, [{**posted(order=""), **dict.fromkeys(names, "#REF!")}])
+    check.check_batch(batch, client=get_client())
+    page = as_staff.get(at("row", batch, 2)).content.decode()
+    invalid = [tag for tag in re.findall(r"<(?:input|select)[^>]*>", page) if 'aria-invalid="true"' in tag]
+    assert [re.findall(r'name="([^"]+)"', tag) for tag in invalid] == [[name] for name in names]
+    for name in names:
+        assert page.count(f'<a href="#id_{name}">') == 1
+
+
 def test_lines_of_a_cell_are_shown_apart_and_the_row_keeps_its_error_until_it_is_saved(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:

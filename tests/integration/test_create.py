@@ -564,6 +564,33 @@ def test_vendors_message_is_shown_at_the_field_that_it_names(
     assert sent(on_page(response)) == consumer
 
 
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("named", "control"),
+    [
+        ("emails[0]", "emails-0-value"),
+        ("emails[1]", "emails-1-value"),
+        ("phoneNumbers[1]", "phone_numbers-1-value"),
+        ("identifiers[1].provider", "identifiers-1-provider"),
+        ("identifiers[1].id", "identifiers-1-id"),
+        ("identifiers[1]", "identifiers-1-id"),
+        ("identifiers[1].expiryDate", "identifiers-1-id"),
+        ("emails[2]", "emails-0-value"),  # nothing was sent there
+        ("emails[99999999999999999999]", "emails-0-value"),
+        ("title[1]", "title"),
+    ],
+)
+def test_vendors_message_about_one_value_of_a_list_is_shown_at_its_row(
+    as_staff: Client, staff: User, named: str, control: str
+) -> None:
+    field = re.sub(r"\W.*", "", named)
+    earlier = store(staff, Outcome.REJECTED, FULL, error_field=field, vendor_message=f"{named}: is odd")
+    page = text(as_staff.get(f"{NEW}?from={earlier.public_id}"))
+    assert re.findall(r'<a href="#([^"]+)">[^<]+ did not accept this value', page) == [f"id_{control}"]
+    invalid = [tag for tag in re.findall(r"<(?:input|select)[^>]*>", page) if 'aria-invalid="true"' in tag]
+    assert [re.findall(r'name="([^"]+)"', tag) for tag in invalid] == [[control]]
+
+
 def test_missing_order_is_reported_at_the_order_reference(as_staff: Client, staff: User) -> None:
     earlier = store(staff, Outcome.REJECTED, error_code="not_found", http_status=404)
     page = text(as_staff.get(f"{NEW}?from={earlier.public_id}"))

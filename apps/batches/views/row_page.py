@@ -123,12 +123,11 @@ def entry_of_row(batch: Batch, found: BatchRow) -> Entry:
     values = {**stored, "order_ref": batch.order_ref, "token": str(found.token)}
     entry = Entry.bound(values, consumer_selectors.providers())
     entry.is_valid()
-    shown = {(name.partition("-")[0], error.message) for name, error in entry.named_errors()}
+    shown = {(name, error.message) for name, error in entry.named_errors()}
     findings = findings_of(found)
     for error in findings.errors:
-        name = error.field.partition("-")[0]
-        if (name, error.text) not in shown and _has_place(entry, error.field):
-            entry.add_error(name, error.text)
+        if (error.field, error.text) not in shown and _has_place(entry, error.field):
+            entry.add_error(error.field, error.text)
     for warning in findings.unconfirmed(frozenset(found.accepted)):
         if warning.field in entry.form.fields or warning.field in entry.lists:
             entry.warn(warning.field, warning.text)

@@ -192,14 +192,19 @@ class Entry:
     def add_error(self, name: str, message: Any, *, summary: str = "") -> None:
         """Add an error to the field of that name, to the first row of that list, or to the form (``""``).
 
-        ``summary``: the text for the error summary, if it differs.
+        ``name``: also of a control in a list, such as ``emails-1-value``. If there is no such control, the
+        error is at the first row. ``summary``: the text for the error summary, if it differs.
         """
         if summary:
             self._summaries[str(message)] = summary
-        if name in self.lists:
-            self.lists[name].forms[0].add_error(LISTS[name].row_fields[-1], message)
-        else:
+        prefix = name.partition("-")[0]
+        if prefix not in self.lists:
             self.form.add_error(name or None, message)
+            return
+        rows = self.lists[prefix].forms
+        controls = {row.add_prefix(field): (row, field) for row in rows for field in row.fields}
+        row, field = controls.get(name, (rows[0], LISTS[prefix].row_fields[-1]))
+        row.add_error(field, message)
 
     def focus(self, name: str) -> None:
         """Give the control of that name, such as ``emails-1-value``, the focus when the page is shown."""
