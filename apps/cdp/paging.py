@@ -8,8 +8,19 @@ from urllib.parse import parse_qsl, urlsplit
 
 from apps.cdp.answers import Fields, ref_from_href
 from apps.cdp.errors import CdpMalformedAnswer, CdpUnexpected, ErrorCode
+from apps.cdp.fields import VENDOR_NAMES
 from apps.cdp.links import BaseUrl, Path
 from apps.core.references import reference_key
+
+# An expanded entry has one of these: the fields of a person, the type of a guest, and what every order has
+# (contract 7.3, 9.2). A title can also be that of a link.
+_CONTENT = frozenset(
+    name.lower()
+    for name in (
+        *(name for name in VENDOR_NAMES.values() if name != VENDOR_NAMES["title"]),
+        *("email", "guestType", "referenceId", "orderedAt", "price", "currencyCode"),
+    )
+)
 
 PAGE_SIZE = 100  # the vendor's maximum
 PAGE_LIMIT = 50  # pages; no order or guest has 5,000 records
@@ -17,7 +28,7 @@ PAGE_LIMIT = 50  # pages; no order or guest has 5,000 records
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One entry of a page. `data` is the JSON object; if `bare`, it has only `ref` and `href`."""
+    """One entry of a page. `data` is the JSON object; if `bare`, a reference or link without content."""
 
     ref: str
     data: dict[str, object]
@@ -50,7 +61,7 @@ def _item(entry: object) -> Item:
     ref = fields.ref() if fields.value("ref") is not None else ref_from_href(fields.href())
     if not ref or not isinstance(entry, dict):
         raise CdpMalformedAnswer
-    return Item(ref, {**entry, "ref": ref}, bare=fields.names() <= {"ref", "href"})
+    return Item(ref, {**entry, "ref": ref}, bare=fields.names().isdisjoint(_CONTENT))
 
 
 class CollectionReader:

@@ -37,6 +37,28 @@ def test_entry_without_data_is_bare_whatever_the_case_of_its_names() -> None:
     assert [item.data["ref"] for item in read.items] == ["a", "b", "c", "d"]
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"rel": "consumer", "title": "Order consumer"},
+        {"type": "application/json", "createdAt": "2026-01-01T00:00:00Z"},
+        {"guest": {"href": "https://h/v2.1/guests/g"}, "order": {"href": "https://h/v2.1/orders/o"}},
+        {"status": 200, "id": "a"},
+    ],
+)
+def test_link_with_further_attributes_is_bare(more: dict[str, object]) -> None:
+    """Nobody's data was read. As a record it would be a person without a name."""
+    read = Page.from_json({"items": [{"ref": "a", "href": "https://h/v2.1/orderConsumers/a", **more}]})
+    assert [item.bare for item in read.items] == [True]
+
+
+@pytest.mark.parametrize(
+    "name", ["firstName", "LASTNAME", "identifiers", "guestType", "referenceId", "price"]
+)
+def test_entry_with_one_field_of_a_record_is_not_bare(name: str) -> None:
+    assert not Page.from_json({"items": [{"ref": "a", name: None}]}).items[0].bare
+
+
 def test_reader_knows_nothing_before_its_first_page() -> None:
     reader = reader_of(lambda _: page([]))
     assert (reader.has_read_page, reader.is_whole) == (False, False)
