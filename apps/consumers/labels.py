@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -31,6 +34,8 @@ from apps.consumers.sending.warnings import EntryWarning
 from apps.consumers.value_lists import Normalisation
 from apps.core import personal_data
 from apps.core.personal_data import Problem
+
+MINUTE = 60  # seconds; the wait that the texts about too many requests name unless a longer one was asked for
 
 LINK_LABELS = {"consumer": _("Consumer link"), "order": _("Order link"), "guest": _("Guest link")}
 
@@ -249,7 +254,19 @@ def unreadable_text(row: Submission | PastResolution | SubmissionNote, column: s
 
 def reason(submission: Submission) -> str:
     """The reason for the outcome, in one or two sentences; empty if there was no error."""
+    answered, seconds = submission.finished_at, submission.retry_after or 0
+    if submission.error_code == ErrorCode.RATE_LIMITED and answered is not None and seconds > MINUTE:
+        text = gettext("Sitecore CDP received too many requests. Send it again after %(time)s.")
+        return text % {"time": end_of_wait(answered, seconds)}
     return error_text(submission.error_code)
+
+
+def end_of_wait(answered: datetime.datetime, seconds: float) -> str:
+    """The end of the wait that an answer asked for, rounded up to a minute, in the reader's zone."""
+    end = answered + datetime.timedelta(seconds=seconds)
+    if end.second or end.microsecond:
+        end += datetime.timedelta(minutes=1)
+    return date_format(timezone.localtime(end), "j F Y, H:i")
 
 
 def error_text(code: str) -> str:

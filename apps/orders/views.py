@@ -228,7 +228,7 @@ def order_consumer(request: HttpRequest, ref: str) -> HttpResponse:
 def _with_failure(request: HttpRequest, form: BaseForm, what: str, error: CdpError) -> list[FieldError]:
     """Add to a posted form why its search failed, and return its errors. What was typed stays in the form."""
     code = gettext("Support code: %(code)s") % {"code": support_code(request)}
-    form.add_error(None, " ".join([*labels.sentences(what, error.code), code]))
+    form.add_error(None, " ".join([*labels.sentences(what, error.code, retry_after=error.retry_after), code]))
     return form_errors(form)
 
 
@@ -236,7 +236,7 @@ def _failure(request: HttpRequest, what: str, error: CdpError) -> HttpResponse:
     """The error page for ``what``, without the vendor's text, which may contain personal data."""
     context = {
         "heading": labels.title(what, error.code),
-        "sentences": labels.sentences(what, error.code),
+        "sentences": labels.sentences(what, error.code, retry_after=error.retry_after),
         "again_url": request.get_full_path() if labels.is_retryable(error.code) else "",
     }
     return render(request, "orders/failure.html", context, status=_status_of(error))

@@ -312,6 +312,16 @@ def test_every_failure_of_the_vendor_is_a_page_with_an_explanation(
     assert [data["result"] for _action, data in _recorded()] == [error.code]
 
 
+def test_failed_page_and_search_name_a_long_wait_that_the_vendor_asked_for(
+    as_staff: Client, fake: MagicMock
+) -> None:
+    error = CdpRateLimited(http_status=429, retry_after=1_800.0)
+    fake.retrieve_order.side_effect = fake.search_guests.side_effect = error
+    for response in (as_staff.get(PAGES["order"]), as_staff.post("/guests/", {"email": SHARED_EMAIL})):
+        assert re.search(r"Try again after \d+ \w+ \d{4}, \d\d:\d\d\.", _text(response))
+        assert "in a minute" not in _text(response)
+
+
 def test_unreachable_vendor_is_a_page(as_staff: Client, sandbox: SandboxServer) -> None:
     sandbox.stop()
     response = as_staff.get(PAGES["order"])

@@ -10,12 +10,14 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.presenters import lists
 from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.entries import FULL, creates, on_page, posted, sent, text
+from tests.support.entries import FULL, creates, on_page, posted, sent, store, text
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
@@ -158,6 +160,41 @@ def check_the_receipt(page: str, submission: Submission, end: End) -> None:
         assert "What happens next" in page
     for value in (FULL.passport_number, "7 March 1991", *FULL.emails, *FULL.phone_numbers, "PS-77-Zaphod"):
         assert value in page
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, "Send it again in a minute."),
+        (60, "Send it again in a minute."),
+        (61, "Send it again after 7 March 2026, 23:42."),  # New York
+        (1_800, "Send it again after 8 March 2026, 00:11."),
+        (86_400, "Send it again after 9 March 2026, 00:41."),  # summer time has begun
+    ],
+)
+def test_form_receipt_and_list_name_the_wait_that_the_vendor_asked_for(
+    as_staff: Client, staff: User, settings: Settings, seconds: int | None, words: str
+) -> None:
+    settings.TIME_ZONE = "America/New_York"
+    answered = datetime.datetime(2026, 3, 8, 4, 40, 30, tzinfo=datetime.UTC)
+    limited = store(
+        staff,
+        Outcome.REJECTED,
+        submitted_at=answered,
+        finished_at=answered,
+        error_code="rate_limited",
+        http_status=429,
+        retry_after=seconds,
+    )
+    for page in (f"{NEW}?from={limited.public_id}", f"/submissions/{limited.public_id}/"):
+        assert f"Sitecore CDP received too many requests. {words}" in text(as_staff.get(page))
+    assert lists.line(limited).reason == f"Sitecore CDP received too many requests. {words}"
+
+
+def test_wait_of_another_answer_is_not_shown(as_staff: Client, staff: User) -> None:
+    """It may be that of a proxy."""
+    refused = store(staff, Outcome.REJECTED, error_code="forbidden", http_status=403, retry_after=1_800)
+    assert "again after" not in text(as_staff.get(f"/submissions/{refused.public_id}/"))
 
 
 def test_no_page_of_a_rejection_shows_the_client_key(

@@ -231,7 +231,7 @@ def line(submission: Submission) -> SubmissionLine:
         note=_note(submission),
         consumer_ref=submission.consumer_ref,
         guest_ref=submission.guest_ref,
-        reason=labels.error_text(submission.error_code) if submission.error_code else "",
+        reason=labels.reason(submission),
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+import time_machine
+from pytest_django import Settings
 
 from apps.consumers.labels import read_error_text
 from apps.orders import labels
@@ -38,6 +40,23 @@ def test_retry_is_proposed_if_waiting_can_help() -> None:
     for code in ("unauthorized", "not_configured", "not_found"):
         assert not labels.is_retryable(code)
         assert "Try again" not in " ".join(labels.sentences(labels.ORDER, code))
+
+
+@pytest.mark.parametrize(
+    ("code", "seconds", "advice"),
+    [
+        ("rate_limited", 60.0, "Try again in a minute."),
+        ("rate_limited", 60.5, "Try again after 7 March 2026, 12:02."),
+        ("rate_limited", 1_800.0, "Try again after 7 March 2026, 12:30."),
+        ("read_timeout", 1_800.0, "Try again in a minute."),
+    ],
+)
+def test_wait_that_the_vendor_asked_for_is_named_if_it_is_longer_than_a_minute(
+    code: str, seconds: float, advice: str, settings: Settings
+) -> None:
+    settings.TIME_ZONE = "UTC"
+    with time_machine.travel("2026-03-07T12:00:00Z", tick=False):
+        assert labels.sentences(labels.ORDER, code, retry_after=seconds)[-1].endswith(advice)
 
 
 def test_refused_credentials_are_referred_to_an_administrator() -> None:
