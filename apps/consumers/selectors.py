@@ -315,13 +315,15 @@ def open_on_order(submission: Submission) -> list[Submission]:
     return list(_on_order(submission.order_ref).filter(outcome__in=OPEN_OUTCOMES).exclude(pk=submission.pk))
 
 
-def order_reading(order_ref: str, *, since: datetime) -> OrderReading | None:
-    """What was read of an order, unless the reading began before that time."""
-    return _READING.first(reference_key(order_ref), since)
+def order_reading(order_ref: str, *, since: datetime, until: datetime) -> OrderReading | None:
+    """What was read of an order, if the reading began between these times."""
+    return _READING.first(reference_key(order_ref), since, until)
 
 
 _READING: PreparedQuery[OrderReading] = PreparedQuery(
-    lambda order_key, since: OrderReading.objects.filter(order_key=order_key, read_at__gte=since)
+    lambda order_key, since, until: OrderReading.objects.filter(
+        order_key=order_key, read_at__gte=since, read_at__lte=until
+    )
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from apps.batches import selectors
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState
 from apps.batches.sending import changing, control
 from apps.cdp.factory import get_client
+from apps.core import clock
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import shown_rows
@@ -119,6 +121,16 @@ def test_order_that_did_not_change_is_not_checked_again(
     monkeypatch.setattr(control, "check_batch", lambda *_, **__: pytest.fail("checked again"))
     result = control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
     assert result == control.ConfirmResult(2)
+
+
+def test_check_from_before_the_clock_was_set_back_is_repeated(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = checked_batch(staff, people(2), checked_at=clock.now() + dt.timedelta(hours=1))
+    checked = []
+    monkeypatch.setattr(control, "check_batch", lambda again, **_: checked.append(again.pk))
+    control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
+    assert checked == [batch.pk]
 
 
 @pytest.mark.sql("new")

@@ -110,7 +110,10 @@ def _has_changed(batch: Batch, client: CdpClient) -> bool | None:
 
     If the order cannot be read now, that alone is no change: each row is compared again before it is sent.
     """
-    if batch.checked_at is None or may_have_changed_since(batch.order_ref, batch.checked_at):
+    checked_at = batch.checked_at
+    if checked_at is None or checked_at > clock.now():  # from before the clock was set back
+        return True
+    if may_have_changed_since(batch.order_ref, checked_at):
         return True
     if not settings.CDP_RECONCILIATION or batch.refs_at_check is None:
         return None

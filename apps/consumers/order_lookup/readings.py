@@ -6,6 +6,7 @@ import datetime
 import logging
 
 from django.conf import settings
+from django.db.models import Q, QuerySet
 
 from apps.cdp.client import ListedConsumers
 from apps.cdp.records import Order
@@ -20,13 +21,24 @@ logger = logging.getLogger(__name__)
 
 KEPT = datetime.timedelta(minutes=10)
 FRESH = datetime.timedelta(seconds=60)
+# The clocks of two machines differ. A time further ahead is from before the clock was set back, so it is old.
+AHEAD = datetime.timedelta(seconds=clock.TOLERANCE)
 
 
 def find_reading(order_ref: str) -> OrderReading | None:
     """What was read of an order within the last ten minutes."""
-    if not settings.CDP_ORDER_PAGES:
-        return None
-    return selectors.order_reading(order_ref, since=clock.now() - KEPT)
+    return _kept(order_ref) if settings.CDP_ORDER_PAGES else None
+
+
+def _kept(order_ref: str) -> OrderReading | None:
+    now = clock.now()
+    return selectors.order_reading(order_ref, since=now - KEPT, until=now + AHEAD)
+
+
+def _expired() -> QuerySet[OrderReading]:
+    """The readings that :func:`find_reading` does not return any more."""
+    now = clock.now()
+    return OrderReading.objects.filter(Q(read_at__lt=now - KEPT) | Q(read_at__gt=now + AHEAD))
 
 
 def is_current(reading: OrderReading) -> bool:
@@ -34,7 +46,8 @@ def is_current(reading: OrderReading) -> bool:
 
     A submission to the order that was under way since, or is not finished, may have changed the list.
     """
-    is_fresh = reading.is_whole and clock.now() - reading.read_at < FRESH
+    age = clock.now() - reading.read_at
+    is_fresh = reading.is_whole and datetime.timedelta() <= age < FRESH
     return is_fresh and not selectors.may_have_changed_since(reading.order_key, reading.read_at)
 
 
@@ -50,7 +63,7 @@ def store_reading(
 
     ``read_at``: when the reading began. Call it in the transaction of the event about the reading.
     """
-    stored = selectors.order_reading(order_ref, since=clock.now() - KEPT)
+    stored = _kept(order_ref)
     if listed is None and stored is not None and stored.has_consumers:
         listed, read_at, guests = stored.listed, stored.read_at, stored.guests
     row = OrderReading(order_key=reference_key(order_ref), read_at=read_at)
@@ -62,7 +75,7 @@ def store_reading(
         logger.error("order_reading_not_stored key_missing")  # the next reader calls the vendor
         return
     if stored is None:
-        OrderReading.objects.filter(order_key=row.order_key, read_at__lt=clock.now() - KEPT).delete()
+        _expired().filter(order_key=row.order_key).delete()
         # Another request may insert the row at the same time. Its reading is as good as this one.
         OrderReading.objects.bulk_create([row], ignore_conflicts=True)
         return
@@ -73,5 +86,5 @@ def store_reading(
 
 def delete_expired_readings() -> int:
     """Delete the readings older than ten minutes, with their personal data. Returns their number."""
-    deleted, _by_model = OrderReading.objects.filter(read_at__lt=clock.now() - KEPT).delete()
+    deleted, _by_model = _expired().delete()
     return deleted

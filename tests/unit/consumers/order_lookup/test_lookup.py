@@ -184,6 +184,28 @@ def test_reading_stands_for_a_minute_and_is_kept_for_ten(
         assert readings.delete_expired_readings() == (0 if is_kept else 1)
 
 
+@pytest.mark.parametrize(("seconds", "is_kept"), [(1, True), (3600, False)])
+def test_reading_from_before_the_clock_was_set_back_is_old(
+    client: MagicMock, seconds: int, is_kept: bool
+) -> None:
+    with time_machine.travel(1_000_000, tick=False) as now:
+        _read(client)
+        stored = OrderReading.objects.get()
+        now.shift(-seconds)
+        assert not readings.is_current(stored)
+        assert readings.find_reading(REF) == (stored if is_kept else None)
+        assert readings.delete_expired_readings() == (0 if is_kept else 1)
+
+
+def test_reading_from_before_the_clock_was_set_back_is_replaced(client: MagicMock) -> None:
+    with time_machine.travel(1_000_000, tick=False) as now:
+        _read(client)
+        now.shift(-3600)
+        _read(client)
+        assert client.retrieve_order.call_count == 2
+        assert OrderReading.objects.get().read_at == clock.now()
+
+
 @pytest.mark.parametrize("outcome", [Outcome.CREATED, Outcome.UNKNOWN, Outcome.SENDING])
 def test_reading_before_a_submission_to_the_order_is_not_current(
     client: MagicMock, staff: User, outcome: Outcome
