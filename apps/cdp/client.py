@@ -87,7 +87,7 @@ class CdpClient:
         return self._exchange.slot() if isinstance(self._exchange, Exchange) else contextlib.nullcontext()
 
     def lookup_slot(self) -> AbstractContextManager[None]:
-        """Hold a slot for several calls for a page. Some slots are not for these, so that creates find one.
+        """Hold a slot for several calls that only read. Some slots are not for these: creates find one.
 
         Raises `CdpBusy` immediately if no slot is free.
         """

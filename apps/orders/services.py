@@ -44,13 +44,14 @@ def read_order(ref: str, *, actor: Actor, client: CdpClient) -> OrderRead:
 
 def read_guest(ref: str, *, actor: Actor, client: CdpClient) -> Guest:
     """Read a guest. Raises ``CdpError`` if it cannot be read."""
-    with _recorded(VENDOR_RECORD_VIEWED, actor, {"kind": "guest"}, guest_ref=ref):
+    with _recorded(client, VENDOR_RECORD_VIEWED, actor, {"kind": "guest"}, guest_ref=ref):
         return client.retrieve_guest(ref)
 
 
 def read_order_consumer(ref: str, *, actor: Actor, client: CdpClient) -> OrderConsumer:
     """Read an order consumer. Raises ``CdpError`` if it cannot be read."""
-    with _recorded(VENDOR_RECORD_VIEWED, actor, {"kind": "order_consumer"}, consumer_ref=ref) as (_, guests):
+    data: dict[str, Value] = {"kind": "order_consumer"}
+    with _recorded(client, VENDOR_RECORD_VIEWED, actor, data, consumer_ref=ref) as (_, guests):
         found = client.retrieve_order_consumer(ref)
         if found.guest_ref:
             guests.append(found.guest_ref)
@@ -66,7 +67,8 @@ def search_orders(
     rule).
     """
     by = ["order_number"] if order_number else ["guest_ref"]
-    with _recorded(VENDOR_RECORDS_SEARCHED, actor, {"kind": "order", "by": by}) as (facts, shown):
+    data: dict[str, Value] = {"kind": "order", "by": by}
+    with _recorded(client, VENDOR_RECORDS_SEARCHED, actor, data) as (facts, shown):
         orders = client.list_orders(reference_id=order_number, guest_ref=guest_ref)
         facts |= {"result": FOUND if orders else NOT_FOUND, "count": len(orders)}
         if orders and guest_ref:
@@ -83,7 +85,7 @@ def search_guests(
     """
     personal = {DigestKind.IDENTIFIER: identifier.id} if identifier else {DigestKind.EMAIL: email}
     data: dict[str, Value] = {"kind": "guest", "by": [kind.value for kind in personal]}
-    with _recorded(VENDOR_RECORDS_SEARCHED, actor, data, personal=personal) as (facts, shown):
+    with _recorded(client, VENDOR_RECORDS_SEARCHED, actor, data, personal=personal) as (facts, shown):
         guests = client.search_guests(email=email, identifier=identifier)
         facts |= {"result": FOUND if guests else NOT_FOUND, "count": len(guests)}
         shown += [guest.ref for guest in guests]
@@ -92,6 +94,7 @@ def search_guests(
 
 @contextmanager
 def _recorded(
+    client: CdpClient,
     event_type: EventType,
     actor: Actor,
     data: dict[str, Value],
@@ -101,6 +104,7 @@ def _recorded(
 ) -> Iterator[tuple[dict[str, Value], list[str]]]:
     """Release database connections during the vendor's call, then record one event, also after an error.
 
+    The call holds a slot for look-ups, so that reloaded pages leave one to creates while the vendor is slow.
     Yields the event's data, which the block can change, and a list for the references of the guests that it
     shows; ``result`` is ``found`` by default. ``personal``: the personal values that are searched for, which
     are stored with the event.
@@ -109,7 +113,8 @@ def _recorded(
     guests: list[str] = []
     release_database_connections()
     try:
-        yield facts, guests
+        with client.lookup_slot():
+            yield facts, guests
     except CdpError as error:
         _record(Event(event_type, actor, data={**facts, "result": error.code}, **refs), personal, ())
         raise

@@ -15,6 +15,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import at, text, values_of
 from tests.support.batch_rows import batch_of, states
 from tests.support.batch_sending import people
+from tests.support.cdp_clients import lookup_slots_taken
 from tests.support.entries import store
 from tests.support.people import make_person
 from tests.support.resolving import vendor_down
@@ -66,6 +67,18 @@ def test_order_that_cannot_be_read_at_the_confirmation_is_said(
     assert NOT_CHECKED not in text(as_staff.get(at("batch", batch)))
     vendor_down(sandbox)
     assert NOT_CHECKED in _confirm(as_staff, batch)
+
+
+def test_confirmation_leaves_a_slot_to_creates(
+    as_staff: Client, staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    batch = batch_of(staff, people(1))
+    check.check_batch(batch, client=get_client())
+    asked = len(sandbox.sandbox.requests())
+    with lookup_slots_taken(settings):
+        assert NOT_CHECKED in _confirm(as_staff, batch)
+    assert len(sandbox.sandbox.requests()) == asked
 
 
 def test_order_that_was_read_is_not_mentioned(

@@ -17,7 +17,6 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
-from apps.cdp.factory import get_client
 from apps.cdp.records import Order
 from apps.consumers import drafts, selectors
 from apps.consumers.drafts import DraftMark
@@ -38,6 +37,7 @@ from sandbox.data.seed import (
 from sandbox.data.seed_guests import GUESTS_SHARING_EMAIL
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support.cdp_clients import lookup_slots_taken
 from tests.support.entries import CREATE, clean, on_page, posted
 from tests.support.people import events
 
@@ -198,16 +198,9 @@ def test_limit_of_searches_does_not_stop_a_create(
 def test_lookup_of_a_create_may_take_the_slot_of_creates(
     as_staff: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:
-    settings.CDP_IN_FLIGHT = 2  # one of them is not for look-ups
-    slots = get_client()._exchange.slots  # type: ignore[union-attr]  # it is configured
-    for taken in (slots._free_for_lookups, slots._free):
-        assert taken.acquire(blocking=False)
-    try:
+    with lookup_slots_taken(settings):
         assert "could not be looked up" in _panel(as_staff, SAMPLE_REFERENCE_ID)
         assert as_staff.post(NEW, posted(clean(), order=SAMPLE_REFERENCE_ID)).status_code == 303
-    finally:
-        for taken in (slots._free, slots._free_for_lookups):
-            taken.release()
     assert _creates(sandbox) == [SAMPLE_ORDER]
 
 

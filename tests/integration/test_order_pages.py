@@ -52,6 +52,7 @@ from sandbox.data.seed_guests import (
 )
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support.cdp_clients import lookup_slots_taken
 from tests.support.entries import clean, on_page, posted, store
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
@@ -320,6 +321,18 @@ def test_failed_page_and_search_name_a_long_wait_that_the_vendor_asked_for(
     for response in (as_staff.get(PAGES["order"]), as_staff.post("/guests/", {"email": SHARED_EMAIL})):
         assert re.search(r"Try again after \d+ \w+ \d{4}, \d\d:\d\d\.", _text(response))
         assert "in a minute" not in _text(response)
+
+
+def test_pages_of_records_and_searches_leave_a_slot_to_creates(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    with lookup_slots_taken(settings):
+        answers = [as_staff.get(address) for address in PAGES.values()]
+        answers.append(as_staff.post("/guests/", {"email": SHARED_EMAIL}))
+        assert [one.status_code for one in answers] == [503] * len(answers)
+        assert sandbox.sandbox.requests() == []
+        assert as_staff.post("/consumers/new/", posted(clean(), order=SAMPLE_ORDER)).status_code == 303
+    assert [data["result"] for _action, data in _recorded()] == ["busy"] * len(answers)
 
 
 def test_unreachable_vendor_is_a_page(as_staff: Client, sandbox: SandboxServer) -> None:

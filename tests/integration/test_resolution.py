@@ -25,6 +25,7 @@ from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.options import Switches
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support.cdp_clients import lookup_slots_taken
 from tests.support.entries import FULL, REF, clean, on_page, store, text
 from tests.support.people import events, make_person
 from tests.support.resolving import (
@@ -439,6 +440,16 @@ def test_read_again_repeats_the_reading(
     values = {name: value for name, value in on_page(entered).items() if name != "created-compared"}
     again = as_supervisor.post(resolve_url(unknown), {**values, "step": ""})
     assert "Sent and read" in text(again)
+
+
+def test_reading_of_the_consumer_leaves_a_slot_to_creates(
+    as_supervisor: Client, unknown: Submission, theirs: str, sandbox: SandboxServer, settings: Settings
+) -> None:
+    asked = len(sandbox.sandbox.requests())
+    with lookup_slots_taken(settings):
+        page = text(enter(as_supervisor, unknown, created_with(theirs)))
+    assert "The portal could not read this consumer" in page
+    assert len(sandbox.sandbox.requests()) == asked
 
 
 @pytest.mark.sql("new")

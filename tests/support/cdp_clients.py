@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
+from pytest_django import Settings
 
 from apps.cdp.attempt import Clock, Limits, utc_now
 from apps.cdp.client import CdpClient
 from apps.cdp.consumers import Creation, NewConsumer
 from apps.cdp.errors import CdpError
 from apps.cdp.exchange import AnswerHealth, Exchange, ignore_health
+from apps.cdp.factory import get_client
 from apps.cdp.links import BaseUrl
 from apps.cdp.transport import Credentials, Transport
 
@@ -48,6 +51,20 @@ def client_of(
     return CdpClient(
         Exchange(transport, limits, clock=clock, sleep=noted.append, report_health=report_health)
     )
+
+
+@contextmanager
+def lookup_slots_taken(settings: Settings) -> Iterator[None]:
+    """Look-ups hold every slot of the portal's client that they may hold; one is free for a create."""
+    settings.CDP_IN_FLIGHT = 2
+    slots = get_client()._wire().slots
+    taken = (slots._free_for_lookups, slots._free)
+    assert all(one.acquire(blocking=False) for one in taken)
+    try:
+        yield
+    finally:
+        for one in taken:
+            one.release()
 
 
 def far_deadline() -> dt.datetime:

@@ -119,7 +119,8 @@ def _has_changed(batch: Batch, client: CdpClient) -> bool | None:
         return None
     release_database_connections()
     try:
-        listed = client.read_order_consumers(batch.order_ref, within=SNAPSHOT_SECONDS, details=False)
+        with client.lookup_slot():
+            listed = client.read_order_consumers(batch.order_ref, within=SNAPSHOT_SECONDS, details=False)
     except CdpError:
         return None
     return {*map(reference_key, listed.refs)} != {*map(reference_key, batch.refs_at_check)}

@@ -99,7 +99,7 @@ def read_consumer(submission: Submission, ref: str, *, actor: Actor, client: Cdp
 def _read_listed(order_ref: str, ref: str, client: CdpClient) -> OrderConsumer:
     """Raises ``CdpError``, ``_ListNotWhole`` and ``NotThisConsumer``."""
     end = time.monotonic() + READ_SECONDS
-    with client.slot():
+    with client.lookup_slot():
         listed = client.observe_order_consumers(order_ref, within=READ_SECONDS)
         spelled = next((one for one in listed.refs if same_reference(one, ref)), None)
         if spelled is None and not listed.is_whole:

@@ -77,7 +77,7 @@ def read_order(order_ref: str, known: frozenset[str], client: CdpClient) -> Foun
     limit is reached, the result shows that the list is too long or that its last consumers are unread.
     """
     end = time.monotonic() + CHECK_SECONDS
-    with client.slot():
+    with client.lookup_slot():
         try:
             listed = client.observe_order_consumers(order_ref, within=CHECK_SECONDS)
         except CdpUnexpected as error:

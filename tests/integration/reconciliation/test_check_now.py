@@ -15,6 +15,7 @@ from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.reconciliation import checks, circuit_breaker
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support.cdp_clients import lookup_slots_taken
 from tests.support.entries import clean, store, text
 from tests.support.people import events
 from tests.support.reconciling import WORKER, check, lost, run_check
@@ -29,6 +30,18 @@ def test_check_now_reads_the_order_for_the_author(as_staff: Client, sandbox: San
     assert "Consumer created" in check(as_staff, submission)
     [event] = events("consumer.resolved")
     assert event.actor_name == "Sam Person"
+
+
+def test_check_now_leaves_a_slot_to_creates(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    submission = lost(as_staff, sandbox)
+    asked = len(sandbox.sandbox.requests())
+    with lookup_slots_taken(settings):
+        check(as_staff, submission)
+    [event] = events("consumer.check_failed")
+    assert event.details == {"error_code": "busy"}
+    assert len(sandbox.sandbox.requests()) == asked
 
 
 def test_check_now_is_rate_limited(
