@@ -175,6 +175,7 @@ def order(request: HttpRequest, ref: str) -> HttpResponse:
         "links": presenters.record_links(found.order, client),
         "consumers": consumer_lines(found.listed, added, Viewer.of(request.user), order_ref=ref),
         "consumers_text": consumers_text(found.listed),
+        "is_list_whole": found.listed is not None and found.listed.is_whole,
         "read_at": found.read_at,
         "list_reason": read_error_text(found.list_error),
         "list_again": labels.is_retryable(found.list_error),

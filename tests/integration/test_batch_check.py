@@ -284,8 +284,9 @@ def test_confirmation_after_a_correction_reads_only_the_references(
     assert result == control.ConfirmResult(1)
 
 
-def test_consumer_that_is_no_longer_on_the_order_is_no_warning(
-    staff: User, sandbox: SandboxServer, settings: Settings
+@pytest.mark.parametrize(("is_whole", "codes"), [(True, []), (False, ["similar_consumer"])])
+def test_warning_about_a_consumer_ends_only_if_a_whole_list_lacks_it(
+    staff: User, sandbox: SandboxServer, settings: Settings, is_whole: bool, codes: list[str]
 ) -> None:
     settings.CDP_RECONCILIATION = True
     add_elsewhere(KAI)
@@ -293,9 +294,9 @@ def test_consumer_that_is_no_longer_on_the_order_is_no_warning(
     check_batch(batch, client=get_client())
     assert warning_codes(batch, 2) == ["similar_consumer"]
     OrderReading.objects.all().delete()
-    gone = OrderEvidence(clock.now(), ListedConsumers((), (), has_ended=True, is_whole=True), refs=())
-    found = evaluate(batch, list(rows_of(batch)), gone)
-    assert [one.findings.warnings for one in found.values()] == [()]
+    listed = ListedConsumers((), (), has_ended=True, is_whole=is_whole)
+    [found] = evaluate(batch, list(rows_of(batch)), OrderEvidence(clock.now(), listed, refs=())).values()
+    assert [one.code for one in found.findings.warnings] == codes
 
 
 def test_reading_of_a_check_stands_for_that_of_the_sends(

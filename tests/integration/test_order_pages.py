@@ -201,6 +201,14 @@ def test_order_without_consumers_is_shown_as_such(as_staff: Client, sandbox: San
     assert "may not be listed yet" in page
 
 
+def test_empty_list_that_may_lack_consumers_is_not_shown_as_none(as_staff: Client, fake: MagicMock) -> None:
+    fake.retrieve_order.return_value = Order(ref=SAMPLE_ORDER)
+    fake.read_order_consumers.return_value = ListedConsumers((), (), has_ended=True, is_whole=False)
+    page = _text(as_staff.get(PAGES["order"]))
+    assert "No consumers read; there may be some" in page
+    assert "No consumers yet" not in page
+
+
 def test_order_is_shown_although_its_consumers_cannot_be_read(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:

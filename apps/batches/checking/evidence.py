@@ -43,7 +43,7 @@ class OrderEvidence:
         """
         if any(reference_key(one.ref) == consumer for one in self.known.consumers):
             return False
-        return self.refs is None or consumer in map(reference_key, self.refs)
+        return not self.known.is_whole or consumer in map(reference_key, self.known.refs)
 
 
 def known_evidence(order_ref: str) -> OrderEvidence:

@@ -242,11 +242,16 @@ def _receipt_url(submission: Submission | None, viewer: Viewer) -> str:
 
 
 def consumers_text(listed: ListedConsumers | None) -> str:
-    """How many consumers are on the order, and how many of them were read."""
+    """How many consumers are on the order, and how many of them were read.
+
+    No total of a list that may lack entries: one that changed while it was read, or came from a cache.
+    """
     if listed is None:
         return gettext("The consumers of this order could not be read.")
     total, read = len(listed.refs), len(listed.consumers)
-    if not listed.has_ended:
+    if not listed.is_whole and not total:
+        return gettext("No consumers read; there may be some")
+    if not listed.is_whole:
         return gettext("%(read)s read; there may be more") % {"read": read}
     if read < total:
         return gettext("%(read)s of %(total)s read") % {"read": read, "total": total}

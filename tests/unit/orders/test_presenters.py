@@ -14,7 +14,7 @@ from apps.cdp.client import CdpClient, ListedConsumers
 from apps.cdp.consumers import Identifier, OrderConsumer
 from apps.cdp.records import Guest, Order
 from apps.consumers.copying import consumer_key
-from apps.consumers.presenters.order_panel import ConsumerLine, consumer_lines
+from apps.consumers.presenters.order_panel import ConsumerLine, consumer_lines, consumers_text
 from apps.consumers.presenters.prices import price
 from apps.consumers.viewer import UNRESTRICTED
 from apps.orders import presenters
@@ -152,6 +152,27 @@ def test_consumer_without_a_name_is_listed_and_one_that_was_not_read_is_not() ->
     lines = consumer_lines(listed, [], UNRESTRICTED)
     page = render_to_string("consumers/consumers_on_order.html", {"lines": lines})
     assert re.findall(r"<bdi[^>]*>([^<]*)</bdi>", page) == ["Ann", "–"]
+
+
+@pytest.mark.parametrize(
+    ("refs", "read", "has_ended", "is_whole", "text"),
+    [
+        ("", 0, True, True, "0 consumers"),
+        ("a b", 2, True, True, "2 consumers"),
+        ("a b", 1, True, True, "1 of 2 read"),
+        ("a b", 2, False, False, "2 read; there may be more"),
+        # The list was read to its end, but changed meanwhile or came from a cache.
+        ("a b", 2, True, False, "2 read; there may be more"),
+        ("", 0, True, False, "No consumers read; there may be some"),
+    ],
+)
+def test_number_of_consumers_is_certain_only_if_the_list_is_whole(
+    refs: str, read: int, has_ended: bool, is_whole: bool, text: str
+) -> None:
+    keys = tuple(refs.split())
+    consumers = tuple(OrderConsumer(ref=ref) for ref in keys[:read])
+    listed = ListedConsumers(keys, consumers, has_ended=has_ended, is_whole=is_whole)
+    assert consumers_text(listed) == text
 
 
 def test_consumer_was_read_however_the_list_and_its_record_spell_the_reference() -> None:
