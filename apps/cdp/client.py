@@ -69,6 +69,14 @@ class ListedConsumers:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedOrders:
+    """The orders of a list. `is_whole`: as in `ListedRefs`."""
+
+    orders: tuple[Order, ...]
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CdpClient:
     """The vendor's endpoints as methods. Failed calls raise `CdpError`. Can be shared between threads.
 
@@ -190,13 +198,16 @@ class CdpClient:
 
     def list_orders(
         self, *, reference_id: str = "", guest_ref: str = "", within: float | None = None
-    ) -> tuple[Order, ...]:
+    ) -> ListedOrders:
         """Orders by the organisation's order number or by guest. The number is not unique (contract 7.1).
 
         `within`: seconds for everything. Raises `ValueError` unless exactly one criterion is given.
         """
         query = _single_criterion({"referenceId": reference_id, "guestRef": guest_ref})
-        return self._records(ORDERS, query, Order.from_json, self._order, self._end_time(within))
+        end = self._end_time(within)
+        reader = self._reader(Path.fill(ORDERS), query, end)
+        orders = self._parsed(reader, Order.from_json, self._order, end)
+        return ListedOrders(orders, reader.is_whole)
 
     def retrieve_order(self, ref: str, *, within: float | None = None) -> Order:
         """Read one order by its reference. `within`: seconds for the call."""
@@ -223,7 +234,8 @@ class CdpClient:
         if pair and any(single.values()):
             raise ValueError("exactly one criterion is needed")
         query = pair or _single_criterion(single)
-        return self._records(GUESTS, query, Guest.from_json, self._guest, self._end_time(within))
+        end = self._end_time(within)
+        return self._parsed(self._reader(Path.fill(GUESTS), query, end), Guest.from_json, self._guest, end)
 
     def guests_of_order(self, order_ref: str, *, within: float) -> tuple[Guest, ...]:
         """The guests of an order that the first page lists, at most `PAGE_SIZE`. `within`: seconds.
@@ -285,17 +297,6 @@ class CdpClient:
             return answered.value, answered.from_cache
 
         return CollectionReader(fetch, path=path, base=wire.transport.base, query=query)
-
-    def _records(
-        self,
-        collection: str,
-        query: dict[str, str],
-        parse: Callable[[object], R],
-        retrieve: Callable[[str, float], R],
-        end: float,
-    ) -> tuple[R, ...]:
-        """The records of a collection, read until `end` (`time.monotonic`)."""
-        return self._parsed(self._reader(Path.fill(collection), query, end), parse, retrieve, end)
 
     @staticmethod
     def _parsed(

@@ -69,7 +69,7 @@ def search_orders(
     by = ["order_number"] if order_number else ["guest_ref"]
     data: dict[str, Value] = {"kind": "order", "by": by}
     with _recorded(client, VENDOR_RECORDS_SEARCHED, actor, data) as (facts, shown):
-        orders = client.list_orders(reference_id=order_number, guest_ref=guest_ref)
+        orders = client.list_orders(reference_id=order_number, guest_ref=guest_ref).orders
         facts |= {"result": FOUND if orders else NOT_FOUND, "count": len(orders)}
         if orders and guest_ref:
             shown.append(guest_ref)

@@ -113,15 +113,15 @@ def test_consumers_are_listed_whole_in_every_shape(practice: Practice, shape: st
 
 
 def test_orders_are_found_by_number_and_by_guest(practice: Practice) -> None:
-    (order,) = practice.client.list_orders(reference_id=ORDER_NUMBER)
+    (order,) = practice.client.list_orders(reference_id=ORDER_NUMBER).orders
     assert order.ref == ORDER
     assert practice.client.retrieve_order(ORDER) == order
     assert order.price is not None
     assert order.ordered_at is not None
     assert (order.reference_id, bool(order.status), bool(order.currency_code)) == (ORDER_NUMBER, True, True)
     (guest, *_) = practice.client.guests_of_order(ORDER, within=10)
-    assert ORDER in {found.ref for found in practice.client.list_orders(guest_ref=guest.ref)}
-    assert practice.client.list_orders(reference_id="no-such-number") == ()
+    assert ORDER in {found.ref for found in practice.client.list_orders(guest_ref=guest.ref).orders}
+    assert practice.client.list_orders(reference_id="no-such-number").orders == ()
 
 
 def test_guests_are_found_by_every_criterion(practice: Practice) -> None:

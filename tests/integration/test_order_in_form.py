@@ -6,6 +6,7 @@ import datetime
 import json
 import re
 import threading
+from dataclasses import replace
 
 import pytest
 from django.db import connection
@@ -17,6 +18,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
+from apps.cdp.client import CdpClient, ListedOrders
 from apps.cdp.records import Order
 from apps.consumers import drafts, selectors
 from apps.consumers.drafts import DraftMark
@@ -144,6 +146,41 @@ def test_failed_lookup_sends_nothing_and_a_reference_is_sent_without_one(
     before = len(sandbox.sandbox.requests())
     assert as_staff.post(NEW, posted(clean())).status_code == 303
     assert _operations(sandbox)[before:] == [CREATE]
+
+
+def _as_from_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = CdpClient.list_orders
+
+    def list_orders(self: CdpClient, *, reference_id: str, within: float) -> ListedOrders:
+        return replace(real(self, reference_id=reference_id, within=within), is_whole=False)
+
+    monkeypatch.setattr(CdpClient, "list_orders", list_orders)
+
+
+@pytest.mark.sql("new")
+def test_only_order_of_a_list_that_may_lack_another_one_is_offered_to_choose(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _as_from_a_cache(monkeypatch)
+    assert f"Is this the order {SAMPLE_REFERENCE_ID}?" in _panel(as_staff, SAMPLE_REFERENCE_ID)
+    page = as_staff.post(NEW, posted(clean(), order=SAMPLE_REFERENCE_ID))
+    assert f"Check whether this is the order {SAMPLE_REFERENCE_ID}, and choose it" in _text(page)
+    assert _creates(sandbox) == []
+    chosen = as_staff.post(NEW, {**on_page(page), "order_choice": SAMPLE_ORDER})
+    assert (chosen.status_code, _creates(sandbox)) == (303, [SAMPLE_ORDER])
+
+
+@pytest.mark.sql("new")
+def test_no_order_in_a_list_that_may_lack_one_is_a_failed_lookup(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _as_from_a_cache(monkeypatch)
+    for text in (
+        _panel(as_staff, "NO-SUCH-1"),
+        _text(as_staff.post(NEW, posted(clean(), order="NO-SUCH-1"))),
+    ):
+        assert "could not be looked up" in text
+        assert "No order has this number" not in text
 
 
 def test_slow_lookup_ends_after_its_limit(

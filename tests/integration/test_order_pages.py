@@ -17,7 +17,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
-from apps.cdp.client import CdpClient, ListedConsumers
+from apps.cdp.client import CdpClient, ListedConsumers, ListedOrders
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import (
     CdpConnectionLost,
@@ -354,7 +354,8 @@ def test_unreachable_vendor_is_a_page(as_staff: Client, sandbox: SandboxServer) 
 def test_markup_in_vendor_fields_stays_text(as_staff: Client, fake: MagicMock) -> None:
     script = "<script>alert(1)</script>"
     order = Order(ref=SAMPLE_ORDER, reference_id=script, status=script, href=f"https://x/{script}")
-    fake.retrieve_order.return_value, fake.list_orders.return_value = order, (order,)
+    fake.retrieve_order.return_value = order
+    fake.list_orders.return_value = ListedOrders((order,), is_whole=True)
     person = OrderConsumer(ref="../../x", first_name=script)
     fake.read_order_consumers.return_value = ListedConsumers(
         ("../../x", script), (person,), has_ended=True, is_whole=True

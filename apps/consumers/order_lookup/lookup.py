@@ -36,11 +36,16 @@ PANEL_SECONDS = 10.0  # limit for the panel: four calls, the order, two for its 
 class FoundOrders:
     """The result of a look-up by order number: no order, one, or several to choose from.
 
-    ``is_certain``: there is exactly one, and Sitecore CDP returned this number with it.
+    ``is_whole``: no order can be missing, as it can in a list that came from a cache.
     """
 
     orders: tuple[Order, ...]
-    is_certain: bool
+    is_whole: bool
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether there is exactly one order, and Sitecore CDP returned this number with it."""
+        return self.is_whole and len(self.orders) == 1 and bool(self.orders[0].reference_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,30 +77,32 @@ def find_order(number: str, *, actor: Actor, client: CdpClient, for_create: bool
     release_database_connections()
     try:
         with client.slot() if for_create else client.lookup_slot():
-            orders = _orders_with_number(number, client, end)
+            found = _orders_with_number(number, client, end)
     except CdpError as error:
         _record(Event(VENDOR_RECORDS_SEARCHED, actor, data={**facts, "result": error.code}))
         raise
-    facts |= {"result": FOUND if orders else ErrorCode.NOT_FOUND, "count": len(orders)}
+    facts |= {"result": FOUND if found.orders else ErrorCode.NOT_FOUND, "count": len(found.orders)}
     with transaction.atomic():
-        for order in orders:
+        for order in found.orders:
             readings.store_reading(order.ref, order, None, read_at=read_at)
         record(Event(VENDOR_RECORDS_SEARCHED, actor, data=facts))
     store_latest()
-    return FoundOrders(orders, is_certain=len(orders) == 1 and bool(orders[0].reference_id))
+    return found
 
 
-def _orders_with_number(number: str, client: CdpClient, end: float) -> tuple[Order, ...]:
+def _orders_with_number(number: str, client: CdpClient, end: float) -> FoundOrders:
     """The orders whose number is exactly this one; if there is none, those of every spelling."""
     same: dict[str, Order] = {}
+    is_whole = True
     for spelling in dict.fromkeys((number, number.upper(), number.lower())):
-        found = client.list_orders(reference_id=spelling, within=max(end - time.monotonic(), 0))
-        for order in found:
+        listed = client.list_orders(reference_id=spelling, within=max(end - time.monotonic(), 0))
+        is_whole &= listed.is_whole
+        for order in listed.orders:
             if _has_number(order, number):
                 same.setdefault(reference_key(order.ref), order)
-        if exact := tuple(order for order in found if order.reference_id == number):
-            return exact
-    return tuple(same.values())
+        if exact := tuple(order for order in listed.orders if order.reference_id == number):
+            return FoundOrders(exact, is_whole)
+    return FoundOrders(tuple(same.values()), is_whole)
 
 
 def known_orders(refs: Iterable[str], number: str) -> tuple[Order, ...]:

@@ -103,9 +103,12 @@ def find_orders(number: str, actor: Actor, *, for_create: bool = False) -> looku
     if not for_create and not person_limits.allows(person_limits.Act.SEARCH, actor):
         return person_limits.refusal(person_limits.Act.SEARCH)
     try:
-        return lookup.find_order(number, actor=actor, client=get_client(), for_create=for_create)
+        found = lookup.find_order(number, actor=actor, client=get_client(), for_create=for_create)
     except CdpError:
         return str(presenter.NOT_LOOKED_UP)
+    if not found.orders and not found.is_whole:  # such as the answer of a cache: there may be one
+        return str(presenter.NOT_LOOKED_UP)
+    return found
 
 
 def _panel_of(order_ref: str, request: HttpRequest, *, number: str = "") -> OrderPanel:

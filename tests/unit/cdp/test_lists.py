@@ -209,7 +209,7 @@ def test_bare_links_are_retrieved_and_a_missing_one_stays_a_reference(serve: Ser
                 peer.send(answer(404, {"status": 404, "code": 404, "message": "no"}))
 
     server = serve(script)
-    one, two = client_of(server.url).list_orders(reference_id="B94TXY-1")
+    one, two = client_of(server.url).list_orders(reference_id="B94TXY-1").orders
     assert (one.ref, one.status, str(one.price)) == ("one", "CONFIRMED", "99.95")
     assert (two.ref, two.status) == ("two", "")
 
@@ -306,6 +306,21 @@ def test_list_is_complete_if_nothing_can_have_been_missed(
 
     observed = client_of(serve(script).url).observe_order_consumers(ORDER)
     assert (observed.refs, observed.is_whole) == (refs, is_whole)
+
+
+@pytest.mark.parametrize(("headers", "is_whole"), [({}, True), ({"Age": "7"}, False)])
+def test_list_of_orders_says_whether_one_can_have_been_missed(
+    serve: Serve, headers: dict[str, str], is_whole: bool
+) -> None:
+    order = {"ref": ORDER, "referenceId": "B94TXY-1", "status": "CONFIRMED"}
+
+    def script(peer: Peer) -> None:
+        while request := peer.read_request():
+            found = [] if "offset" in _query(request) else [order]
+            peer.send(answer(200, {"items": found}, headers=headers))
+
+    listed = client_of(serve(script).url).list_orders(reference_id="B94TXY-1")
+    assert ([one.ref for one in listed.orders], listed.is_whole) == ([ORDER], is_whole)
 
 
 @pytest.mark.parametrize(

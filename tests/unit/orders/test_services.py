@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import override_settings
 
 from apps.audit.models import AuditEvent
-from apps.cdp.client import CdpClient, ListedConsumers
+from apps.cdp.client import CdpClient, ListedConsumers, ListedOrders
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import CdpError, CdpNotFound, CdpServerFault, CdpTimeout
 from apps.cdp.records import Guest, Order
@@ -87,7 +87,7 @@ def test_guest_and_order_consumer_are_recorded_by_their_references(client: Magic
 def test_search_for_the_orders_of_a_guest_names_the_guest_if_it_found_some(
     client: MagicMock, orders: tuple[Order, ...]
 ) -> None:
-    client.list_orders.return_value = orders
+    client.list_orders.return_value = ListedOrders(orders, is_whole=True)
     services.search_orders(guest_ref="g-1", actor=ANNA, client=client)
     assert _data(_event()).get("guests") == (["g-1"] if orders else None)
 
@@ -103,7 +103,7 @@ def test_failure_is_raised_and_recorded_by_its_code(client: MagicMock, record: s
 
 
 def test_search_is_recorded_by_its_kinds_and_never_its_values(client: MagicMock) -> None:
-    client.list_orders.return_value = (Order(ref=REF), Order(ref=REF))
+    client.list_orders.return_value = ListedOrders((Order(ref=REF), Order(ref=REF)), is_whole=True)
     hits = services.search_orders(order_number="B94TXY-1", actor=ANNA, client=client)
     assert len(hits) == 2
     client.list_orders.assert_called_once_with(reference_id="B94TXY-1", guest_ref="")
@@ -113,7 +113,7 @@ def test_search_is_recorded_by_its_kinds_and_never_its_values(client: MagicMock)
 
 
 def test_search_for_a_guests_orders_without_a_hit_is_recorded(client: MagicMock) -> None:
-    client.list_orders.return_value = ()
+    client.list_orders.return_value = ListedOrders((), is_whole=True)
     assert services.search_orders(guest_ref=REF, actor=ANNA, client=client) == ()
     assert _data(_event()) == {"kind": "order", "by": ["guest_ref"], "result": "not_found", "count": 0}
 

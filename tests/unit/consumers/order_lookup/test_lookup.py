@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
-from apps.cdp.client import CdpClient, ListedConsumers
+from apps.cdp.client import CdpClient, ListedConsumers, ListedOrders
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import CdpNotFound, CdpServerFault, CdpTimeout
 from apps.cdp.records import Order
@@ -37,6 +37,10 @@ def client() -> MagicMock:
     fake.retrieve_order.return_value = ORDER
     fake.read_order_consumers.return_value = LISTED
     return fake
+
+
+def _orders(*orders: Order, is_whole: bool = True) -> ListedOrders:
+    return ListedOrders(orders, is_whole)
 
 
 def _events() -> list[tuple[str, str | None, dict[str, Any]]]:
@@ -65,7 +69,9 @@ def test_number_is_asked_as_typed_then_in_upper_and_in_lower_case(
     client: MagicMock, typed: str, existing: str, asked: list[str]
 ) -> None:
     one = Order(ref=REF, reference_id=existing)
-    client.list_orders.side_effect = lambda reference_id, within: (one,) if reference_id == existing else ()
+    client.list_orders.side_effect = lambda reference_id, within: (
+        _orders(one) if reference_id == existing else _orders()
+    )
     found = lookup.find_order(typed, actor=TESTS, client=client)
     assert [call.kwargs["reference_id"] for call in client.list_orders.call_args_list] == asked
     assert found.is_certain is (existing != "other")
@@ -84,7 +90,7 @@ def test_numbers_that_differ_in_case_are_certain_only_as_typed(
 ) -> None:
     orders = {"AB1": Order(ref="upper", reference_id="AB1"), "ab1": Order(ref="lower", reference_id="ab1")}
     client.list_orders.side_effect = lambda reference_id, within: (
-        (orders[reference_id],) if reference_id in orders else ()
+        _orders(orders[reference_id]) if reference_id in orders else _orders()
     )
     result = lookup.find_order(typed, actor=TESTS, client=client)
     assert ([one.ref for one in result.orders], result.is_certain) == (found, is_certain)
@@ -93,14 +99,14 @@ def test_numbers_that_differ_in_case_are_certain_only_as_typed(
 def test_order_whose_reference_is_spelled_in_two_ways_is_one_order(client: MagicMock) -> None:
     orders = {"AB1": Order(ref=REF.upper(), reference_id="aB1"), "ab1": Order(ref=REF, reference_id="aB1")}
     client.list_orders.side_effect = lambda reference_id, within: (
-        (orders[reference_id],) if reference_id in orders else ()
+        _orders(orders[reference_id]) if reference_id in orders else _orders()
     )
     found = lookup.find_order("Ab1", actor=TESTS, client=client)
     assert ([one.ref for one in found.orders], found.is_certain) == ([REF.upper()], True)
 
 
 def test_vendor_that_ignores_case_returns_the_exact_number_only(client: MagicMock) -> None:
-    client.list_orders.return_value = (
+    client.list_orders.return_value = _orders(
         Order(ref="upper", reference_id="AB1"),
         Order(ref="lower", reference_id="ab1"),
         Order(ref="without"),
@@ -110,9 +116,21 @@ def test_vendor_that_ignores_case_returns_the_exact_number_only(client: MagicMoc
 
 
 def test_order_with_another_number_is_left_out_and_one_without_is_not_certain(client: MagicMock) -> None:
-    client.list_orders.return_value = (Order(ref="x", reference_id="B94TXY-10"), Order(ref=REF))
+    client.list_orders.return_value = _orders(Order(ref="x", reference_id="B94TXY-10"), Order(ref=REF))
     found = lookup.find_order("B94TXY-1", actor=TESTS, client=client)
     assert ([one.ref for one in found.orders], found.is_certain) == ([REF], False)
+
+
+def test_order_of_a_list_that_may_lack_another_one_is_not_certain(client: MagicMock) -> None:
+    client.list_orders.return_value = _orders(ORDER, is_whole=False)
+    found = lookup.find_order(ORDER.reference_id, actor=TESTS, client=client)
+    assert (found.orders, found.is_certain) == ((ORDER,), False)
+
+
+def test_order_is_not_certain_if_the_list_of_another_spelling_may_lack_one(client: MagicMock) -> None:
+    client.list_orders.side_effect = [_orders(is_whole=False), _orders(ORDER)]
+    found = lookup.find_order(ORDER.reference_id.lower(), actor=TESTS, client=client)
+    assert (found.orders, found.is_certain) == ((ORDER,), False)
 
 
 def test_failed_lookup_is_recorded(client: MagicMock) -> None:
@@ -124,7 +142,7 @@ def test_failed_lookup_is_recorded(client: MagicMock) -> None:
 
 
 def test_lookup_ends_after_its_limit_including_all_spellings(client: MagicMock) -> None:
-    client.list_orders.return_value = ()
+    client.list_orders.return_value = _orders()
     lookup.find_order("x1", actor=TESTS, client=client)
     limits = [call.kwargs["within"] for call in client.list_orders.call_args_list]
     assert lookup.LOOKUP_SECONDS >= limits[0] >= limits[1] > lookup.LOOKUP_SECONDS - 1
@@ -230,7 +248,7 @@ def test_submission_that_ended_before_the_reading_does_not_matter(client: MagicM
 def test_search_by_number_updates_the_order_and_keeps_the_consumers(client: MagicMock) -> None:
     _read(client)
     cancelled = Order(ref=REF, reference_id="B94TXY-1", status="CANCELLED")
-    client.list_orders.return_value = (cancelled,)
+    client.list_orders.return_value = _orders(cancelled)
     lookup.find_order("B94TXY-1", actor=TESTS, client=client)
     row = OrderReading.objects.get()
     assert (row.order, row.listed) == (cancelled, LISTED)
