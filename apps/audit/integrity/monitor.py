@@ -9,7 +9,7 @@ from typing import Final
 from apps.audit.audit_events import AUDIT_CHECKPOINT_SIGNED, AUDIT_VERIFIED
 from apps.audit.integrity.past_verifications import latest_whole_verification
 from apps.audit.integrity.signing import NotSignedError, sign_checkpoint
-from apps.audit.integrity.stored_rows import read_head
+from apps.audit.integrity.stored_rows import StoredRows, read_head
 from apps.audit.integrity.valid_macs import last_signed_sequence
 from apps.audit.integrity.verification import GOOD, record_result, verify
 from apps.audit.models import AuditEvent
@@ -62,7 +62,7 @@ class IntegrityMonitor:
         if head is None or head[0] <= self.signed:
             return
         if not _has_activity_after(max(self.signed, last_signed_sequence())):
-            self.signed = head[0]
+            self.signed = min(head[0], StoredRows().last_sequence())  # the head may be altered
             return
         now = time.monotonic()
         self.unsigned_since = now if self.unsigned_since is None else self.unsigned_since

@@ -111,8 +111,8 @@ def batches_ahead(
     the database cannot return it as one text. Only committed rows are included. Raises the database's errors.
     Close the generator if it is not exhausted.
     """
-    ends = [min(end, last) for end in range(first + AHEAD - 1, last + AHEAD, AHEAD)]
-    spans = iter(zip([begin, *ends], ends, strict=False))
+    ends = range(first + AHEAD - 1, last + AHEAD, AHEAD)  # no list: an altered head can have any number
+    spans = ((begin if end == ends[0] else end - AHEAD, min(end, last)) for end in ends)
     with ThreadPoolExecutor(1, "audit-reader") as pool:
         asked = deque((end, pool.submit(_read, after, end)) for after, end in islice(spans, 2))
         try:

@@ -243,8 +243,12 @@ class _Verification:
 
     def _end(self) -> Finding:
         last = self.expected - 1
-        if self.next_signed is not None or (self.head is not None and self.head[0] > last):
+        if self.next_signed is not None:
             return Finding(Verdict.TAIL_CUT, self.expected)
+        if self.head is not None and self.head[0] > last:
+            # With the hash of the last row, only the number was set forward and no row is missing.
+            moved = self.head[1] == self.link
+            return Finding(Verdict.HEAD_DIFFERS if moved else Verdict.TAIL_CUT, self.expected)
         if finding := self._against_head(last):
             return finding
         if self.file_problem:

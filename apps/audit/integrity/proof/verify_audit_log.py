@@ -430,7 +430,8 @@ def follow(
     if before is not None and (finding := contradicting_checkpoint(checkpoints, before)):
         return finding, "", 0
     checkpoints.problem = checkpoints.problem or wrong_claim(checkpoints, claims, not_by_portal)
-    return verdict_at_end(checkpoints, head, head_hash, expected), digest.hexdigest(), expected - 1
+    finding = verdict_at_end(checkpoints, head, head_hash, expected, link)
+    return finding, digest.hexdigest(), expected - 1
 
 
 def acknowledged_by(event: Event) -> str:
@@ -486,10 +487,14 @@ def contradicting_checkpoint(checkpoints: Checkpoints, event: Event) -> Finding 
     return ("rewritten", event["seq"]) if signed not in (None, event["hash"]) else None
 
 
-def verdict_at_end(checkpoints: Checkpoints, head: dict[str, Any], head_hash: str, expected: int) -> Finding:
-    """The verdict after the last line, if every event was intact."""
-    if max(checkpoints.hashes, default=0) >= expected or head["seq"] >= expected:
+def verdict_at_end(
+    checkpoints: Checkpoints, head: dict[str, Any], head_hash: str, expected: int, link: str
+) -> Finding:
+    """The verdict after the last line, if every event was intact. ``link``: the hash of the last event."""
+    if max(checkpoints.hashes, default=0) >= expected:
         return "tail_cut", expected
+    if head["seq"] >= expected:  # with the hash of the last event, only the number was set forward
+        return ("head_differs" if head["hash"] == link else "tail_cut"), expected
     if head["seq"] >= checkpoints.first and head_hash != head["hash"]:
         return "head_differs", head["seq"]
     if checkpoints.problem:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from pytest_django import Settings
 
 from apps.audit.integrity import checkpoints, monitor
@@ -22,7 +22,7 @@ from apps.audit.models import AuditEvent
 from apps.core import clock as portal_clock
 from apps.core.actor import Actor
 from consumerportal import status
-from tests.support.audit_logs import put, stored, write
+from tests.support.audit_logs import move_head, put, stored, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,6 +48,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 def signed(settings: Settings) -> list[int]:
     return [found.seq for _, found in checkpoints.read(settings.AUDIT_CHECKPOINT_FILE)]
+
+
+def set_head(seq: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE audit_head SET seq = %s", [seq])
 
 
 def names() -> list[str]:
@@ -100,6 +105,30 @@ def test_two_workers_sign_one_chain(clock: Callable[[float], None], settings: Se
             worker.run_due()
     assert signed(settings) == [2, 5, 8]
     call_command("audit_verify")
+
+
+def test_monitor_signs_nothing_while_the_head_is_set_forward_and_signs_again_afterwards(
+    clock: Callable[[float], None], settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = IntegrityMonitor(Actor.system("worker"))
+    write(3)
+    sign_checkpoint(Actor.system("tests"))
+    set_head(2**60)
+    worker.run_due()  # there is nothing to sign
+    move_head()
+    write(1)
+    set_head(2**61)
+    clock(61)
+    with caplog.at_level("ERROR"):
+        worker.run_due()
+    [failure] = [one for one in caplog.records if one.message == "audit_log_not_signed"]
+    assert getattr(failure, "verdict", None) == "head_differs"
+    assert signed(settings) == [3]
+    move_head()
+    for _ in range(2):
+        clock(61)
+        worker.run_due()
+    assert signed(settings) == [3, 5]
 
 
 def test_first_verification_is_complete_and_success_is_recorded_only_with_activity(

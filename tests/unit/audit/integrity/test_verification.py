@@ -344,6 +344,16 @@ def test_tampered_head_is_reported_and_so_is_one_that_points_back(log: Path) -> 
     assert found() == ("head_differs", 4)
 
 
+@pytest.mark.parametrize("seq", [EVENTS + 1, EVENTS + 5, 2**60, 2**63 - 1])
+def test_head_that_was_set_forward_is_reported_and_no_event_counts_as_missing(log: Path, seq: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE audit_head SET seq = %s", [seq])
+    assert found() == ("head_differs", EVENTS + 1)
+    assert found_after_checkpoint() == ("head_differs", EVENTS + 1)
+    put([*stored().values()][:-1])
+    assert found() == ("tail_cut", EVENTS)
+
+
 def test_verification_from_the_checkpoint_reads_only_later_rows(
     log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
