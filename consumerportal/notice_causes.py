@@ -195,7 +195,7 @@ def _if_many(sentence: Promise) -> Callable[[Mapping[str, StoredFact]], Promise 
 
 _MANY_PROBLEMS: Final = _(
     "Verifications of the audit log have found more than %(count)s problems. Until the whole log is verified"
-    " as intact, no further ones are reported."
+    " as unchanged, no further ones are reported."
 )
 
 CAUSES: Final = (

@@ -19,6 +19,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.integrity import checkpoint_disk, past_verifications
+from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.valid_macs import acknowledged_rows
 from apps.audit.presenters.integrity import acknowledged_sentence, verdict_sentence
 from apps.audit.triggers import missing_triggers
@@ -360,6 +361,10 @@ def _audit_log() -> Line:
     latest = past_verifications.latest_verification()
     if latest is None:
         return Line("audit_log", label, past + gettext("Not verified yet"))
+    result = past_verifications.result_of(latest)
+    if result is not None and result.verdict is Verdict.UNSIGNED:
+        text = gettext("%(verdict)s Last verified at") % {"verdict": verdict_sentence(result)}
+        return Line("audit_log", label, past + text, Level.WARNING, latest.at)
     return Line("audit_log", label, past + gettext("Unchanged, last verified at"), moment=latest.at)
 
 

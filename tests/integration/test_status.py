@@ -19,6 +19,9 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.integrity import checkpoint_disk
+from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.verification import Result as Verification
+from apps.audit.integrity.verification import record_result
 from apps.cdp.errors import CdpError, CdpRateLimited, CdpUnauthorized
 from apps.cdp.exchange import AnswerHealth
 from apps.cdp.factory import get_client
@@ -28,6 +31,7 @@ from apps.consumers.reconciliation import circuit_breaker
 from apps.consumers.sending import spool
 from apps.consumers.sending.result import Result
 from apps.core import heartbeats
+from apps.core.actor import Actor
 from apps.core.models import Heartbeat
 from consumerportal import status, web_heartbeats
 from consumerportal.management.commands.worker import Worker
@@ -370,6 +374,21 @@ def test_checkpoints_on_the_disk_of_the_database_are_reported(
     assert line("checkpoint_disk").level is Level.WARNING
     shared = False
     assert "checkpoint_disk" not in {one.name for one in status.lines()}
+
+
+# --- Audit log --------------------------------------------------------------------------------------
+def test_audit_log_that_no_signature_covers_is_not_reported_as_unchanged() -> None:
+    def verified(verdict: Verdict) -> None:
+        result = Verification(verdict, None, None, 1, 20, last_hash="", whole=True)
+        record_result(Actor.system("worker"), result)
+
+    verified(Verdict.UNCHANGED)
+    assert (line("audit_log").level, "Unchanged" in line("audit_log").text) == (Level.OK, True)
+    verified(Verdict.UNSIGNED)
+    unsigned = line("audit_log")
+    assert unsigned.level is Level.WARNING
+    assert unsigned.text.startswith("The chain of events is intact, but no signed checkpoint covers it yet.")
+    assert unsigned.moment is not None
 
 
 # --- The page and the command ---------------------------------------------------------------------

@@ -11,7 +11,7 @@ from apps.audit.integrity.past_verifications import latest_whole_verification
 from apps.audit.integrity.signing import NotSignedError, sign_checkpoint
 from apps.audit.integrity.stored_rows import StoredRows, read_head
 from apps.audit.integrity.valid_macs import last_signed_sequence
-from apps.audit.integrity.verification import GOOD, record_result, verify
+from apps.audit.integrity.verification import GOOD, Result, record_result, verify
 from apps.audit.models import AuditEvent
 from apps.core import clock
 from apps.core.actor import Actor
@@ -74,8 +74,8 @@ class IntegrityMonitor:
     def _verify(self) -> None:
         """Verify the events since the last checkpoint, or once a day the whole log.
 
-        A good result is recorded if there was activity since the last verification, the same problem only
-        once.
+        A good result is recorded if there was activity since the last verification or if it differs from
+        that one's, as after a verification on a machine without checkpoints; the same problem only once.
         """
         latest = latest_whole_verification()
         # abs(): an event altered to a future time must not postpone the next verification.
@@ -83,9 +83,7 @@ class IntegrityMonitor:
         result = verify(from_checkpoint=not whole)
         finding = (result.verdict.value, result.seq)
         good = result.verdict in GOOD
-        if (good and not whole and not _has_activity_after(_last_verification())) or (
-            not good and finding == self.reported
-        ):
+        if (good and not whole and _is_known(result)) or (not good and finding == self.reported):
             return
         record_result(self.actor, result)
         self.reported = None if good else finding
@@ -95,6 +93,9 @@ def _has_activity_after(seq: int) -> bool:
     return AuditEvent.objects.filter(seq__gt=seq).exclude(action__in=_OWN_ACTIONS).exists()
 
 
-def _last_verification() -> int:
-    verified = AuditEvent.objects.filter(action=AUDIT_VERIFIED.name).order_by("-seq")
-    return verified.values_list("seq", flat=True).first() or 0
+def _is_known(result: Result) -> bool:
+    """Whether the last verification with a good result has this verdict and there was no activity since."""
+    last = AuditEvent.objects.filter(action=AUDIT_VERIFIED.name).order_by("-seq").first()
+    if last is None or last.details.get("verdict") != result.verdict.value:
+        return False
+    return not _has_activity_after(last.seq)

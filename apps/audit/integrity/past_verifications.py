@@ -35,13 +35,14 @@ def latest_whole_verification() -> AuditEvent | None:
 
 
 def standing_problem() -> AuditEvent | None:
-    """The last verification that found the log altered, unless the whole log was later found intact."""
+    """The last verification that found the log altered, unless the whole log was later found unchanged."""
     return next(standing_problems(), None)
 
 
 def standing_problems() -> Iterator[AuditEvent]:
-    """The verifications that found the log altered since it was last intact as a whole, newest first.
+    """The verifications that found the log altered since it was last unchanged as a whole, newest first.
 
+    A verification without checkpoints ends no problem: it cannot see that the end is missing, for example.
     At most :data:`MOST_PROBLEMS`. Beyond the recent verifications only those that say so themselves.
     """
     return islice(_all_standing_problems(), MOST_PROBLEMS)
@@ -53,18 +54,22 @@ def _all_standing_problems() -> Iterator[AuditEvent]:
         result = result_of(event)
         if result is None or result.verdict not in GOOD:
             yield event
-        elif result.whole:
+        elif _ends_problems(result):
             return
     if event is None:
         return
     older = AuditEvent.objects.filter(seq__lt=event.seq).order_by("-seq")
     failed = older.filter(action=AUDIT_FOUND_ALTERED.name)
-    for intact in older.filter(action=AUDIT_VERIFIED.name, data__contains=_OF_THE_WHOLE).iterator():
-        result = result_of(intact)
-        if result is not None and result.whole:
-            failed = failed.filter(seq__gt=intact.seq)
+    for verified in older.filter(action=AUDIT_VERIFIED.name, data__contains=_OF_THE_WHOLE).iterator():
+        result = result_of(verified)
+        if result is not None and _ends_problems(result):
+            failed = failed.filter(seq__gt=verified.seq)
             break
     yield from failed[:MOST_PROBLEMS]
+
+
+def _ends_problems(result: Result) -> bool:
+    return result.whole and result.verdict is Verdict.UNCHANGED
 
 
 def result_of(event: AuditEvent) -> Result | None:

@@ -55,7 +55,7 @@ class IntegrityPage:
 
     ``latest_seq`` and ``latest_at``: the event of the last verification, None if there was none. ``result``
     is None if that event cannot be read. ``has_earlier_problem``: an earlier verification, at ``problem_at``,
-    found the log altered, and the whole log was not found intact since. ``acknowledged``: a sentence, or
+    found the log altered, and the whole log was not found unchanged since. ``acknowledged``: a sentence, or
     empty.
     """
 

@@ -147,6 +147,24 @@ def test_first_verification_is_complete_and_success_is_recorded_only_with_activi
     assert names().count("audit.verified") == 1
 
 
+def test_result_that_differs_from_the_last_one_is_recorded_without_activity(
+    clock: Callable[[float], None], settings: Settings, tmp_path: Path
+) -> None:
+    write(2)
+    sign_checkpoint(Actor.system("tests"))
+    own = settings.AUDIT_CHECKPOINT_FILE
+    call_command("audit_verify")
+    settings.AUDIT_CHECKPOINT_FILE = tmp_path / "none.jsonl"  # as on a machine without a worker
+    assert exit_code("audit_verify") == 1
+    settings.AUDIT_CHECKPOINT_FILE = own
+    worker = IntegrityMonitor(Actor.system("worker"))
+    for _ in range(3):
+        clock(601)
+        worker.run_due()
+    verified = AuditEvent.objects.filter(action="audit.verified").order_by("seq")
+    assert [event.details["verdict"] for event in verified] == ["unchanged", "unsigned", "unchanged"]
+
+
 def test_altered_log_is_a_problem_until_a_complete_verification_succeeds(
     clock: Callable[[float], None], settings: Settings
 ) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from pytest_django import Settings
 
+from apps.audit.integrity import past_verifications
 from apps.audit.integrity.past_verifications import (
     latest_verification,
     latest_whole_verification,
@@ -18,7 +20,7 @@ from apps.audit.integrity.signing import sign_checkpoint
 from apps.audit.models import AuditEvent
 from apps.core.actor import Actor
 from consumerportal import status
-from tests.support.audit_logs import put, stored, write
+from tests.support.audit_logs import move_head, put, stored, write
 from tests.unit.audit.integrity.test_written_past import forge_next_event
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -118,5 +120,31 @@ def test_later_complete_successful_verification_ends_the_problem(verified: Audit
     alter(verified, data="x")
     assert standing_problem() == verified
     alter(verified, data=before["data"])
+    call_command("audit_verify")
+    assert standing_problem() is None
+
+
+@pytest.mark.parametrize("recent", [500, 1], ids=["recent", "older"])
+def test_verification_without_checkpoints_ends_no_problem(
+    verified: AuditEvent, settings: Settings, monkeypatch: pytest.MonkeyPatch, recent: int
+) -> None:
+    """Only the checkpoints show that the end is missing. A loss is accepted by signing into a new file."""
+    monkeypatch.setattr(past_verifications, "_RECENT", recent)
+    put([*stored().values()][:1])
+    move_head()
+    with pytest.raises(SystemExit):
+        call_command("audit_verify")
+    problem = latest_verification()
+    assert problem is not None
+    assert problem.details["verdict"] == "tail_cut"
+    settings.AUDIT_CHECKPOINT_FILE.unlink()
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            call_command("audit_verify")
+        latest = latest_verification()
+        assert latest is not None
+        assert (latest.details["verdict"], latest.details["scope"]) == ("unsigned", "whole")
+        assert standing_problem() == problem
+    call_command("audit_checkpoint")
     call_command("audit_verify")
     assert standing_problem() is None
