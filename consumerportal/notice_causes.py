@@ -107,7 +107,8 @@ def _findings(search: Search, *, past_portal: bool) -> Iterator[Found]:
             one = Found(f"event:{event.seq}", path, event.at, facts)
         else:
             facts = {"event": result.seq or 0, "verdict": result.verdict}
-            one = Found(f"{result.verdict.value}:{result.seq}", path, event.at, facts)
+            verdict, number = result.problem
+            one = Found(f"{verdict.value}:{number}", path, event.at, facts)
         found.setdefault(one.key, one)
     if len(problems) >= past_verifications.MOST_PROBLEMS:  # not all were read, so none has ended
         for key in search.open_keys - found.keys():

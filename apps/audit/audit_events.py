@@ -171,6 +171,11 @@ AUDIT_FOUND_ALTERED = EVENTS.define(
     group=EventGroup.SYSTEM,
     label=_("Audit log found altered"),
     sentence=_("%(actor)s found the audit log altered at event %(about)s: %(verdict)s"),
+    sentence_for=lambda details: (
+        _("%(actor)s found that the end of the audit log is missing: it ended before event %(about)s")
+        if details.get("verdict") == "tail_cut"
+        else None
+    ),
     keys=_VERIFICATION,
     outcome=EventOutcome.FAILED,
 )

@@ -161,8 +161,8 @@ def main() -> int:
             return 0
         proof = log.Archive(arguments.proof)
         found = log.examine(proof, arguments.key, lambda part: None)
-        verdict, at = found.finding
-        print(f"{verdict}: {log.SENTENCES[verdict].format(at)}")
+        verdict = found.finding[0]
+        print(f"{verdict}: {log.verdict_sentence(found)}")
         if verdict not in log.GOOD:
             return 2
         seen, exports = check_against_log(about, events, proof)

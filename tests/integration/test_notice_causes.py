@@ -120,8 +120,10 @@ def test_silent_worker_is_found_without_a_current_heartbeat() -> None:
 
 
 # --- Audit log ------------------------------------------------------------------------------------
-def verified(verdict: Verdict, about: int | None, *, whole: bool = False) -> None:
-    record_result(WORKER, Result(verdict, about, None, 1, 20, last_hash="", whole=whole))
+def verified(
+    verdict: Verdict, about: int | None, *, whole: bool = False, checkpoint: int | None = None
+) -> None:
+    record_result(WORKER, Result(verdict, about, checkpoint, 1, 20, last_hash="", whole=whole))
 
 
 def test_problems_of_the_log_are_told_apart_and_each_is_one_until_the_log_is_intact() -> None:
@@ -134,6 +136,14 @@ def test_problems_of_the_log_are_told_apart_and_each_is_one_until_the_log_is_int
     assert keys("written_past_portal") == ["written_past_portal:19"]
     verified(Verdict.UNCHANGED, None, whole=True)
     assert find("verification_failed") == find("written_past_portal") == []
+
+
+def test_missing_end_is_one_cause_wherever_the_log_ends_meanwhile() -> None:
+    for end in (900, 915, 940):
+        verified(Verdict.TAIL_CUT, end, checkpoint=880)
+    assert [(one.key, one.facts["event"]) for one in find("verification_failed")] == [("tail_cut:880", 900)]
+    verified(Verdict.TAIL_CUT, 871, checkpoint=870)  # more was cut off
+    assert keys("verification_failed") == ["tail_cut:880", "tail_cut:870"]
 
 
 def test_problem_stays_until_the_whole_log_is_intact_however_many_verifications_follow(

@@ -7,6 +7,7 @@ import time
 from typing import Final
 
 from apps.audit.audit_events import AUDIT_CHECKPOINT_SIGNED, AUDIT_VERIFIED
+from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.past_verifications import latest_whole_verification
 from apps.audit.integrity.signing import NotSignedError, sign_checkpoint
 from apps.audit.integrity.stored_rows import StoredRows, read_head
@@ -36,7 +37,7 @@ class IntegrityMonitor:
         self.unsigned_since: float | None = None
         self.not_before = 0.0  # after a failure, the time of the next attempt
         self.verified_at = time.monotonic()
-        self.reported: tuple[str, int | None] | None = None
+        self.reported: tuple[Verdict, int] | None = None
 
     def run_due(self) -> None:
         """Sign and verify if due. A failed step is retried after its interval. Raises database errors."""
@@ -81,12 +82,11 @@ class IntegrityMonitor:
         # abs(): an event altered to a future time must not postpone the next verification.
         whole = latest is None or abs(clock.seconds() - latest.time / 1e6) >= VERIFY_WHOLE_INTERVAL
         result = verify(from_checkpoint=not whole)
-        finding = (result.verdict.value, result.seq)
         good = result.verdict in GOOD
-        if (good and not whole and _is_known(result)) or (not good and finding == self.reported):
+        if (good and not whole and _is_known(result)) or (not good and result.problem == self.reported):
             return
         record_result(self.actor, result)
-        self.reported = None if good else finding
+        self.reported = None if good else result.problem
 
 
 def _has_activity_after(seq: int) -> bool:

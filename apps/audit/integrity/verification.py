@@ -65,11 +65,11 @@ class Progress(NamedTuple):
 class Result:
     """The result of a verification.
 
-    ``seq``: the sequence number that the verdict refers to. ``checkpoint``: the sequence number of the last
-    valid checkpoint; for a rewritten log, of the contradicting one. ``first`` to ``last``: the verified
-    range, which ends with ``last_hash``. ``whole``: whether it starts with the beginning of the log.
-    ``acknowledged``: the sequence numbers of the rows that were written past the portal and acknowledged, in
-    the whole log.
+    ``seq``: the sequence number that the verdict refers to; for a missing end, the first one without an event
+    now. ``checkpoint``: the sequence number of the last valid checkpoint; for a rewritten log, of the
+    contradicting one. ``first`` to ``last``: the verified range, which ends with ``last_hash``. ``whole``:
+    whether it starts with the beginning of the log. ``acknowledged``: the sequence numbers of the rows that
+    were written past the portal and acknowledged, in the whole log.
     """
 
     verdict: Verdict
@@ -80,6 +80,16 @@ class Result:
     last_hash: str
     whole: bool
     acknowledged: tuple[int, ...] = ()
+
+    @property
+    def problem(self) -> tuple[Verdict, int]:
+        """What identifies a problem, however often it is found: the verdict and a sequence number.
+
+        A log whose end is missing may continue, so where it ends now identifies nothing. The last checkpoint
+        that still has its event does (0: none has).
+        """
+        number = self.checkpoint if self.verdict is Verdict.TAIL_CUT else self.seq
+        return self.verdict, number or 0
 
 
 def verify(

@@ -20,7 +20,7 @@ _VERDICTS = {
     Verdict.INSERTED: _("Event %(seq)s was inserted: the portal did not write it there."),
     Verdict.MISSING: _("Event %(seq)s is missing."),
     Verdict.REORDERED: _("Events were reordered, from event %(seq)s on."),
-    Verdict.TAIL_CUT: _("The end of the log is missing: event %(seq)s and all later events."),
+    Verdict.TAIL_CUT: _("The end of the log is missing."),
     Verdict.REWRITTEN: _("The log was rewritten before the checkpoint at event %(seq)s."),
     Verdict.KEY_UNKNOWN: _("The checkpoint at event %(seq)s was signed with a key that is not the portal's."),
     Verdict.CHECKPOINTS_DAMAGED: _(
@@ -111,8 +111,11 @@ def verdict_sentence(result: Result) -> str:
     if result.acknowledged:
         text += " " + acknowledged_sentence(result.acknowledged)
     if result.verdict is Verdict.TAIL_CUT and result.checkpoint:
-        at = {"checkpoint": result.checkpoint}
-        text += " " + gettext("The last checkpoint that still has its event is at event %(checkpoint)s.") % at
+        held = gettext(
+            "The last checkpoint that still has its event is at event %(checkpoint)s; events after it are"
+            " missing."
+        )
+        text += " " + held % {"checkpoint": result.checkpoint}
     return text
 
 

@@ -86,7 +86,7 @@ SENTENCES = {
     "inserted": "Event {} was inserted.",
     "missing": "Event {} is missing.",
     "reordered": "Events were reordered, from event {} on.",
-    "tail_cut": "The end of the log was cut off, from event {} on.",
+    "tail_cut": "The end of the log is missing.",
     "rewritten": "The log was rewritten before the checkpoint at event {}.",
     "key_unknown": "The checkpoint at event {} was signed with another key.",
     "checkpoints_damaged": "The checkpoint at event {} is missing, changed or out of place.",
@@ -317,7 +317,8 @@ class Checkpoints:
 class Report(NamedTuple):
     """The finding, the last valid checkpoint, and the first and last event (0: the end was not reached).
 
-    ``acknowledged``: what the log itself says about events that the portal did not write.
+    ``acknowledged``: what the log itself says about events that the portal did not write. ``held``: the last
+    checkpoint that still has its event (0: none, or the end was not reached).
     """
 
     finding: Finding
@@ -325,6 +326,7 @@ class Report(NamedTuple):
     first: int
     last: int
     acknowledged: tuple[str, ...] = ()
+    held: int = 0
 
 
 def check(archive: Archive) -> Finding:
@@ -374,7 +376,8 @@ def verify(archive: Archive, progress: Callable[[float], object]) -> Report:
             own[name] = hashlib.sha256(archive.read(name)).hexdigest()
         if any(digests.get(name) != own[name] for name in own):
             finding = "bundle_damaged", None
-    return Report(finding, checkpoints.last, checkpoints.first, last, tuple(acknowledged))
+    held = max((seq for seq in checkpoints.hashes if seq <= last), default=0)
+    return Report(finding, checkpoints.last, checkpoints.first, last, tuple(acknowledged), held)
 
 
 def follow(
@@ -552,6 +555,16 @@ def diagnose(archive: Archive, event: Event | None, at: Break) -> Finding:
     return "changed", expected - 1 if before_is_wrong else expected
 
 
+def verdict_sentence(report: Report) -> str:
+    """The verdict as a sentence; for a cut log also the last checkpoint that still has its event."""
+    verdict, seq = report.finding
+    text = SENTENCES[verdict].format(seq)
+    if verdict == "tail_cut" and report.held:
+        text += f" The last checkpoint that still has its event is at event {report.held};"
+        text += " events after it are missing."
+    return text
+
+
 def signed_range(report: Report) -> str:
     """The range of events and the last signed event, for comparison with a copy stored elsewhere."""
     signed, first, last = report.signed, report.first, report.last
@@ -595,8 +608,8 @@ def main() -> int:
         return 3
     if bar:
         print("\r" + " " * 50 + "\r", end="", file=sys.stderr)
-    (verdict, seq), signed = report.finding, report.signed
-    print(f"{verdict}: {SENTENCES[verdict].format(seq)}")
+    verdict, signed = report.finding[0], report.signed
+    print(f"{verdict}: {verdict_sentence(report)}")
     print(signed_range(report))
     for sentence in report.acknowledged:
         print(sentence)

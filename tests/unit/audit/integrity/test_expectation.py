@@ -76,8 +76,10 @@ def test_end_that_was_cut_off_with_its_checkpoints_is_missed(expected: Checkpoin
     assert found() == ("unchanged", None)
     code, out, _ = run(expected.line())
     assert code == 2
-    assert out.startswith("tail_cut: The end of the log is missing: event 3 and all later events.")
-    assert "The last checkpoint that still has its event is at event 1." in out
+    assert out.startswith(
+        "tail_cut: The end of the log is missing. The last checkpoint that still has its event is at event 1;"
+        " events after it are missing.\n"
+    )
     assert DIFFERENT in out
     recorded = AuditEvent.objects.order_by("-seq")[0]
     assert (recorded.action, recorded.details["verdict"]) == ("audit.found_altered", "tail_cut")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import InterfaceError, OperationalError, connection
+from django.test import Client
 from pytest_django import Settings
 
 from apps.audit.integrity import checkpoints, monitor
@@ -163,6 +164,29 @@ def test_result_that_differs_from_the_last_one_is_recorded_without_activity(
         worker.run_due()
     verified = AuditEvent.objects.filter(action="audit.verified").order_by("seq")
     assert [event.details["verdict"] for event in verified] == ["unchanged", "unsigned", "unchanged"]
+
+
+def test_missing_end_of_a_log_that_continues_is_one_problem(
+    clock: Callable[[float], None], settings: Settings, as_administrator: Client
+) -> None:
+    for _ in range(2):
+        write(30)
+        sign_checkpoint(Actor.system("tests"))
+    kept, cut = signed(settings)
+    put([*stored().values()][: cut - 20])  # as after restoring a backup
+    move_head()
+    worker = IntegrityMonitor(Actor.system("worker"))
+    for _ in range(3):
+        write(2)
+        clock(601)
+        worker.run_due()
+    [event] = AuditEvent.objects.filter(action="audit.found_altered")
+    facts = [event.details[name] for name in ("verdict", "about", "checkpoint")]
+    assert facts == ["tail_cut", event.seq, kept]
+    said = f"The end of the log is missing. The last checkpoint that still has its event is at event {kept};"
+    assert said in as_administrator.get("/audit/integrity/").content.decode()
+    page = as_administrator.get(f"/audit/{event.seq}/").content.decode()
+    assert f"found that the end of the audit log is missing: it ended before event {event.seq}" in page
 
 
 def test_altered_log_is_a_problem_until_a_complete_verification_succeeds(

@@ -19,7 +19,7 @@ from apps.audit.integrity import checkpoints
 from apps.audit.integrity.proof.bundle import VERIFIER, bundle
 from apps.audit.integrity.proof.verify_audit_log import GENESIS, parse_event, write_json
 from apps.audit.integrity.signing import sign_checkpoint
-from tests.support.audit_logs import SIGNER, write
+from tests.support.audit_logs import SIGNER, move_head, put, stored, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -167,3 +167,18 @@ def test_output_without_a_signature_reports_that_nothing_is_covered(tmp_path: Pa
     write(2)
     _code, output = verifier(unpacked(tmp_path / "proof"))
     assert output[1] == "Events 1 to 2. No signature covers them."
+
+
+def test_output_about_a_missing_end_names_the_last_checkpoint_that_has_its_event(tmp_path: Path) -> None:
+    for _ in range(2):
+        write(3)
+        sign_checkpoint(SIGNER)
+    put([*stored().values()][:5])
+    move_head()
+    code, output = verifier(unpacked(tmp_path / "cut"))
+    assert (code, output[0]) == (
+        2,
+        "tail_cut: The end of the log is missing. The last checkpoint that still has its event is at event 3;"
+        " events after it are missing.",
+    )
+    assert output[1].startswith("Events 1 to 5. The last signature covers event 7 ")
