@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from hashlib import sha256
+from itertools import chain
 from json.encoder import encode_basestring as text_of
 from typing import Any, Final, NamedTuple
 
@@ -120,7 +121,7 @@ def own_sequence(row: StoredRow, sequences: range) -> int | None:
     before, _, after = text.partition(b',"seq":%d,"session":' % row[SEQ])
     start = sha256(link + before + b',"seq":')
     rest = b',"session":' + after
-    for seq in (row[SEQ], *sequences):
+    for seq in chain((row[SEQ],), sequences):
         attempt = start.copy()
         attempt.update(b"%d%b" % (seq, rest))
         if attempt.hexdigest() == row[HASH]:

@@ -50,6 +50,9 @@ class Rows(Protocol):
     def last_sequence(self) -> int:
         """The highest sequence number; 0 in an empty log."""
 
+    def count(self) -> int:
+        """The number of rows."""
+
 
 def diagnose(
     row: StoredRow,
@@ -69,7 +72,6 @@ def diagnose(
     seq = row[SEQ]
     if seq < expected:
         return Finding(Verdict.INSERTED, seq)
-    all_sequences = range(first, rows.last_sequence() + 2)
     originals = [
         other
         for other in rows.after(previous)
@@ -77,7 +79,9 @@ def diagnose(
     ]
     if seq > expected:
         return Finding(Verdict.REORDERED if originals else Verdict.MISSING, expected)
-    own = own_sequence(row, all_sequences)
+    # A single row can have any number, which must not decide how many are tried.
+    end = min(rows.last_sequence() + 2, expected + rows.count() + 2)
+    own = own_sequence(row, range(first, end))
     if originals:
         moved = own is not None and own != expected
         return Finding(Verdict.REORDERED if moved else Verdict.INSERTED, expected)

@@ -163,6 +163,12 @@ class StoredRows:
             cursor.execute("SELECT coalesce(max(seq), 0) FROM audit_event")
             return int(cursor.fetchone()[0])
 
+    def count(self) -> int:
+        """The number of rows."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM audit_event")
+            return int(cursor.fetchone()[0])
+
 
 def _fetch(
     condition: str, values: list[int] | list[str], columns: Sequence[str] = COLUMNS

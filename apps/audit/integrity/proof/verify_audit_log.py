@@ -33,6 +33,7 @@ import argparse
 import base64
 import datetime
 import hashlib
+import itertools
 import json
 import sys
 import zipfile
@@ -226,7 +227,7 @@ def sequence_of_hash(event: Event, sequences: Iterable[int]) -> int | None:
     before, _, after = write_json(hashed).partition(b',"seq":%d,' % event["seq"])
     start = hashlib.sha256(link + before)
     own: int = event["seq"]
-    for seq in (own, *sequences):
+    for seq in itertools.chain((own,), sequences):
         attempt = start.copy()
         attempt.update(b',"seq":%d,%b' % (seq, after))
         if attempt.hexdigest() == event["hash"]:
@@ -527,8 +528,9 @@ def diagnose(archive: Archive, event: Event | None, at: Break) -> Finding:
     if seq < expected:
         return "inserted", seq
     # Read the file again for other events that link to the last intact event, and for the next event.
-    genuine, last, behind = False, expected, None
+    genuine, last, behind, lines = False, expected, None, 0
     for line_index, other in enumerate(archive.events()):
+        lines += 1
         if other is None or (line_index == at.line_index and seq == expected):
             continue
         last = max(last, other["seq"])
@@ -538,7 +540,8 @@ def diagnose(archive: Archive, event: Event | None, at: Break) -> Finding:
         )
     if seq > expected:
         return ("reordered" if genuine else "missing"), expected
-    own = sequence_of_hash(event, range(at.first, max(last, seq) + 2))
+    # A single event can have any number, which must not decide how many are tried.
+    own = sequence_of_hash(event, range(at.first, min(last + 2, expected + lines + 2)))
     head = at.head
     if genuine:
         return ("inserted" if own in (None, expected) else "reordered"), expected

@@ -223,6 +223,15 @@ def test_row_moved_beyond_the_end_is_reordered(log: Path) -> None:
     assert found() == ("reordered", 4)
 
 
+@pytest.mark.parametrize("far", [10**15, 2**63 - 1])
+def test_altered_row_is_reported_soon_however_far_another_was_moved(log: Path, far: int) -> None:
+    rows = stored()
+    rows[4]["actor_name"] = "Bob"
+    rows[9]["seq"] = far
+    put([*rows.values()])
+    assert found() == ("changed", 4)
+
+
 @pytest.mark.parametrize(("left", "held"), [(11, 11), (10, 5), (5, 5), (4, None), (0, None)])
 @pytest.mark.parametrize("head_too", [False, True])
 def test_truncated_end_is_reported_with_the_last_valid_checkpoint(

@@ -182,3 +182,13 @@ def test_output_about_a_missing_end_names_the_last_checkpoint_that_has_its_event
         " events after it are missing.",
     )
     assert output[1].startswith("Events 1 to 5. The last signature covers event 7 ")
+
+
+def test_changed_event_is_reported_soon_however_far_another_was_moved(tmp_path: Path) -> None:
+    write(6)
+    rows = stored()
+    rows[3]["actor_name"] = "Bob"
+    rows[5]["seq"] = 10**15
+    put([*rows.values()])
+    code, output = verifier(unpacked(tmp_path / "far"))
+    assert (code, output[0]) == (2, "changed: Event 3 was changed.")
