@@ -139,15 +139,6 @@ def _problems(row: BatchRow, state: RowState, submission: Submission | None) -> 
         yield Problem(submission.outcome if submission.outcome != "created" else "warning", reason)
 
 
-def warnings_shown(rows: Iterable[Any], groups: Iterable[WarningGroup] = ()) -> tuple[RowWarning, ...]:
-    """The warnings that the lines of these rows have, and those that the groups name."""
-    found = [sentence.about for group in groups for sentence in group.sentences]
-    for row in rows:
-        if row.current in (RowState.NEEDS_ATTENTION, RowState.READY):
-            found += findings_of(row).unconfirmed(frozenset(row.accepted))
-    return tuple(found)
-
-
 def _with_field(control: str, text: str) -> str:
     """The text of an error, with the label of its field unless the text names it."""
     name = control.partition("-")[0]
