@@ -12,12 +12,12 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.batches.checking import check
 from apps.batches.checking.evaluation import evaluate as real_evaluate
-from apps.batches.checking.findings import Findings
+from apps.batches.checking.findings import findings_of
 from apps.batches.models import BatchState
 from apps.batches.sending import control, pace
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
-from apps.core import clock, personal_data
+from apps.core import clock
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import shown_rows, states
 from tests.support.batch_sending import checked_batch, confirmed_batch, data_of, people, send_all, take_turn
@@ -36,7 +36,7 @@ def test_warning_that_nobody_confirmed_sets_its_row_aside_and_the_rest_goes_on(
     assert states(batch) == ["created", "attention", "created"]
     assert batch.state == BatchState.FINISHED
     row = batch.rows.get(number=3)
-    found = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
+    found = findings_of(row)
     assert [one.code for one in found.warnings] == ["no_matching_identity"]
     assert len(creates(sandbox)) == 2
 
@@ -62,7 +62,7 @@ def test_row_that_is_not_valid_any_more_needs_attention(sandbox: SandboxServer, 
     send_all(batch)
     assert states(batch) == ["attention", "created"]
     row.refresh_from_db()
-    found = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
+    found = findings_of(row)
     assert [one.field for one in found.errors] == ["emails-0-value"]
 
 

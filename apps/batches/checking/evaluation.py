@@ -13,7 +13,7 @@ from apps.batches.checking.earlier import is_open, of_rows, same_content, sent_b
 from apps.batches.checking.entries import validated
 from apps.batches.checking.evidence import OrderEvidence
 from apps.batches.checking.exchanged_dates import of_exchanged_date, suspicious_dates
-from apps.batches.checking.findings import Findings, RowWarning
+from apps.batches.checking.findings import Findings, RowWarning, findings_of
 from apps.batches.checking.row_warnings import limited_to, of_earlier_list, of_similar_rows, of_the_form
 from apps.batches.checking.similar_rows import NAMED, similar_rows
 from apps.batches.models import Batch, BatchRow, OwnState
@@ -29,7 +29,6 @@ from apps.consumers.sending.warnings import (
     find_warnings,
     order_warnings,
 )
-from apps.core import personal_data
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -176,9 +175,7 @@ def about_the_order(row: BatchRow) -> tuple[RowWarning, ...]:
 
 def _former_warnings(row: BatchRow) -> tuple[RowWarning, ...]:
     """The warnings that the row had until now."""
-    if not row.encrypted_findings:
-        return ()
-    return Findings.from_json(personal_data.readable_text(row, "encrypted_findings")).warnings
+    return findings_of(row).warnings
 
 
 def _by_decision(

@@ -6,6 +6,9 @@ import json
 from dataclasses import dataclass, fields
 from typing import Final
 
+from apps.batches.models import BatchRow
+from apps.core import personal_data
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RowError:
@@ -77,3 +80,8 @@ class Findings:
     def unconfirmed(self, accepted: frozenset[str]) -> tuple[RowWarning, ...]:
         """The warnings that these keys do not confirm."""
         return tuple(warning for warning in self.warnings if not accepted.issuperset(warning.keys))
+
+
+def findings_of(row: BatchRow) -> Findings:
+    """What was found in the row; nothing if it cannot be read, or was erased."""
+    return Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))

@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 
 from apps.audit.events import MAX_ITEMS
 from apps.batches.audit_events import BATCH_DOWNLOADED
-from apps.batches.checking.findings import Findings, RowError, RowWarning
+from apps.batches.checking.findings import RowError, RowWarning, findings_of
 from apps.batches.checking.others import others_of
 from apps.batches.columns.own_columns import OWN_HEADERS
 from apps.batches.columns.values import reader_of, uploaded_text
@@ -27,7 +27,6 @@ from apps.consumers import labels
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import Submission
 from apps.consumers.recording import run_text
-from apps.core import personal_data
 from apps.core.actor import Actor
 from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
 from apps.core.export.excel import (
@@ -199,16 +198,12 @@ def _already_sent_reason(row: BatchRow, submission: Submission | None) -> str:
 
 def _findings_reason(row: BatchRow) -> str:
     """All errors and the warnings that nobody has confirmed, in the order of the form."""
-    found: tuple[RowError | RowWarning, ...] = (*_findings(row).errors, *_unconfirmed(row))
+    found: tuple[RowError | RowWarning, ...] = (*findings_of(row).errors, *_unconfirmed(row))
     return _JOINT.join(dict.fromkeys(map(_named, found)))
 
 
-def _findings(row: BatchRow) -> Findings:
-    return Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
-
-
 def _unconfirmed(row: BatchRow) -> tuple[RowWarning, ...]:
-    return _findings(row).unconfirmed(frozenset(map(str, row.accepted)))
+    return findings_of(row).unconfirmed(frozenset(map(str, row.accepted)))
 
 
 def _named(found: RowError | RowWarning) -> str:

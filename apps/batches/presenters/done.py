@@ -9,8 +9,8 @@ from typing import Any
 from django.utils.translation import gettext, ngettext
 
 from apps.batches import labels, selectors
+from apps.batches.checking.findings import findings_of
 from apps.batches.models import Batch, RowState
-from apps.batches.presenters.rows import findings_of
 from apps.consumers.fields import FIELD_LABELS
 
 

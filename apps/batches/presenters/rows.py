@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.urls import reverse
 
-from apps.batches.checking.findings import Findings, RowWarning
+from apps.batches.checking.findings import RowWarning, findings_of
 from apps.batches.labels import SHAPES, warning_label
 from apps.batches.models import Batch, BatchRow, RowState
 from apps.batches.presenters.row_warnings import line_of_warning, row_url, submissions_of_warnings
@@ -19,7 +19,6 @@ from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import CORRECTABLE_OUTCOMES, Submission
 from apps.consumers.presenters.entry import WarningLine
 from apps.consumers.viewer import Viewer
-from apps.core import personal_data
 
 CORRECTABLE: Final = frozenset(
     {RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY, RowState.ALREADY_SENT}
@@ -81,11 +80,6 @@ class WarningGroup:
     sentences: tuple[RowSentence, ...]
     more: int
     needs_reason: bool
-
-
-def findings_of(row: BatchRow) -> Findings:
-    """What was found in the row; nothing if it cannot be read, or was erased."""
-    return Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
 
 
 def has_warning(row: BatchRow, codes: Collection[str]) -> bool:

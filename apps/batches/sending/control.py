@@ -13,7 +13,7 @@ from apps.audit.recording import record
 from apps.batches import selectors
 from apps.batches.audit_events import BATCH_CONFIRMED, BATCH_PAUSED, BATCH_RESUMED, BATCH_STOPPED
 from apps.batches.checking.check import check_batch
-from apps.batches.checking.findings import Findings
+from apps.batches.checking.findings import findings_of
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason, RowState
 from apps.batches.recording import event_of
 from apps.batches.sending.run import confirming_person
@@ -22,7 +22,7 @@ from apps.cdp.client import CdpClient
 from apps.cdp.errors import CdpError
 from apps.consumers.selectors import may_have_changed_since
 from apps.consumers.sending.submit import SNAPSHOT_SECONDS
-from apps.core import clock, personal_data
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 from apps.core.references import reference_key
@@ -157,7 +157,7 @@ def _overridden(rows: Iterable[BatchRow]) -> tuple[list[str], str]:
     codes: set[str] = set()
     reasons: set[str] = set()
     for row in rows:
-        findings = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
+        findings = findings_of(row)
         confirmed = [one for one in findings.warnings if one.key in row.accepted]
         codes |= {one.code for one in confirmed}
         if any(one.needs_reason for one in confirmed):

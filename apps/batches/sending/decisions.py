@@ -14,7 +14,7 @@ from apps.batches.checking.accepting import undecided
 from apps.batches.checking.check import recheck
 from apps.batches.checking.earlier import is_open, same_content
 from apps.batches.checking.entries import validated
-from apps.batches.checking.findings import Findings
+from apps.batches.checking.findings import findings_of
 from apps.batches.models import (
     Batch,
     BatchRow,
@@ -33,7 +33,6 @@ from apps.batches.sending.held_rows import (
 from apps.batches.sending.shown import digest_of_warnings
 from apps.consumers.duplicates.reasons import SimilarReason
 from apps.consumers.models import Submission
-from apps.core import personal_data
 from apps.core.actor import Actor
 
 SIMILAR_REASON_OF: Final = {
@@ -108,7 +107,7 @@ def _same_content(batch: Batch, row: Any) -> Sequence[Submission]:
 
 
 def _accept(row: Any, codes: Collection[str], similar_reason: str) -> None:
-    findings = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
+    findings = findings_of(row)
     # A row in which nothing more is asked keeps its reason.
     asked = findings.unconfirmed(frozenset(row.accepted))
     accepted = [warning for warning in asked if warning.code in codes]

@@ -12,9 +12,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from apps.batches.checking.findings import Findings
+from apps.batches.checking.findings import findings_of
 from apps.batches.models import BatchRow
-from apps.core import personal_data
 
 
 def digest_of_rows(rows: Iterable[BatchRow]) -> str:
@@ -29,7 +28,7 @@ def digest_of_warnings(rows: Iterable[BatchRow]) -> str:
     """
     shown = []
     for row in rows:
-        findings = Findings.from_json(personal_data.readable_text(row, "encrypted_findings"))
+        findings = findings_of(row)
         warnings = () if findings.errors else findings.unconfirmed(frozenset(row.accepted))
         if warnings:
             shown.append((row.number, row.version, [warning.keys for warning in warnings]))

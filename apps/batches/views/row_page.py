@@ -15,14 +15,14 @@ from django.utils.translation import gettext
 from apps.batches import recording, selectors
 from apps.batches.checking.comparing import compared_again
 from apps.batches.checking.entries import names_order
-from apps.batches.checking.findings import RowWarning
+from apps.batches.checking.findings import RowWarning, findings_of
 from apps.batches.checking.others import others_of
 from apps.batches.forms.release import ReleaseForm
 from apps.batches.models import Batch, BatchRow, RowState
 from apps.batches.presenters.conflicts import Conflict
 from apps.batches.presenters.naming import order_name
 from apps.batches.presenters.row_warnings import compared_lines
-from apps.batches.presenters.rows import MAY_BE_LEFT_OUT, findings_of, name_of
+from apps.batches.presenters.rows import MAY_BE_LEFT_OUT, name_of
 from apps.batches.views.place import place_of
 from apps.consumers import labels as consumer_labels
 from apps.consumers import selectors as consumer_selectors
