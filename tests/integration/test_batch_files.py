@@ -60,13 +60,13 @@ def _people(person: User) -> Batch:
     return _batch(person, table, Choice(True, TARGETS))
 
 
-def _content(batch: Batch, format_: Format, separator: str = ",") -> bytes:
-    return b"".join(result_file(read_result(batch, receipt_url=_url), format_, separator=separator))
+def _content(batch: Batch, format_: Format) -> bytes:
+    return b"".join(result_file(read_result(batch, receipt_url=_url), format_))
 
 
-def _csv(batch: Batch, separator: str = ",") -> list[list[str]]:
-    text = _content(batch, Format.CSV, separator).decode("utf-8-sig")
-    return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+def _csv(batch: Batch) -> list[list[str]]:
+    text = _content(batch, Format.CSV).decode("utf-8-sig")
+    return list(csv.reader(io.StringIO(text, newline="")))
 
 
 def _excel(batch: Batch) -> list[list[str]]:
@@ -99,7 +99,7 @@ def _found(row: BatchRow, findings: Findings) -> bytes:
 
 def test_each_row_is_at_the_place_of_its_upload(staff: User) -> None:
     batch = _people(staff)
-    for lines in (_excel(batch), _csv(batch), _csv(batch, ";")):
+    for lines in (_excel(batch), _csv(batch)):
         assert [any(line) for line in lines] == [False, True, True, False, True, True]
         assert tuple(lines[1]) == (*HEADERS, *OWN)
         assert tuple(lines[4][3:]) == ("Unchecked", "", "", "")
@@ -132,14 +132,21 @@ def test_texts_in_excel_are_never_formulas_or_numbers(staff: User) -> None:
 
 
 @pytest.mark.sql("new")
-@pytest.mark.parametrize("format_", [Format.XLSX, Format.CSV])
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    ("format_", "separator"),
+    [(Format.XLSX, ""), (Format.CSV, ""), (Format.CSV, ";"), (Format.CSV, "\t")],
+)
 def test_the_portal_reads_its_result_file_as_it_was_uploaded(
     staff: User, format_: Format, separator: str
 ) -> None:
+    """``separator``: with which a spreadsheet has saved the file again."""
     batch = _people(staff)
     _send(staff, batch, 3, Outcome.CREATED)
-    content = _content(batch, format_, separator)
+    content = _content(batch, format_)
+    if separator:
+        saved = io.StringIO()
+        csv.writer(saved, delimiter=separator).writerows(_csv(batch))
+        content = saved.getvalue().encode()
     table = read_file(f"result.{format_.extension}", content)
     assert [row.number for row in table.rows] == [2, 3, 5, 6]
     proposal = propose(table, providers=(), remembered=lambda _headers: None)
@@ -321,11 +328,6 @@ def test_a_row_without_readable_cells_says_so_and_loses_no_other_row(staff: User
     assert lines[2] == ["", "", "", "Unchecked", "", "The uploaded row cannot be read", ""]
     assert lines[4] == ["", "", "", "Unchecked", "", "", ""]
     assert lines[5][0] == "Émilie"
-
-
-def test_only_files_for_spreadsheets_are_made(staff: User) -> None:
-    with pytest.raises(ValueError, match="format"):
-        _content(_people(staff), Format.JSONL)
 
 
 def test_every_state_has_its_label(staff: User) -> None:

@@ -654,14 +654,16 @@ def test_result_is_downloaded_and_recorded(
     assert b"".join(answer.streaming_content)
     [event] = events("batch.downloaded")
     assert ShownKey.objects.filter(key=key_of("batch", batch.public_id), seq=event.seq).exists()
-    assert as_staff.get(at("result", batch), {"format": "exe"}).status_code == 400
+    for other in ("exe", "jsonl"):
+        assert as_staff.get(at("result", batch), {"format": other}).status_code == 400
 
 
 @pytest.mark.parametrize("format_", ["xlsx", "csv"])
 def test_template_is_downloaded_and_read_back(as_staff: Client, sandbox: SandboxServer, format_: str) -> None:
     answer = as_staff.get(reverse("batches:template"), {"format": format_})
     assert (answer.status_code, bool(answer.content)) == (200, True)
-    assert as_staff.get(reverse("batches:template"), {"format": "exe"}).status_code == 400
+    for other in ("exe", "jsonl"):
+        assert as_staff.get(reverse("batches:template"), {"format": other}).status_code == 400
 
 
 def _lost(*_: Any, **__: Any) -> Any:

@@ -41,7 +41,6 @@ from apps.core.export.excel import (
 from apps.core.export.formats import Format
 from apps.core.export.zip_stream import ZipStream
 
-FORMATS: Final = (Format.XLSX, Format.CSV)
 _JOINT: Final = "; "
 _BLANK_LINES: Final = 1_000
 """Blank lines that are written at once: a short file can have its only person in row 1,048,576."""
@@ -72,20 +71,14 @@ class Result:
     others: Others = NOBODY
 
 
-def result_file(result: Result, format_: Format, *, separator: str = ",") -> Iterator[bytes]:
-    """The result file in parts, in the language of the reader.
-
-    ``format_``: one of :data:`FORMATS`. ``separator``: of a CSV file. Raises ``ValueError`` for another
-    format.
-    """
-    if format_ not in FORMATS:
-        raise ValueError("not a format of the result")
+def result_file(result: Result, format_: Format) -> Iterator[bytes]:
+    """The result file in parts, in the language of the reader. ``format_``: Excel or CSV."""
     batch, rows = result.batch, result.rows
     width = max((len(row.cells) for row in rows), default=len(batch.headers))
     headings = (*_padded(batch.headers, width), *map(str, OWN_HEADERS)) if batch.header_row else ()
     if format_ is Format.XLSX:
         return _excel(rows, headings, batch.header_row, width)
-    return _csv(rows, headings, batch.header_row or 0, width, separator)
+    return _csv(rows, headings, batch.header_row or 0, width)
 
 
 def record_downloaded(result: Result, *, actor: Actor) -> None:
@@ -221,12 +214,12 @@ def _padded(cells: tuple[str, ...], width: int) -> tuple[str, ...]:
 
 
 def _csv(
-    rows: Iterable[ResultRow], headings: tuple[str, ...], header_row: int, width: int, separator: str
+    rows: Iterable[ResultRow], headings: tuple[str, ...], header_row: int, width: int
 ) -> Iterator[bytes]:
     """The file for spreadsheets. A row that was blank in the upload is blank here."""
 
     def line(cells: Iterable[str]) -> str:
-        return separator.join(quote(protect(cell), separator) for cell in cells) + "\r\n"
+        return ",".join(quote(protect(cell), ",") for cell in cells) + "\r\n"
 
     blank = line([""] * (width + len(OWN_HEADERS)))
 

@@ -27,7 +27,6 @@ from apps.core.export.excel import (
 from apps.core.export.formats import Format
 from apps.core.export.zip_stream import ZipStream
 
-FORMATS: Final = (Format.XLSX, Format.CSV)
 _WIDTH: Final = 20
 _NOTES_WIDTHS: Final = (22, 30, 80)
 
@@ -40,18 +39,13 @@ class _Column(NamedTuple):
     note: str = ""
 
 
-def template(format_: Format, providers: tuple[str, ...], separator: str = ",") -> bytes:
+def template(format_: Format, providers: tuple[str, ...]) -> bytes:
     """The file. It has a column for each of the ``providers``, or two for any provider if there are none.
 
-    ``format_``: one of :data:`FORMATS`. ``separator``: of a CSV file, whose second row is the example: the
-    portal leaves it out. Raises ``ValueError`` for another format.
+    ``format_``: Excel or CSV. The second row of a CSV file is the example: the portal leaves it out.
     """
     columns = _columns(providers)
-    if format_ is Format.XLSX:
-        return _excel(columns)
-    if format_ is Format.CSV:
-        return _csv(columns, separator)
-    raise ValueError("not a format of the template")
+    return _excel(columns) if format_ is Format.XLSX else _csv(columns)
 
 
 def _columns(providers: tuple[str, ...]) -> list[_Column]:
@@ -85,14 +79,12 @@ def _columns(providers: tuple[str, ...]) -> list[_Column]:
     return [*columns, _Column(gettext("Identifier provider"), ""), _Column(gettext("Identifier ID"), "")]
 
 
-def _csv(columns: Sequence[_Column], separator: str) -> bytes:
+def _csv(columns: Sequence[_Column]) -> bytes:
     lines = (
         [column.heading for column in columns],
         [EXAMPLE_MARK, *(column.example for column in columns[1:])],
     )
-    text = "".join(
-        separator.join(quote(protect(cell), separator) for cell in line) + "\r\n" for line in lines
-    )
+    text = "".join(",".join(quote(protect(cell), ",") for cell in line) + "\r\n" for line in lines)
     return (BYTE_ORDER_MARK + text).encode()
 
 
