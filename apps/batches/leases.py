@@ -7,7 +7,6 @@ by another row. A lease whose process died ends by itself.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import uuid
 from typing import Final
 
@@ -18,8 +17,6 @@ from django.db.models.functions import Lower
 
 from apps.batches.models import Batch, BatchState
 from apps.consumers.models import Outcome, Submission
-
-logger = logging.getLogger(__name__)
 
 MARGIN: Final = 30.0
 """Seconds beyond the limits of a call, for writes that wait for a lock."""

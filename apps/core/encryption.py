@@ -28,7 +28,6 @@ ENCRYPTION: Final = "encryption"
 DIGEST: Final = "digest"
 """The kinds of keys of this module."""
 KEY_BYTES: Final = 32
-DIGEST_BYTES: Final = 32
 KEY_ID_BYTES: Final = 4
 _NONCE: Final = 12
 _HEAD: Final = KEY_ID_BYTES + _NONCE

@@ -28,15 +28,6 @@ from apps.core.references import RecordKind, reference_key, spellings
 
 MOST: Final = 500
 """Maximum number of submissions of one report."""
-_COLUMNS: Final = (
-    "id",
-    "public_id",
-    "actor_id",
-    "order_ref",
-    "consumer_ref",
-    "late_consumer_ref",
-    "guest_ref",
-)
 _AT_ONCE: Final = 500  # values per query: SQLite allows 999 parameters before version 3.32
 
 

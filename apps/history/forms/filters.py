@@ -38,9 +38,6 @@ _PERSON_NOT_FOR_READER = _(
 _LINK_WILL_DO = _("A link from Sitecore CDP also works.")
 
 
-DIGESTS = "([0-9a-f]{64}){1,9}"  # of one value, under every digest key
-
-
 def _linked(pattern: str) -> forms.RegexField:
     """A field that is not typed: its values come from links of the portal."""
     return forms.RegexField(rf"\A{pattern}\Z", required=False, strip=False, widget=forms.HiddenInput)
