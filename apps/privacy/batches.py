@@ -38,7 +38,7 @@ def doubt_about(event: AuditEvent, subject: Subject, histories: Sequence[History
         return _of_another_list(event, str(batch), subject)
     if any(one.is_altered for one in of_list):
         return Doubt.HISTORY_ALTERED
-    sent = [*read_runs(_words(event.details.get("sent")))]
+    sent = [*read_runs(texts_in(event.details.get("sent")))]
     if any(_is_in(one, sent) and _is_as_sent(one, event.seq) for one in of_list):
         return None
     return Doubt.ROW_UNCERTAIN
@@ -46,7 +46,7 @@ def doubt_about(event: AuditEvent, subject: Subject, histories: Sequence[History
 
 def _of_another_list(event: AuditEvent, batch: str, subject: Subject) -> Doubt:
     """Why an event of a list that none of the submissions was made for may have shown the subject."""
-    submissions, consumers = (_words(event.details.get(name)) for name in NAMES)
+    submissions, consumers = (texts_in(event.details.get(name)) for name in NAMES)
     if not subject.public_ids.isdisjoint(submissions) or subject.names_consumer(consumers):
         return Doubt.LIKE_A_ROW
     if batch in subject.later_batches:
@@ -57,7 +57,8 @@ def _of_another_list(event: AuditEvent, batch: str, subject: Subject) -> Doubt:
     raise Different
 
 
-def _words(value: object) -> list[str]:
+def texts_in(value: object) -> list[str]:
+    """The texts of a list in the details of an event; none if there is no list."""
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from django.db import transaction
 
@@ -34,6 +34,7 @@ from apps.history.audit_events import (
 from apps.history.exports.services import EXPORT_KEY
 from apps.privacy import batches
 from apps.privacy.audit_events import ACCESS_INDEX_COMPLETED
+from apps.privacy.batches import texts_in
 from apps.privacy.verdicts import NAMING
 
 EVENTS_AT_ONCE: Final = 20_000
@@ -117,13 +118,13 @@ def _keys_of(event: AuditEvent) -> Iterator[str]:
     if event.action in batches.SHOWING:
         yield key_of(BATCH, details.get("batch") or "")
         for kind, names in zip((RecordKind.SUBMISSION, RecordKind.CONSUMER), batches.NAMES, strict=True):
-            yield from (key_of(kind, one) for one in _words(details.get(names)))
+            yield from (key_of(kind, one) for one in texts_in(details.get(names)))
         return
     if (search := details.get(SEARCH)) and event.action != SUBMISSIONS_LISTED.name:
         yield key_of(SEARCH, search)
     if event.action in _FIGURES:
         filters = details.get("filters") if details.get("count") else []
-        named = [text.partition(":") for text in _words(filters)]
+        named = [text.partition(":") for text in texts_in(filters)]
         kinds = {"consumer_ref": RecordKind.CONSUMER, "guest_ref": RecordKind.GUEST}
         yield from (key_of(kinds[name], ref) for name, _colon, ref in named if name in kinds and ref)
     elif event.action in NAMING and not (event.action == CONSUMER_COMPARED.name and event.submission):
@@ -131,12 +132,12 @@ def _keys_of(event: AuditEvent) -> Iterator[str]:
             (RecordKind.CONSUMER, event.consumer_ref, "consumers"),
             (RecordKind.GUEST, event.guest_ref, "guests"),
         ):
-            yield from (key_of(kind, ref) for ref in [own, *_words(details.get(others))] if ref)
+            yield from (key_of(kind, ref) for ref in [own, *texts_in(details.get(others))] if ref)
 
 
 def _runs_of(event: AuditEvent) -> list[Run]:
     """The runs of a list. Raises ``ValueError`` for rows that no page has: an altered event may name any."""
-    runs = [*read_runs(_words(event.details.get("rows")))]
+    runs = [*read_runs(texts_in(event.details.get("rows")))]
     rows = sum(last - first + 1 for first, last in runs)
     if rows > _MOST_LISTED or any(not 0 < first <= last < UNBOUNDED for first, last in runs):
         raise ValueError("the rows are not those of a list")
@@ -165,10 +166,10 @@ def _shows_more(event: AuditEvent) -> bool:
     if event.action in batches.SHOWING:
         others = details.get("others")
         return isinstance(others, int) and others > sum(
-            len(_words(details.get(one))) for one in batches.NAMES
+            len(texts_in(details.get(one))) for one in batches.NAMES
         )
     shown = (("shown", "consumers"), ("guest_count", "guests"))
-    numbers = ((details.get(number), len(_words(details.get(names)))) for number, names in shown)
+    numbers = ((details.get(number), len(texts_in(details.get(names)))) for number, names in shown)
     return event.action in NAMING and any(isinstance(one, int) and one > known for one, known in numbers)
 
 
@@ -238,7 +239,3 @@ def _is_covered(own: Run, ranges: Iterable[Run]) -> bool:
         if begin <= at <= end:
             at = end + 1
     return at > own[1]
-
-
-def _words(value: Any) -> list[str]:
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []

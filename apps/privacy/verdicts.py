@@ -29,6 +29,7 @@ from apps.history.audit_events import EXPORT_STARTED, FIGURES_EXPORTED, FIGURES_
 from apps.history.exports.services import EXPORT_KEY
 from apps.privacy import batches
 from apps.privacy.audit_events import ACCESS_REPORT_SEARCHED
+from apps.privacy.batches import texts_in
 from apps.privacy.exports import Different, Doubt, EventsOf, History, PastExport, find_search
 from apps.privacy.subjects import Subject
 
@@ -100,7 +101,7 @@ class Judge:
     def _records(self, event: AuditEvent) -> Entry | None:
         """The entry of a view of the vendor's records, or of a search for them."""
         details, subject = event.details, self.subject
-        consumers, guests = (_words(details.get(name)) for name in ("consumers", "guests"))
+        consumers, guests = (texts_in(details.get(name)) for name in ("consumers", "guests"))
         is_found = details.get("result") == "found"
         is_named = subject.names_consumer([event.consumer_ref, *consumers]) or subject.names_guest(
             [event.guest_ref, *guests]
@@ -113,7 +114,7 @@ class Judge:
             if not is_found:
                 return Entry(event, Verdict.SEARCHED)
             # A guest with the value was found, whether or not the portal knows the guest's reference.
-            if max(len(_words(details.get("by"))), subject.values) == 1:
+            if max(len(texts_in(details.get("by"))), subject.values) == 1:
                 return Entry(event, Verdict.SHOWED)
             return Entry(event, Verdict.POSSIBLE, Doubt.SEVERAL_VALUES)
         shown = (details.get("shown"), details.get("guest_count") or details.get("count"))
@@ -124,7 +125,7 @@ class Judge:
 
     def _listed(self, event: AuditEvent) -> Entry | None:
         try:
-            runs = [*read_runs(_words(event.details.get("rows")))]
+            runs = [*read_runs(texts_in(event.details.get("rows")))]
         except ValueError:
             return Entry(event, Verdict.POSSIBLE, Doubt.UNREADABLE)
         if any(first <= own <= last for own in self.subject.submissions for first, last in runs):
@@ -193,7 +194,3 @@ def ends_of(events: Iterable[AuditEvent]) -> dict[int, AuditEvent]:
         if seq in stored:
             ends.setdefault(start, stored[seq])
     return ends
-
-
-def _words(value: object) -> list[str]:
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
