@@ -46,10 +46,6 @@ class Sheet:
     merges: list[Merge] = field(default_factory=list)
     found: Counter[FindingCode] = field(default_factory=Counter)
 
-    def is_blank(self) -> bool:
-        """Whether no cell has content."""
-        return not any(map(has_content, self.rows.values()))
-
 
 def has_content(cells: Collection[str]) -> bool:
     """Whether a cell is more than blanks."""
