@@ -233,25 +233,19 @@ REQUEST_FAULTS: Mapping[str, Fault] = {
 _FIRST_BYTE = WaitForData(1.0)
 
 CONNECTION_FAULTS: Mapping[str, ConnectionFault] = {
-    REFUSE: ConnectionFault("the port is closed", "not_sent", "not_sent"),
-    "reset_on_accept": ConnectionFault(
-        "connection reset, nothing read", "not_sent", "unknown", (_FIRST_BYTE, Reset())
-    ),
+    REFUSE: ConnectionFault("the port is closed", "not_sent"),
+    "reset_on_accept": ConnectionFault("connection reset, nothing read", "unknown", (_FIRST_BYTE, Reset())),
     "hang_on_accept": ConnectionFault(
         "nothing read, nothing sent; over TLS the handshake hangs",
-        "not_sent",
         "unknown",
         (Hold(HOLD_SECONDS),),
     ),
     "nonsense_on_accept": ConnectionFault(
         "bytes that are neither TLS nor HTTP",
-        "not_sent",
         "unknown",
         (_FIRST_BYTE, Write(b"\x00nonsense\r\n", below_tls=True), Close()),
     ),
-    "wrong_host": ConnectionFault(
-        "a certificate for another host", "not_sent", None, certificate="wrong_host"
-    ),
-    "expired": ConnectionFault("an expired certificate", "not_sent", None, certificate="expired"),
-    "self_signed": ConnectionFault("a self-signed certificate", "not_sent", None, certificate="self_signed"),
+    "wrong_host": ConnectionFault("a certificate for another host", None, certificate="wrong_host"),
+    "expired": ConnectionFault("an expired certificate", None, certificate="expired"),
+    "self_signed": ConnectionFault("a self-signed certificate", None, certificate="self_signed"),
 }

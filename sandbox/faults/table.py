@@ -49,7 +49,7 @@ ROWS: tuple[Row, ...] = (
             False,
             fault.description,
             fault.over_http,
-            fault.over_tls,
+            "not_sent",
             order="",
         )
         for name, fault in CONNECTION_FAULTS.items()
