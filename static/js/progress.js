@@ -3,7 +3,7 @@
 import { startCopying } from "./copy.js";
 
 const PAUSE = 1000; // milliseconds
-const PATIENCE = 30; // number of attempts before the download starts
+const MAX_IDLE_ATTEMPTS = 30; // while nothing is in progress, or the portal does not answer
 
 export function startProgress(root) {
   const part = root.querySelector("[data-progress]");
@@ -33,10 +33,10 @@ async function poll(part, idle) {
       show(part, now);
       idle = 0;
     }
-    again = running || (now.dataset.state === "ready" && idle < PATIENCE);
+    again = running || (now.dataset.state === "ready" && idle < MAX_IDLE_ATTEMPTS);
   } catch {
     idle += 1; // the portal is briefly unavailable, or the session has ended
-    again = idle < PATIENCE;
+    again = idle < MAX_IDLE_ATTEMPTS;
   }
   if (again) setTimeout(() => poll(part, idle), PAUSE);
   else if ("progressRunning" in part.dataset) standStill(part);

@@ -22,7 +22,7 @@ class RowError:
 class RowWarning:
     """A warning that may be confirmed. ``key``: what confirms it, without personal data.
 
-    ``code``: that of ``EntryWarning``, or ``similar_row``, ``row_sent_before`` and ``exchanged_date``.
+    ``code``: that of ``EntryWarning``, or one of ``row_warnings.ROW_CODES``.
     ``row``: the row of the list that it is about; its key has the row's number, because the row may have no
     submission yet.
     ``submission``: the id of the submission that it is about. ``needs_reason``: whether a ``SimilarReason``

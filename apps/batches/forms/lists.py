@@ -7,7 +7,7 @@ from typing import Any, cast
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit import selectors as accounts_known
+from apps.audit import selectors as audit_selectors
 from apps.core.forms.input import PortalForm
 from apps.core.forms.long_select import LongSelect
 
@@ -24,7 +24,7 @@ class BatchesForm(PortalForm):
 
     def __init__(self, values: Any) -> None:
         super().__init__(values)
-        self._people = dict(accounts_known.people())
+        self._people = dict(audit_selectors.people())
         field = cast("forms.ChoiceField", self.fields["person"])
         field.choices = [("", _("Anyone")), *self._people.items()]
 

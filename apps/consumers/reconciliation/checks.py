@@ -155,14 +155,14 @@ def _conclude(submission: Submission, found: findings.Found, began: datetime.dat
             _hold_free_reference(conclusion.matching[0].ref, submission)
             changes |= {**_columns_of(submission, conclusion.matching[0], now), "next_check_at": None}
         unknown = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN)
-        is_stored = bool(unknown.filter(_is_older(began, now)).update(**changes))
+        is_stored = bool(unknown.filter(_older_than(began, now)).update(**changes))
         submission.refresh_from_db()
         if is_stored or submission.outcome == Outcome.UNKNOWN:
             _record_check(submission, conclusion, actor)
 
 
-def _is_older(began: datetime.datetime, now: datetime.datetime) -> Q:
-    """Whether the stored result is older than a reading that began at ``began``, or of no reading.
+def _older_than(began: datetime.datetime, now: datetime.datetime) -> Q:
+    """The submissions whose result is older than a reading that began at ``began``, or of no reading.
 
     A time ahead of ``now`` is from before the clock was set back.
     """
@@ -224,7 +224,7 @@ def _store_failure(submission: Submission, error: CdpError, began: datetime.date
     failed = submission.failed_check_count + 1
     with transaction.atomic(durable=True):
         unknown = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN)
-        unknown.filter(_is_older(began, now)).update(
+        unknown.filter(_older_than(began, now)).update(
             failed_check_count=F("failed_check_count") + 1,
             check_result=Case(When(_NOT_READ, then=Value(CheckResult.FAILED)), default=F("check_result")),
             last_check_at=Case(When(_NOT_READ, then=Value(began)), default=F("last_check_at")),

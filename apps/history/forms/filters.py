@@ -13,7 +13,7 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit import selectors as accounts_known
+from apps.audit import selectors as audit_selectors
 from apps.consumers import searches
 from apps.consumers.forms.fields import PlainTextField
 from apps.consumers.models import DigestKind, Outcome
@@ -116,7 +116,7 @@ class SubmissionFilterForm(PortalForm):
         super().__init__(values)
         self.viewer = viewer
         if viewer.sees_all:
-            people = [("", _("Anyone")), *accounts_known.people()]
+            people = [("", _("Anyone")), *audit_selectors.people()]
             cast("forms.ChoiceField", self.fields["person"]).choices = people
         else:
             del self.fields["person"]

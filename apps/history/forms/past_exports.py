@@ -9,7 +9,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from apps.audit import selectors as accounts_known
+from apps.audit import selectors as audit_selectors
 from apps.core.forms.input import PortalForm
 from apps.core.forms.long_select import LongSelect
 from apps.core.web.filters import DayField, midnight
@@ -30,7 +30,7 @@ class PastExportsForm(PortalForm):
 
     def __init__(self, values: QueryDict) -> None:
         super().__init__(values)
-        people = [("", _("Anyone")), *accounts_known.people()]
+        people = [("", _("Anyone")), *audit_selectors.people()]
         cast("forms.ChoiceField", self.fields["person"]).choices = people
 
     def clean(self) -> dict[str, Any]:
