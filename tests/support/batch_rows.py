@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -92,8 +91,3 @@ def resolve_as_not_created(submission: Submission, person: User) -> None:
     facts = {"consumer_ref": "", "error_code": "read_timeout", "http_status": None}
     resolved = {**facts, **resolved_by(person), "finished_at": submission.submitted_at}
     Submission.objects.filter(pk=submission.pk).update(outcome=Outcome.NOT_CREATED, **resolved)
-
-
-def before(submission: Submission, seconds: float) -> datetime.datetime:
-    """A time so many seconds before the submission."""
-    return submission.submitted_at - datetime.timedelta(seconds=seconds)

@@ -154,12 +154,12 @@ class Browser(Protocol):
     def post(self, path: str, data: dict[str, str], /) -> Any: ...
 
 
-def create_anyway(browser: Browser, values: dict[str, str], reason: str = "same_name") -> Any:
-    """Post an entry that meets warnings, and create it anyway with this reason."""
+def create_anyway(browser: Browser, values: dict[str, str]) -> Any:
+    """Post an entry that meets warnings, and create it anyway."""
     page = browser.post("/consumers/new/", values)
     found = re.search(r'name="accepted" value="([^"]*)"', page.content.decode())
     assert found, "The entry has no warning"
-    return browser.post("/consumers/new/", {**values, "accepted": found[1], "similar_reason": reason})
+    return browser.post("/consumers/new/", {**values, "accepted": found[1], "similar_reason": "same_name"})
 
 
 def creates(sandbox: SandboxServer) -> list[WireRequest]:

@@ -236,9 +236,9 @@ def _personal(submission: Submission, key: str) -> str:
     return str(value or "")
 
 
-def expected(wanted: Layout, selection: Selection = EVERYTHING) -> list[list[str]]:
+def expected(wanted: Layout) -> list[list[str]]:
     """The texts of all cells, row by row."""
-    rows = selection.submissions().select_related("resubmission_of", "actor")
+    rows = EVERYTHING.submissions().select_related("resubmission_of", "actor")
     return [[shown(one, key, wanted) for key in wanted.columns] for one in rows]
 
 

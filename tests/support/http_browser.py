@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,8 +101,3 @@ def expect(answer: Answer, status: int, *, location: str = "") -> None:
     if answer.status != status or not answer.location.startswith(location):
         shown = answer.location or answer.text[:300]
         raise UnexpectedAnswer(f"{answer.status} {shown}, expected {status} {location}")
-
-
-def new_token() -> str:
-    """A token for a form that is posted without being read first."""
-    return str(uuid.uuid4())

@@ -72,9 +72,9 @@ class Document:
         )  # fmt: skip
 
 
-def made_document(chance: random.Random, kind: Format | None = None) -> Document:
-    """A random document of that format, or of any. Some names are as long as their field."""
-    kind = kind or chance.choice(list(Format))
+def made_document(chance: random.Random) -> Document:
+    """A random document of any format. Some names are as long as their field."""
+    kind = chance.choice(list(Format))
     room = _NAMES[kind]
     last = " ".join(_word(chance) for _ in range(chance.choice((1, 1, 2))))[: room - 4].strip()
     first = " ".join(_word(chance) for _ in range(chance.choice((0, 1, 1, 2))))[
