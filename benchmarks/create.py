@@ -169,7 +169,7 @@ def client_alone(folder: Path, sandbox: BenchSandbox) -> Iterator[Row]:
 
 def inside(what: str, environment: dict[str, str], folder: Path, sandbox: BenchSandbox) -> dict[str, Any]:
     """The figures of ``benchmarks.inside``."""
-    _say(f"inside: {what}")
+    say(f"inside: {what}")
     orders = json.dumps(sandbox.orders.several(200))
     command = [sys.executable, "-m", "benchmarks.inside", what]
     figures: dict[str, Any] = json.loads(run(command, environment, log=folder / "log", given=orders))
@@ -196,7 +196,7 @@ def under_gunicorn(
         expect(answer, peer.status, location=peer.location)
 
     def row(what: str, delay: float | None, clients: int, act: Callable[[Browser], None], count: int) -> Row:
-        _say(f"{peer.name}, {peer.database}: {what}, {clients} at a time, delay {delay}")
+        say(f"{peer.name}, {peer.database}: {what}, {clients} at a time, delay {delay}")
         samples = measure(browsers[:clients], act, count)
         samples = replace(samples, resident_bytes=server.resident_bytes)
         return Row(f"{peer.name}: {what}", peer.database, delay, clients, samples)
@@ -212,7 +212,8 @@ def under_gunicorn(
     sandbox.answer_after(0)
 
 
-def _say(words: str) -> None:
+def say(words: str) -> None:
+    """Write what is measured now to standard error."""
     print(f"{words} …", file=sys.stderr, flush=True)
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import sandboxes
-from benchmarks.create import NEW, PERSON, environment_of, inside, minimal
+from benchmarks.create import NEW, PERSON, environment_of, inside, minimal, say
 from benchmarks.figures import Samples, machine, table
 from benchmarks.measure import measure
 from benchmarks.sandboxes import BenchSandbox
@@ -86,7 +86,7 @@ def main() -> None:
         rounds: dict[tuple[str, int], dict[int, list[Round]]] = {}
         alone: list[float] = []
         for number in range(TIMES):
-            _say(f"round {number + 1} of {TIMES}")
+            say(f"round {number + 1} of {TIMES}")
             environment = environment_of(f"sqlite:///{folder / 'unused.sqlite3'}", sandbox)
             calls = BenchSandbox(sandbox.port, Orders(refs[-200:]))
             alone.append(statistics.median(inside("client", environment, folder, calls)["calls"]) * 1000)
@@ -128,7 +128,7 @@ def _sites(folder: Path, sandbox: BenchSandbox, refs: list[str], stack: ExitStac
                 assert binaries is not None
                 url = stack.enter_context(temporary_server(binaries, durable=True))
             environment = environment_of(url, sandbox)
-            _say(f"{name}, {label}")
+            say(f"{name}, {label}")
             run(
                 [sys.executable, "manage.py", "prepare_practice"],
                 environment,
@@ -194,7 +194,3 @@ def _added(sites: Sequence[Site], found: dict[int, list[Round]], alone: float) -
         for site, more in zip(sites, added, strict=True)
     ]
     return table(("site", "database", f"added to the call ({alone:.1f} ms), p50 ms", "× minimal view"), lines)
-
-
-def _say(words: str) -> None:
-    print(f"{words} …", file=sys.stderr, flush=True)

@@ -22,10 +22,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
-
 from benchmarks.figures import machine, sizes, table
-from tests.support.postgresql import find_binaries, temporary_server
+from tests.support.postgresql import find_binaries, new_database, temporary_server
 from tests.support.processes import ROOT, run
 
 RESULT = ROOT / "var" / "bench-export.md"
@@ -120,7 +118,7 @@ def main() -> None:
             parts += measured(folder, f"sqlite:///{folder / f'{rows}.sqlite3'}", rows)
             if server:
                 parts += [f"## {rows:,} submissions, PostgreSQL"]
-                parts += measured(folder, _made(server, rows), rows)
+                parts += measured(folder, new_database(server, f"rows_{rows}"), rows)
         if not server:
             parts.append("PostgreSQL is not installed: its tables are missing.")
     RESULT.parent.mkdir(exist_ok=True)
@@ -208,10 +206,3 @@ def _limit(url: str) -> Run:
     begin = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return Run(time.perf_counter() - begin)
-
-
-def _made(server: str, rows: int) -> str:
-    """The address of a new database on that server."""
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE rows_{rows}")
-    return f"{server.rpartition('/')[0]}/rows_{rows}"

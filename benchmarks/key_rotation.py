@@ -9,12 +9,12 @@ import json
 import secrets
 import sys
 import tempfile
-from base64 import urlsafe_b64encode
 from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.figures import machine, sizes, table
 from consumerportal.startup import PRACTICE_VALUES
+from tests.support.keys import new_encryption_key
 from tests.support.postgresql import find_binaries, temporary_server
 from tests.support.processes import ROOT, run
 
@@ -61,7 +61,7 @@ def _measured(database: str, folder: Path, url: str, rows: int) -> list[tuple[st
     run([sys.executable, "manage.py", "prepare_practice"], environment, log=log)
     run([sys.executable, "-m", "tests.support.filled_database", str(rows)], environment, log=log)
     environment |= {
-        "ENCRYPTION_KEYS": f"{PRACTICE_VALUES['ENCRYPTION_KEYS']},{_encryption_key()}",
+        "ENCRYPTION_KEYS": f"{PRACTICE_VALUES['ENCRYPTION_KEYS']},{new_encryption_key()}",
         "DIGEST_KEYS": f"{PRACTICE_VALUES['DIGEST_KEYS']},{secrets.token_urlsafe(40)}",
     }
     found = json.loads(run([sys.executable, "-m", "benchmarks.key_rotation_inside"], environment, log=log))
@@ -76,7 +76,3 @@ def _measured(database: str, folder: Path, url: str, rows: int) -> list[tuple[st
         )
         for kind, one in found.items()
     ]
-
-
-def _encryption_key() -> str:
-    return urlsafe_b64encode(secrets.token_bytes(32)).decode("ascii")

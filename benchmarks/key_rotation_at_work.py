@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from benchmarks.figures import machine, percentile, sizes, table
 from benchmarks.pace import Timed, paced
 from consumerportal.startup import PRACTICE_VALUES
 from tests.support.http_browser import Answer, Browser
+from tests.support.keys import new_encryption_key
 from tests.support.postgresql import find_binaries, temporary_server
 from tests.support.processes import ROOT, run, running
 
@@ -138,7 +138,7 @@ def full_portal(folder: Path, url: str) -> Iterator[Site]:
     run([sys.executable, "-m", "tests.support.filled_database", str(ROWS)], environment, log=log)
     print(f"filled after {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     new = {
-        "ENCRYPTION_KEYS": urlsafe_b64encode(secrets.token_bytes(32)).decode("ascii"),
+        "ENCRYPTION_KEYS": new_encryption_key(),
         "DIGEST_KEYS": secrets.token_urlsafe(40),
     }
     environment |= {name: f"{PRACTICE_VALUES[name]},{value}" for name, value in new.items()}

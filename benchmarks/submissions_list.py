@@ -21,11 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from benchmarks import clocks
 from benchmarks.figures import machine, percentile, sizes, table
-from tests.support.postgresql import find_binaries, temporary_server
+from tests.support.postgresql import find_binaries, new_database, temporary_server
 from tests.support.processes import ROOT, run
 
 if TYPE_CHECKING:
@@ -65,7 +63,10 @@ def main() -> None:
             _keep("PostgreSQL", "PostgreSQL is not installed.")
         else:
             server = stack.enter_context(temporary_server(binaries, durable=True))
-            _keep("PostgreSQL", measured(folder, {rows: _made(server, rows) for rows in (FEW, MANY)}))
+            _keep(
+                "PostgreSQL",
+                measured(folder, {rows: new_database(server, f"rows_{rows}") for rows in (FEW, MANY)}),
+            )
     print(RESULT.read_text())
 
 
@@ -134,10 +135,3 @@ def _filled(folder: Path, url: str, rows: int) -> Place:
 
 def _admin_answers(place: Place) -> ByName:
     return {ADMIN + name: answers for name, answers in place.inside("admin", WITH_ADMIN).items()}
-
-
-def _made(server: str, rows: int) -> str:
-    """The address of a new database on that server."""
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE rows_{rows}")
-    return f"{server.rpartition('/')[0]}/rows_{rows}"
