@@ -14,10 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from apps.consumers import searches
 from apps.consumers.forms.fields import PlainTextField
 from apps.consumers.models import DigestKind
-from apps.core.forms.input import PortalForm
 from apps.core.forms.reference_field import ReferenceField
 from apps.core.references import UUID_SHAPED, RecordKind, with_dashes
-from apps.core.web.filters import DayField, UnreadableAddress, midnight
+from apps.core.web.filters import DayField, PeriodForm, UnreadableAddress, midnight
 from apps.privacy import report, subjects
 from apps.privacy.candidates import Span
 from apps.privacy.services import Question
@@ -34,18 +33,7 @@ _NAMING = ("consumer", "guest", "search")  # the parameters of an address that n
 _NOT_KNOWN = _("The portal knows no such reference. Check it, or choose what you know of the person.")
 
 
-class _PeriodForm(PortalForm):
-    """A form with days."""
-
-    def clean(self) -> dict[str, Any]:
-        super().clean()
-        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
-        if since and until and until < since:
-            self.add_error("until", _("The last day must not be before the first day"))
-        return self.cleaned_data
-
-
-class AskForm(_PeriodForm):
+class AskForm(PeriodForm):
     """What is known of the person: a reference, or an exact value. It is sent by POST."""
 
     kind = forms.ChoiceField(
@@ -100,7 +88,7 @@ class AskForm(_PeriodForm):
         return next((one for one in _REFERENCES if one == self.cleaned_data["kind"]), None)
 
 
-class ReportForm(_PeriodForm):
+class ReportForm(PeriodForm):
     """The address of a report: a reference, or the token of a search, and days.
 
     Raises :class:`UnreadableAddress` when it is validated with more than one of them, or a value that no

@@ -11,8 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.audit import export
 from apps.audit.selectors import LogFilter, has_matches
 from apps.core.export.formats import Format
-from apps.core.forms.input import PortalForm
-from apps.core.web.filters import DayField, midnight
+from apps.core.web.filters import DayField, PeriodForm, midnight
 
 MAX_SEQUENCE = 2**63 - 1
 
@@ -29,7 +28,7 @@ def _number(label: Any) -> forms.IntegerField:
     )
 
 
-class ExportForm(PortalForm):
+class ExportForm(PeriodForm):
     """A range by days, by sequence numbers, or both; if empty, the whole log."""
 
     format = forms.ChoiceField(
@@ -49,9 +48,6 @@ class ExportForm(PortalForm):
 
     def clean(self) -> dict[str, Any]:
         super().clean()
-        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
-        if since and until and until < since:
-            self.add_error("until", _("The last day must not be before the first day"))
         first, last = self.cleaned_data.get("first"), self.cleaned_data.get("last")
         if first and last and last < first:
             self.add_error("last", _("The last event must not be before the first event"))

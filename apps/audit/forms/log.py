@@ -14,16 +14,16 @@ from apps.audit.events import MAX_TEXT, REFERENCE
 from apps.audit.labels import GROUP_LABELS, WITH_SYSTEM
 from apps.audit.registry import EventGroup, EventOutcome, event_types
 from apps.audit.selectors import LogFilter
-from apps.core.forms.input import LineField, PortalForm
+from apps.core.forms.input import LineField
 from apps.core.forms.long_select import LongSelect
 from apps.core.forms.reference_field import ReferenceField
-from apps.core.web.filters import DayField, midnight
+from apps.core.web.filters import DayField, PeriodForm, midnight
 
 _TOO_LONG = {"max_length": _("This is too long: copy it again")}
 _ONE_OF_THEM = {"invalid_choice": _("Choose a person from the list")}
 
 
-class LogFilterForm(PortalForm):
+class LogFilterForm(PeriodForm):
     """The filters of the log. All are optional; an event must match every given filter."""
 
     since = DayField(label=_("From"))
@@ -104,13 +104,6 @@ class LogFilterForm(PortalForm):
 
     def _set_choices(self, name: str, choices: list[tuple[str, Any]]) -> None:
         cast("forms.ChoiceField", self.fields[name]).choices = choices
-
-    def clean(self) -> dict[str, Any]:
-        super().clean()
-        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
-        if since and until and until < since:
-            self.add_error("until", _("The last day must not be before the first day"))
-        return self.cleaned_data
 
     def asked(self) -> LogFilter:
         """The filters as a value; days are in the person's time zone. Call after ``is_valid()``."""

@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.core import dates
-from apps.core.forms.input import LineField
+from apps.core.forms.input import LineField, PortalForm
 from apps.core.web import keyset
 
 MAX_DATE_LENGTH = 40  # characters, as in static/js/date_reading.js
@@ -69,6 +69,17 @@ class DayField(LineField):
     def get_bound_field(self, form: forms.BaseForm, field_name: str) -> BoundField:
         self.widget.attrs["data-date-order"] = settings.DATE_ORDER
         return super().get_bound_field(form, field_name)
+
+
+class PeriodForm(PortalForm):
+    """A form with the fields ``since`` and ``until``, which a subclass declares as days."""
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
+        if since and until and until < since:
+            self.add_error("until", _("The last day must not be before the first day"))
+        return self.cleaned_data
 
 
 def midnight(day: dt.date) -> dt.datetime:

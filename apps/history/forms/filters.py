@@ -23,7 +23,7 @@ from apps.core.forms.input import PortalForm
 from apps.core.forms.long_select import LongSelect
 from apps.core.forms.reference_field import ReferenceField
 from apps.core.references import RecordKind
-from apps.core.web.filters import DayField, UnreadableAddress, midnight
+from apps.core.web.filters import DayField, PeriodForm, UnreadableAddress, midnight
 from apps.history.selection import ATTENTION_LABELS, Period, Sort, SubmissionFilter
 
 SEARCH = "search"  # prefix of the names of its fields
@@ -55,7 +55,7 @@ def _reference(kind: RecordKind, label: Any, what_to_enter: Any) -> ReferenceFie
     )
 
 
-class SubmissionFilterForm(PortalForm):
+class SubmissionFilterForm(PeriodForm):
     """The filters. All are optional; a submission must match all that are set.
 
     Only a ``viewer`` who sees all submissions has a filter by person; for others it is ignored in the URL.
@@ -154,9 +154,6 @@ class SubmissionFilterForm(PortalForm):
             raise UnreadableAddress
         if any(self.fields[name].widget.is_hidden for name in self.errors if name in self.fields):
             raise UnreadableAddress
-        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
-        if since and until and until < since:
-            self.add_error("until", _("The last day must not be before the first day"))
         if self.data.get("view") and self._names_another_person():
             self.add_error(None, _PERSON_NOT_FOR_READER)
         return self.cleaned_data

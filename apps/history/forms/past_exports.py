@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, cast
+from typing import cast
 
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit import selectors as audit_selectors
-from apps.core.forms.input import PortalForm
 from apps.core.forms.long_select import LongSelect
-from apps.core.web.filters import DayField, midnight
+from apps.core.web.filters import DayField, PeriodForm, midnight
 from apps.history.exports.past import PastExportFilter
 
 
-class PastExportsForm(PortalForm):
+class PastExportsForm(PeriodForm):
     """Period and person. Both are optional."""
 
     since = DayField(label=_("From"))
@@ -32,13 +31,6 @@ class PastExportsForm(PortalForm):
         super().__init__(values)
         people = [("", _("Anyone")), *audit_selectors.people()]
         cast("forms.ChoiceField", self.fields["person"]).choices = people
-
-    def clean(self) -> dict[str, Any]:
-        super().clean()
-        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
-        if since and until and until < since:
-            self.add_error("until", _("The last day must not be before the first day"))
-        return self.cleaned_data
 
     def asked(self) -> PastExportFilter:
         """The filters as values; days are in the reader's time zone. Call it on a valid form."""
