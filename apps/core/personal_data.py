@@ -202,21 +202,6 @@ def describe(row: models.Model) -> tuple[Described, ...]:
     return tuple(found)
 
 
-def re_encrypt(row: models.Model) -> bool:
-    """Encrypt the values of a row again, with the encryption key in use, and store them.
-
-    Return False, and change nothing, if the row has changed since it was read. Raises ``NotReadableError``,
-    and changes nothing, if one of the values cannot be read.
-    """
-    names = [column.name for column in _models[type(row)].encrypted]
-    before = {name: getattr(row, name) for name in names}
-    after = {name: encrypted(row, name, text(row, name)) for name in names}
-    changed = type(row)._default_manager.filter(pk=row.pk, **before).update(**after)
-    if changed:
-        _set(row, after)
-    return bool(changed)
-
-
 def re_encrypt_batch(model: type[models.Model], pks: Sequence[int], key: str) -> Batch:
     """The rows with these primary keys, with their values encrypted again with the key of that fingerprint.
 

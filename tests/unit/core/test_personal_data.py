@@ -32,7 +32,7 @@ from apps.consumers.reconciliation import taking
 from apps.consumers.reconciliation.resolution import resolve
 from apps.consumers.sending.digests import content_digest, content_digests_of, search_digest
 from apps.core import personal_data
-from apps.core.encryption import DoesNotBelongHereError, UnknownKeyError
+from apps.core.key_fingerprints import ENCRYPTION
 from apps.core.personal_data import EncryptedColumn, PersonalModel, Problem
 from apps.history.models import Export
 from sandbox.data.seed import SAMPLE_ORDER
@@ -131,6 +131,11 @@ def _stored(row: Any) -> dict[str, bytes]:
     return type(row).objects.filter(pk=row.pk).values(*names).get()  # type: ignore[no-any-return]
 
 
+def _encrypted_again(row: Any) -> personal_data.Batch:
+    """The row's values under the first key of the setting, not written yet."""
+    return personal_data.re_encrypt_batch(type(row), [row.pk], ENCRYPTION.fingerprints()[0])
+
+
 def test_every_registered_model_is_tested_here() -> None:
     assert {definition.model for definition in personal_data.registered()} == {*ROWS}
 
@@ -145,10 +150,10 @@ def test_rows_are_described_encrypted_again_and_erased(
     assert len(described) == len(before)
     assert all(one.text and one.title and one.problem is None for one in described)
     settings.ENCRYPTION_KEYS = [new_encryption_key(), *settings.ENCRYPTION_KEYS]
-    assert personal_data.re_encrypt(row)
+    assert _encrypted_again(row).write()
     settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
     found = model.objects.get(pk=row.pk)
-    assert personal_data.describe(found) == personal_data.describe(row) == described
+    assert personal_data.describe(found) == described
     assert not {*before.values()} & {*_stored(row).values()}
     assert [*personal_data.find(model)] == [row]
     personal_data.erase(row)
@@ -157,14 +162,16 @@ def test_rows_are_described_encrypted_again_and_erased(
     assert not personal_data.find(model).exists()
 
 
-def test_row_that_changed_meanwhile_is_not_encrypted_again(staff: User) -> None:
+def test_row_that_changed_meanwhile_is_not_encrypted_again(staff: User, settings: Settings) -> None:
     row = _full(staff)
+    settings.ENCRYPTION_KEYS = [new_encryption_key(), *settings.ENCRYPTION_KEYS]
+    batch = _encrypted_again(row)
     changed = Submission.objects.get(pk=row.pk)
     changed.encrypted_resolution_note = personal_data.encrypted(
         changed, "encrypted_resolution_note", "Called later"
     )
     changed.save()
-    assert not personal_data.re_encrypt(row)
+    assert not batch.write()
     assert Submission.objects.get(pk=row.pk).resolution_note == "Called later"
 
 
@@ -173,13 +180,14 @@ def test_unreadable_row_is_described_and_not_encrypted_again(staff: User, settin
     row.encrypted_answer = other.encrypted_consumer
     row.save()
     before = _stored(row)
-    with pytest.raises(DoesNotBelongHereError):
-        personal_data.re_encrypt(row)
+    settings.ENCRYPTION_KEYS = [new_encryption_key(), *settings.ENCRYPTION_KEYS]
+    batch = _encrypted_again(row)
+    assert (batch.unreadable, batch.changes) == ([row.public_id], 0)
     problems = [one.problem for one in personal_data.describe(row)]
     assert problems == [None, Problem.DOES_NOT_BELONG, None, None]
-    settings.ENCRYPTION_KEYS = [new_encryption_key()]
-    with pytest.raises(UnknownKeyError):
-        personal_data.re_encrypt(row)
+    settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
+    batch = _encrypted_again(row)
+    assert (batch.unreadable, batch.changes) == ([row.public_id], 0)
     assert {one.problem for one in personal_data.describe(row)} == {Problem.KEY_MISSING}
     assert _stored(row) == before
     assert "Called" not in repr(personal_data.describe(row))
