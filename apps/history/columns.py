@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from django.utils.translation import gettext_lazy as _
 
 from apps.consumers import labels
-from apps.consumers.fields import CONSUMER_FIELDS
+from apps.consumers.fields import FIELD_LABELS
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -62,5 +62,5 @@ _SUBMISSION_COLUMNS: Final = {
 COLUMNS: Final[dict[str, Column]] = {
     **{key: Column(key, label) for key, label in _SUBMISSION_COLUMNS.items()},
     # What was sent to Sitecore CDP, decrypted.
-    **{key: Column(key, field.label, field.personal) for key, field in CONSUMER_FIELDS.items()},
+    **{key: Column(key, label, personal=True) for key, label in FIELD_LABELS.items()},
 }

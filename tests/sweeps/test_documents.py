@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import get_commands
 
-from apps.consumers.fields import CONSUMER_FIELDS
+from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.forms.consumer import ConsumerForm
 from apps.consumers.forms.lists import IdentifierRow
 from tests.pictures import PICTURES
@@ -115,7 +115,7 @@ def test_rules_of_the_form_name_every_field_and_its_limit() -> None:
         for labels, rule in re.findall(r"(?m)^\| ([^|]+) \| ([^|]+) \|$", section)
         for label in labels.split(", ")
     }
-    labels = {str(field.label) for field in CONSUMER_FIELDS.values()}
+    labels = {str(label) for label in FIELD_LABELS.values()}
     assert rules.keys() - {"field"} == {"Order reference", *labels}
     fields: dict[str, Any] = {
         **{name: ConsumerForm.base_fields[name] for name in ("first_name", "last_name", "nationality")},
@@ -124,7 +124,7 @@ def test_rules_of_the_form_name_every_field_and_its_limit() -> None:
     }
     identifier: Any = IdentifierRow.base_fields["id"]
     for name, field in fields.items():
-        assert f"at most {field.max_length} " in rules[str(CONSUMER_FIELDS[name].label)]
+        assert f"at most {field.max_length} " in rules[str(FIELD_LABELS[name])]
     assert f" {identifier.max_length} " in rules["Identifiers"]
 
 
