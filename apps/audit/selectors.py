@@ -200,11 +200,6 @@ def events_of_submission(submission_id: str) -> tuple[AuditEvent, ...]:
     return tuple(AuditEvent.objects.filter(submission=submission_id).order_by("seq"))
 
 
-def events_of_person(person_id: str) -> tuple[AuditEvent, ...]:
-    """All events about an account (not by it), oldest first."""
-    return tuple(AuditEvent.objects.filter(person=person_id).order_by("seq"))
-
-
 def newest_about(person_id: str, action: str, count: int) -> list[AuditEvent]:
     """The newest events about an account (not by it) with this action, newest first, at most ``count``.
 

@@ -141,14 +141,6 @@ def same(one: str, other: str) -> bool:
     return one == other or same_key(one) == same_key(other)
 
 
-def similar(one: str, other: str) -> bool:
-    """Whether two names may be spellings of the same name. For warnings and exact searches.
-
-    Ignores what :func:`same` ignores, accents on Latin and Greek letters, and the kind of hyphen.
-    """
-    return one == other or similar_key(one) == similar_key(other)
-
-
 def same_key(text: str) -> str:
     """The key by which :func:`same` compares texts."""
     if text.isascii():  # most texts: the steps below only change its case, blanks and apostrophes
@@ -165,7 +157,10 @@ def code_key(text: str) -> str:
 
 
 def similar_key(text: str) -> str:
-    """The key by which :func:`similar` compares names."""
+    """The key that possible spellings of the same name have in common. For warnings and exact searches.
+
+    Ignores what :func:`same` ignores, accents on Latin and Greek letters, and the kind of hyphen.
+    """
     key = same_key(text)
     if key.isascii():
         return key

@@ -2,9 +2,9 @@ import pytest
 from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 
-from apps.accounts.audit_events import PERSON_ADDED, ROLE_GRANTED, SESSION_SIGNED_IN
+from apps.accounts.audit_events import PERSON_ADDED, SESSION_SIGNED_IN
 from apps.audit.events import Event
-from apps.audit.selectors import events_of_person, events_of_submission, newest_about
+from apps.audit.selectors import events_of_submission, newest_about
 from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED, CONSUMER_CREATED
 from apps.core.actor import Actor
 from tests.support.audit_logs import recorded
@@ -44,11 +44,3 @@ def test_newest_events_about_a_person_are_those_of_one_action_read_from_the_inde
     assert "audit_person_seq" in plan, plan
     assert "Sort" not in plan
     assert "TEMP B-TREE" not in plan, plan
-
-
-def test_events_of_a_person_are_about_them_and_not_by_them(anna: Actor) -> None:
-    recorded(Event(PERSON_ADDED, anna, person="23", data={"username": "ben"}))
-    recorded(Event(ROLE_GRANTED, anna, person="23", data={"username": "ben", "role": "staff"}))
-    recorded(Event(PERSON_ADDED, anna, person="24", data={"username": "cleo"}))
-    assert [event.action for event in events_of_person("23")] == ["person.added", "role.granted"]
-    assert events_of_person(anna.id) == ()
