@@ -22,6 +22,7 @@ from apps.cdp.errors import (
 )
 from apps.consumers import connection_health, selectors
 from apps.consumers.audit_events import CONSUMER_CHECK_FAILED, CONSUMER_CHECKED, CONSUMER_RESOLVED
+from apps.consumers.audit_keys import BY_RECONCILIATION
 from apps.consumers.models import CheckResult, Outcome, ResolvedHow, Submission, answer_columns
 from apps.consumers.reconciliation import circuit_breaker, findings, schedule
 from apps.consumers.recording import event_of
@@ -33,7 +34,6 @@ from apps.core.locks import hold_reference
 LEASE = datetime.timedelta(seconds=60)  # a check whose process was lost is due again after this time
 MIN_CHECK_INTERVAL = datetime.timedelta(seconds=2)  # between two checks of one submission
 _NOT_READ = Q(check_result__in=("", CheckResult.FAILED))  # no check has read the order
-RECONCILIATION = "reconciliation"  # the reason in the event
 
 
 class CheckNotRun(Exception):
@@ -205,7 +205,7 @@ def _record_check(submission: Submission, conclusion: findings.Conclusion, actor
                 actor,
                 previous_outcome=Outcome.UNKNOWN.value,
                 outcome=Outcome.CREATED.value,
-                reason=RECONCILIATION,
+                reason=BY_RECONCILIATION,
                 **facts,
             )
         )

@@ -41,7 +41,6 @@ from apps.consumers.duplicates.reasons import SimilarReason
 from apps.consumers.labels import REASONS
 from apps.consumers.models import CheckResult, DigestKind, Doubt, Outcome, ResolutionReason
 from apps.consumers.presenters.lists import COLUMNS
-from apps.consumers.reconciliation import checks
 from apps.consumers.reconciliation.evidence import ANOTHER_REFERENCE, LIST_NOT_WHOLE, NOT_ON_ORDER
 from apps.consumers.sending import warnings
 from apps.core.export.formats import Format
@@ -133,7 +132,7 @@ CODES: dict[Key, Iterable[str]] = {
         *(NOT_ON_ORDER, LIST_NOT_WHOLE, ANOTHER_REFERENCE),
     ],
     audit_keys.RECORD_KIND: ["order", "guest", "order_consumer"],
-    audit_keys.RESOLUTION_REASON: [checks.RECONCILIATION, *ResolutionReason.values],
+    audit_keys.RESOLUTION_REASON: [audit_keys.BY_RECONCILIATION, *ResolutionReason.values],
     audit_keys.SEARCHED_BY: DigestKind.values,
     audit_keys.SENT_FIELDS: FULL.to_json(),
     VALUE_DOES_NOT_BELONG.keys["value"]: altered_values._COLUMNS,
