@@ -35,10 +35,10 @@ from apps.batches.views.visible import (
     may_choose_columns,
     may_control,
     may_edit,
-    person_id,
 )
 from apps.consumers.forms.similar import SimilarReasonForm
 from apps.consumers.viewer import Viewer
+from apps.consumers.views.visible import person_id
 from apps.core.forms.errors import FieldError, form_errors
 from apps.core.web import keyset
 from apps.core.web.background import background

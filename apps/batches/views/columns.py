@@ -44,8 +44,9 @@ from apps.batches.sending.storing import (
     table_of,
 )
 from apps.batches.views.checked import check_stored
-from apps.batches.views.visible import find_own, may_choose_columns, person_id
+from apps.batches.views.visible import find_own, may_choose_columns
 from apps.consumers import selectors
+from apps.consumers.views.visible import person_id
 from apps.core.encryption import NotReadableError
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value

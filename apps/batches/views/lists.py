@@ -15,7 +15,7 @@ from apps.batches.forms.lists import BatchesForm
 from apps.batches.models import Batch
 from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
 from apps.batches.presenters.lists import BatchLine, batch_line
-from apps.batches.views.visible import person_id
+from apps.consumers.views.visible import person_id
 from apps.core.forms.errors import form_errors
 from apps.core.web import keyset
 from apps.core.web.filters import Chip, page_url, with_query

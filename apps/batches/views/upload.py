@@ -23,7 +23,7 @@ from apps.batches.reading.read import read_file, read_pasted
 from apps.batches.reading.table import NotReadable, Table
 from apps.batches.sending.storing import create_batch
 from apps.batches.views.checked import check_stored
-from apps.batches.views.visible import find_own, person_id
+from apps.batches.views.visible import find_own
 from apps.cdp.errors import CdpError
 from apps.cdp.factory import get_client
 from apps.consumers import selectors
@@ -39,6 +39,7 @@ from apps.consumers.presenters.order_panel import (
     several_orders_text,
 )
 from apps.consumers.views.order_panel import find_orders, kept_choice
+from apps.consumers.views.visible import person_id
 from apps.core.forms.errors import FieldError, form_errors
 from apps.core.forms.input import single_value
 from apps.core.web import sealed_entries

@@ -9,13 +9,8 @@ from django.http import Http404, HttpRequest
 from apps.batches import selectors
 from apps.batches.models import FINAL_STATES, Batch, BatchState
 from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
-from apps.consumers.viewer import Viewer
+from apps.consumers.views.visible import person_id
 from apps.core.web.permissions import PermissionMissing
-
-
-def person_id(request: HttpRequest) -> int:
-    """The id of the signed-in person."""
-    return int(Viewer.of(request.user).person_id)
 
 
 def find_batch(request: HttpRequest, batch_id: uuid.UUID) -> Batch:

@@ -24,6 +24,7 @@ from apps.consumers.models import Draft, Submission
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.consumers.presenters.drafts import DraftLine, draft_lines
 from apps.consumers.viewer import Viewer
+from apps.consumers.views.visible import person_id
 from apps.core import clock
 from apps.core.encryption import MissingKeyError
 from apps.core.forms.input import single_value
@@ -61,7 +62,7 @@ def save_draft(request: HttpRequest, public_id: uuid.UUID) -> JsonResponse:
         rows_of(request.POST, prefix)  # raises for rows that the form could not show again
     values = {name: str(value) for name, value in request.POST.items() if name not in _NOT_STORED}
     try:
-        saved = drafts.save(mark, values, person_id=_person_id(request))
+        saved = drafts.save(mark, values, person_id=person_id(request))
     except drafts.NotTheirs:
         raise Http404 from None
     except drafts.DraftFinished:
@@ -85,7 +86,7 @@ def save_draft(request: HttpRequest, public_id: uuid.UUID) -> JsonResponse:
 @require_POST
 def discard_draft(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Discard a draft and return to the start page. Raises ``Http404`` for another person's draft."""
-    if not drafts.discard(public_id, person_id=_person_id(request)):
+    if not drafts.discard(public_id, person_id=person_id(request)):
         raise Http404
     messages.success(request, _("The draft was discarded"))
     return HttpResponseSeeOther(reverse("start"))
@@ -103,7 +104,7 @@ def named_draft(request: HttpRequest) -> Draft | None:
         public_id = uuid.UUID(named)
     except ValueError:
         raise Http404 from None
-    draft = drafts.find(public_id, _person_id(request)) if drafts.are_on() else None
+    draft = drafts.find(public_id, person_id(request)) if drafts.are_on() else None
     if draft is None or not (draft.is_finished or draft.values):
         raise Http404
     return draft
@@ -113,7 +114,7 @@ def lines_for(request: HttpRequest) -> tuple[DraftLine, ...]:
     """The person's drafts, newest first. Records the submissions whose consumers they name."""
     if not drafts.are_on() or not request.user.has_perm(CREATE_ORDER_CONSUMER):
         return ()
-    found = [*drafts.drafts_of(_person_id(request))]
+    found = [*drafts.drafts_of(person_id(request))]
     typed = [draft.values or {} for draft in found]
     named = {
         one.pk: one
@@ -157,8 +158,4 @@ def _record_copied_before(request: HttpRequest, entries: Iterable[Mapping[str, s
 
 def number_of_others(request: HttpRequest, mark: DraftMark) -> int:
     """How many drafts the person has besides that of the form on the page. Decrypts nothing."""
-    return drafts.drafts_of(_person_id(request)).exclude(public_id=mark.public_id).count()
-
-
-def _person_id(request: HttpRequest) -> int:
-    return int(Viewer.of(request.user).person_id)
+    return drafts.drafts_of(person_id(request)).exclude(public_id=mark.public_id).count()

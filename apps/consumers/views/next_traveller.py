@@ -21,7 +21,7 @@ from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.consumers.preferences import CARRIED
 from apps.consumers.presenters import next_traveller as presenter
 from apps.consumers.viewer import Viewer
-from apps.consumers.views.visible import find_submission
+from apps.consumers.views.visible import find_submission, person_id
 from apps.core import clock
 from apps.core.forms.input import single_value
 from apps.core.web.background import background
@@ -98,7 +98,7 @@ def entry_like(request: HttpRequest, like: CopySource) -> Entry:
     For the order of the address, which can be empty, or else for that of the submission.
     """
     like.record_viewed(actor_of(request))
-    names = preferences.chosen_fields(_person_id(request))
+    names = preferences.chosen_fields(person_id(request))
     order_ref = single_value(request.GET, "order") if "order" in request.GET else like.order_ref
     consumer = preferences.carried(like.consumer, names)
     return entry_for_order(order_ref, consumer, selectors.providers())
@@ -123,7 +123,7 @@ def answer_copying(request: HttpRequest, providers: tuple[str, ...]) -> Copying 
         names = [name for name in CARRIED if name in fields]
         return _copied(request, key, names, providers, replaces=True)
     if COPY in values:
-        chosen = preferences.chosen_fields(_person_id(request))
+        chosen = preferences.chosen_fields(person_id(request))
         names = [name for name in CARRIED if name in chosen]
         return _copied(request, values[COPY], names, providers, replaces=False)
     return None
@@ -168,7 +168,7 @@ def _with_other_choice(request: HttpRequest, providers: tuple[str, ...]) -> Copy
     names = frozenset(name for name in CARRIED if f"carry-{name}" in request.POST)
     # Compared with what the page showed: another window may have stored another choice since.
     changed = names ^ frozenset(request.POST.get(SHOWN, "").split())
-    preferences.choose_fields(_person_id(request), names)
+    preferences.choose_fields(person_id(request), names)
     source = named_source(request)
     if source is None:  # read too long ago: the choice counts for the next person
         return Copying(_posted_entry(request.POST, providers), {})
@@ -188,13 +188,13 @@ def page_parts(
     order is that in the form, which may be another one than that of the address. Records that names were
     shown.
     """
-    shortcuts = preferences.has_single_key_shortcuts(_person_id(request))
+    shortcuts = preferences.has_single_key_shortcuts(person_id(request))
     viewer, like = Viewer.of(request.user), copied_from
     if like is None and (like := _source_in(values, request) or source_of_address(request)) is not None:
         like.record_viewed(actor_of(request))  # the page names the person again
     order_ref, choice = entry.reference_in_field(), None
     if like is not None:
-        choice = presenter.carry_over_choice(like, preferences.chosen_fields(_person_id(request)))
+        choice = presenter.carry_over_choice(like, preferences.chosen_fields(person_id(request)))
     if not order_ref:
         return {"single_key_shortcuts": shortcuts, "carry_over": choice}
     today = midnight(timezone.localdate(clock.now()))
@@ -210,9 +210,5 @@ def page_parts(
 @require_POST
 def set_shortcuts(request: HttpRequest) -> HttpResponse:
     """Turn the person's shortcuts of a single key on (``on`` is not empty) or off. Answers a script."""
-    preferences.set_single_key_shortcuts(_person_id(request), on=bool(single_value(request.POST, "on")))
+    preferences.set_single_key_shortcuts(person_id(request), on=bool(single_value(request.POST, "on")))
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
-
-
-def _person_id(request: HttpRequest) -> int:
-    return int(Viewer.of(request.user).person_id)

@@ -1,4 +1,4 @@
-"""Find a submission for the person who asks; a submission of somebody else is a recorded denial."""
+"""The person who asks, and their submissions; a submission of somebody else is a recorded denial."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from apps.consumers.models import Submission
 from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS
 from apps.consumers.viewer import Viewer
 from apps.core.web.permissions import PermissionMissing
+
+
+def person_id(request: HttpRequest) -> int:
+    """The id of the signed-in person."""
+    return int(Viewer.of(request.user).person_id)
 
 
 def find_submission(request: HttpRequest, public_id: uuid.UUID) -> Submission | None:
