@@ -55,6 +55,7 @@ from apps.consumers.views import drafts as draft_views
 from apps.consumers.views import next_traveller
 from apps.consumers.views.order_panel import find_orders, kept_choice, panel_for
 from apps.consumers.views.paste import answer_paste, kept_box
+from apps.consumers.views.submissions import to_receipt
 from apps.consumers.views.visible import find_submission
 from apps.core.actor import Actor
 from apps.core.forms.errors import FieldError, form_errors
@@ -232,7 +233,7 @@ def _submit(
         return _not_stored(request, failure)
     if submission.outcome in (Outcome.REJECTED, Outcome.NOT_SENT):
         return HttpResponseSeeOther(f"{reverse('consumers:new')}?from={submission.public_id}")
-    return HttpResponseSeeOther(reverse("consumers:receipt", args=[submission.public_id]))
+    return to_receipt(submission.public_id)
 
 
 def _form_used(

@@ -26,13 +26,12 @@ from apps.consumers.presenters import resolutions
 from apps.consumers.reconciliation import evidence, resolution
 from apps.consumers.reconciliation.evidence import Evidence
 from apps.consumers.viewer import Viewer
-from apps.consumers.views.submissions import find, lost_page, receipt_page, sealed_values
+from apps.consumers.views.submissions import find, lost_page, receipt_page, sealed_values, to_receipt
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
 from apps.core.references import same_reference
 from apps.core.web import sealed_entries
 from apps.core.web.permissions import requires
-from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 
 CONFIRM, CHANGE = "confirm", "change"
@@ -47,7 +46,7 @@ def resolve(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     if request.method == "POST":
         return _process_post(request, submission)
     if not resolution.can_be_resolved(submission):
-        return _to_receipt(submission)
+        return to_receipt(submission.public_id)
     typed = sealed_values(request, submission)
     if isinstance(typed, HttpResponse):
         return typed
@@ -141,7 +140,7 @@ def _resolve(
         return _claimed_page(request, submission, form)
     except resolution.NotUnknown:
         return _too_late_page(request, find(request, submission.public_id), form)
-    return _to_receipt(submission)
+    return to_receipt(submission.public_id)
 
 
 def _claimed_page(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:
@@ -156,7 +155,7 @@ def _claimed_page(request: HttpRequest, submission: Submission, form: Resolution
 def _too_late_page(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:
     """Report that another person resolved it first; redirect to the receipt if the form was posted twice."""
     if _is_repeat(request, submission, form):
-        return _to_receipt(submission)
+        return to_receipt(submission.public_id)
     return lost_page(request, submission, form)
 
 
@@ -185,7 +184,3 @@ def _error_page(request: HttpRequest, submission: Submission, form: ResolutionFo
 def _forms_page(request: HttpRequest, submission: Submission, forms: list[ResolutionForm]) -> HttpResponse:
     recording.record_viewed(submission, actor_of(request))
     return receipt_page(request, submission, forms)
-
-
-def _to_receipt(submission: Submission) -> HttpResponse:
-    return HttpResponseSeeOther(reverse("consumers:receipt", args=[submission.public_id]))

@@ -139,7 +139,7 @@ def check_now(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     except checks.CheckNotRun as refusal:
         if submission.outcome == Outcome.UNKNOWN:
             messages.info(request, _not_run_text(refusal))
-    return HttpResponseSeeOther(reverse("consumers:receipt", args=[public_id]))
+    return to_receipt(public_id)
 
 
 def _not_run_text(refusal: checks.CheckNotRun) -> str:
@@ -150,6 +150,11 @@ def _not_run_text(refusal: checks.CheckNotRun) -> str:
     until = date_format(timezone.localtime(refusal.until), "H:i:s")
     paused = _("Checks are paused until %(time)s.") % {"time": until}
     return f"{paused} {labels.read_error_text(circuit_breaker.state().error_code)}".strip()
+
+
+def to_receipt(public_id: uuid.UUID) -> HttpResponse:
+    """Redirect to the receipt of a submission."""
+    return HttpResponseSeeOther(reverse("consumers:receipt", args=[public_id]))
 
 
 def receipt_page(

@@ -6,21 +6,18 @@ import uuid
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from apps.consumers import recording
 from apps.consumers.forms.note import NoteForm
 from apps.consumers.forms.resolution import resolution_forms
-from apps.consumers.models import Submission
 from apps.consumers.permissions import RESOLVE_SUBMISSION
 from apps.consumers.reconciliation import resolution, taking
-from apps.consumers.views.submissions import find, receipt_page
+from apps.consumers.views.submissions import find, receipt_page, to_receipt
 from apps.core.forms.input import single_value
 from apps.core.web import sealed_entries
 from apps.core.web.permissions import requires
-from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 
 
@@ -35,7 +32,7 @@ def take(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         taking.take(submission, actor=actor_of(request), over_from=over_from)
     except taking.TakenByAnother:
         messages.info(request, _("Somebody else has taken or resolved this submission in the meantime."))
-    return _to_receipt(submission)
+    return to_receipt(submission.public_id)
 
 
 @requires(RESOLVE_SUBMISSION, submission="public_id")
@@ -44,7 +41,7 @@ def release(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Release the submission for others."""
     submission = find(request, public_id)
     taking.release(submission, actor=actor_of(request))
-    return _to_receipt(submission)
+    return to_receipt(submission.public_id)
 
 
 @requires(RESOLVE_SUBMISSION, submission="public_id")
@@ -56,16 +53,12 @@ def note(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         form = NoteForm(request.POST)
         if form.is_valid():
             taking.add_note(submission, form.cleaned_data["note_text"], actor=actor_of(request))
-            return _to_receipt(submission)
+            return to_receipt(submission.public_id)
     else:
         sealed = sealed_entries.unseal(request)
         if not sealed:
-            return _to_receipt(submission)
+            return to_receipt(submission.public_id)
         form = NoteForm(initial=sealed)
     recording.record_viewed(submission, actor_of(request))
     forms = resolution_forms(submission) if resolution.needs_resolution(submission) else []
     return receipt_page(request, submission, forms, note_form=form)
-
-
-def _to_receipt(submission: Submission) -> HttpResponse:
-    return HttpResponseSeeOther(reverse("consumers:receipt", args=[submission.public_id]))
