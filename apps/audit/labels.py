@@ -32,12 +32,25 @@ def key_label(action: str, key: str) -> str:
 
 def detail_label(action: str, key: str, value: object) -> str:
     """The label of a value in an event of this action."""
-    return _label(_find_key(action, key), value)
+    return value_label(_find_key(action, key), value)
 
 
-def value_label(key: Key, value: object) -> str:
-    """The label of a value of a key: a dash for none, a comma-separated list for several."""
-    return _label(key, value)
+def value_label(key: Key | None, value: object) -> str:
+    """The label of a value of a key: a dash for none, a comma-separated list for several.
+
+    None: of a key that is not declared, whose values are shown as they are.
+    """
+    if value in (None, "", []):
+        return "–"
+    if isinstance(value, list):
+        return str(get_text_list([value_label(key, one) for one in value], gettext("and")))
+    code = str(value)
+    if key is None:
+        return code
+    if code in key.labels:
+        return str(key.labels[code])
+    described = key.describe(code) if key.describe else None
+    return code if described is None else described
 
 
 def roles_label(roles: str) -> str:
@@ -48,17 +61,3 @@ def roles_label(roles: str) -> str:
 def _find_key(action: str, key: str) -> Key | None:
     event_type = find_event_type(action)
     return event_type.keys.get(key) if event_type else None
-
-
-def _label(key: Key | None, value: object) -> str:
-    if value in (None, "", []):
-        return "–"
-    if isinstance(value, list):
-        return str(get_text_list([_label(key, one) for one in value], gettext("and")))
-    code = str(value)
-    if key is None:
-        return code
-    if code in key.labels:
-        return str(key.labels[code])
-    described = key.describe(code) if key.describe else None
-    return code if described is None else described
