@@ -90,7 +90,6 @@ class User(AbstractBaseUser):
     objects = People()
 
     USERNAME_FIELD = "username"
-    REQUIRED_FIELDS = ["name"]
 
     class Meta:
         verbose_name = _("person")
@@ -113,9 +112,6 @@ class User(AbstractBaseUser):
 
     def get_full_name(self) -> str:
         """The name that pages and events show."""
-        return self.name
-
-    def get_short_name(self) -> str:
         return self.name
 
     @cached_property
