@@ -3,7 +3,7 @@
 import { chooseRows, rowNumberer, splitPasted } from "./list_rows.js";
 import { announce, word } from "./words.js";
 
-const INDEXED = ["id", "name", "for", "list", "aria-describedby", "aria-labelledby", "data-list-key"];
+const INDEXED = ["id", "name", "for", "list", "aria-describedby", "aria-labelledby"];
 const FIELDS = "input:not([type=hidden]), select, textarea";
 
 export function startLists(root) {
