@@ -514,7 +514,7 @@ def test_what_needs_attention_is_one_line_with_its_number_and_its_list(
     assert names(page, story) == []  # the results are not below rows that no filter applies to
     lists = {
         unescape(words).strip(): unescape(url)
-        for url, words in re.findall(r'<a class="attention-\w+" href="([^"]+)">.*?</svg>([^<]+)</a>', page)
+        for url, words in re.findall(r'<a href="([^"]+)"><svg.*?</svg>([^<]+)</a>', page)
     }
     assert [*lists] == [
         "2 submissions of unknown outcome (2 overdue)",
