@@ -20,7 +20,9 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit.integrity import checkpoint_disk, past_verifications
 from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.monitor import oldest_unsigned_event
 from apps.audit.integrity.valid_macs import acknowledged_rows
+from apps.audit.models import AuditEvent
 from apps.audit.presenters.integrity import acknowledged_sentence, verdict_sentence
 from apps.audit.triggers import missing_triggers
 from apps.batches.models import Batch, BatchState, PauseReason
@@ -40,6 +42,8 @@ from apps.notices.watching import DELETE_AFTER
 CLOCK_TOLERANCE = 60.0  # seconds
 LOW_DISK, FULL_DISK = 0.10, 0.02  # free fraction of the disk
 OLD_UNKNOWN = datetime.timedelta(days=1)
+UNSIGNED_FOR = datetime.timedelta(minutes=10)  # ten times the worker's interval
+UNVERIFIED_FOR = datetime.timedelta(days=2)  # twice the worker's interval
 
 
 class Level(IntEnum):
@@ -91,6 +95,8 @@ def lines() -> tuple[Line, ...]:
         *_disks(),
         _readiness(),
         _audit_log(),
+        *_audit_signing(),
+        *_audit_verification(),
         *_checkpoint_disk(),
         _keys(),
         *_key_rewriting(),
@@ -309,7 +315,9 @@ def _difference(one: MachineClock) -> str:
 
 def _disks() -> Iterator[Line]:
     """One line for each disk of this machine that the portal writes to."""
-    folders = [settings.SPOOL_DIR]
+    folders = [settings.SPOOL_DIR, settings.AUDIT_CHECKPOINT_FILE]
+    if settings.EXPORT_DIR:
+        folders.append(Path(settings.EXPORT_DIR))
     if connection.vendor == "sqlite":
         folders.insert(0, Path(settings.DATABASES["default"]["NAME"]))
     seen = set()
@@ -366,6 +374,35 @@ def _audit_log() -> Line:
         text = gettext("%(verdict)s Last verified at") % {"verdict": verdict_sentence(result)}
         return Line("audit_log", label, past + text, Level.WARNING, latest.at)
     return Line("audit_log", label, past + gettext("Unchanged, last verified at"), moment=latest.at)
+
+
+def _audit_signing() -> Iterator[Line]:
+    """A line only if no worker signs the log, such as for a full disk of checkpoints."""
+    oldest = oldest_unsigned_event()
+    if oldest is not None and _is_older(oldest, UNSIGNED_FOR):
+        text = gettext("Events are not signed: check the worker's log. The oldest one is from")
+        yield Line("audit_signing", _("Signatures of the audit log"), text, Level.CRITICAL, moment=oldest.at)
+
+
+def _audit_verification() -> Iterator[Line]:
+    """A line only if no worker verifies the whole log."""
+    label = _("Verification of the whole audit log")
+    latest = past_verifications.latest_whole_verification()
+    begun = latest or AuditEvent.objects.order_by("seq").first()
+    if begun is None or not _is_older(begun, UNVERIFIED_FOR):
+        return
+    if past_verifications.standing_problem():  # the worker verifies, but records the same finding once
+        return
+    text = (
+        gettext("Overdue: check the worker's log. Last done at")
+        if latest
+        else gettext("Never done: check the worker's log. The first event is from")
+    )
+    yield Line("audit_verification", label, text, Level.WARNING, moment=begun.at)
+
+
+def _is_older(event: AuditEvent, age: datetime.timedelta) -> bool:
+    return clock.microseconds() - event.time > age / datetime.timedelta(microseconds=1)
 
 
 def _checkpoint_disk() -> Iterator[Line]:

@@ -20,8 +20,10 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.audit.integrity import checkpoint_disk
 from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.signing import sign_checkpoint
 from apps.audit.integrity.verification import Result as Verification
-from apps.audit.integrity.verification import record_result
+from apps.audit.integrity.verification import record_result, verify
+from apps.audit.models import AuditEvent
 from apps.cdp.errors import CdpError, CdpRateLimited, CdpUnauthorized
 from apps.cdp.exchange import AnswerHealth
 from apps.cdp.factory import get_client
@@ -30,7 +32,7 @@ from apps.consumers.models import ConnectionHealth, Outcome
 from apps.consumers.reconciliation import circuit_breaker
 from apps.consumers.sending import spool
 from apps.consumers.sending.result import Result
-from apps.core import heartbeats
+from apps.core import clock, heartbeats
 from apps.core.actor import Actor
 from apps.core.models import Heartbeat
 from consumerportal import status, web_heartbeats
@@ -39,6 +41,7 @@ from consumerportal.status import Level, Line
 from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support.audit_logs import put, stored, with_own_hash, write
 from tests.support.entries import REF, clean, posted, store, text
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
@@ -361,6 +364,113 @@ def test_filling_disk_is_reported(monkeypatch: pytest.MonkeyPatch, free: int, le
     monkeypatch.setattr("shutil.disk_usage", lambda _path: Usage)
     assert line("disk_1").level is level
     assert f"{free}.0 GB free" in line("disk_1").text
+
+
+@pytest.mark.parametrize("name", ["AUDIT_CHECKPOINT_FILE", "EXPORT_DIR"])
+def test_filling_disk_of_another_folder_is_reported(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    class Usage:
+        total = free = 100 * 10**9
+
+    class Full(Usage):
+        free = 10**9
+
+    other = Path("/proc/version")  # on another device than the folders of tests
+    setattr(settings, name, other if name == "AUDIT_CHECKPOINT_FILE" else str(other))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: Full if path == other else Usage)
+    disks = [one for one in status.lines() if one.name.startswith("disk_")]
+    assert Level.CRITICAL in {one.level for one in disks}
+
+
+# --- The audit log --------------------------------------------------------------------------------
+@pytest.fixture
+def forward(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime.timedelta], None]:
+    """Set the portal's clock forward for what follows."""
+    now = clock.now
+
+    def set_forward(span: datetime.timedelta) -> None:
+        monkeypatch.setattr(clock, "now", lambda: now() + span)
+
+    return set_forward
+
+
+def evidence() -> list[tuple[str, Level]]:
+    """The lines about the work on the audit log that is overdue."""
+    names = ("audit_signing", "audit_verification")
+    return [(one.name, one.level) for one in status.lines() if one.name in names]
+
+
+def test_log_that_nobody_signs_is_a_problem_on_every_machine(
+    forward: Callable[[datetime.timedelta], None],
+    as_administrator: Client,
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    write(2)
+    sign_checkpoint(Actor.system("worker"))
+    forward(datetime.timedelta(hours=1))
+    assert evidence() == [], "Without new events there is nothing to sign"
+    forward(datetime.timedelta())
+    write(1)
+    unsigned_at = AuditEvent.objects.order_by("-seq")[0].at
+    settings.AUDIT_CHECKPOINT_FILE = tmp_path / "of-a-machine-without-a-worker"
+    forward(status.UNSIGNED_FOR - datetime.timedelta(minutes=1))
+    assert evidence() == []
+    forward(status.UNSIGNED_FOR + datetime.timedelta(minutes=1))
+    assert evidence() == [("audit_signing", Level.CRITICAL)]
+    assert line("audit_signing").moment == unsigned_at
+    assert "Events are not signed" in text(as_administrator.get("/"))
+
+
+def test_log_that_was_never_signed_is_a_problem(forward: Callable[[datetime.timedelta], None]) -> None:
+    write(1)
+    forward(datetime.timedelta(hours=1))
+    assert evidence() == [("audit_signing", Level.CRITICAL)]
+
+
+def test_forged_signing_event_does_not_hide_that_nobody_signs(
+    forward: Callable[[datetime.timedelta], None],
+) -> None:
+    write(2)
+    [first, last] = stored().values()
+    claim = {"action": "audit.checkpoint_signed", "data": '{"last":9}'}
+    put([first, with_own_hash({**last, **claim}, with_keys=False)])
+    forward(datetime.timedelta(hours=1))
+    assert evidence() == [("audit_signing", Level.CRITICAL)]
+
+
+def test_log_that_nobody_verifies_as_a_whole_is_reported(
+    forward: Callable[[datetime.timedelta], None],
+) -> None:
+    write(2)
+    sign_checkpoint(Actor.system("worker"))
+    forward(status.UNVERIFIED_FOR + datetime.timedelta(hours=1))
+    assert evidence() == [("audit_verification", Level.WARNING)]
+    assert "Never done" in line("audit_verification").text
+    forward(datetime.timedelta())
+    record_result(Actor.system("worker"), verify())
+    forward(status.UNVERIFIED_FOR - datetime.timedelta(hours=1))
+    assert evidence() == []
+    forward(status.UNVERIFIED_FOR + datetime.timedelta(hours=1))
+    record_result(Actor.system("worker"), verify(from_checkpoint=True))
+    assert evidence() == [("audit_verification", Level.WARNING)]
+    assert "Last done at" in line("audit_verification").text
+
+
+def test_finding_that_stays_is_not_reported_as_a_missing_verification(
+    forward: Callable[[datetime.timedelta], None],
+) -> None:
+    """The worker verifies the whole log once a day, and records the same finding only once."""
+    write(3)
+    sign_checkpoint(Actor.system("worker"))
+    rows = stored()
+    rows[2]["person"] = "x"
+    put([*rows.values()])
+    record_result(Actor.system("worker"), verify())
+    forward(status.UNVERIFIED_FOR + datetime.timedelta(hours=1))
+    assert line("audit_log").level is Level.CRITICAL
+    assert "audit_verification" not in dict(evidence())
 
 
 def test_checkpoints_on_the_disk_of_the_database_are_reported(

@@ -11,9 +11,9 @@ from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.past_verifications import latest_whole_verification
 from apps.audit.integrity.signing import NotSignedError, sign_checkpoint
 from apps.audit.integrity.stored_rows import StoredRows, read_head
-from apps.audit.integrity.valid_macs import last_signed_sequence
+from apps.audit.integrity.valid_macs import is_genuine, last_signed_sequence
 from apps.audit.integrity.verification import GOOD, Result, record_result, verify
-from apps.audit.models import AuditEvent
+from apps.audit.models import AuditEvent, AuditEventQuerySet
 from apps.core import clock
 from apps.core.actor import Actor
 
@@ -26,6 +26,7 @@ VERIFY_WHOLE_INTERVAL: Final = 24 * 60 * 60.0  # seconds between verifications o
 
 # The monitor's own events do not count as activity, otherwise each would cause the next.
 _OWN_ACTIONS = (AUDIT_CHECKPOINT_SIGNED.name, AUDIT_VERIFIED.name)
+_RECENT = 50  # signing events
 
 
 class IntegrityMonitor:
@@ -90,7 +91,22 @@ class IntegrityMonitor:
 
 
 def _has_activity_after(seq: int) -> bool:
-    return AuditEvent.objects.filter(seq__gt=seq).exclude(action__in=_OWN_ACTIONS).exists()
+    return _activity_after(seq).exists()
+
+
+def _activity_after(seq: int) -> AuditEventQuerySet:
+    return AuditEvent.objects.filter(seq__gt=seq).exclude(action__in=_OWN_ACTIONS)
+
+
+def oldest_unsigned_event() -> AuditEvent | None:
+    """The oldest event that a checkpoint should cover and none does, on any machine; None if there is none.
+
+    Answered from the database, where each checkpoint has its event. Raises the database's errors.
+    """
+    signed = AuditEvent.objects.filter(action=AUDIT_CHECKPOINT_SIGNED.name).order_by("-seq")[:_RECENT]
+    # One that the portal did not write must not hide that nothing is signed.
+    last = next((event.details["last"] for event in signed if is_genuine(event)), 0)
+    return _activity_after(last).order_by("seq").first()
 
 
 def _is_known(result: Result) -> bool:
