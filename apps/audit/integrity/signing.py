@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import sys
 
 from django.conf import settings
@@ -12,7 +14,9 @@ from apps.audit.audit_events import AUDIT_CHECKPOINT_SIGNED
 from apps.audit.events import Event, Value
 from apps.audit.integrity import checkpoints
 from apps.audit.integrity.checkpoints import Beginning, Checkpoint
-from apps.audit.integrity.verification import ROWS_INTACT, Result, verify
+from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.verification import ROWS_INTACT, Result, record_result, verify
+from apps.audit.models import AuditEvent
 from apps.audit.recording import lock_head, record
 from apps.core import clock
 from apps.core.actor import Actor
@@ -37,6 +41,9 @@ def sign_checkpoint(actor: Actor, *, beginning: Beginning | None = None) -> Chec
 
     The head of the chain stays locked from reading the file to writing it, so that one of several workers
     signs and the others find nothing left to sign.
+
+    If the file has no checkpoint although the log was signed before, it may have been deleted. So that
+    verification is recorded first, as ``unsigned``; afterwards the log would verify as unchanged again.
     """
     return _sign(verify(from_checkpoint=True), beginning, actor)
 
@@ -63,6 +70,11 @@ def _sign(result: Result, beginning: Beginning | None, actor: Actor) -> Checkpoi
         last = found[1] if found else None
         if result.last < result.first or (last is not None and last.seq >= result.last):
             return None
+        if last is None and result.checkpoint is not None:  # deleted since it was read: verify again
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        if last is None and result.verdict is Verdict.UNSIGNED and _was_signed_before():
+            logger.error("audit_log_unsigned", extra={"last": result.last})
+            record_result(actor, result)
         first, anchor = beginning or (last.beginning if last else Beginning())
         checkpoint = Checkpoint(
             seq=result.last,
@@ -82,3 +94,8 @@ def _sign(result: Result, beginning: Beginning | None, actor: Actor) -> Checkpoi
     sys.stdout.write(checkpoint.line() + "\n")
     sys.stdout.flush()
     return checkpoint
+
+
+def _was_signed_before() -> bool:
+    """Whether any machine has signed the log."""
+    return AuditEvent.objects.filter(action=AUDIT_CHECKPOINT_SIGNED.name).exists()

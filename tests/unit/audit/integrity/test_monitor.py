@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -13,7 +15,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 from pytest_django import Settings
 
-from apps.audit.integrity import checkpoints, monitor
+from apps.audit.integrity import checkpoints, monitor, signing
 from apps.audit.integrity.monitor import IntegrityMonitor
 from apps.audit.integrity.past_verifications import standing_problem
 from apps.audit.integrity.signing import sign_checkpoint
@@ -130,6 +132,57 @@ def test_monitor_signs_nothing_while_the_head_is_set_forward_and_signs_again_aft
         clock(61)
         worker.run_due()
     assert signed(settings) == [3, 5]
+
+
+def test_deleted_file_is_recorded_before_a_new_one_begins(
+    clock: Callable[[float], None], settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = IntegrityMonitor(Actor.system("worker"))
+    write(2)
+    sign_checkpoint(worker.actor)
+    assert names()[2:] == ["audit.checkpoint_signed"], "The first file of a log replaces none"
+    settings.AUDIT_CHECKPOINT_FILE.unlink()
+    write(1)
+    for _ in range(2):
+        worker.run_due()
+        clock(61)
+    assert signed(settings) == [4]
+    assert names()[4:] == ["audit.verified", "audit.checkpoint_signed"]
+    details = AuditEvent.objects.get(action="audit.verified").details
+    assert (details["verdict"], details["scope"], details["last"]) == ("unsigned", "whole", 4)
+    assert [one.message for one in caplog.records].count("audit_log_unsigned") == 1
+    call_command("audit_verify")
+
+
+def test_deleted_file_is_recorded_once_if_the_new_one_cannot_be_written(settings: Settings) -> None:
+    def full(*_given: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    write(2)
+    sign_checkpoint(Actor.system("worker"))
+    settings.AUDIT_CHECKPOINT_FILE.unlink()
+    for _ in range(2):
+        with mock.patch.object(checkpoints, "append", full), pytest.raises(OSError, match="No space"):
+            sign_checkpoint(Actor.system("worker"))
+    assert "audit.verified" not in names()
+    sign_checkpoint(Actor.system("worker"))
+    assert names().count("audit.verified") == 1
+
+
+def test_file_that_is_deleted_while_the_log_is_signed_is_recorded(settings: Settings) -> None:
+    def verified_before(*, from_checkpoint: bool) -> Result:
+        result = verify(from_checkpoint=from_checkpoint)
+        settings.AUDIT_CHECKPOINT_FILE.unlink()
+        return result
+
+    sign = partial(sign_checkpoint, Actor.system("worker"))
+    write(2)
+    sign()
+    with mock.patch.object(signing, "verify", verified_before), pytest.raises(FileNotFoundError):
+        sign()
+    assert not settings.AUDIT_CHECKPOINT_FILE.exists()
+    sign()
+    assert names()[3:] == ["audit.verified", "audit.checkpoint_signed"]
 
 
 def test_first_verification_is_complete_and_success_is_recorded_only_with_activity(
