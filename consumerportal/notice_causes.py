@@ -181,7 +181,8 @@ def _break_glass_sign_ins(search: Search) -> Iterator[Found]:
         # Another password has replaced it unused. If that one came from the terminal, it has its own turn.
         is_replaced = later.filter(action=PERSON_PASSWORD_SET.name, seq__lt=first.seq).exists()
         if not is_replaced:
-            path = reverse("audit:event", args=[first.seq])
+            # An event that was moved to a negative number has no page.
+            path = reverse("audit:event", args=[first.seq]) if first.seq >= 0 else reverse("audit:log")
             yield Found(str(first.seq), path, first.at, {"event": first.seq, "access": event.seq})
 
 

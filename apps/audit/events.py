@@ -46,6 +46,11 @@ class EventError(ValueError):
     """The event has a value that its event type does not declare. The message names keys, never values."""
 
 
+def nearest_number(value: int) -> int:
+    """The value, or the nearest number that an event can contain: an altered row may have a larger one."""
+    return max(-MAX_NUMBER, min(value, MAX_NUMBER))
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One audit event. Raises :class:`EventError` for a value that the event type does not declare.

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from django.db import transaction
 
 from apps.audit.audit_events import AUDIT_EXPORT_FAILED, AUDIT_EXPORT_STARTED, AUDIT_EXPORTED
-from apps.audit.events import Event, Value
+from apps.audit.events import Event, Value, nearest_number
 from apps.audit.integrity.bulk_hashing import COLUMNS, HASH, StoredRow
 from apps.audit.integrity.stored_rows import rows_after, rows_at
 from apps.audit.models import AuditEvent
@@ -116,8 +116,8 @@ def _record(event_type: EventType, export: Export, actor: Actor, **facts: int) -
     data: dict[str, Value] = {
         "filters": export.filters(),
         "format": str(export.format),
-        "first": export.first,
-        "last": export.last,
+        "first": nearest_number(export.first),
+        "last": nearest_number(export.last),
         **facts,
     }
     with transaction.atomic():

@@ -19,7 +19,7 @@ def record_log_viewed(asked: LogFilter, shown: Sequence[int], *, actor: Actor) -
     Call before the page is shown. Raises the database's errors.
     """
     data: dict[str, Value] = {"filters": asked.recorded(found=bool(shown)), "count": len(shown)}
-    numbers = [seq for seq in shown if 0 < seq <= MAX_NUMBER]  # others were written past the portal
+    numbers = list(filter(_is_number_of_portal, shown))
     if numbers:
         data |= {"first": min(numbers), "last": max(numbers)}
     with transaction.atomic():
@@ -28,5 +28,11 @@ def record_log_viewed(asked: LogFilter, shown: Sequence[int], *, actor: Actor) -
 
 def record_event_viewed(seq: int, *, actor: Actor) -> None:
     """Record that the event with this sequence number was opened. Call before the page is shown."""
+    data: dict[str, Value] = {"event": seq} if _is_number_of_portal(seq) else {}
     with transaction.atomic():
-        record(Event(AUDIT_EVENT_VIEWED, actor, data={"event": seq}))
+        record(Event(AUDIT_EVENT_VIEWED, actor, data=data))
+
+
+def _is_number_of_portal(seq: int) -> bool:
+    """Whether the portal gives events such numbers. An event cannot name every other one."""
+    return 0 < seq <= MAX_NUMBER

@@ -21,8 +21,10 @@ from apps.audit.recording import record
 from apps.consumers.audit_events import CONSUMER_RESOLVED
 from apps.consumers.models import Outcome
 from apps.core.actor import Actor, Origin
+from apps.history.models import State
 from tests.support.audit_flush import lift_triggers
 from tests.support.entries import store
+from tests.support.export_rows import prepared
 from tests.support.people import make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -166,6 +168,40 @@ def test_no_value_of_a_row_breaks_a_page(columns: list[str], reader: Client, sub
     for one in changes:
         with changed([one]):
             assert verify(reader) == 200, repr(one.value)[:99]
+
+
+@pytest.mark.parametrize("number", [2**53, 2**63 - 1])
+def test_row_with_a_number_beyond_the_log_breaks_no_page(
+    number: int, reader: Client, submission: str
+) -> None:
+    """The trigger that refuses it, and then every next event, is missing."""
+    with transaction.atomic():
+        seq = record(Event(CONSUMER_RESOLVED, TELLER, submission=submission, data={"outcome": "created"}))
+        record(Event(CONSUMER_RESOLVED, TELLER, submission=submission, data={"outcome": "created"}))
+    with changed([Change(seq, ["seq"], "%s", number)]), lift_triggers(connection):
+        pages = [*LISTS, f"/submissions/{submission}/", f"/audit/{number}/", f"/audit/{seq + 1}/"]
+        assert failing(reader, pages) == []
+        for form in ("jsonl", "csv"):
+            assert read(reader.post("/audit/export/", {"format": form})) == 200, form
+        export = prepared(User.objects.get(username="both"))
+        assert read(reader.post(f"/submissions/exports/{export.public_id}/file/")) == 200
+        export.refresh_from_db()
+        assert export.state == State.FINISHED
+
+
+@pytest.mark.parametrize("number", [-1, -(2**63)])
+def test_finding_that_was_moved_before_the_log_breaks_no_page(
+    number: int, reader: Client, submission: str
+) -> None:
+    with changed([Change(1, ["actor_name"], "%s", "Bob")]), pytest.raises(SystemExit):
+        call_command("audit_verify")
+    found = past_verifications.standing_problem()
+    assert found is not None
+    with transaction.atomic():
+        record(Event(CONSUMER_RESOLVED, TELLER, submission=submission, data={"outcome": "created"}))
+    with changed([Change(found.seq, ["seq"], "%s", number)]):
+        assert failing(reader, LISTS) == []
+        assert "The audit log was found altered" in reader.get("/audit/").content.decode()
 
 
 @pytest.mark.parametrize("column", ["data", "time", "action"])

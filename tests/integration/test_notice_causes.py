@@ -30,6 +30,7 @@ from apps.notices.causes import Cause, Found, Search
 from apps.notices.messages import message_of
 from apps.notices.models import About, Delivery, Notice
 from consumerportal.notice_causes import CAUSES, MANY, MOST_SINGLE
+from tests.support import audit_logs
 from tests.support.batch_rows import batch_of
 from tests.support.batch_sending import stored_batch
 from tests.support.entries import FULL, clean, store
@@ -234,6 +235,17 @@ def test_first_sign_in_with_a_password_from_the_terminal() -> None:
     sign_in("ada")
     assert [one.key for one in find("break_glass_sign_in")] == [found.key]
     assert find("break_glass_sign_in", since=ago(minutes=-1)) == []
+
+
+def test_sign_in_whose_event_was_moved_before_the_log_leads_to_the_log() -> None:
+    make_person("ada", "administrator")
+    sign_in("ada")
+    rows = list(audit_logs.stored().values())
+    for row in rows:  # all of them, so that the sign-in stays after the password
+        row["seq"] -= len(rows) + 1
+    audit_logs.put(rows)
+    [found] = find("break_glass_sign_in")
+    assert found.path == "/audit/"
 
 
 def test_first_sign_in_with_a_link_from_the_terminal_and_none_with_an_administrators() -> None:

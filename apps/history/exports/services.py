@@ -20,7 +20,7 @@ from django.db.models import Count, Max, Min, Q, QuerySet
 
 from apps.accounts.models import Session
 from apps.accounts.selectors import find_account
-from apps.audit.events import Event
+from apps.audit.events import Event, nearest_number
 from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.audit.selectors import last_event
@@ -222,7 +222,7 @@ def _reserve_slot(
             reason=export.reason or None,
             expected=selected.rows,
             newest=selected.newest,
-            head=selected.head,
+            head=nearest_number(selected.head),
             **bounds,
             **({"search": str(search.public_id)} if search else {}),
         )
