@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
+from typing import NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
@@ -89,6 +90,13 @@ class LogFilter:
             if value:
                 texts.append(one.name if is_hidden or not WORD.fullmatch(named) else named)
         return [*texts, WITHOUT_SYSTEM] if texts and self.hides_system else texts
+
+
+class Related(NamedTuple):
+    """The first :data:`RELATED` events that belong to another one. ``has_more``: whether there are others."""
+
+    events: list[AuditEvent]
+    has_more: bool
 
 
 def page_of_log(
@@ -210,13 +218,13 @@ def newest_about(person_id: str, action: str, count: int) -> list[AuditEvent]:
     return list(about.annotate(compared=Lower("action")).filter(compared=action).order_by("-seq")[:count])
 
 
-def same_request(event: AuditEvent) -> list[AuditEvent]:
-    """The other events of the same request, oldest first, at most :data:`RELATED`."""
+def same_request(event: AuditEvent) -> Related:
+    """The other events of the same request, oldest first."""
     return _others(event, "request_id")
 
 
-def same_submission(event: AuditEvent) -> list[AuditEvent]:
-    """The other events of the same submission, oldest first, at most :data:`RELATED`."""
+def same_submission(event: AuditEvent) -> Related:
+    """The other events of the same submission, oldest first."""
     return _others(event, "submission")
 
 
@@ -226,11 +234,13 @@ def people() -> list[tuple[str, str]]:
     return [(str(pk), f"{name} ({username})") for pk, name, username in found]
 
 
-def _others(event: AuditEvent, column: str) -> list[AuditEvent]:
+def _others(event: AuditEvent, column: str) -> Related:
     value = getattr(event, column)
     if not value:
-        return []
-    return list(AuditEvent.objects.filter(**{column: value}).exclude(seq=event.seq).order_by("seq")[:RELATED])
+        return Related([], has_more=False)
+    others = AuditEvent.objects.filter(**{column: value}).exclude(seq=event.seq).order_by("seq")
+    found = list(others[: RELATED + 1])
+    return Related(found[:RELATED], has_more=len(found) > RELATED)
 
 
 def _without_contradiction(asked: LogFilter) -> LogFilter | None:

@@ -270,6 +270,18 @@ def test_event_page_shows_fields_related_events_and_the_stored_row(
     assert "Open the receipt" not in page  # an administrator may not
 
 
+@pytest.mark.parametrize("more", [False, True])
+def test_event_page_says_if_it_leaves_out_related_events(
+    as_administrator: Client, monkeypatch: pytest.MonkeyPatch, more: bool
+) -> None:
+    monkeypatch.setattr(selectors, "RELATED", 3)
+    [first, *others] = [record_event(CONSUMER_CHECKED, submission="sub-1") for _ in range(4 + more)]
+    page = text(as_administrator.get(f"/audit/{first}/"))
+    assert rows(page) == others[:3] * 2
+    assert ("These are the first 3. There are more." in page) is more
+    assert ("These are the first 3. The timeline of this submission has all of them." in page) is more
+
+
 def test_reader_with_permission_gets_a_link_to_the_receipt() -> None:
     submission = "6f7a4b1e-5b0a-4c5e-9d55-0d5f0f1b7a10"
     seq = record_event(CONSUMER_CREATED, submission=submission)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -29,6 +29,7 @@ from apps.audit.labels import (
 from apps.audit.models import AuditEvent
 from apps.audit.presenters.integrity import verdict_text
 from apps.audit.registry import EventOutcome, find_event_type, outcome_of, page_of
+from apps.audit.selectors import Related
 from apps.core.actor import PORTAL_PREFIX
 from apps.core.text import similar_key
 from apps.core.web.filters import Chip, with_query
@@ -279,7 +280,8 @@ class EventPage:
     """The page of one event. ``receipt_id``: the submission whose receipt can be opened, or empty.
 
     ``problem``: what is wrong with the stored row, or empty; ``is_altered``: whether that is certain. ``at``
-    is None if the time is outside the calendar; ``json``: the stored row.
+    is None if the time is outside the calendar; ``json``: the stored row. ``more_of_request`` and
+    ``more_of_submission``: whether there are more events than those listed.
     """
 
     seq: int
@@ -294,7 +296,9 @@ class EventPage:
     changes: tuple[ChangeRow, ...]
     timelines: tuple[Timeline, ...]
     same_request: tuple[Line, ...]
+    more_of_request: bool
     same_submission: tuple[Line, ...]
+    more_of_submission: bool
     json: str
 
 
@@ -303,8 +307,8 @@ def event_page(
     people: Mapping[str, str],
     *,
     verdict: Verdict,
-    same_request: Iterable[AuditEvent],
-    same_submission: Iterable[AuditEvent],
+    same_request: Related,
+    same_submission: Related,
     may: May = may_nothing,
 ) -> EventPage:
     """The page of an event with its related events.
@@ -325,8 +329,10 @@ def event_page(
         timelines=tuple(timelines(event)),
         problem="" if verdict is Verdict.UNCHANGED else verdict_text(verdict, event.seq),
         is_altered=verdict not in (Verdict.UNCHANGED, Verdict.MAC_KEY_UNKNOWN),
-        same_request=tuple(map(related, same_request)),
-        same_submission=tuple(map(related, same_submission)),
+        same_request=tuple(map(related, same_request.events)),
+        more_of_request=same_request.has_more,
+        same_submission=tuple(map(related, same_submission.events)),
+        more_of_submission=same_submission.has_more,
         json=as_json(event),
     )
 
