@@ -506,4 +506,5 @@ def test_memory_does_not_grow_with_the_log(monkeypatch: pytest.MonkeyPatch, quic
         return most
 
     peak(100)  # memory for modules loaded once
-    assert peak(4_000) < 2 * peak(500)
+    # How many of three batches are in memory at once depends on the reader's speed.
+    assert peak(8_000) < 4 * peak(500)
