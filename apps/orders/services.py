@@ -50,8 +50,8 @@ def read_guest(ref: str, *, actor: Actor, client: CdpClient) -> Guest:
 
 def read_order_consumer(ref: str, *, actor: Actor, client: CdpClient) -> OrderConsumer:
     """Read an order consumer. Raises ``CdpError`` if it cannot be read."""
-    data: dict[str, Value] = {"kind": "order_consumer"}
-    with _recorded(client, VENDOR_RECORD_VIEWED, actor, data, consumer_ref=ref) as (_, guests):
+    recorded = _recorded(client, VENDOR_RECORD_VIEWED, actor, {"kind": "order_consumer"}, consumer_ref=ref)
+    with recorded as (_, guests):
         found = client.retrieve_order_consumer(ref)
         if found.guest_ref:
             guests.append(found.guest_ref)
@@ -67,8 +67,8 @@ def search_orders(
     rule).
     """
     by = ["order_number"] if order_number else ["guest_ref"]
-    data: dict[str, Value] = {"kind": "order", "by": by}
-    with _recorded(client, VENDOR_RECORDS_SEARCHED, actor, data) as (facts, shown):
+    recorded = _recorded(client, VENDOR_RECORDS_SEARCHED, actor, {"kind": "order", "by": by})
+    with recorded as (facts, shown):
         orders = client.list_orders(reference_id=order_number, guest_ref=guest_ref).orders
         facts |= {"result": FOUND if orders else NOT_FOUND, "count": len(orders)}
         if orders and guest_ref:
