@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -21,8 +22,11 @@ from apps.cdp.client import CdpClient, ListedConsumers
 from apps.cdp.errors import CdpUnreachable
 from apps.cdp.factory import get_client
 from apps.cdp.records import Order
+from apps.consumers.duplicates.known import NOT_READ
 from apps.consumers.labels import warning_text
 from apps.consumers.models import IdentityRule, OrderReading, Outcome
+from apps.consumers.models.order_reading import OrderGuest
+from apps.consumers.order_lookup.readings import store_reading
 from apps.consumers.sending.submit import NotConfirmed, submit
 from apps.consumers.sending.warnings import CANCELLED, EntryWarning, consumer_of_key
 from apps.core import clock, personal_data
@@ -315,6 +319,62 @@ def test_reading_of_a_check_stands_for_that_of_the_sends(
     )
     assert (sent.outcome, len(sandbox.sandbox.requests()) - asked) == (Outcome.CREATED, 1)
     assert sent.refs_before is not None
+
+
+def _status(status: str) -> Callable[..., Order]:
+    """Stands for the call that reads an order: it has this status."""
+    return lambda _client, ref, **_named: Order(ref, status=status)
+
+
+@pytest.mark.parametrize("list_fails", [False, True])
+def test_each_check_reads_the_order_again(
+    list_fails: bool, staff: User, sandbox: SandboxServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    batch = batch_of(staff, [IDA])
+    check_batch(batch, client=get_client())
+    assert states(batch) == ["ready"]
+    OrderReading.objects.update(read_at=clock.now() - timedelta(minutes=5))
+    monkeypatch.setattr(CdpClient, "retrieve_order", _status("CANCELLED"))
+    if list_fails:
+        monkeypatch.setattr(CdpClient, "read_order_consumers", _not_reached)
+    check_batch(batch, client=get_client())
+    recheck(batch)  # compares with what the check has stored
+    assert (states(batch), warning_codes(batch, 2)) == (["attention"], ["cancelled_order"])
+
+
+def test_order_that_a_check_cannot_read_again_keeps_the_time_of_its_reading(
+    staff: User, sandbox: SandboxServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    batch = batch_of(staff, [IDA], order=CANCELLED_ORDER)
+    check_batch(batch, client=get_client())
+    earlier = clock.now() - timedelta(minutes=5)
+    OrderReading.objects.update(read_at=earlier)
+    monkeypatch.setattr(CdpClient, "retrieve_order", _not_reached)
+    elsewhere = add_elsewhere(KAI, CANCELLED_ORDER)
+    check_batch(batch, client=get_client())
+    assert warning_codes(batch, 2) == ["cancelled_order"]
+    reading = OrderReading.objects.get()
+    assert reading.read_at == earlier
+    assert reading.listed is not None
+    assert elsewhere.ref in reading.listed.refs  # the list was read
+    batch.refresh_from_db()
+    assert elsewhere.ref in (batch.refs_at_check or [])
+
+
+def test_check_does_not_keep_the_guests_of_an_order_beyond_their_time(
+    staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    batch = batch_of(staff, [IDA])
+    earlier = clock.now() - timedelta(minutes=5)
+    guests = (OrderGuest("one", "Ida Tidy"),)
+    store_reading(SAMPLE_ORDER, Order(SAMPLE_ORDER), NOT_READ, read_at=earlier, guests=guests)
+    check_batch(batch, client=get_client())
+    reading = OrderReading.objects.get()
+    assert reading.read_at > earlier
+    assert reading.guests is None
 
 
 def test_order_that_cannot_be_read_costs_the_evidence_and_not_the_check(

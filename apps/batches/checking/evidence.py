@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,7 @@ from apps.cdp.client import CdpClient, ListedConsumers
 from apps.cdp.errors import CdpError
 from apps.cdp.records import Order
 from apps.consumers.duplicates.known import NOT_READ, known_on_order
+from apps.consumers.models import OrderReading
 from apps.consumers.order_lookup.readings import find_reading, is_current, store_reading
 from apps.core import clock
 from apps.core.connections import release_database_connections
@@ -63,25 +65,47 @@ def read_evidence(order_ref: str, client: CdpClient) -> OrderEvidence:
     """
     read_at, end = clock.now(), time.monotonic() + CHECK_SECONDS
     reading = find_reading(order_ref)
-    order, kept = (reading.order, reading.listed) if reading else (None, None)
+    known_order, kept = (reading.order, reading.listed) if reading else (None, None)
     if reading is not None and kept is not None and is_current(reading):
-        return _evidence(read_at, kept, kept, order)
+        return _evidence(read_at, kept, kept, known_order)
     if not settings.CDP_RECONCILIATION:
-        return _evidence(read_at, None, kept, order)
+        return _evidence(read_at, None, kept, known_order)
     release_database_connections()
+    order: Order | None = None
     listed: ListedConsumers | None = None
-    try:
-        with client.lookup_slot():
-            if order is None and settings.CDP_ORDER_PAGES:
+    with suppress(CdpError), client.lookup_slot():
+        if settings.CDP_ORDER_PAGES:
+            with suppress(CdpError):
                 order = client.retrieve_order(order_ref, within=end - time.monotonic())
-            listed = client.read_order_consumers(order_ref, within=max(end - time.monotonic(), 0))
-    except CdpError:
-        pass
-    if order is not None and listed is not None:
-        guests = reading.guests if reading else None
-        with transaction.atomic():
-            store_reading(order_ref, order, listed, read_at=read_at, guests=guests)
-    return _evidence(read_at, listed, kept, order)
+        listed = client.read_order_consumers(order_ref, within=max(end - time.monotonic(), 0))
+    if settings.CDP_ORDER_PAGES and (order is not None or listed is not None):
+        _store(order_ref, order, listed, reading, read_at=read_at)
+    return _evidence(read_at, listed, kept, order or known_order)
+
+
+def _store(
+    order_ref: str,
+    order: Order | None,
+    listed: ListedConsumers | None,
+    earlier: OrderReading | None,
+    *,
+    read_at: datetime.datetime,
+) -> None:
+    """Store what was read of the order and of its consumers. None: that could not be read; not both.
+
+    An order that is known only from the ``earlier`` reading is kept, and the time of that reading with it.
+    """
+    known_order, kept = (earlier.order, earlier.listed) if earlier else (None, None)
+    guests = None
+    if earlier is not None and listed is not None:
+        merged = known_on_order(listed, kept)
+        if order is None:
+            listed, read_at, guests = merged, earlier.read_at, earlier.guests
+    order = order or known_order
+    if order is None:
+        return
+    with transaction.atomic():
+        store_reading(order_ref, order, listed, read_at=read_at, guests=guests)
 
 
 def _evidence(
