@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from django.db import OperationalError
@@ -12,7 +12,9 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.events import Event
-from apps.batches.checking.check import check_rows
+from apps.batches.checking import check
+from apps.batches.checking.check import check_rows, recheck
+from apps.batches.checking.evaluation import evaluate
 from apps.batches.checking.findings import Findings
 from apps.batches.columns.matching import Choice, QuestionCode, open_questions, propose
 from apps.batches.columns.remembering import remembered_choice
@@ -25,6 +27,7 @@ from apps.batches.sending.changing import correct_row, leave_out
 from apps.batches.sending.control import stop
 from apps.batches.sending.decisions import accept_warnings
 from apps.batches.sending.new_list import rows_again
+from apps.batches.sending.shown import digest_of_rows
 from apps.batches.sending.storing import ColumnsNotStored, choose_columns, create_batch, table_of
 from apps.core import personal_data
 from apps.core.encryption import NotReadableError
@@ -275,6 +278,36 @@ def test_a_corrected_date_is_no_longer_one_that_excel_may_have_exchanged(staff: 
     row = batch.rows.get(number=2)
     correct_row(batch, row, {**(row.values or {}), "date_of_birth": "1991-04-03"}, actor=acting(staff))
     assert states(batch) == ["ready", "ready"]
+
+
+@pytest.mark.parametrize("during_the_check", [False, True])
+def test_check_that_began_before_the_columns_were_changed_uses_the_new_ones(
+    during_the_check: bool, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = _dated(staff, "1991-03-04", "13/04/1982")
+
+    def choose(*targets: str) -> Batch:
+        shown = digest_of_rows(batch.rows.order_by("number"))
+        return choose_columns(batch, Choice(True, targets, "day-month"), actor=acting(staff), shown=shown)
+
+    old = choose(*TARGETS[:2], "", "emails")
+    changes = [(*TARGETS, "emails")]
+
+    def change_columns() -> None:
+        check_rows(choose(*changes.pop()), list(batch.rows.all()))
+        assert states(batch) == ["attention", "ready"]
+
+    def evaluate_late(*given: Any) -> object:
+        if changes:
+            change_columns()
+        return evaluate(*given)
+
+    if during_the_check:
+        monkeypatch.setattr(check, "evaluate", evaluate_late)  # as it is imported there
+    else:
+        change_columns()
+    recheck(old)
+    assert (states(batch), warning_codes(batch, 2)) == (["attention", "ready"], ["exchanged_date"])
 
 
 def test_dates_that_excel_may_have_exchanged_are_warnings_in_a_new_list_of_what_failed(staff: User) -> None:

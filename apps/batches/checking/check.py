@@ -73,10 +73,17 @@ def _check(
     only: set[int] | None = None,
     stored: dict[str, Any] | None = None,
 ) -> None:
-    """Compute outside a transaction, so that nobody waits, and store it if no row has changed meanwhile."""
+    """Compute outside a transaction, so that nobody waits, and store it if no row has changed meanwhile.
+
+    ``batch`` may have been read before its columns were changed: the rows are compared as they are now.
+    """
     for tries_left in reversed(range(_TRIES)):
         rows = list(selectors.rows_of(batch).defer("encrypted_cells"))
-        found = evaluate(batch, rows, evidence)
+        # Read after the rows, whose versions show it if the columns were changed after either was read.
+        current = Batch.objects.filter(pk=batch.pk).first()
+        if current is None:
+            return
+        found = evaluate(current, rows, evidence)
         with transaction.atomic():
             locked = _locked(batch)
             if locked is None:
@@ -87,7 +94,7 @@ def _check(
                 if tries_left:
                     continue
                 rows = list(selectors.rows_of(batch).defer("encrypted_cells"))
-                found = evaluate(batch, rows, evidence)
+                found = evaluate(locked, rows, evidence)
             # Rows that are being sent meanwhile keep their findings; the others were compared with them.
             stored_pks = found.keys() & unsent.keys() & (found.keys() if only is None else only)
             _store([row for row in rows if row.pk in stored_pks], found)
