@@ -32,6 +32,7 @@ from apps.consumers.sending.warnings import CANCELLED, EntryWarning, consumer_of
 from apps.core import clock, personal_data
 from apps.core.references import reference_key
 from sandbox.data.seed import CANCELLED_ORDER, FAMILY_ORDER, SAMPLE_ORDER
+from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import (
     batch_of,
@@ -361,6 +362,28 @@ def test_order_that_a_check_cannot_read_again_keeps_the_time_of_its_reading(
     assert elsewhere.ref in reading.listed.refs  # the list was read
     batch.refresh_from_db()
     assert elsewhere.ref in (batch.refs_at_check or [])
+
+
+@pytest.mark.sql("new")
+def test_check_that_reads_fewer_consumers_than_an_earlier_one_keeps_their_data(
+    staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"list_items": "refs"})
+    elsewhere = add_elsewhere(KAI)
+    batch = batch_of(staff, [IDA])
+    check_batch(batch, client=get_client())
+    earlier = clock.now() - timedelta(minutes=5)
+    OrderReading.objects.update(read_at=earlier)
+    later = add_elsewhere(OLA)
+    sandbox.sandbox.faults.arm(Armed("500_before", operation="retrieve_order_consumer", times=9))
+    check_batch(batch, client=get_client())
+    reading = OrderReading.objects.get()
+    assert reading.read_at == earlier  # that of its oldest part
+    assert reading.listed is not None
+    assert {elsewhere.ref, later.ref} <= {*reading.listed.refs}
+    changing.correct_row(batch, row_of(batch, 2), posted(KAI, order=""), actor=acting(staff))
+    assert (states(batch), warning_codes(batch, 2)) == (["attention"], ["similar_consumer"])
 
 
 def test_check_does_not_keep_the_guests_of_an_order_beyond_their_time(

@@ -93,13 +93,14 @@ def _store(
 ) -> None:
     """Store what was read of the order and of its consumers. None: that could not be read; not both.
 
-    An order that is known only from the ``earlier`` reading is kept, and the time of that reading with it.
+    What is known only from the ``earlier`` reading is kept, and the time of that reading with it: the order,
+    or the data of consumers that the list only referred to, or did not reach, this time.
     """
     known_order, kept = (earlier.order, earlier.listed) if earlier else (None, None)
     guests = None
     if earlier is not None and listed is not None:
         merged = known_on_order(listed, kept)
-        if order is None:
+        if order is None or merged != known_on_order(listed):
             listed, read_at, guests = merged, earlier.read_at, earlier.guests
     order = order or known_order
     if order is None:
