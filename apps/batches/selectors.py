@@ -192,13 +192,15 @@ def submissions_of(batch: Batch) -> QuerySet[Submission]:
 
 
 def submissions_of_rows(rows: Iterable[Any]) -> dict[uuid.UUID, Submission]:
-    """The submissions of these rows by token, and the earlier ones of rows already sent by public id."""
+    """The submissions of these rows and the earlier ones of rows already sent, by token and by public id.
+
+    One submission may be both: that of a row, and the reason why another row is already sent.
+    """
     rows = list(rows)
     own = Q(token__in=[row.token for row in rows])
     earlier = Q(public_id__in=[row.earlier for row in rows if row.earlier])
-    known = {row.token for row in rows}
-    found = Submission.objects.filter(own | earlier).defer("refs_before")
-    return {one.token if one.token in known else one.public_id: one for one in found}
+    found = [*Submission.objects.filter(own | earlier).defer("refs_before")]
+    return {one.token: one for one in found} | {one.public_id: one for one in found}
 
 
 def submissions_with_ids(public_ids: Iterable[str]) -> dict[str, Submission]:

@@ -631,6 +631,22 @@ def test_row_that_was_confirmed_and_not_sent_waits_for_another_confirmation(
 
 
 @pytest.mark.sql("new")
+def test_row_that_is_already_sent_leads_to_the_submission_of_another_row_on_the_page(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    paste(as_staff, f"{HEADERS}\n{ADA}\n{ADA}\n")
+    batch = only_batch()
+    assert states(batch) == ["ready", "attention"]
+    as_staff.post(at("confirm", batch), shown_on(as_staff.get(at("batch", batch)), batch, "confirm"))
+    batch.refresh_from_db()
+    send_all(batch)
+    recheck(batch)
+    assert states(batch) == ["created", "already_sent"]
+    receipt = reverse("consumers:receipt", args=[Submission.objects.get().public_id])
+    assert as_staff.get(at("batch", batch)).content.decode().count(f'href="{receipt}"') == 2
+
+
+@pytest.mark.sql("new")
 def test_lists_are_paged(
     as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
