@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
@@ -201,6 +201,16 @@ def submissions_of_rows(rows: Iterable[Any]) -> dict[uuid.UUID, Submission]:
     earlier = Q(public_id__in=[row.earlier for row in rows if row.earlier])
     found = [*Submission.objects.filter(own | earlier).defer("refs_before")]
     return {one.token: one for one in found} | {one.public_id: one for one in found}
+
+
+def submission_of_row(row: Any, submissions: Mapping[uuid.UUID, Submission]) -> Submission | None:
+    """The row's own submission, else the one because of which it is or was already sent; None without one.
+
+    A row that was released or left out since still names the latter, but has nothing to do with it any more.
+    ``submissions``: from :func:`submissions_of_rows`.
+    """
+    own = submissions.get(row.token)
+    return submissions.get(row.earlier) if own is None and row.state == OwnState.ALREADY_SENT else own
 
 
 def submissions_with_ids(public_ids: Iterable[str]) -> dict[str, Submission]:

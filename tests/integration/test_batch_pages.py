@@ -17,13 +17,15 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.batches import selectors
 from apps.batches.checking.check import check_batch, recheck
-from apps.batches.models import Batch, BatchState, OwnState, PauseReason
+from apps.batches.models import Batch, BatchState, OwnState, PauseReason, ReleaseReason
 from apps.batches.sending import changing, control
+from apps.batches.sending.decisions import release_row
 from apps.batches.views import batch as batch_views
 from apps.batches.views import checked, upload
 from apps.cdp.client import ListedConsumers
 from apps.cdp.factory import get_client
 from apps.cdp.records import Order
+from apps.consumers import labels
 from apps.consumers.models import Outcome, ShownKey, Submission
 from apps.consumers.order_lookup.readings import store_reading
 from apps.consumers.recording import key_of
@@ -644,6 +646,25 @@ def test_row_that_is_already_sent_leads_to_the_submission_of_another_row_on_the_
     assert states(batch) == ["created", "already_sent"]
     receipt = reverse("consumers:receipt", args=[Submission.objects.get().public_id])
     assert as_staff.get(at("batch", batch)).content.decode().count(f'href="{receipt}"') == 2
+
+
+@pytest.mark.sql("new")
+def test_released_row_has_nothing_of_the_earlier_submission(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    [person] = people(1)
+    earlier = store(staff, Outcome.CREATED, person, error_code="read_timeout")  # found by reconciliation
+    receipt, problem = reverse("consumers:receipt", args=[earlier.public_id]), labels.reason(earlier)
+    batch = checked_batch(staff, [person])
+    recheck(batch)
+    page = as_staff.get(at("batch", batch))
+    assert (receipt in page.content.decode(), problem in text(page)) == (True, True)
+    release_row(batch, row_of(batch, 2), ReleaseReason.DELETED_IN_CDP, actor=acting(staff))
+    assert states(batch) == ["ready"]
+    assert receipt not in as_staff.get(at("batch", batch)).content.decode()
+    changing.leave_out(batch, [2], actor=acting(staff))
+    page = as_staff.get(at("batch", batch))
+    assert (receipt in page.content.decode(), problem in text(page)) == (False, False)
 
 
 @pytest.mark.sql("new")

@@ -12,8 +12,9 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.batches.checking import check
-from apps.batches.models import Batch, OwnState
+from apps.batches.models import Batch, OwnState, ReleaseReason
 from apps.batches.sending import changing, control
+from apps.batches.sending.decisions import release_row
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome
 from apps.core import clock
@@ -286,6 +287,23 @@ def test_row_of_a_stopped_list_is_not_to_be_confirmed_or_released_when_its_corre
     earlier = str(row_of(batch, 2).earlier)
     without_reason = as_staff.post(at("release", batch, 2), {"earlier": earlier})
     assert (without_reason.status_code, without_reason["Location"]) == (303, at("batch", batch))
+
+
+@pytest.mark.sql("new")
+def test_correction_of_a_released_row_that_comes_too_late_does_not_lead_to_the_earlier_receipt(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    [person] = people(1)
+    store(staff, Outcome.CREATED, person)
+    batch = checked_batch(staff, [person])
+    check.recheck(batch)
+    release_row(batch, row_of(batch, 2), ReleaseReason.DELETED_IN_CDP, actor=acting(staff))
+    values = values_of(as_staff.get(at("row", batch, 2)))
+    control.stop(batch, actor=acting(staff))
+    answer = text(as_staff.post(at("row", batch, 2), {**values, "last_name": "Late"}))
+    assert "The list was discarded" in answer
+    assert "Open the list" in answer
+    assert "Open the receipt" not in answer
 
 
 @pytest.mark.sql("new")

@@ -92,7 +92,7 @@ def has_warning(row: BatchRow, codes: Collection[str]) -> bool:
 def row_line(
     row: Any, batch: Batch, submission: Submission | None, viewer: Viewer, *, may_edit: bool
 ) -> RowLine:
-    """The line of a row from ``selectors.rows_of``. ``submission``: its own, or the earlier one."""
+    """The line of a row from ``selectors.rows_of``. ``submission``: ``selectors.submission_of_row``."""
     state = RowState(row.current)
     is_earlier = state is RowState.ALREADY_SENT
     may_open = submission is not None and viewer.may_open(submission.actor_id)

@@ -130,9 +130,7 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, Any]
     submissions = selectors.submissions_of_rows(part.rows)
     viewer = Viewer.of(request.user)
     lines = tuple(
-        row_line(
-            one, found, submissions.get(one.token) or submissions.get(one.earlier), viewer, may_edit=changes
-        )
+        row_line(one, found, selectors.submission_of_row(one, submissions), viewer, may_edit=changes)
         for one in part.rows
     )
     waiting = [*selectors.rows_in(found, [RowState.NEEDS_ATTENTION])]

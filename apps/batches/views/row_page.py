@@ -64,7 +64,7 @@ def show_row(
     is_closed = conflict is not None and conflict.is_final
     state, place = RowState(found.current), place_of(request)
     submissions = selectors.submissions_of_rows([found])
-    submission = submissions.get(found.token) or submissions.get(found.earlier)
+    submission = selectors.submission_of_row(found, submissions)
     is_earlier = submission is not None and state is RowState.ALREADY_SENT
     warnings = () if is_closed else findings_of(found).unconfirmed(frozenset(found.accepted))
     on_order, in_list = compared_again(batch, found, warnings)
