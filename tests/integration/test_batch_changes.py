@@ -12,6 +12,7 @@ from functools import partial
 
 import pytest
 from django.db import connection
+from django.db.models import F
 
 from apps.accounts.models import User
 from apps.batches import selectors
@@ -32,6 +33,7 @@ from apps.batches.sending.decisions import accept_warnings, release_row
 from apps.batches.sending.held_rows import NotChanged, NotPossible, RowChanged
 from apps.batches.sending.new_list import rows_again
 from apps.batches.sending.run import RowNotCurrent, require_current
+from apps.batches.sending.shown import AllShown, digest_of_rows
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending.submit import BatchPlace, submit
@@ -144,6 +146,27 @@ def test_row_without_a_consumer_is_sent_again_under_a_new_token(outcome: Outcome
     assert states(batch) == ["ready", "ready"]
     row = row_of(batch, 2)
     assert (row.token != before.token, row.version) == (True, 2)
+
+
+@pytest.mark.parametrize("act", [leave_out, take_back_in, send_again])
+def test_all_rows_are_changed_only_if_they_are_those_that_were_shown(
+    act: Callable[..., list[int]], staff: User
+) -> None:
+    batch = checked(staff, posted(IDA, first_name=""), posted(KAI, first_name=""))
+    if act is take_back_in:
+        leave_out(batch, [2, 3], actor=acting(staff))
+    if act is send_again:
+        for number in (2, 3):
+            sent_row(batch, number, Outcome.NOT_SENT, IDA)
+    seen = digest_of_rows(selectors.rows_of(batch))
+    batch.rows.filter(number=3).update(version=F("version") + 1)  # a correction in another window
+    before = states(batch)
+    with pytest.raises(NotPossible, match="other_rows"):
+        act(batch, AllShown(seen), actor=acting(staff))
+    assert states(batch) == before
+    now = AllShown(digest_of_rows(selectors.rows_of(batch)))
+    assert act(batch, now, actor=acting(staff)) == [2, 3]
+    assert states(batch) == ["left_out" if act is leave_out else "attention"] * 2
 
 
 def test_row_that_was_not_sent_is_not_sent_again(staff: User) -> None:

@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.test import Client
 
 from apps.accounts.models import User
 from apps.batches.checking.check import check_batch
-from apps.batches.models import OwnState
-from apps.batches.sending import changing, control
+from apps.batches.models import Batch, OwnState
+from apps.batches.sending import changing, control, held_rows
 from apps.batches.views import batch as batch_views
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
@@ -106,6 +107,24 @@ def test_all_rows_of_a_filter_are_left_out_and_taken_back(
     [seen] = shown_on_buttons(as_staff.get(at("batch", batch), {"show": "left_out"}))
     answer = as_staff.post(at("take_back", batch), {"show": "left_out", "shown": seen}, follow=True)
     assert said(answer) == ["3 rows. Needs attention: 3."]
+    assert states(batch) == ["attention"] * 3
+
+
+@pytest.mark.sql("new")
+def test_row_that_is_corrected_while_all_are_left_out_is_not_left_out(
+    as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = without_last_names(staff, 3)
+    [seen] = shown_on_buttons(as_staff.get(at("batch", batch)))
+    hold = held_rows.held_batch
+
+    def hold_after_another_window(held: Batch) -> Batch:
+        held.rows.filter(number=3).update(version=F("version") + 1)
+        return hold(held)
+
+    monkeypatch.setattr(changing, "held_batch", hold_after_another_window)
+    answer = as_staff.post(at("leave_out", batch), {"shown": seen}, follow=True)
+    assert "had changed meanwhile" in said(answer)[0]
     assert states(batch) == ["attention"] * 3
 
 

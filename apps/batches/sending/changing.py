@@ -8,7 +8,7 @@ other rows are checked again afterwards, because warnings compare them.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django.db import transaction
@@ -21,14 +21,17 @@ from apps.batches.models import (
     Batch,
     BatchRow,
     OwnState,
+    RowState,
 )
 from apps.batches.sending.held_rows import (
     RowChanged,
+    chosen_rows,
     held_batch,
+    require_unsent,
     rows_with,
     save_row,
-    unsent_rows,
 )
+from apps.batches.sending.shown import ChosenRows
 from apps.consumers.forms.consumer import ConsumerForm
 from apps.consumers.forms.lists import LISTS
 from apps.consumers.models import CORRECTABLE_OUTCOMES
@@ -79,39 +82,51 @@ def correct_row(batch: Batch, row: BatchRow, values: Mapping[str, str], *, actor
     row.refresh_from_db()
 
 
-def leave_out(batch: Batch, numbers: Iterable[int], *, actor: Actor) -> None:
-    """Leave out the rows with these numbers, which have not been sent. Raises :class:`NotChanged`."""
-    with transaction.atomic():
-        for row in unsent_rows(held_batch(batch), numbers):
-            if row.state != OwnState.LEFT_OUT:
-                row.state = OwnState.LEFT_OUT
-                save_row(row)
-    recheck(batch)
-
-
-def take_back_in(batch: Batch, numbers: Iterable[int], *, actor: Actor) -> None:
-    """Check these rows again, which were left out. Raises :class:`NotChanged`."""
-    with transaction.atomic():
-        for row in unsent_rows(held_batch(batch), numbers):
-            if row.state == OwnState.LEFT_OUT:
-                row.state = OwnState.UNCHECKED
-                save_row(row)
-    recheck(batch)
-
-
-def send_again(batch: Batch, numbers: Iterable[int], *, actor: Actor) -> None:
-    """Give these rows a new token and check them: their outcome proves that no consumer was created.
+def leave_out(batch: Batch, chosen: ChosenRows, *, actor: Actor) -> list[int]:
+    """Leave out these rows, which have not been sent, or all that need attention. Their numbers.
 
     Raises :class:`NotChanged`.
     """
     with transaction.atomic():
-        for row in rows_with(held_batch(batch), numbers):
+        rows = require_unsent(chosen_rows(held_batch(batch), chosen, RowState.NEEDS_ATTENTION))
+        for row in rows:
+            if row.state != OwnState.LEFT_OUT:
+                row.state = OwnState.LEFT_OUT
+                save_row(row)
+    recheck(batch)
+    return [row.number for row in rows]
+
+
+def take_back_in(batch: Batch, chosen: ChosenRows, *, actor: Actor) -> list[int]:
+    """Check these rows again, which were left out, or all that were. Their numbers.
+
+    Raises :class:`NotChanged`.
+    """
+    with transaction.atomic():
+        rows = require_unsent(chosen_rows(held_batch(batch), chosen, RowState.LEFT_OUT))
+        for row in rows:
+            if row.state == OwnState.LEFT_OUT:
+                row.state = OwnState.UNCHECKED
+                save_row(row)
+    recheck(batch)
+    return [row.number for row in rows]
+
+
+def send_again(batch: Batch, chosen: ChosenRows, *, actor: Actor) -> list[int]:
+    """Give these rows, or all that were not sent, a new token and check them. Their numbers.
+
+    Their outcome proves that no consumer was created. Raises :class:`NotChanged`.
+    """
+    with transaction.atomic():
+        rows = chosen_rows(held_batch(batch), chosen, RowState.NOT_SENT)
+        for row in rows:
             if row.current not in CORRECTABLE_OUTCOMES:
                 raise RowChanged(row.number)
             _renew(row)
             row.state = OwnState.UNCHECKED
             save_row(row, "token")
     recheck(batch)
+    return [row.number for row in rows]
 
 
 def _renew(row: Any) -> None:

@@ -27,8 +27,9 @@ from apps.batches.sending.held_rows import (
     NotPossible,
     RowChanged,
     held_batch,
+    require_unsent,
+    rows_with,
     save_row,
-    unsent_rows,
 )
 from apps.batches.sending.shown import digest_of_warnings
 from apps.consumers.duplicates.reasons import SimilarReason
@@ -76,7 +77,7 @@ def release_row(batch: Batch, row: BatchRow, reason: ReleaseReason, *, actor: Ac
     """
     with transaction.atomic():
         held = held_batch(batch)
-        [stored] = unsent_rows(held, [row.number])
+        [stored] = require_unsent(rows_with(held, [row.number]))
         if (stored.version, stored.earlier) != (row.version, row.earlier):
             raise RowChanged(row.number)
         if stored.state != OwnState.ALREADY_SENT:

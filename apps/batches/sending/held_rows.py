@@ -17,7 +17,9 @@ from apps.batches.models import (
     BatchRow,
     BatchState,
     OwnState,
+    RowState,
 )
+from apps.batches.sending.shown import AllShown, ChosenRows, digest_of_rows
 
 
 class NotChanged(Exception):
@@ -36,7 +38,8 @@ class NotPossible(NotChanged):
     """The state does not allow it.
 
     ``code``: ``stopped``, ``erased``, ``not_matched``, ``not_ended``, ``nothing_failed``, ``no_such_row``,
-    ``reason_missing``, ``not_already_sent``, ``open`` or ``other_warnings`` than were shown.
+    ``reason_missing``, ``not_already_sent``, ``open``, or ``other_rows`` or ``other_warnings`` than those
+    that were shown.
     """
 
     def __init__(self, code: str) -> None:
@@ -67,9 +70,18 @@ def rows_with(batch: Batch, numbers: Iterable[int]) -> list[Any]:
     return found
 
 
-def unsent_rows(batch: Batch, numbers: Iterable[int]) -> list[Any]:
-    """Those of :func:`rows_with`, none of which has a submission."""
-    found = rows_with(batch, numbers)
+def chosen_rows(batch: Batch, chosen: ChosenRows, all_in: RowState) -> list[Any]:
+    """As :func:`rows_with`, for a batch that is held. ``all_in``: the state of the rows of ``AllShown``."""
+    if not isinstance(chosen, AllShown):
+        return rows_with(batch, chosen)
+    found = list(selectors.rows_in(batch, [all_in]))
+    if digest_of_rows(found) != chosen.digest:
+        raise NotPossible("other_rows")
+    return found
+
+
+def require_unsent(found: list[Any]) -> list[Any]:
+    """These rows, none of which has a submission. Raises :class:`RowChanged`."""
     for row in found:
         if row.current not in OwnState.values:
             raise RowChanged(row.number)

@@ -9,11 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from apps.batches.checking.findings import findings_of
 from apps.batches.models import BatchRow
+
+
+@dataclass(frozen=True, slots=True)
+class AllShown:
+    """All rows of a change, if they are still those of the page. ``digest``: from :func:`digest_of_rows`."""
+
+    digest: str
+
+
+ChosenRows = Collection[int] | AllShown
+"""The rows of a change: their numbers, or all that the page showed."""
 
 
 def digest_of_rows(rows: Iterable[BatchRow]) -> str:

@@ -18,7 +18,7 @@ from apps.batches.presenters import done
 from apps.batches.presenters.naming import batch_url
 from apps.batches.presenters.rows import has_warning, warning_groups
 from apps.batches.sending import changing, control, decisions, held_rows, new_list
-from apps.batches.sending.shown import digest_of_rows
+from apps.batches.sending.shown import AllShown, ChosenRows
 from apps.batches.views.batch import show
 from apps.batches.views.checked import check_stored
 from apps.batches.views.place import AT_ROWS, place_of
@@ -92,14 +92,14 @@ def accept(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 @only_post
 def leave_out(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Leave rows out: the named ones, or all that need attention, exactly those that the page has shown."""
-    return _change_rows(request, batch_id, RowState.NEEDS_ATTENTION, changing.leave_out)
+    return _change_rows(request, batch_id, changing.leave_out)
 
 
 @requires(SEND_BATCHES, batch="batch_id")
 @only_post
 def take_back(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Take rows that were left out back in: the named ones, or all, exactly those that the page has shown."""
-    return _change_rows(request, batch_id, RowState.LEFT_OUT, changing.take_back_in)
+    return _change_rows(request, batch_id, changing.take_back_in)
 
 
 @requires(SEND_BATCHES, batch="batch_id")
@@ -146,7 +146,7 @@ def stop(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 @only_post
 def send_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Make the named rows, or all that were not sent, ready to be sent once more, as for leaving out."""
-    return _change_rows(request, batch_id, RowState.NOT_SENT, changing.send_again, at_rows=False)
+    return _change_rows(request, batch_id, changing.send_again, at_rows=False)
 
 
 @requires(SEND_BATCHES, batch="batch_id")
@@ -169,25 +169,21 @@ def rows_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 def _change_rows(
     request: HttpRequest,
     batch_id: uuid.UUID,
-    all_in: RowState,
-    act: Callable[..., None],
+    act: Callable[..., list[int]],
     *,
     at_rows: bool = True,
 ) -> HttpResponse:
-    """Change the rows that the post names; without any, all in a state if they are those of the page."""
+    """Change the rows that the post names; without any, all of the act if they are those of the page."""
     batch = find_own(request, batch_id)
+    chosen: ChosenRows = AllShown(single_value(request.POST, "shown"))
     if "number" in request.POST:
-        numbers = _numbers(request.POST)
-    else:
-        rows = [*selectors.rows_in(batch, [all_in])]
-        if digest_of_rows(rows) != single_value(request.POST, "shown"):
-            return _stale(request, batch, at_rows=at_rows)
-        numbers = [row.number for row in rows]
+        chosen = _numbers(request.POST)
+    changed: list[int] = []
     return _change(
         request,
         batch,
-        lambda actor: act(batch, numbers, actor=actor),
-        said=lambda: done.rows_text(batch, numbers),
+        lambda actor: changed.extend(act(batch, chosen, actor=actor)),
+        said=lambda: done.rows_text(batch, changed),
         at_rows=at_rows,
     )
 
