@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -109,6 +110,45 @@ def test_order_that_changed_since_the_check_stops_the_confirmation(
     assert checked == [batch.pk]
     assert batch.state == BatchState.CHECKED
     assert events("batch.confirmed") == []
+
+
+def _discard(batch: Batch, staff: User) -> None:
+    control.stop(batch, actor=acting(staff))
+
+
+def _leave_out(batch: Batch, staff: User) -> None:
+    changing.leave_out(batch, [3], actor=acting(staff))
+
+
+def _confirm(batch: Batch, staff: User) -> None:
+    control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
+
+
+@pytest.mark.sql("new")
+@pytest.mark.parametrize(
+    ("act", "refusal"),
+    [(_discard, control.NotInThisState), (_leave_out, control.RowsChanged), (_confirm, control.RowsChanged)],
+)
+def test_change_in_another_window_during_the_check_is_not_taken_for_one_of_the_order(
+    sandbox: SandboxServer,
+    staff: User,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Callable[[Batch, User], None],
+    refusal: type[Exception],
+) -> None:
+    batch = checked_batch(staff, people(3))
+    seen = shown_rows(batch)
+
+    def check_while_another_window_acts(_batch: Batch, *, client: object) -> None:
+        patch.undo()
+        act(Batch.objects.get(), staff)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(control, "_has_changed", lambda *_: True)
+        patch.setattr(control, "check_batch", check_while_another_window_acts)
+        with pytest.raises(refusal):
+            control.confirm(batch, shown=seen, actor=acting(staff), client=get_client())
+    assert len(events("batch.confirmed")) == (act is _confirm)
 
 
 @pytest.mark.sql("new")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -78,8 +79,11 @@ def confirm(batch: Batch, *, shown: str, actor: Actor, client: CdpClient) -> Con
     seen = _rows_to_confirm(batch, shown, actor)
     changed_since = _has_changed(batch, client)
     if changed_since:
+        confirmed_at = batch.confirmed_at
         check_batch(batch, client=client)
         batch.refresh_from_db()
+        _require_confirmable(batch, actor)
+        _require_as_seen(batch, seen, confirmed_at)
         ready = {row.pk for row in selectors.rows_to_confirm(batch)}
         changed = tuple(row.number for row in seen if row.pk not in ready)
         if changed:
@@ -103,6 +107,16 @@ def _require_confirmable(batch: Batch, actor: Actor) -> None:
     of_another = batch.state == BatchState.SENDING and str(batch.confirmed_by_id) != actor.id
     if batch.state not in CAN_BE_CONFIRMED or batch.erased_at is not None or of_another:
         raise NotInThisState(batch.state)
+
+
+def _require_as_seen(batch: Batch, seen: Iterable[BatchRow], confirmed_at: dt.datetime | None) -> None:
+    """Raise :class:`RowsChanged` if a person has changed one of these rows, or has confirmed the batch again.
+
+    A check changes no version. ``confirmed_at``: of the batch when the rows were read.
+    """
+    versions = dict(batch.rows.values_list("pk", "version"))
+    if batch.confirmed_at != confirmed_at or any(versions.get(row.pk) != row.version for row in seen):
+        raise RowsChanged(selectors.rows_to_confirm(batch).count())
 
 
 def _has_changed(batch: Batch, client: CdpClient) -> bool | None:
