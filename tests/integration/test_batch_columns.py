@@ -29,9 +29,9 @@ from apps.batches.sending.decisions import accept_warnings
 from apps.batches.sending.new_list import rows_again
 from apps.batches.sending.shown import digest_of_rows
 from apps.batches.sending.storing import ColumnsNotStored, choose_columns, create_batch, table_of
-from apps.core import personal_data
+from apps.core import clock, personal_data
 from apps.core.encryption import NotReadableError
-from tests.support.batch_rows import findings, shown_warnings, states, warning_codes
+from tests.support.batch_rows import findings, row_of, shown_warnings, states, warning_codes
 from tests.support.people import acting, events
 
 ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
@@ -331,6 +331,11 @@ def test_new_list_without_such_dates_says_nothing_about_them(staff: User) -> Non
     assert (again.findings, [row.number for row in again.rows.all()]) == ([], [3])
 
 
+def _are_marked_as_corrected(batch: Batch) -> bool:
+    reasons = [row.own[2] for row in read_result(batch, receipt_url=str).rows]
+    return any("Corrected in the portal" in reason for reason in reasons)
+
+
 def test_a_spanish_list_says_nobody_is_male_who_may_be_a_woman(staff: User) -> None:
     table = _table(("Nombre", "Apellidos", "Sexo"), ("Ada", "Lovelace", "M"), ("Alan", "Turing", "m"))
     fields = ("first_name", "last_name", "gender")
@@ -340,16 +345,40 @@ def test_a_spanish_list_says_nobody_is_male_who_may_be_a_woman(staff: User) -> N
         assert [(row.values or {})["gender"] for row in one.rows.order_by("number")] == ["M", "m"]
         check_rows(one, list(one.rows.all()))
         assert [error.field for error in findings(one, 2).errors] == ["gender"]
-        reasons = [row.own[2] for row in read_result(one, receipt_url=str).rows]
-        assert not any("Corrected in the portal" in reason for reason in reasons)
+        assert not _are_marked_as_corrected(one)
 
 
 def test_letters_of_a_list_in_a_language_of_their_own_are_read(staff: User) -> None:
     table = _table(("Nombre", "Apellidos", "Sexo"), ("Ada", "Lovelace", "M"), ("Alan", "Turing", "H"))
     batch = _stored(staff, table, Choice(True, ("first_name", "last_name", "gender")))
     assert [(row.values or {})["gender"] for row in batch.rows.order_by("number")] == ["female", "male"]
-    reasons = [row.own[2] for row in read_result(batch, receipt_url=str).rows]
-    assert not any("Corrected in the portal" in reason for reason in reasons)
+    assert not _are_marked_as_corrected(batch)
+
+
+@pytest.mark.sql("new")
+@pytest.mark.parametrize(
+    ("header", "cell", "other_cell", "value"),
+    [("Sexo", "M", "H", "female"), ("Title", "Fr.", "Herr", "Fr.")],
+)
+def test_rows_again_are_not_corrected_rows_because_the_other_rows_are_not_among_them(
+    staff: User, header: str, cell: str, other_cell: str, value: str
+) -> None:
+    table = _table(("Nombre", "Apellidos", header), ("Ada", "Lovelace", cell), ("Alan", "Turing", other_cell))
+    target = "gender" if header == "Sexo" else "title"
+    first = _stored(staff, table, Choice(True, ("first_name", "last_name", target)))
+    leave_out(first, [3], actor=acting(staff))
+    again = first
+    for _ in range(2):
+        stop(again, actor=acting(staff))
+        again = rows_again(again, actor=acting(staff))
+        [row] = again.rows.all()
+        assert (row.values or {})[target] == value
+        assert not _are_marked_as_corrected(again)
+    correct_row(again, row_of(again, 2), {**(row.values or {}), "first_name": "Eda"}, actor=acting(staff))
+    assert _are_marked_as_corrected(again)
+    Batch.objects.filter(pk=first.pk).update(erased_at=clock.now())
+    again = Batch.objects.get(pk=again.pk)
+    assert not _are_marked_as_corrected(again)  # nobody knows how the cells were read
 
 
 def test_nothing_of_a_list_is_stored_in_the_clear(staff: User) -> None:

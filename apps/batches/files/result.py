@@ -20,7 +20,7 @@ from apps.batches.checking.findings import RowError, RowWarning, findings_of
 from apps.batches.checking.others import others_of
 from apps.batches.columns.own_columns import OWN_HEADERS
 from apps.batches.columns.values import reader_of, uploaded_text
-from apps.batches.models import Batch, BatchRow, OwnState, RowState
+from apps.batches.models import Batch, BatchRow, OwnState, RowState, SourceKind
 from apps.batches.recording import NOBODY, Others, event_of, record_shown
 from apps.batches.selectors import rows_of, submissions_of
 from apps.consumers import labels
@@ -104,7 +104,7 @@ def runs_of_rows(rows: Iterable[ResultRow]) -> list[str]:
 
 
 def read_result(batch: Batch, *, receipt_url: Callable[[uuid.UUID], str]) -> Result:
-    """The rows in the order of the file, read in three statements, so that their event says what it has.
+    """The rows in the order of the file, each read once, so that their event says what it has.
 
     ``receipt_url``: the whole address of a submission's receipt.
     """
@@ -116,13 +116,7 @@ def read_result(batch: Batch, *, receipt_url: Callable[[uuid.UUID], str]) -> Res
         for submission in Submission.objects.filter(public_id__in=earlier_ids).defer("refs_before")
     }
     cells = {row.number: row.cells for row in rows}
-    read = reader_of(
-        batch.headers,
-        batch.targets,
-        filter(None, cells.values()),
-        date_order=batch.date_order,
-        order_ref=batch.order_ref,
-    )
+    read = _reader_of_rows(batch, cells.values())
     made = [
         _result_row(batch, row, by_token, earlier, receipt_url, cells=cells[row.number], read=read)
         for row in rows
@@ -130,6 +124,27 @@ def read_result(batch: Batch, *, receipt_url: Callable[[uuid.UUID], str]) -> Res
     warnings = [one for row in rows if row.current in OwnState.values for one in _unconfirmed(row)]
     sent_before = [row.earlier for row in rows if row.current == RowState.ALREADY_SENT]
     return Result(batch, made, others_of(warnings, sent_before))
+
+
+def _reader_of_rows(batch: Batch, cells: Iterable[tuple[str, ...] | None]) -> _Reader | None:
+    """Reads the cells of a row as they were read from the file. ``cells``: of all rows of the batch.
+
+    The rows of an earlier list were read with the other rows of its table. None if that list was erased.
+    """
+    table = batch
+    while table.source == SourceKind.ROWS and table.replaces is not None:
+        table = table.replaces
+    if table.pk != batch.pk:
+        if table.erased_at is not None:
+            return None
+        cells = [row.cells for row in table.rows.only("public_id", "encrypted_cells")]
+    return reader_of(
+        batch.headers,
+        batch.targets,
+        filter(None, cells),
+        date_order=batch.date_order,
+        order_ref=batch.order_ref,
+    )
 
 
 def _result_row(
@@ -140,7 +155,7 @@ def _result_row(
     receipt_url: Callable[[uuid.UUID], str],
     *,
     cells: tuple[str, ...] | None,
-    read: _Reader,
+    read: _Reader | None,
 ) -> ResultRow:
     submission = by_token.get(row.token)
     is_sent = submission is not None
@@ -153,7 +168,7 @@ def _result_row(
         reason = _outcome_reason(submission)
     else:
         reason = _findings_reason(row)
-    if cells is not None and _is_corrected(batch, row, cells, read):
+    if cells is not None and read is not None and _is_corrected(batch, row, cells, read):
         note = gettext("Corrected in the portal: the columns have what was uploaded")
         reason = _JOINT.join(filter(None, (reason, note)))
     if cells is None and row.encrypted_cells:
