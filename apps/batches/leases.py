@@ -79,8 +79,11 @@ def _end_expired(order_ref: str, now: dt.datetime) -> None:
 
 
 def _release_left() -> None:
-    while _left:
-        lease = _left.pop()
+    while True:
+        try:
+            lease = _left.pop()
+        except IndexError:  # also if another thread has just taken the last one
+            return
         try:
             Batch.objects.filter(lease=lease).update(lease=None, leased_until=None)
         except (DatabaseError, InterfaceError):

@@ -50,6 +50,23 @@ def test_expired_lease_of_another_batch_is_ended(sandbox: SandboxServer, staff: 
     assert first.lease is None
 
 
+class _TakenByAnotherThread(list[uuid.UUID]):
+    """A list that is not empty when it is looked at, and is when it is taken from."""
+
+    def __bool__(self) -> bool:
+        return True
+
+
+def test_lease_that_another_thread_is_releasing_stops_no_duty(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = confirmed_batch(staff, people(1))
+    monkeypatch.setattr(leases, "_left", _TakenByAnotherThread())
+    held = leases.acquire(clock.now())
+    assert held is not None
+    assert held.pk == batch.pk
+
+
 def test_order_waits_for_a_row_whose_process_died(sandbox: SandboxServer, staff: User) -> None:
     batch = confirmed_batch(staff, people(1))
     lost = store(staff, Outcome.SENDING, clean(last_name="Lost"), batch=uuid.uuid4(), batch_row=7)
