@@ -449,6 +449,8 @@ def compared_text(compared: int, on_order: int | None) -> str:
             "Compared with %(count)s consumers that the portal knew. The whole order was not read.",
             compared,
         ) % {"count": compared}
+    if not on_order:
+        return gettext("The order had no consumers to compare with.")
     if compared < on_order:
         return gettext("Compared with %(count)s of %(total)s consumers on the order.") % {
             "count": compared,

@@ -113,7 +113,7 @@ def test_similar_consumer_is_shown_with_its_outcome_and_equal_fields(
 @pytest.mark.parametrize(
     ("compared", "on_order", "text"),
     [
-        (0, 0, "Compared with all 0 consumers on the order."),
+        (0, 0, "The order had no consumers to compare with."),
         (1, 1, "Compared with the 1 consumer on the order."),
         (14, 14, "Compared with all 14 consumers on the order."),
         (40, 500, "Compared with 40 of 500 consumers on the order."),
