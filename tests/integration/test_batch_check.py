@@ -14,7 +14,7 @@ from apps.batches.checking import check
 from apps.batches.checking.accepting import accepted_keys
 from apps.batches.checking.check import check_batch, check_rows, recheck, set_attention
 from apps.batches.checking.evaluation import evaluate
-from apps.batches.checking.evidence import OrderEvidence
+from apps.batches.checking.evidence import CHECK_SECONDS, OrderEvidence
 from apps.batches.models import BatchState, OwnState
 from apps.batches.selectors import rows_of, rows_to_send
 from apps.batches.sending import changing, control
@@ -373,7 +373,7 @@ def test_check_that_reads_fewer_consumers_than_an_earlier_one_keeps_their_data(
     elsewhere = add_elsewhere(KAI)
     batch = batch_of(staff, [IDA])
     check_batch(batch, client=get_client())
-    earlier = clock.now() - timedelta(minutes=5)
+    earlier = clock.now() - timedelta(minutes=4)
     OrderReading.objects.update(read_at=earlier)
     later = add_elsewhere(OLA)
     sandbox.sandbox.faults.arm(Armed("500_before", operation="retrieve_order_consumer", times=9))
@@ -386,18 +386,39 @@ def test_check_that_reads_fewer_consumers_than_an_earlier_one_keeps_their_data(
     assert (states(batch), warning_codes(batch, 2)) == (["attention"], ["similar_consumer"])
 
 
-def test_check_does_not_keep_the_guests_of_an_order_beyond_their_time(
-    staff: User, sandbox: SandboxServer, settings: Settings
+@pytest.mark.parametrize(("minutes", "are_kept"), [(4, True), (6, False)])
+def test_check_keeps_the_guests_of_an_order_with_their_time_unless_it_is_nearly_over(
+    staff: User, sandbox: SandboxServer, settings: Settings, minutes: int, are_kept: bool
 ) -> None:
     settings.CDP_RECONCILIATION = True
     batch = batch_of(staff, [IDA])
-    earlier = clock.now() - timedelta(minutes=5)
+    earlier = clock.now() - timedelta(minutes=minutes)
     guests = (OrderGuest("one", "Ida Tidy"),)
     store_reading(SAMPLE_ORDER, Order(SAMPLE_ORDER), NOT_READ, read_at=earlier, guests=guests)
     check_batch(batch, client=get_client())
     reading = OrderReading.objects.get()
-    assert reading.read_at > earlier
-    assert reading.guests is None
+    assert (reading.guests == guests, reading.read_at == earlier) == (are_kept, are_kept)
+
+
+@pytest.mark.sql("new")
+def test_slow_order_that_is_known_leaves_time_for_its_consumers(
+    staff: User, sandbox: SandboxServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CDP_RECONCILIATION = True
+    batch = batch_of(staff, [IDA])
+    asked: list[float] = []
+    read = CdpClient.retrieve_order
+
+    def retrieve(client: CdpClient, ref: str, *, within: float | None = None) -> Order:
+        asked.append(within or 0.0)
+        return read(client, ref, within=within)
+
+    monkeypatch.setattr(CdpClient, "retrieve_order", retrieve)
+    check_batch(batch, client=get_client())
+    OrderReading.objects.update(read_at=clock.now() - timedelta(minutes=5))
+    check_batch(batch, client=get_client())
+    [first, again] = asked
+    assert first > CHECK_SECONDS / 2 >= again
 
 
 def test_order_that_cannot_be_read_costs_the_evidence_and_not_the_check(

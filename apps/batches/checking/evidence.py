@@ -16,7 +16,7 @@ from apps.cdp.errors import CdpError
 from apps.cdp.records import Order
 from apps.consumers.duplicates.known import NOT_READ, known_on_order
 from apps.consumers.models import OrderReading
-from apps.consumers.order_lookup.readings import find_reading, is_current, store_reading
+from apps.consumers.order_lookup.readings import KEPT, find_reading, is_current, store_reading
 from apps.core import clock
 from apps.core.connections import release_database_connections
 from apps.core.references import reference_key
@@ -75,8 +75,10 @@ def read_evidence(order_ref: str, client: CdpClient) -> OrderEvidence:
     listed: ListedConsumers | None = None
     with suppress(CdpError), client.lookup_slot():
         if settings.CDP_ORDER_PAGES:
+            # A slow order that is known leaves time for its consumers, which matter more.
+            within = (end - time.monotonic()) / (2 if known_order else 1)
             with suppress(CdpError):
-                order = client.retrieve_order(order_ref, within=end - time.monotonic())
+                order = client.retrieve_order(order_ref, within=within)
         listed = client.read_order_consumers(order_ref, within=max(end - time.monotonic(), 0))
     if settings.CDP_ORDER_PAGES and (order is not None or listed is not None):
         _store(order_ref, order, listed, reading, read_at=read_at)
@@ -94,13 +96,15 @@ def _store(
     """Store what was read of the order and of its consumers. None: that could not be read; not both.
 
     What is known only from the ``earlier`` reading is kept, and the time of that reading with it: the order,
-    or the data of consumers that the list only referred to, or did not reach, this time.
+    its guests, or the data of consumers that the list only referred to, or did not reach, this time. If that
+    time is nearly over, all but the order is given up, so that what was just read has a time of its own.
     """
     known_order, kept = (earlier.order, earlier.listed) if earlier else (None, None)
     guests = None
     if earlier is not None and listed is not None:
         merged = known_on_order(listed, kept)
-        if order is None or merged != known_on_order(listed):
+        has_more = earlier.guests is not None or merged != known_on_order(listed)
+        if order is None or (has_more and read_at - earlier.read_at < KEPT / 2):
             listed, read_at, guests = merged, earlier.read_at, earlier.guests
     order = order or known_order
     if order is None:

@@ -44,6 +44,8 @@ from apps.core.export.zip_stream import ZipStream
 _JOINT: Final = "; "
 _BLANK_LINES: Final = 1_000
 """Blank lines that are written at once: a short file can have its only person in row 1,048,576."""
+_OF_THE_TABLE: Final = frozenset({"title", "gender"})
+"""Values whose cells may be read by those of the other rows: M is female beside H."""
 _Reader = Callable[[Sequence[str]], dict[str, str]]
 """Reads the cells of a row as the values of the form."""
 _UPLOADED_WIDTH, _OWN_WIDTHS = 20, (18, 40, 60, 60)
@@ -126,25 +128,27 @@ def read_result(batch: Batch, *, receipt_url: Callable[[uuid.UUID], str]) -> Res
     return Result(batch, made, others_of(warnings, sent_before))
 
 
-def _reader_of_rows(batch: Batch, cells: Iterable[tuple[str, ...] | None]) -> _Reader | None:
+def _reader_of_rows(batch: Batch, cells: Iterable[tuple[str, ...] | None]) -> _Reader:
     """Reads the cells of a row as they were read from the file. ``cells``: of all rows of the batch.
 
-    The rows of an earlier list were read with the other rows of its table. None if that list was erased.
+    The rows of an earlier list were read with the other rows of its table. If that list was erased, titles
+    and genders are left out, because other rows may have decided what they mean.
     """
     table = batch
     while table.source == SourceKind.ROWS and table.replaces is not None:
         table = table.replaces
-    if table.pk != batch.pk:
-        if table.erased_at is not None:
-            return None
+    if table.pk != batch.pk and table.erased_at is None:
         cells = [row.cells for row in table.rows.only("public_id", "encrypted_cells")]
-    return reader_of(
+    read = reader_of(
         batch.headers,
         batch.targets,
         filter(None, cells),
         date_order=batch.date_order,
         order_ref=batch.order_ref,
     )
+    if table.erased_at is None:
+        return read
+    return lambda row: {name: value for name, value in read(row).items() if name not in _OF_THE_TABLE}
 
 
 def _result_row(
@@ -155,7 +159,7 @@ def _result_row(
     receipt_url: Callable[[uuid.UUID], str],
     *,
     cells: tuple[str, ...] | None,
-    read: _Reader | None,
+    read: _Reader,
 ) -> ResultRow:
     submission = by_token.get(row.token)
     is_sent = submission is not None
@@ -168,7 +172,7 @@ def _result_row(
         reason = _outcome_reason(submission)
     else:
         reason = _findings_reason(row)
-    if cells is not None and read is not None and _is_corrected(batch, row, cells, read):
+    if cells is not None and _is_corrected(batch, row, cells, read):
         note = gettext("Corrected in the portal: the columns have what was uploaded")
         reason = _JOINT.join(filter(None, (reason, note)))
     if cells is None and row.encrypted_cells:
