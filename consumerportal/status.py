@@ -385,7 +385,7 @@ def _audit_signing() -> Iterator[Line]:
 
 
 def _audit_verification() -> Iterator[Line]:
-    """A line only if no worker verifies the whole log."""
+    """A line only if no worker verifies the whole log with its checkpoints."""
     label = _("Verification of the whole audit log")
     latest = past_verifications.latest_whole_verification()
     begun = latest or AuditEvent.objects.order_by("seq").first()
@@ -394,9 +394,9 @@ def _audit_verification() -> Iterator[Line]:
     if past_verifications.standing_problem():  # the worker verifies, but records the same finding once
         return
     text = (
-        gettext("Overdue: check the worker's log. Last done at")
+        gettext("Overdue: check the worker's log. Last done with checkpoints at")
         if latest
-        else gettext("Never done: check the worker's log. The first event is from")
+        else gettext("Never done with checkpoints: check the worker's log. The first event is from")
     )
     yield Line("audit_verification", label, text, Level.WARNING, moment=begun.at)
 

@@ -455,7 +455,19 @@ def test_log_that_nobody_verifies_as_a_whole_is_reported(
     forward(status.UNVERIFIED_FOR + datetime.timedelta(hours=1))
     record_result(Actor.system("worker"), verify(from_checkpoint=True))
     assert evidence() == [("audit_verification", Level.WARNING)]
-    assert "Last done at" in line("audit_verification").text
+    assert "Last done with checkpoints at" in line("audit_verification").text
+
+
+def test_verification_without_checkpoints_is_not_one_of_the_whole_log(
+    forward: Callable[[datetime.timedelta], None],
+) -> None:
+    """On a machine without the file of checkpoints, nobody can find that the end is missing."""
+    write(2)
+    record_result(Actor.system("worker"), verify())
+    forward(status.UNVERIFIED_FOR + datetime.timedelta(hours=1))
+    record_result(Actor.system("worker"), verify())
+    assert ("audit_verification", Level.WARNING) in evidence()
+    assert "Never done with checkpoints" in line("audit_verification").text
 
 
 def test_finding_that_stays_is_not_reported_as_a_missing_verification(

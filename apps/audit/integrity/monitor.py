@@ -38,6 +38,7 @@ class IntegrityMonitor:
         self.unsigned_since: float | None = None
         self.not_before = 0.0  # after a failure, the time of the next attempt
         self.verified_at = time.monotonic()
+        self.verified_whole_at: float | None = None
         self.reported: tuple[Verdict, int] | None = None
 
     def run_due(self) -> None:
@@ -74,15 +75,25 @@ class IntegrityMonitor:
         self.signed, self.unsigned_since = head[0], None
 
     def _verify(self) -> None:
-        """Verify the events since the last checkpoint, or once a day the whole log.
-
-        A good result is recorded if there was activity since the last verification or if it differs from
-        that one's, as after a verification on a machine without checkpoints; the same problem only once.
-        """
+        """Verify the events since the last checkpoint, or once a day the whole log."""
         latest = latest_whole_verification()
         # abs(): an event altered to a future time must not postpone the next verification.
         whole = latest is None or abs(clock.seconds() - latest.time / 1e6) >= VERIFY_WHOLE_INTERVAL
+        # One without checkpoints does not count there, and the same problem is not recorded again.
+        now, own = time.monotonic(), self.verified_whole_at
+        whole = whole and (own is None or now - own >= VERIFY_WHOLE_INTERVAL)
         result = verify(from_checkpoint=not whole)
+        self._record(result, whole=whole)
+        if whole:  # set last: one that failed or was not recorded is repeated after the next interval
+            self.verified_whole_at = now
+
+    def _record(self, result: Result, *, whole: bool) -> None:
+        """Record the result of a verification.
+
+        A good one after the last checkpoint is recorded if there was activity since the last verification or
+        if it differs from that one's, as after a verification on a machine without checkpoints; the same
+        problem only once.
+        """
         good = result.verdict in GOOD
         if (good and not whole and _is_known(result)) or (not good and result.problem == self.reported):
             return

@@ -29,9 +29,15 @@ def latest_verification() -> AuditEvent | None:
 
 
 def latest_whole_verification() -> AuditEvent | None:
-    """The event of the last verification of the whole log, among the recent ones; None if there is none."""
-    results = ((event, result_of(event)) for event in _recent())
-    return next((event for event, result in results if result is not None and result.whole), None)
+    """The event of the last verification of the whole log, among the recent ones; None if there is none.
+
+    One without checkpoints does not count: it can neither find everything nor end a problem.
+    """
+    for event in _recent():
+        result = result_of(event)
+        if result is not None and result.whole and result.verdict is not Verdict.UNSIGNED:
+            return event
+    return None
 
 
 def standing_problem() -> AuditEvent | None:

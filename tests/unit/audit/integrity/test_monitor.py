@@ -49,6 +49,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return forward
 
 
+@pytest.fixture
+def complete(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For each verification of the monitor, whether it was to be of the whole log."""
+    seen: list[bool] = []
+
+    def noted(*, from_checkpoint: bool) -> Result:
+        seen.append(not from_checkpoint)
+        return verify(from_checkpoint=from_checkpoint)
+
+    monkeypatch.setattr(monitor, "verify", noted)
+    return seen
+
+
 def signed(settings: Settings) -> list[int]:
     return [found.seq for _, found in checkpoints.read(settings.AUDIT_CHECKPOINT_FILE)]
 
@@ -310,19 +323,12 @@ def test_altered_verification_does_not_stop_the_next_ones(
 
 
 def test_verification_with_a_future_time_does_not_delay_the_next_complete_one(
-    clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    clock: Callable[[float], None], complete: list[bool]
 ) -> None:
     write(2)
     sign_checkpoint(Actor.system("tests"))
     call_command("audit_verify")
     write(1)
-    seen: list[bool] = []
-
-    def looked(*, from_checkpoint: bool) -> Result:
-        seen.append(not from_checkpoint)
-        return verify(from_checkpoint=from_checkpoint)
-
-    monkeypatch.setattr(monitor, "verify", looked)
     worker = IntegrityMonitor(Actor.system("worker"))
     clock(601)
     worker.run_due()
@@ -331,7 +337,59 @@ def test_verification_with_a_future_time_does_not_delay_the_next_complete_one(
     put([*rows.values()])
     clock(601)
     worker.run_due()
-    assert seen == [False, True]
+    assert complete == [False, True]
+
+
+def test_verification_without_checkpoints_does_not_delay_the_next_complete_one(
+    clock: Callable[[float], None], complete: list[bool]
+) -> None:
+    write(2)
+    assert exit_code("audit_verify") == 1
+    sign_checkpoint(Actor.system("tests"))
+    worker = IntegrityMonitor(Actor.system("worker"))
+    for _ in range(2):
+        clock(601)
+        worker.run_due()
+    assert complete == [True, False]
+    verified = AuditEvent.objects.filter(action="audit.verified").order_by("seq")
+    assert [event.details["verdict"] for event in verified] == ["unsigned", "unchanged"]
+
+
+def test_log_that_nobody_signs_is_verified_as_a_whole_once_a_day(
+    clock: Callable[[float], None], complete: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_given: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints, "append", full)
+    write(2)
+    worker = IntegrityMonitor(Actor.system("worker"))
+    for _ in range(3):
+        clock(601)
+        worker.run_due()
+    clock(monitor.VERIFY_WHOLE_INTERVAL)
+    worker.run_due()
+    assert complete == [True, False, False, True]
+    assert names()[2:] == ["audit.verified", "audit.verified"]
+
+
+def test_complete_verification_that_was_not_recorded_is_repeated(
+    clock: Callable[[float], None], complete: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_given: Any) -> None:
+        raise OperationalError("lost")
+
+    write(2)
+    sign_checkpoint(Actor.system("tests"))
+    worker = IntegrityMonitor(Actor.system("worker"))
+    clock(601)
+    with monkeypatch.context() as patched:
+        patched.setattr(monitor, "record_result", lost)
+        with pytest.raises(OperationalError):
+            worker.run_due()
+    clock(601)
+    worker.run_due()
+    assert complete == [True, True]
 
 
 def test_failed_verification_waits_for_its_next_turn(

@@ -145,6 +145,7 @@ def test_verification_without_checkpoints_ends_no_problem(
         assert latest is not None
         assert (latest.details["verdict"], latest.details["scope"]) == ("unsigned", "whole")
         assert standing_problem() == problem
+        assert latest_whole_verification() == problem
     call_command("audit_checkpoint")
     call_command("audit_verify")
     assert standing_problem() is None
