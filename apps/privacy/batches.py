@@ -16,7 +16,7 @@ from apps.audit.models import AuditEvent
 from apps.batches.audit_events import BATCH_DOWNLOADED, BATCH_VIEWED
 from apps.consumers.models import Submission
 from apps.consumers.recording import read_runs
-from apps.privacy.exports import Different, Doubt, EventsOf, History
+from apps.privacy.exports import Different, Doubt, EventsOf, History, texts_in
 from apps.privacy.subjects import Subject
 
 SHOWING: Final = (BATCH_VIEWED.name, BATCH_DOWNLOADED.name)
@@ -55,11 +55,6 @@ def _of_another_list(event: AuditEvent, batch: str, subject: Subject) -> Doubt:
     if isinstance(others, int) and others > len(submissions) + len(consumers):
         return Doubt.MORE_SHOWN
     raise Different
-
-
-def texts_in(value: object) -> list[str]:
-    """The texts of a list in the details of an event; none if there is no list."""
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def _is_in(history: History, sent: Sequence[tuple[int, int]]) -> bool:

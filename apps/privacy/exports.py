@@ -77,6 +77,11 @@ class Doubt(StrEnum):
     HISTORY_ALTERED = "history_altered"
 
 
+def texts_in(value: object) -> list[str]:
+    """The texts of a list in the details of an event; none if there is no list."""
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
 def find_search(public_id: str) -> searches.Search | None:
     """The search with this id, as it is now; None if it is gone, or the id was altered."""
     try:

@@ -34,7 +34,7 @@ from apps.history.audit_events import (
 from apps.history.exports.services import EXPORT_KEY
 from apps.privacy import batches
 from apps.privacy.audit_events import ACCESS_INDEX_COMPLETED
-from apps.privacy.batches import texts_in
+from apps.privacy.exports import texts_in
 from apps.privacy.verdicts import NAMING
 
 EVENTS_AT_ONCE: Final = 20_000

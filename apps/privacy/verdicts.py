@@ -29,8 +29,7 @@ from apps.history.audit_events import EXPORT_STARTED, FIGURES_EXPORTED, FIGURES_
 from apps.history.exports.services import EXPORT_KEY
 from apps.privacy import batches
 from apps.privacy.audit_events import ACCESS_REPORT_SEARCHED
-from apps.privacy.batches import texts_in
-from apps.privacy.exports import Different, Doubt, EventsOf, History, PastExport, find_search
+from apps.privacy.exports import Different, Doubt, EventsOf, History, PastExport, find_search, texts_in
 from apps.privacy.subjects import Subject
 
 NAMING: Final = (
