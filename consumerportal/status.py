@@ -20,7 +20,6 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit.integrity import checkpoint_disk, past_verifications
 from apps.audit.integrity.diagnosis import Verdict
-from apps.audit.integrity.monitor import oldest_unsigned_event
 from apps.audit.integrity.valid_macs import acknowledged_rows
 from apps.audit.models import AuditEvent
 from apps.audit.presenters.integrity import acknowledged_sentence, verdict_sentence
@@ -377,8 +376,8 @@ def _audit_log() -> Line:
 
 
 def _audit_signing() -> Iterator[Line]:
-    """A line only if no worker signs the log, such as for a full disk of checkpoints."""
-    oldest = oldest_unsigned_event()
+    """A line only if no worker signs the log: the disk of checkpoints is full, or the log was altered."""
+    oldest = past_verifications.oldest_unsigned_event()
     if oldest is not None and _is_older(oldest, UNSIGNED_FOR):
         text = gettext("Events are not signed: check the worker's log. The oldest one is from")
         yield Line("audit_signing", _("Signatures of the audit log"), text, Level.CRITICAL, moment=oldest.at)

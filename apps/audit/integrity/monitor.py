@@ -6,14 +6,14 @@ import logging
 import time
 from typing import Final
 
-from apps.audit.audit_events import AUDIT_CHECKPOINT_SIGNED, AUDIT_VERIFIED
+from apps.audit.audit_events import AUDIT_VERIFIED
 from apps.audit.integrity.diagnosis import Verdict
-from apps.audit.integrity.past_verifications import latest_whole_verification
+from apps.audit.integrity.past_verifications import has_activity_after, latest_whole_verification
 from apps.audit.integrity.signing import NotSignedError, sign_checkpoint
 from apps.audit.integrity.stored_rows import StoredRows, read_head
-from apps.audit.integrity.valid_macs import is_genuine, last_signed_sequence
+from apps.audit.integrity.valid_macs import last_signed_sequence
 from apps.audit.integrity.verification import GOOD, Result, record_result, verify
-from apps.audit.models import AuditEvent, AuditEventQuerySet
+from apps.audit.models import AuditEvent
 from apps.core import clock
 from apps.core.actor import Actor
 
@@ -23,10 +23,6 @@ SIGN_AFTER_EVENTS: Final = 1_000
 MAX_UNSIGNED_AGE: Final = 60.0  # seconds
 VERIFY_INTERVAL: Final = 600.0  # seconds between verifications of the events after the last checkpoint
 VERIFY_WHOLE_INTERVAL: Final = 24 * 60 * 60.0  # seconds between verifications of the whole log
-
-# The monitor's own events do not count as activity, otherwise each would cause the next.
-_OWN_ACTIONS = (AUDIT_CHECKPOINT_SIGNED.name, AUDIT_VERIFIED.name)
-_RECENT = 50  # signing events
 
 
 class IntegrityMonitor:
@@ -64,7 +60,7 @@ class IntegrityMonitor:
         head = read_head()
         if head is None or head[0] <= self.signed:
             return
-        if not _has_activity_after(max(self.signed, last_signed_sequence())):
+        if not has_activity_after(max(self.signed, last_signed_sequence())):
             self.signed = min(head[0], StoredRows().last_sequence())  # the head may be altered
             return
         now = time.monotonic()
@@ -101,28 +97,9 @@ class IntegrityMonitor:
         self.reported = None if good else result.problem
 
 
-def _has_activity_after(seq: int) -> bool:
-    return _activity_after(seq).exists()
-
-
-def _activity_after(seq: int) -> AuditEventQuerySet:
-    return AuditEvent.objects.filter(seq__gt=seq).exclude(action__in=_OWN_ACTIONS)
-
-
-def oldest_unsigned_event() -> AuditEvent | None:
-    """The oldest event that a checkpoint should cover and none does, on any machine; None if there is none.
-
-    Answered from the database, where each checkpoint has its event. Raises the database's errors.
-    """
-    signed = AuditEvent.objects.filter(action=AUDIT_CHECKPOINT_SIGNED.name).order_by("-seq")[:_RECENT]
-    # One that the portal did not write must not hide that nothing is signed.
-    last = next((event.details["last"] for event in signed if is_genuine(event)), 0)
-    return _activity_after(last).order_by("seq").first()
-
-
 def _is_known(result: Result) -> bool:
     """Whether the last verification with a good result has this verdict and there was no activity since."""
     last = AuditEvent.objects.filter(action=AUDIT_VERIFIED.name).order_by("-seq").first()
     if last is None or last.details.get("verdict") != result.verdict.value:
         return False
-    return not _has_activity_after(last.seq)
+    return not has_activity_after(last.seq)

@@ -1,4 +1,4 @@
-"""The results of earlier verifications, read from the log itself.
+"""The results of earlier verifications, and what is not signed yet, read from the log itself.
 
 A verification event with impossible values, another hash or no valid MAC was altered or written past the
 portal, which also counts as a problem: otherwise a forged result would hide what the portal found.
@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from apps.audit.audit_events import AUDIT_FOUND_ALTERED, AUDIT_VERIFIED
+from apps.audit.audit_events import AUDIT_CHECKPOINT_SIGNED, AUDIT_FOUND_ALTERED, AUDIT_VERIFIED
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.valid_macs import is_genuine
 from apps.audit.integrity.verification import GOOD, Result
-from apps.audit.models import AuditEvent
+from apps.audit.models import AuditEvent, AuditEventQuerySet
 
 _VERIFICATIONS = (AUDIT_VERIFIED.name, AUDIT_FOUND_ALTERED.name)
 _RECENT = 500  # events: several days at one verification every ten minutes
@@ -21,6 +21,10 @@ MOST_PROBLEMS = _RECENT
 """How many problems are read."""
 _OF_THE_WHOLE = '"scope":"whole"'  # in the data of an event, as apps.audit.chain writes them
 _AT_ONCE = 50  # events per query
+_RECENT_SIGNATURES = 50  # signing events
+
+# The monitor's own events do not count as activity, otherwise each would cause the next.
+_OWN_ACTIONS = (AUDIT_CHECKPOINT_SIGNED.name, AUDIT_VERIFIED.name)
 
 
 def latest_verification() -> AuditEvent | None:
@@ -95,6 +99,27 @@ def result_of(event: AuditEvent) -> Result | None:
     if not all(number is None or type(number) is int for number in (about, checkpoint)):
         return None
     return Result(Verdict(str(verdict)), about, checkpoint, first, last, last_hash="", whole=scope == "whole")
+
+
+def oldest_unsigned_event() -> AuditEvent | None:
+    """The oldest event that a checkpoint should cover and none does, on any machine; None if there is none.
+
+    Answered from the database, where each checkpoint has its event. Raises the database's errors.
+    """
+    newest = AuditEvent.objects.filter(action=AUDIT_CHECKPOINT_SIGNED.name).order_by("-seq")
+    # One that the portal did not write must not hide that nothing is signed.
+    genuine = (event for event in newest[:_RECENT_SIGNATURES] if is_genuine(event))
+    last = next((event.details["last"] for event in genuine), 0)
+    return _activity_after(last).order_by("seq").first()
+
+
+def has_activity_after(seq: int) -> bool:
+    """Whether there is an event after this number that the monitor did not cause."""
+    return _activity_after(seq).exists()
+
+
+def _activity_after(seq: int) -> AuditEventQuerySet:
+    return AuditEvent.objects.filter(seq__gt=seq).exclude(action__in=_OWN_ACTIONS)
 
 
 def _recent() -> Iterator[AuditEvent]:
