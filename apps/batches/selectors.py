@@ -204,7 +204,7 @@ def submissions_of_rows(rows: Iterable[Any]) -> dict[uuid.UUID, Submission]:
 
 
 def submission_of_row(row: Any, submissions: Mapping[uuid.UUID, Submission]) -> Submission | None:
-    """The row's own submission, else the one because of which it is or was already sent; None without one.
+    """The row's own submission, else the one because of which it is already sent; None without one.
 
     A row that was released or left out since still names the latter, but has nothing to do with it any more.
     ``submissions``: from :func:`submissions_of_rows`.

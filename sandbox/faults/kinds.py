@@ -37,9 +37,9 @@ class Fault:
 class ConnectionFault:
     """A fault of a whole connection, before its first request is read. No work is ever done.
 
-    The outcome depends on the scheme. Over TLS it is always `not_sent`: the handshake fails, so no byte of a
-    request is written. Over plain HTTP a caller cannot know which bytes arrived. `over_http`: None if the
-    fault needs TLS. `certificate` replaces the good certificate.
+    The outcome depends on the scheme. Over TLS it is always `not_sent`: no connection, or no handshake,
+    succeeds, so no byte of a request is written. Over plain HTTP a caller cannot know which bytes arrived.
+    `over_http`: None if the fault needs TLS. `certificate` replaces the good certificate.
     """
 
     description: str
