@@ -21,7 +21,7 @@ class Verdict(StrEnum):
     INSERTED = "inserted"
     MISSING = "missing"
     REORDERED = "reordered"
-    TAIL_CUT = "tail_cut"  # rows after the last checkpoint that still has its row are missing
+    TAIL_CUT = "tail_cut"  # of the rows after the last checkpoint that has its row, some or all are missing
     REWRITTEN = "rewritten"  # before a checkpoint with a different hash
     KEY_UNKNOWN = "key_unknown"  # a checkpoint was signed with an unknown key
     CHECKPOINTS_DAMAGED = "checkpoints_damaged"  # lines of the file were changed, dropped or added

@@ -106,16 +106,21 @@ def result_panel(result: Result) -> ResultPanel:
 
 
 def verdict_sentence(result: Result) -> str:
-    """The verdict as a sentence; for a cut log also the last checkpoint that still has its event."""
+    """The verdict as a sentence; for a cut log also its last checkpoint and its last event."""
     text = verdict_text(result.verdict, result.seq)
     if result.acknowledged:
         text += " " + acknowledged_sentence(result.acknowledged)
-    if result.verdict is Verdict.TAIL_CUT and result.checkpoint:
+    if result.verdict is not Verdict.TAIL_CUT:
+        return text
+    if result.checkpoint:
         held = gettext(
-            "The last checkpoint that still has its event is at event %(checkpoint)s; events after it are"
-            " missing."
+            "The last checkpoint that still has its event is at event %(checkpoint)s; some or all events"
+            " after it are missing."
         )
         text += " " + held % {"checkpoint": result.checkpoint}
+    if result.last >= result.first or not result.whole:  # otherwise the log had no event
+        ended = gettext("The log ended at event %(last)s when it was verified.")
+        text += " " + ended % {"last": result.last}
     return text
 
 

@@ -559,12 +559,14 @@ def diagnose(archive: Archive, event: Event | None, at: Break) -> Finding:
 
 
 def verdict_sentence(report: Report) -> str:
-    """The verdict as a sentence; for a cut log also the last checkpoint that still has its event."""
+    """The verdict as a sentence; for a cut log also its last checkpoint and its last event."""
     verdict, seq = report.finding
     text = SENTENCES[verdict].format(seq)
     if verdict == "tail_cut" and report.held:
         text += f" The last checkpoint that still has its event is at event {report.held};"
-        text += " events after it are missing."
+        text += " some or all events after it are missing."
+    if verdict == "tail_cut" and report.last >= report.first:
+        text += f" The log ended at event {report.last} when the proof was made."
     return text
 
 

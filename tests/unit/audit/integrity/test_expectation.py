@@ -78,7 +78,7 @@ def test_end_that_was_cut_off_with_its_checkpoints_is_missed(expected: Checkpoin
     assert code == 2
     assert out.startswith(
         "tail_cut: The end of the log is missing. The last checkpoint that still has its event is at event 1;"
-        " events after it are missing.\n"
+        " some or all events after it are missing. The log ended at event 2 when it was verified.\n"
     )
     assert DIFFERENT in out
     recorded = AuditEvent.objects.order_by("-seq")[0]

@@ -249,7 +249,11 @@ def test_missing_end_of_a_log_that_continues_is_one_problem(
     [event] = AuditEvent.objects.filter(action="audit.found_altered")
     facts = [event.details[name] for name in ("verdict", "about", "checkpoint")]
     assert facts == ["tail_cut", event.seq, kept]
-    said = f"The end of the log is missing. The last checkpoint that still has its event is at event {kept};"
+    said = (
+        f"The end of the log is missing. The last checkpoint that still has its event is at event {kept};"
+        " some or all events after it are missing."
+        f" The log ended at event {event.seq - 1} when it was verified."
+    )
     assert said in as_administrator.get("/audit/integrity/").content.decode()
     page = as_administrator.get(f"/audit/{event.seq}/").content.decode()
     assert f"found that the end of the audit log is missing: it ended before event {event.seq}" in page

@@ -27,6 +27,7 @@ from apps.audit.integrity.proof.verify_audit_log import is_valid_signature
 from apps.audit.integrity.signing import NotSignedError, sign_checkpoint
 from apps.audit.integrity.verification import Progress, Result, record_result, verify
 from apps.audit.models import AuditEvent
+from apps.audit.presenters.integrity import verdict_sentence
 from apps.audit.recording import record
 from apps.core.actor import Actor
 from tests.support import audit_rows
@@ -245,6 +246,32 @@ def test_truncated_end_is_reported_with_the_last_valid_checkpoint(
         assert result.verdict is Verdict.UNCHANGED
         return
     assert (result.verdict, result.seq, result.checkpoint) == (Verdict.TAIL_CUT, left + 1, held)
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (
+            8,
+            " The last checkpoint that still has its event is at event 5; some or all events after it are"
+            " missing. The log ended at event 8 when it was verified.",
+        ),
+        (3, " The log ended at event 3 when it was verified."),
+        (0, ""),
+    ],
+)
+def test_truncated_end_is_described_with_the_event_at_which_the_log_ended(
+    log: Path, left: int, words: str
+) -> None:
+    put([*stored().values()][:left])
+    assert verdict_sentence(verify()) == f"The end of the log is missing.{words}"
+
+
+def test_head_that_names_a_later_event_is_described_with_the_last_event(log: Path) -> None:
+    put([*stored().values()][:C2])
+    result = verify(from_checkpoint=True)
+    assert (result.whole, result.first, result.last) == (False, C2 + 1, C2)
+    assert verdict_sentence(result).endswith(f" The log ended at event {C2} when it was verified.")
 
 
 def test_restored_and_continued_old_backup_is_rewritten(log: Path) -> None:

@@ -179,9 +179,22 @@ def test_output_about_a_missing_end_names_the_last_checkpoint_that_has_its_event
     assert (code, output[0]) == (
         2,
         "tail_cut: The end of the log is missing. The last checkpoint that still has its event is at event 3;"
-        " events after it are missing.",
+        " some or all events after it are missing. The log ended at event 5 when the proof was made.",
     )
     assert output[1].startswith("Events 1 to 5. The last signature covers event 7 ")
+
+
+@pytest.mark.parametrize(
+    ("left", "ended"), [(2, " The log ended at event 2 when the proof was made."), (0, "")]
+)
+def test_output_about_a_missing_end_names_the_last_event_without_a_checkpoint(
+    tmp_path: Path, left: int, ended: str
+) -> None:
+    write(3)
+    sign_checkpoint(SIGNER)
+    put([*stored().values()][:left])
+    _code, output = verifier(unpacked(tmp_path / "cut"))
+    assert output[0] == f"tail_cut: The end of the log is missing.{ended}"
 
 
 def test_changed_event_is_reported_soon_however_far_another_was_moved(tmp_path: Path) -> None:
