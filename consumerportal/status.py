@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import platform
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -313,20 +314,19 @@ def _difference(one: MachineClock) -> str:
 
 
 def _disks() -> Iterator[Line]:
-    """One line for each disk of this machine that the portal writes to."""
-    folders = [settings.SPOOL_DIR, settings.AUDIT_CHECKPOINT_FILE]
-    if settings.EXPORT_DIR:
-        folders.append(Path(settings.EXPORT_DIR))
-    if connection.vendor == "sqlite":
-        folders.insert(0, Path(settings.DATABASES["default"]["NAME"]))
+    """One line for each disk of this machine that the portal writes to, named by the first of its folders.
+
+    A folder that cannot be checked has a line of its own.
+    """
     seen = set()
-    for folder in folders:
+    for name, label, path in _written_to():
         try:
-            existing = next(path for path in (folder, *folder.parents) if path.exists())
+            folder = Path(path or tempfile.gettempdir())
+            existing = next(one for one in (folder, *folder.parents) if one.exists())
             device, usage = existing.stat().st_dev, shutil.disk_usage(existing)
         except OSError as error:
             text = gettext("Cannot be checked: %(why)s") % {"why": type(error).__name__}
-            yield Line("disk_unknown", _("Disk"), text, Level.WARNING)
+            yield Line(f"disk_{name}", label, text, Level.WARNING)
             continue
         if device in seen:
             continue
@@ -337,7 +337,22 @@ def _disks() -> Iterator[Line]:
             "free": f"{usage.free / 1e9:.1f}",
             "percent": round(100 * free),
         }
-        yield Line(f"disk_{len(seen)}", _("Disk"), text, severity)
+        yield Line(f"disk_{name}", label, text, severity)
+
+
+def _written_to() -> Iterator[tuple[str, Promise, Path | str]]:
+    """A name, the label of its disk, and the path of each file and folder that the portal writes to.
+
+    The path is empty for the system's folder of temporary files, which exports use without ``EXPORT_DIR``.
+    """
+    if connection.vendor == "sqlite":
+        yield "database", _("Disk of the database"), settings.DATABASES["default"]["NAME"]
+    yield "spool", _("Disk of SPOOL_DIR"), settings.SPOOL_DIR
+    yield "checkpoints", _("Disk of AUDIT_CHECKPOINT_FILE"), settings.AUDIT_CHECKPOINT_FILE
+    if settings.EXPORT_DIR:
+        yield "exports", _("Disk of EXPORT_DIR"), settings.EXPORT_DIR
+    else:
+        yield "exports", _("Disk of temporary files, such as exports"), ""
 
 
 def _readiness() -> Line:

@@ -59,6 +59,10 @@ def line(name: str) -> Line:
     return found
 
 
+def disks() -> list[Line]:
+    return [one for one in status.lines() if one.name.startswith("disk_")]
+
+
 def ago(**span: float) -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC) - datetime.timedelta(**span)
 
@@ -337,6 +341,7 @@ def test_unreadable_disk_breaks_no_page(as_administrator: Client, monkeypatch: p
 
     monkeypatch.setattr("shutil.disk_usage", refused)
     assert "Cannot be checked" in text(as_administrator.get("/status/"))
+    assert len({one.name for one in disks()}) == len({str(one.label) for one in disks()}) == len(disks())
 
 
 @pytest.mark.sql("new")
@@ -362,13 +367,22 @@ def test_filling_disk_is_reported(monkeypatch: pytest.MonkeyPatch, free: int, le
 
     Usage.free = free * 10**9  # type: ignore[attr-defined]  # a stand-in
     monkeypatch.setattr("shutil.disk_usage", lambda _path: Usage)
-    assert line("disk_1").level is level
-    assert f"{free}.0 GB free" in line("disk_1").text
+    first = disks()[0]
+    assert first.level is level
+    assert f"{free}.0 GB free" in first.text
 
 
-@pytest.mark.parametrize("name", ["AUDIT_CHECKPOINT_FILE", "EXPORT_DIR"])
-def test_filling_disk_of_another_folder_is_reported(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("SPOOL_DIR", "Disk of SPOOL_DIR"),
+        ("AUDIT_CHECKPOINT_FILE", "Disk of AUDIT_CHECKPOINT_FILE"),
+        ("EXPORT_DIR", "Disk of EXPORT_DIR"),
+        ("", "Disk of temporary files, such as exports"),
+    ],
+)
+def test_filling_disk_of_another_folder_is_reported_by_name(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str, label: str
 ) -> None:
     class Usage:
         total = free = 100 * 10**9
@@ -377,10 +391,13 @@ def test_filling_disk_of_another_folder_is_reported(
         free = 10**9
 
     other = Path("/proc/version")  # on another device than the folders of tests
-    setattr(settings, name, other if name == "AUDIT_CHECKPOINT_FILE" else str(other))
+    if name:
+        setattr(settings, name, str(other) if name == "EXPORT_DIR" else other)
+    else:
+        settings.EXPORT_DIR = ""
+        monkeypatch.setattr("tempfile.gettempdir", lambda: str(other))
     monkeypatch.setattr("shutil.disk_usage", lambda path: Full if path == other else Usage)
-    disks = [one for one in status.lines() if one.name.startswith("disk_")]
-    assert Level.CRITICAL in {one.level for one in disks}
+    assert [str(one.label) for one in disks() if one.level is Level.CRITICAL] == [label]
 
 
 # --- The audit log --------------------------------------------------------------------------------
