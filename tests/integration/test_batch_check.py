@@ -328,7 +328,7 @@ def _status(status: str) -> Callable[..., Order]:
 
 
 @pytest.mark.parametrize("list_fails", [False, True])
-def test_each_check_reads_the_order_again(
+def test_check_reads_an_order_again_that_was_not_read_within_the_last_minute(
     list_fails: bool, staff: User, sandbox: SandboxServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.CDP_RECONCILIATION = True
