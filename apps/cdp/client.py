@@ -76,6 +76,17 @@ class ListedOrders:
     is_whole: bool
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class ListedGuests:
+    """The guests of a list. `is_whole`: as in `ListedRefs`."""
+
+    guests: tuple[Guest, ...]
+    is_whole: bool
+
+    def __repr__(self) -> str:
+        return f"ListedGuests({len(self.guests)} guests, <personal data>)"
+
+
 @dataclass(frozen=True, slots=True)
 class CdpClient:
     """The vendor's endpoints as methods. Failed calls raise `CdpError`. Can be shared between threads.
@@ -220,7 +231,7 @@ class CdpClient:
         order_reference_id: str = "",
         identifier: Identifier | None = None,
         within: float | None = None,
-    ) -> tuple[Guest, ...]:
+    ) -> ListedGuests:
         """Guests that match a criterion exactly (contract 9.1). `within`: seconds for everything.
 
         Raises `ValueError` unless exactly one criterion is given.
@@ -235,7 +246,9 @@ class CdpClient:
             raise ValueError("exactly one criterion is needed")
         query = pair or _single_criterion(single)
         end = self._end_time(within)
-        return self._parsed(self._reader(Path.fill(GUESTS), query, end), Guest.from_json, self._guest, end)
+        reader = self._reader(Path.fill(GUESTS), query, end)
+        guests = self._parsed(reader, Guest.from_json, self._guest, end)
+        return ListedGuests(guests, reader.is_whole)
 
     def guests_of_order(self, order_ref: str, *, within: float) -> tuple[Guest, ...]:
         """The guests of an order that the first page lists, at most `PAGE_SIZE`. `within`: seconds.

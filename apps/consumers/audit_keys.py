@@ -20,6 +20,9 @@ BY_RECONCILIATION = "reconciliation"
 PROCESS_LOST = "process_lost"
 """The error code of a submission whose process ended while it was sending."""
 
+LIST_NOT_WHOLE = "list_not_whole"
+"""The result of a read that did not find a record in a list that may lack entries."""
+
 
 @keep_lazy_text
 def _lower(label: str | Promise) -> str:
@@ -123,7 +126,7 @@ READ_RESULT = Key(
         "found": _("found"),
         "copied": _("details that were copied from it earlier"),
         "not_on_order": _("not on the order"),
-        "list_not_whole": _("not in the list, which may be incomplete"),
+        LIST_NOT_WHOLE: _("not in the list, which may be incomplete"),
         "another_reference": _("the answer has another reference"),
     },
     describe_status,

@@ -12,15 +12,15 @@ from django.db import transaction
 
 from apps.audit.events import Event, Value
 from apps.audit.registry import EventType
-from apps.cdp.client import CdpClient
+from apps.cdp.client import CdpClient, ListedGuests, ListedOrders
 from apps.cdp.consumers import Identifier, OrderConsumer
-from apps.cdp.errors import CdpError, ErrorCode
-from apps.cdp.records import Guest, Order
+from apps.cdp.errors import CdpError
+from apps.cdp.records import Guest
 from apps.consumers.audit_events import VENDOR_RECORD_VIEWED, VENDOR_RECORDS_SEARCHED
 from apps.consumers.connection_health import store_latest
 from apps.consumers.models import DigestKind
 from apps.consumers.order_lookup import lookup
-from apps.consumers.order_lookup.lookup import OrderRead
+from apps.consumers.order_lookup.lookup import FOUND, OrderRead
 from apps.consumers.recording import record_shown
 from apps.consumers.searches import store_search
 from apps.core.actor import Actor
@@ -28,9 +28,6 @@ from apps.core.connections import release_database_connections
 from apps.core.encryption import MissingKeyError
 
 logger = logging.getLogger(__name__)
-
-FOUND = "found"
-NOT_FOUND = ErrorCode.NOT_FOUND
 
 
 def read_order(ref: str, *, actor: Actor, client: CdpClient) -> OrderRead:
@@ -60,7 +57,7 @@ def read_order_consumer(ref: str, *, actor: Actor, client: CdpClient) -> OrderCo
 
 def search_orders(
     *, order_number: str = "", guest_ref: str = "", actor: Actor, client: CdpClient
-) -> tuple[Order, ...]:
+) -> ListedOrders:
     """Search for orders by the organisation's own number or by guest.
 
     Raises ``CdpError`` if the search fails, ``ValueError`` unless exactly one of the two is given (vendor's
@@ -69,16 +66,16 @@ def search_orders(
     by = ["order_number"] if order_number else ["guest_ref"]
     recorded = _recorded(client, VENDOR_RECORDS_SEARCHED, actor, {"kind": "order", "by": by})
     with recorded as (facts, shown):
-        orders = client.list_orders(reference_id=order_number, guest_ref=guest_ref).orders
-        facts |= {"result": FOUND if orders else NOT_FOUND, "count": len(orders)}
-        if orders and guest_ref:
+        listed = client.list_orders(reference_id=order_number, guest_ref=guest_ref)
+        facts.update(lookup.result_of(listed.orders, is_whole=listed.is_whole))
+        if listed.orders and guest_ref:
             shown.append(guest_ref)
-        return orders
+        return listed
 
 
 def search_guests(
     *, email: str = "", identifier: Identifier | None = None, actor: Actor, client: CdpClient
-) -> tuple[Guest, ...]:
+) -> ListedGuests:
     """Search for guests by e-mail address or by identifier. The event names the search, never its value.
 
     Raises ``CdpError`` if the search fails, ``ValueError`` unless exactly one of the two is given.
@@ -86,10 +83,10 @@ def search_guests(
     personal = {DigestKind.IDENTIFIER: identifier.id} if identifier else {DigestKind.EMAIL: email}
     data: dict[str, Value] = {"kind": "guest", "by": [kind.value for kind in personal]}
     with _recorded(client, VENDOR_RECORDS_SEARCHED, actor, data, personal=personal) as (facts, shown):
-        guests = client.search_guests(email=email, identifier=identifier)
-        facts |= {"result": FOUND if guests else NOT_FOUND, "count": len(guests)}
-        shown += [guest.ref for guest in guests]
-        return guests
+        listed = client.search_guests(email=email, identifier=identifier)
+        facts.update(lookup.result_of(listed.guests, is_whole=listed.is_whole))
+        shown += [guest.ref for guest in listed.guests]
+        return listed
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +20,7 @@ from apps.audit import person_limits
 from apps.cdp.consumers import Identifier
 from apps.cdp.errors import CdpError, CdpNotFound, CdpNotSent, CdpRateLimited, CdpTimeout, ErrorCode
 from apps.cdp.factory import get_client
+from apps.cdp.records import Order
 from apps.consumers.labels import read_error_text
 from apps.consumers.order_lookup.lookup import find_order
 from apps.consumers.permissions import VIEW_VENDOR_RECORDS
@@ -78,7 +80,7 @@ def orders(request: HttpRequest) -> HttpResponse:
         context = {"form": form, "errors": form_errors(form)}
         return render(request, "orders/orders.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
     try:
-        hits = services.search_orders(
+        found = services.search_orders(
             order_number=asked["order_number"],
             guest_ref=asked["guest_ref"],
             actor=actor,
@@ -86,14 +88,7 @@ def orders(request: HttpRequest) -> HttpResponse:
         )
     except CdpError as error:
         return _failure(request, labels.ORDERS, error)
-    lines = presenters.order_lines(hits)
-    context = {
-        "form": form,
-        "searched": True,
-        "lines": lines,
-        "several_share_a_number": presenters.has_shared_number(lines),
-    }
-    return render(request, "orders/orders.html", context)
+    return render(request, "orders/orders.html", {"form": form, **_hits(found.orders, found.is_whole)})
 
 
 def _from_fields(request: HttpRequest) -> HttpResponse:
@@ -126,10 +121,14 @@ def _from_box(request: HttpRequest) -> HttpResponse:
     address = presenters.record_url("order", found.orders[0].ref) if found.is_certain else ""
     if address:
         return HttpResponseSeeOther(address)
-    lines = presenters.order_lines(found.orders)
+    return render(request, "orders/orders.html", {**context, **_hits(found.orders, found.is_whole)})
+
+
+def _hits(orders: Iterable[Order], is_whole: bool) -> dict[str, Any]:
+    """What the page shows of the orders that a search found. ``is_whole``: there are no others."""
+    lines = presenters.order_lines(orders)
     shared = presenters.has_shared_number(lines)
-    context |= {"searched": True, "lines": lines, "several_share_a_number": shared}
-    return render(request, "orders/orders.html", context)
+    return {"searched": True, "lines": lines, "is_whole": is_whole, "several_share_a_number": shared}
 
 
 @requires(VIEW_VENDOR_RECORDS)
@@ -154,8 +153,9 @@ def guests(request: HttpRequest) -> HttpResponse:
     except CdpError as error:
         context = {"form": form, "errors": _with_failure(request, form, labels.GUESTS, error)}
         return render(request, "orders/guests.html", context, status=_status_of(error))
-    lines = presenters.guest_lines(found)
-    return render(request, "orders/guests.html", {"form": form, "searched": True, "lines": lines})
+    lines = presenters.guest_lines(found.guests)
+    context = {"form": form, "searched": True, "lines": lines, "is_whole": found.is_whole}
+    return render(request, "orders/guests.html", context)
 
 
 @requires(VIEW_VENDOR_RECORDS)

@@ -128,11 +128,11 @@ def test_guests_are_found_by_every_criterion(practice: Practice) -> None:
     creation = practice.client.create_order_consumer(ORDER, FULL, deadline=far_deadline())
     guest = practice.client.retrieve_guest(creation.consumer.guest_ref)
     assert (guest.guest_type, guest.first_name, guest.last_name) == ("traveller", "Zoë", "O’Brien")
-    by_email = practice.client.search_guests(email="zoe+travel@example.org")
-    by_identifier = practice.client.search_guests(identifier=FULL.identifiers[0])
+    by_email = practice.client.search_guests(email="zoe+travel@example.org").guests
+    by_identifier = practice.client.search_guests(identifier=FULL.identifiers[0]).guests
     assert [found.ref for found in by_email] == [found.ref for found in by_identifier] == [guest.ref]
-    assert practice.client.search_guests(order_reference_id=ORDER_NUMBER)
-    assert practice.client.search_guests(email="nobody@example.org") == ()
+    assert practice.client.search_guests(order_reference_id=ORDER_NUMBER).guests
+    assert practice.client.search_guests(email="nobody@example.org").guests == ()
 
 
 def test_what_is_not_there_is_not_found(practice: Practice) -> None:

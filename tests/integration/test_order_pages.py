@@ -17,7 +17,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
-from apps.cdp.client import CdpClient, ListedConsumers, ListedOrders
+from apps.cdp.client import CdpClient, ListedConsumers, ListedGuests, ListedOrders
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import (
     CdpConnectionLost,
@@ -32,7 +32,7 @@ from apps.cdp.errors import (
     CdpUnauthorized,
     CdpUnreachable,
 )
-from apps.cdp.records import Order
+from apps.cdp.records import Guest, Order
 from apps.consumers.models import Outcome, RecordedSearch, Submission
 from apps.core import personal_data
 from apps.orders import views
@@ -125,6 +125,39 @@ def test_search_without_a_hit_shows_the_next_step(as_staff: Client, sandbox: San
     assert response.status_code == 200
     assert "No order found" in _text(response)
     assert _recorded()[0][1]["result"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("address", "typed"),
+    [
+        ("/orders/?order_number=B94TXY-1", {}),
+        ("/orders/", {"order": "B94TXY-1"}),
+        ("/guests/", {"email": SHARED_EMAIL}),
+    ],
+)
+def test_list_that_may_lack_records_is_not_shown_as_whole(
+    as_staff: Client,
+    fake: MagicMock,
+    address: str,
+    typed: dict[str, str],
+) -> None:
+    def answer() -> str:
+        return _text(as_staff.post(address, typed) if typed else as_staff.get(address))
+
+    fake.list_orders.return_value = ListedOrders((), is_whole=False)
+    fake.search_guests.return_value = ListedGuests((), is_whole=False)
+    empty = answer()
+    assert "may be incomplete" in empty
+    assert "No order found" not in empty
+    assert "No guest found" not in empty
+    assert _recorded()[0][1]["result"] == "list_not_whole"
+    order = Order(ref=SAMPLE_ORDER, reference_id="B94TXY-1")
+    fake.list_orders.return_value = ListedOrders((order,), is_whole=False)
+    fake.search_guests.return_value = ListedGuests((Guest(ref=GUEST_WITH_PROFILE),), is_whole=False)
+    assert "There may be more" in answer()
+    fake.search_guests.return_value = ListedGuests((Guest(ref=GUEST_WITH_PROFILE),), is_whole=True)
+    fake.list_orders.return_value = ListedOrders((order, Order(ref=FAMILY_ORDER)), is_whole=True)
+    assert "There may be more" not in answer()
 
 
 def test_empty_page_and_invalid_search_make_no_call(as_staff: Client, sandbox: SandboxServer) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -18,6 +18,7 @@ from apps.cdp.client import CdpClient, ListedConsumers
 from apps.cdp.errors import CdpError, ErrorCode
 from apps.cdp.records import Order
 from apps.consumers.audit_events import VENDOR_RECORD_VIEWED, VENDOR_RECORDS_SEARCHED
+from apps.consumers.audit_keys import LIST_NOT_WHOLE
 from apps.consumers.connection_health import store_latest
 from apps.consumers.models.order_reading import OrderGuest
 from apps.consumers.order_lookup import readings
@@ -81,13 +82,19 @@ def find_order(number: str, *, actor: Actor, client: CdpClient, for_create: bool
     except CdpError as error:
         _record(Event(VENDOR_RECORDS_SEARCHED, actor, data={**facts, "result": error.code}))
         raise
-    facts |= {"result": FOUND if found.orders else ErrorCode.NOT_FOUND, "count": len(found.orders)}
+    facts |= result_of(found.orders, is_whole=found.is_whole)
     with transaction.atomic():
         for order in found.orders:
             readings.store_reading(order.ref, order, None, read_at=read_at)
         record(Event(VENDOR_RECORDS_SEARCHED, actor, data=facts))
     store_latest()
     return found
+
+
+def result_of(records: Sequence[object], *, is_whole: bool) -> dict[str, Value]:
+    """The result of a search as its event has it. An empty list that may lack records leaves it open."""
+    result = FOUND if records else ErrorCode.NOT_FOUND if is_whole else LIST_NOT_WHOLE
+    return {"result": result, "count": len(records)}
 
 
 def _orders_with_number(number: str, client: CdpClient, end: float) -> FoundOrders:

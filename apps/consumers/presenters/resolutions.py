@@ -12,13 +12,13 @@ from django.utils.translation import gettext
 
 from apps.audit.labels import value_label
 from apps.consumers import labels, selectors
-from apps.consumers.audit_keys import ERROR_CODE, RESOLUTION_REASON
+from apps.consumers.audit_keys import ERROR_CODE, LIST_NOT_WHOLE, RESOLUTION_REASON
 from apps.consumers.forms.resolution import ResolutionForm
 from apps.consumers.models import Outcome, PastResolution, ResolvedHow, Submission
 from apps.consumers.presenters.comparison import Compared, compared
 from apps.consumers.reconciliation import resolution
 from apps.consumers.reconciliation.doubts import doubts, resolution_doubts
-from apps.consumers.reconciliation.evidence import LIST_NOT_WHOLE, RECONCILIATION_OFF, Evidence
+from apps.consumers.reconciliation.evidence import RECONCILIATION_OFF, Evidence
 from apps.consumers.sending.digests import content_digests_of
 from apps.consumers.viewer import Viewer
 

@@ -17,6 +17,7 @@ from apps.cdp.client import CdpClient
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import CdpAnotherRecord, CdpError
 from apps.consumers import connection_health, recording
+from apps.consumers.audit_keys import LIST_NOT_WHOLE
 from apps.consumers.models import Submission
 from apps.core import clock
 from apps.core.actor import Actor
@@ -28,7 +29,6 @@ READ_SECONDS = 15.0  # limit for both calls together
 VALID = datetime.timedelta(minutes=15)  # from the reading to the confirmation
 LABEL = "resolution.evidence"
 RECONCILIATION_OFF = "reconciliation_off"
-LIST_NOT_WHOLE = "list_not_whole"
 NOT_ON_ORDER = "not_on_order"
 ANOTHER_REFERENCE = "another_reference"
 

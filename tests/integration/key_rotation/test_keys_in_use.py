@@ -16,7 +16,7 @@ from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.verification import verify
 from apps.audit.models import AuditEvent
 from apps.audit.recording import record
-from apps.cdp.client import CdpClient
+from apps.cdp.client import CdpClient, ListedGuests
 from apps.cdp.errors import CdpRejected
 from apps.cdp.records import Order
 from apps.consumers.audit_events import VENDOR_RECORDS_SEARCHED
@@ -134,7 +134,7 @@ def test_process_without_the_keys_in_use_still_lets_people_sign_in_and_keeps_wha
 @pytest.mark.usefixtures("lacking")
 def test_calls_of_a_process_without_the_keys_in_use_are_recorded(staff: User) -> None:
     client = create_autospec(CdpClient, instance=True)
-    client.search_guests.return_value = ()
+    client.search_guests.return_value = ListedGuests((), is_whole=True)
     search_guests(email="ida@example.com", actor=acting(staff), client=client)
     assert AuditEvent.objects.latest("seq").action == VENDOR_RECORDS_SEARCHED.name
     store_reading(SAMPLE_ORDER, Order(ref=SAMPLE_ORDER), None, read_at=clock.now())

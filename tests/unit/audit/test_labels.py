@@ -41,7 +41,7 @@ from apps.consumers.duplicates.reasons import SimilarReason
 from apps.consumers.labels import REASONS
 from apps.consumers.models import CheckResult, DigestKind, Doubt, Outcome, ResolutionReason
 from apps.consumers.presenters.lists import COLUMNS
-from apps.consumers.reconciliation.evidence import ANOTHER_REFERENCE, LIST_NOT_WHOLE, NOT_ON_ORDER
+from apps.consumers.reconciliation.evidence import ANOTHER_REFERENCE, NOT_ON_ORDER
 from apps.consumers.sending import warnings
 from apps.core.export.formats import Format
 from apps.history import audit_events as history_events
@@ -129,7 +129,7 @@ CODES: dict[Key, Iterable[str]] = {
         *ERRORS,
         "found",
         "not_found",
-        *(NOT_ON_ORDER, LIST_NOT_WHOLE, ANOTHER_REFERENCE),
+        *(NOT_ON_ORDER, audit_keys.LIST_NOT_WHOLE, ANOTHER_REFERENCE),
     ],
     audit_keys.RECORD_KIND: ["order", "guest", "order_consumer"],
     audit_keys.RESOLUTION_REASON: [audit_keys.BY_RECONCILIATION, *ResolutionReason.values],

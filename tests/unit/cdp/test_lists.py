@@ -227,7 +227,7 @@ def test_only_the_first_bare_links_are_retrieved(serve: Serve) -> None:
                 found = [] if "offset" in _query(request) else [{"ref": one} for one in refs]
                 peer.send(answer(200, {"items": found}))
 
-    guests = client_of(serve(script).url, total=10).search_guests(email="a@b.example")
+    guests = client_of(serve(script).url, total=10).search_guests(email="a@b.example").guests
     assert [guest.ref for guest in guests] == refs
     types = [guest.guest_type for guest in guests]
     assert types == ["traveller"] * MAX_DETAILS + [""] * 3
@@ -237,7 +237,9 @@ def test_expanded_entries_are_not_retrieved_again(serve: Serve) -> None:
     server = serve(
         _by_query({"0": {"items": [{"ref": "g1", "guestType": "traveller", "email": "a@b.example"}]}})
     )
-    (guest,) = client_of(server.url).search_guests(email="a@b.example")
+    found = client_of(server.url).search_guests(email="a@b.example")
+    (guest,) = found.guests
+    assert found.is_whole
     assert (guest.guest_type, guest.email) == ("traveller", "a@b.example")
     assert all(request.target.startswith("/v2.1/guests?") for request in server.requests)
 

@@ -11,13 +11,15 @@ import pytest
 from django.db import connection
 from django.test import override_settings
 
+from apps.accounts.models import User
 from apps.audit.models import AuditEvent
-from apps.cdp.client import CdpClient, ListedConsumers, ListedOrders
+from apps.cdp.client import CdpClient, ListedConsumers, ListedGuests, ListedOrders
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import CdpError, CdpNotFound, CdpServerFault, CdpTimeout
 from apps.cdp.records import Guest, Order
 from apps.core.actor import Actor
 from apps.orders import services
+from tests.support.people import acting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
@@ -104,8 +106,8 @@ def test_failure_is_raised_and_recorded_by_its_code(client: MagicMock, record: s
 
 def test_search_is_recorded_by_its_kinds_and_never_its_values(client: MagicMock) -> None:
     client.list_orders.return_value = ListedOrders((Order(ref=REF), Order(ref=REF)), is_whole=True)
-    hits = services.search_orders(order_number="B94TXY-1", actor=ANNA, client=client)
-    assert len(hits) == 2
+    found = services.search_orders(order_number="B94TXY-1", actor=ANNA, client=client)
+    assert len(found.orders) == 2
     client.list_orders.assert_called_once_with(reference_id="B94TXY-1", guest_ref="")
     event = _event()
     assert _data(event) == {"kind": "order", "by": ["order_number"], "result": "found", "count": 2}
@@ -114,8 +116,21 @@ def test_search_is_recorded_by_its_kinds_and_never_its_values(client: MagicMock)
 
 def test_search_for_a_guests_orders_without_a_hit_is_recorded(client: MagicMock) -> None:
     client.list_orders.return_value = ListedOrders((), is_whole=True)
-    assert services.search_orders(guest_ref=REF, actor=ANNA, client=client) == ()
+    assert services.search_orders(guest_ref=REF, actor=ANNA, client=client).orders == ()
     assert _data(_event()) == {"kind": "order", "by": ["guest_ref"], "result": "not_found", "count": 0}
+
+
+def test_empty_list_that_may_lack_records_is_not_recorded_as_not_found(
+    client: MagicMock, staff: User
+) -> None:
+    actor = acting(staff)
+    client.list_orders.return_value = ListedOrders((), is_whole=False)
+    client.search_guests.return_value = ListedGuests((), is_whole=False)
+    assert not services.search_orders(order_number="B94TXY-1", actor=actor, client=client).is_whole
+    assert not services.search_guests(email="a@example.com", actor=actor, client=client).is_whole
+    searches = AuditEvent.objects.filter(action="vendor_records.searched").order_by("seq")
+    results = [_data(event)["result"] for event in searches]
+    assert results == ["list_not_whole", "list_not_whole"]
 
 
 @pytest.mark.sql("new")

@@ -133,6 +133,12 @@ def test_order_is_not_certain_if_the_list_of_another_spelling_may_lack_one(clien
     assert (found.orders, found.is_certain) == ((ORDER,), False)
 
 
+def test_empty_list_that_may_lack_an_order_is_not_recorded_as_not_found(client: MagicMock) -> None:
+    client.list_orders.return_value = _orders(is_whole=False)
+    assert lookup.find_order("B94TXY-1", actor=TESTS, client=client).orders == ()
+    assert _events()[0][2]["result"] == "list_not_whole"
+
+
 def test_failed_lookup_is_recorded(client: MagicMock) -> None:
     client.list_orders.side_effect = CdpTimeout("total_timeout")
     with pytest.raises(CdpTimeout):
