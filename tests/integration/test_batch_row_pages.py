@@ -17,6 +17,7 @@ from apps.batches.sending import changing, control
 from apps.batches.sending.decisions import release_row
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome
+from apps.consumers.reconciliation.resolution import WORKER_DELAY, longest_send
 from apps.core import clock
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import at, summary_of, text, values_of
@@ -318,6 +319,19 @@ def test_row_whose_number_is_unknown_says_that_the_earlier_row_has_other_details
     shown = text(as_staff.get(at("row", batch, 2)))
     assert "It was sent from the earlier list, with other details." in shown
     assert "It cannot be sent again while the outcome of that submission is not certain." in shown
+
+
+@pytest.mark.sql("new")
+def test_row_whose_earlier_submission_is_stuck_shows_it_as_unknown(as_staff: Client, staff: User) -> None:
+    [person] = people(1)
+    old = batch_of(staff, [person])
+    sent_row(old, 2, Outcome.SENDING, person, deadline=clock.now() - longest_send() - 2 * WORKER_DELAY)
+    batch = batch_of(staff, [person], replaces=old)
+    check.recheck(batch)
+    shown = text(as_staff.get(at("row", batch, 2)))
+    panel = shown[shown.index("This row was sent already") :]
+    assert str(Outcome.UNKNOWN.label) in panel
+    assert str(Outcome.SENDING.label) not in panel
 
 
 @pytest.mark.sql("new")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +19,15 @@ from apps.audit.presenters.events import changes
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, PastResolution, ResolvedHow, Submission
 from apps.consumers.reconciliation import checks, circuit_breaker
-from apps.consumers.reconciliation.resolution import NotUnknown, ReferenceClaimed
+from apps.consumers.reconciliation.resolution import (
+    WORKER_DELAY,
+    NotUnknown,
+    ReferenceClaimed,
+    longest_send,
+)
 from apps.consumers.sending import storing
 from apps.consumers.sending.result import Result
+from apps.core import clock
 from apps.core.actor import Actor
 from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
@@ -157,6 +164,17 @@ def test_marked_as_created_after_a_resend_warns_of_a_possible_duplicate(
         assert receipt(later) in page
     assert confirm(as_supervisor, unknown, entered).status_code == 303
     assert "The consumer may exist twice" in text(as_supervisor.get(receipt(unknown)))
+
+
+def test_later_submission_that_is_stuck_is_shown_as_unknown(
+    as_supervisor: Client, staff: User, unknown: Submission, theirs: str
+) -> None:
+    assert enter(as_supervisor, unknown, AS_NOT_CREATED).status_code == 303
+    store(staff, Outcome.SENDING, deadline=clock.now() - longest_send() - 2 * WORKER_DELAY)
+    page = text(enter(as_supervisor, unknown, created_with(theirs)))
+    [panel] = re.findall(r"This consumer was sent again later.*?</ul>", page)
+    assert str(Outcome.UNKNOWN.label) in panel
+    assert str(Outcome.SENDING.label) not in panel
 
 
 def test_corrected_reference_replaces_the_previous_consumer(

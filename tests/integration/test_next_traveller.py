@@ -15,6 +15,7 @@ from django.utils.html import escape
 from apps.accounts.models import User
 from apps.consumers import selectors
 from apps.consumers.models import EntryPreferences, Outcome, Submission
+from apps.consumers.reconciliation.resolution import WORKER_DELAY, longest_send
 from apps.consumers.viewer import Viewer
 from apps.core import clock
 from sandbox.data.seed import GROUP_ORDER, SAMPLE_ORDER
@@ -156,6 +157,15 @@ def test_list_names_who_was_added_to_this_order_today(as_staff: Client, staff: U
     assert f'name="copy" value="submission:{today.public_id}"' in side
     assert not any(name in page for name in ("Yesterday", "Elsewhere", "Foreign"))
     assert [json.loads(event.data)["count"] for event in events("submissions.listed")] == [1]
+
+
+def test_stuck_send_is_listed_as_unknown(as_staff: Client, staff: User) -> None:
+    stuck_since = clock.now() - longest_send() - 2 * WORKER_DELAY
+    store(staff, Outcome.SENDING, deadline=stuck_since)
+    page = text(as_staff.get(NEW, {"order": SAMPLE_ORDER}))
+    side = page[page.index("Added to this order today") :]
+    assert str(Outcome.UNKNOWN.label) in side
+    assert str(Outcome.SENDING.label) not in side
 
 
 def test_list_stays_when_the_form_comes_back_with_errors(as_staff: Client, staff: User) -> None:

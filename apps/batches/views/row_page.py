@@ -32,6 +32,7 @@ from apps.consumers.forms.entry import Entry
 from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
 from apps.consumers.paste.columns import LISTS
 from apps.consumers.presenters.entry import WarningLine
+from apps.consumers.reconciliation.resolution import shown_outcome
 from apps.consumers.recording import record_warned
 from apps.consumers.sending.order_comparison import Similar
 from apps.consumers.sending.warnings import EntryWarning
@@ -98,6 +99,7 @@ def show_row(
             "state": state,
             "warnings": _warnings(request, batch, warnings, on_order, in_list),
             "earlier": submission if is_earlier else None,
+            "earlier_outcome": shown_outcome(submission) if submission else None,
             "refused": submission if state in [*map(str, CORRECTABLE_OUTCOMES)] else None,
             "refusal": consumer_labels.reason(submission) if submission else "",
             "receipt_url": _receipt_url(request, submission),

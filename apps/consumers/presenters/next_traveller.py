@@ -11,9 +11,10 @@ from django.utils.functional import Promise
 
 from apps.consumers.copying import CopySource, submission_key
 from apps.consumers.fields import FIELD_LABELS
-from apps.consumers.models import Submission
+from apps.consumers.models import Outcome, Submission
 from apps.consumers.preferences import CARRIED
 from apps.consumers.presenters.lists import SubmissionLine, consumer_name, line
+from apps.consumers.reconciliation.resolution import shown_outcome
 from apps.consumers.viewer import Viewer
 
 
@@ -42,9 +43,13 @@ class CarryOverChoice:
 
 @dataclass(frozen=True, slots=True)
 class AddedLine:
-    """A submission whose details can be copied. ``key``: names it. ``is_own``: the reader sent it."""
+    """A submission whose details can be copied. ``key``: names it. ``is_own``: the reader sent it.
+
+    ``outcome``: as the form states it, which is unknown for a stuck send.
+    """
 
     line: SubmissionLine
+    outcome: Outcome
     key: str
     is_own: bool
 
@@ -104,6 +109,8 @@ def copy_result(source: CopySource, filled: Iterable[str], kept: Sequence[str]) 
 def added_lines(submissions: Iterable[Submission], viewer: Viewer) -> tuple[AddedLine, ...]:
     """Submissions as rows, each with what the form posts to copy its details."""
     return tuple(
-        AddedLine(line(one), submission_key(one), str(one.actor_id) == viewer.person_id)
+        AddedLine(
+            line(one), shown_outcome(one), submission_key(one), str(one.actor_id) == viewer.person_id
+        )
         for one in submissions
     )

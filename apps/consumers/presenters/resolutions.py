@@ -248,7 +248,7 @@ def _sent_again(submission: Submission, viewer: Viewer) -> tuple[LaterSubmission
 def _later_submission(later: Submission, viewer: Viewer) -> LaterSubmission:
     may_open = viewer.may_open(later.actor_id)
     url = reverse("consumers:receipt", args=[later.public_id]) if may_open else ""
-    return LaterSubmission(url, later.submitted_at, later.outcome)
+    return LaterSubmission(url, later.submitted_at, resolution.shown_outcome(later))
 
 
 def _unread_reason(evidence: Evidence) -> str:
