@@ -162,12 +162,28 @@ def test_only_order_of_a_list_that_may_lack_another_one_is_offered_to_choose(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _as_from_a_cache(monkeypatch)
-    assert f"Is this the order {SAMPLE_REFERENCE_ID}?" in _panel(as_staff, SAMPLE_REFERENCE_ID)
+    question = f"Is this the order {SAMPLE_REFERENCE_ID}? There may be more."
+    assert question in _panel(as_staff, SAMPLE_REFERENCE_ID)
     page = as_staff.post(NEW, posted(clean(), order=SAMPLE_REFERENCE_ID))
-    assert f"Check whether this is the order {SAMPLE_REFERENCE_ID}, and choose it" in _text(page)
+    assert f"Check whether this is the order {SAMPLE_REFERENCE_ID}, and choose it. There may be more" in (
+        _text(page)
+    )
     assert _creates(sandbox) == []
     chosen = as_staff.post(NEW, {**on_page(page), "order_choice": SAMPLE_ORDER})
     assert (chosen.status_code, _creates(sandbox)) == (303, [SAMPLE_ORDER])
+
+
+def test_orders_of_a_list_that_may_lack_another_one_are_not_counted_as_all(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _as_from_a_cache(monkeypatch)
+    words = f"3 orders have the number {TRIPLE_REFERENCE_ID}. Choose one. There may be more"
+    answer = as_staff.post(PANEL, {"order_ref": TRIPLE_REFERENCE_ID}).content.decode()
+    assert f'announcement="{words}"' in answer
+    assert f"{words}.</legend>" in answer
+    page = as_staff.post(NEW, posted(clean(), order=TRIPLE_REFERENCE_ID)).content.decode()
+    assert f'<a href="#id_order_choice_0">{words}</a>' in " ".join(page.split())
+    assert f"{words}.</legend>" in page
 
 
 @pytest.mark.sql("new")

@@ -113,8 +113,8 @@ def _find_order(request: HttpRequest, form: UploadForm) -> tuple[_Order | None, 
         form.replace_order_error(NO_ORDER)
         return None, None
     if not found.is_certain:
-        form.replace_order_error(several_orders_text(found.orders, number))
-        return None, choice_panel(found.orders, number)
+        form.replace_order_error(several_orders_text(found, number))
+        return None, choice_panel(found, number)
     form.errors.pop("order_ref", None)
     [order] = found.orders
     return _Order(order.ref, order.reference_id), OrderPanel(number=number, chosen=order.ref)

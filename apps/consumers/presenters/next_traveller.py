@@ -109,8 +109,6 @@ def copy_result(source: CopySource, filled: Iterable[str], kept: Sequence[str]) 
 def added_lines(submissions: Iterable[Submission], viewer: Viewer) -> tuple[AddedLine, ...]:
     """Submissions as rows, each with what the form posts to copy its details."""
     return tuple(
-        AddedLine(
-            line(one), shown_outcome(one), submission_key(one), str(one.actor_id) == viewer.person_id
-        )
+        AddedLine(line(one), shown_outcome(one), submission_key(one), str(one.actor_id) == viewer.person_id)
         for one in submissions
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.urls import reverse
@@ -15,7 +15,7 @@ from apps.cdp.errors import ErrorCode
 from apps.cdp.records import Order
 from apps.consumers.copying import consumer_key
 from apps.consumers.models import Submission
-from apps.consumers.order_lookup.lookup import OrderRead
+from apps.consumers.order_lookup.lookup import FoundOrders, OrderRead
 from apps.consumers.presenters.prices import price
 from apps.consumers.presenters.record_urls import record_url
 from apps.consumers.sending.warnings import is_cancelled
@@ -74,7 +74,8 @@ class OrderPanel:
     """What is shown beside the form, and the orders to choose from below the field Order.
 
     ``warning``: why this may be the wrong order. ``failure``: that it could not be read. ``choices``: the
-    orders to choose from, for ``number``. ``chosen``: the one that was chosen, or the only one.
+    orders to choose from, for ``number``; ``may_be_more``: they are from a list that may lack some.
+    ``chosen``: the one that was chosen, or the only one.
     """
 
     warning: str = ""
@@ -82,6 +83,7 @@ class OrderPanel:
     number: str = ""
     chosen: str = ""
     choices: tuple[OrderChoice, ...] = ()
+    may_be_more: bool = False
     order: Order | None = None
     title: str = ""
     order_url: str = ""
@@ -108,18 +110,19 @@ class OrderPanel:
         status = self.order.status if self.order else ""
         parts = [self.warning, self.failure, self.title, status, self.consumers_text]
         if self.choices and not self.chosen:
-            parts.append(choices_text(len(self.choices), self.number))
+            parts.append(self.question)
         return ", ".join(part.removesuffix(".") for part in parts if part)
 
-
-def choices_text(count: int, number: str) -> str:
-    """The question above the orders to choose from."""
-    text = ngettext(
-        "Is this the order %(number)s?",
-        "%(count)s orders have the number %(number)s. Choose one.",
-        count,
-    )
-    return text % {"count": count, "number": number}
+    @property
+    def question(self) -> str:
+        """The question above the orders to choose from."""
+        count = len(self.choices)
+        text = ngettext(
+            "Is this the order %(number)s?",
+            "%(count)s orders have the number %(number)s. Choose one.",
+            count,
+        ) % {"count": count, "number": self.number}
+        return f"{text} {gettext('There may be more.')}" if self.may_be_more else text
 
 
 def order_panel(
@@ -144,21 +147,28 @@ def order_panel(
     )
 
 
-def choice_panel(orders: Iterable[Order], number: str, *, chosen: str = "") -> OrderPanel:
-    """The panel with the orders that have the number, newest first. ``chosen``: the reference of one."""
+def choice_panel(found: FoundOrders, number: str) -> OrderPanel:
+    """The panel with the orders that have the number, newest first."""
+    choices = order_choices(found.orders, number)
+    return OrderPanel(number=number, choices=choices, may_be_more=not found.is_whole)
+
+
+def kept_choice_panel(orders: Iterable[Order], number: str, *, chosen: str) -> OrderPanel:
+    """The panel with orders that were offered before. ``chosen``: the reference of one, or empty."""
     choices = order_choices(orders, number, chosen=chosen)
     is_offered = not chosen or any(choice.is_chosen for choice in choices)
     return OrderPanel(number=number, chosen=chosen, choices=choices if is_offered else ())
 
 
-def several_orders_text(orders: Sequence[Order], number: str) -> str:
+def several_orders_text(found: FoundOrders, number: str) -> str:
     """The error at the field Order if the person has to choose."""
+    count = len(found.orders)
     text = ngettext(
         "Check whether this is the order %(number)s, and choose it",
         "%(count)s orders have the number %(number)s. Choose one",
-        len(orders),
-    )
-    return text % {"count": len(orders), "number": number}
+        count,
+    ) % {"count": count, "number": number}
+    return text if found.is_whole else f"{text}. {gettext('There may be more')}"
 
 
 def failed_panel(code: str) -> OrderPanel:

@@ -189,9 +189,9 @@ def _with_order(
     if not found.orders:
         posted.entry.replace_order_error(str(NO_ORDER))
         return posted, OrderPanel()
-    problem = several_orders_text(found.orders, number)
+    problem = several_orders_text(found, number)
     posted.entry.replace_order_error(problem, href="#id_order_choice_0")
-    return posted, choice_panel(found.orders, number)
+    return posted, choice_panel(found, number)
 
 
 def _submit(

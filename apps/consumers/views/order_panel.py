@@ -79,7 +79,7 @@ def kept_choice(
     if choice is None or not request.user.has_perm(VIEW_VENDOR_RECORDS):
         return None
     orders = lookup.known_orders(choice.offered, choice.number) if with_orders else ()
-    panel = presenter.choice_panel(orders, choice.number, chosen=choice.chosen)
+    panel = presenter.kept_choice_panel(orders, choice.number, chosen=choice.chosen)
     return panel if panel.chosen or panel.choices else None
 
 
@@ -90,7 +90,7 @@ def _panel_of_number(number: str, request: HttpRequest) -> OrderPanel:
     if not found.orders:
         return OrderPanel(warning=str(presenter.NO_ORDER))
     if not found.is_certain:
-        return presenter.choice_panel(found.orders, number)
+        return presenter.choice_panel(found, number)
     return _panel_of(found.orders[0].ref, request, number=number)
 
 
