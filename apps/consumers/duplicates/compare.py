@@ -226,7 +226,9 @@ def _likeness(name: str, one: Facts, other: Facts, rule: Rule) -> Likeness:
             return _LIKENESSES[sets(frozenset(map(phone_key, mine)), frozenset(map(phone_key, theirs)))]
         case "identifiers":
             return _LIKENESSES[sets(frozenset(mine), frozenset(theirs))]
-    return Likeness.SAME if same(mine, theirs) else Likeness.DIFFERENT
+    is_stated = name != "gender" or (one.gender and other.gender)  # "unknown" states nothing
+    unlike = Likeness.DIFFERENT if is_stated else Likeness.MISSING
+    return Likeness.SAME if same(mine, theirs) else unlike
 
 
 _LIKENESSES = {

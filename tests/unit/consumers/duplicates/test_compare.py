@@ -136,6 +136,22 @@ def test_people_of_one_name_are_not_called_the_same_if_a_field_of_both_differs(
     assert of(one, person(**MAIL)).verdict is EQUAL  # one side does not state it
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs", "likeness"),
+    [
+        ("unknown", "female", Likeness.MISSING),
+        ("female", "other", Likeness.MISSING),
+        ("unknown", "unknown", Likeness.SAME),
+        ("female", "Female", Likeness.SAME),
+    ],
+)
+def test_gender_that_states_nothing_does_not_differ(mine: str, theirs: str, likeness: Likeness) -> None:
+    one, other = person(gender=mine), person(gender=theirs)
+    for found in (of(one, other), of(other, one)):
+        assert (found.verdict, found.rule) == (EQUAL, Rule.SAME_NAME)
+        assert dict(found.fields)["gender"] is likeness
+
+
 def test_family_with_one_last_name_address_and_phone_is_no_duplicate() -> None:
     shared: dict[str, Any] = {**MAIL, "phone_numbers": ("+442079460101",), "nationality": "Irish"}
     names = ["Sven", "Ingrid", "Olle", "Astrid"]
