@@ -100,10 +100,11 @@ def _countries_by_name(_language: str) -> tuple[tuple[str, str], ...]:
 def country_name(code: str) -> str:
     """The name of a country; the code itself if it is unknown.
 
-    A value of the vendor may be any text. The library parses one of digits as a number, which fails for "²"
-    and for thousands of digits.
+    A code of ISO 3166-1 has two or three letters, or three digits. A value of the vendor may be any text: the
+    library parses one of digits as a number, which fails for "²" and for thousands of digits.
     """
-    return (str(countries.name(code)) if code.isascii() and code.isalpha() else "") or code
+    may_be_code = code.isascii() and (code.isalpha() or (code.isdigit() and len(code) == 3))
+    return (str(countries.name(code)) if may_be_code else "") or code
 
 
 @lru_cache(maxsize=1)

@@ -90,12 +90,19 @@ def test_unknown_gender_of_the_vendor_is_shown_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "country", ["ZZ", "²", "372", pytest.param("9" * 5_000, id="5,000 digits"), "ß", "I E", "%s"]
+    "country",
+    ["ZZ", "²", "³⁷²", "000", "3720", pytest.param("9" * 5_000, id="5,000 digits"), "ß", "I E", "%s"],
 )
 def test_unknown_country_of_the_vendor_is_shown_as_it_is(country: str) -> None:
     """Also digits that are no number, and more digits than Python parses."""
     rows = compared(None, OrderConsumer(ref=REF, country=country))
     assert rows["Country"][1] == (f"{country} ({country})",)
+
+
+@pytest.mark.parametrize("country", ["IE", "IRL", "372"])
+def test_country_of_the_vendor_is_named_by_each_kind_of_code(country: str) -> None:
+    rows = compared(None, OrderConsumer(ref=REF, country=country))
+    assert rows["Country"][1] == (f"Ireland ({country})",)
 
 
 # --- Links ----------------------------------------------------------------------------------------
