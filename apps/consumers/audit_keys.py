@@ -216,7 +216,7 @@ OVERRIDDEN_WARNINGS = Key(
         "born_over_120_years_ago": _("a date of birth over 120 years ago"),
         "phone_number_not_read": _("a phone number that could not be read"),
         "several_people_in_a_name": _("a first name that looks like several people"),
-        "lookalike_letters": _("characters that look like Latin letters, digits or hyphens"),
+        "lookalike_letters": _("characters that look like ordinary letters, digits or signs"),
         "cancelled_order": _("a cancelled order"),
         # Of rows of lists.
         "similar_row": _("a similar row of the list"),

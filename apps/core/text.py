@@ -45,7 +45,7 @@ _OTHER_BLANKS = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")  # c
 _APOSTROPHES = dict.fromkeys(
     map(ord, "\u2018\u2019\u201b\u02bb\u02bc\u02bd\u2032\u0060\u00b4\u1fbd\u1fbf\u055a\ua78c"), "'"
 )
-_HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63"), "-")
+_HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63"), "-")
 _WITHOUT_DECOMPOSITION = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i"})
 
 
@@ -107,20 +107,26 @@ def with_plain_blanks(text: str) -> str:
 def lookalikes(text: str) -> str:
     """The characters of a text that look like ASCII but are not, each once, sorted.
 
-    Greek and Cyrillic letters, full-width and other forms of ASCII characters, and other hyphens. Empty for a
-    text with other letters, such as a name. In a code such as a passport number they look like the ASCII
-    characters but do not match them.
+    Greek and Cyrillic letters, full-width and other forms of ASCII characters, digits of other scripts, and
+    other hyphens. Empty for a text with letters of a further script, such as a name. In a code such as a
+    passport number they look like the ASCII characters, or mean the same, but do not match them.
     """
     if text.isascii():
         return ""
-    found = {one for one in text if _has_ascii_form(one) or _is_greek_or_cyrillic(one)}
+    found = {one for one in text if _may_stand_for_ascii(one)}
     others = {one for one in text if one.isalpha()} - found
-    return "".join(sorted(found)) if all(map(str.isascii, others)) else ""
+    return "".join(sorted(found)) if all(map(_is_latin, others)) else ""
 
 
 def has_ascii_letters_or_digits(text: str) -> bool:
     """Whether a text has letters or digits that are ASCII, or a full-width or other form of it."""
     return any(one.isascii() and one.isalnum() for one in unicodedata.normalize("NFKC", text))
+
+
+def _may_stand_for_ascii(character: str) -> bool:
+    """Whether a character that is not ASCII looks like one that is, or is the same digit."""
+    is_digit = character.isdecimal() and not character.isascii()
+    return is_digit or _has_ascii_form(character) or _is_greek_or_cyrillic(character)
 
 
 def _has_ascii_form(character: str) -> bool:
@@ -173,6 +179,10 @@ def similar_key(text: str) -> str:
             continue
         bare.append(character)
     return unicodedata.normalize("NFC", "".join(bare)).translate(_WITHOUT_DECOMPOSITION).translate(_HYPHENS)
+
+
+def _is_latin(character: str) -> bool:
+    return unicodedata.name(character, "").startswith("LATIN ")
 
 
 def _is_latin_or_greek(character: str) -> bool:

@@ -157,8 +157,14 @@ def test_comparisons_do_not_depend_on_the_encoding(text: str) -> None:
         ("𝐀B\N{SUPERSCRIPT TWO}", "²𝐀"),
         ("\N{NUMERO SIGN} 12", ""),  # no single character looks like it
         ("会員Ａ１", ""),
-        ("José\N{EN DASH}1", ""),
-        ("МÉ12", ""),  # a name or a code of another alphabet, not a Latin code with a wrong letter
+        ("AB123é１", "１"),
+        ("José\N{EN DASH}1", "\N{EN DASH}"),
+        ("МÉ12", "М"),
+        ("AB\N{HORIZONTAL BAR}123", "\N{HORIZONTAL BAR}"),
+        ("AB／123", "／"),
+        ("AB١٢٣", "١٢٣"),
+        ("AB१", "१"),
+        ("أب١٢٣", ""),  # a code of another alphabet, not a Latin code with other digits
         ("李А", ""),
         ("\U00017000А", ""),  # a Tangut letter: Python knows no name for it
         ("", ""),
