@@ -35,7 +35,7 @@ from apps.consumers.value_lists import Normalisation
 from apps.core import personal_data
 from apps.core.personal_data import Problem
 
-MINUTE = 60  # seconds; the wait that the texts about too many requests name unless a longer one was asked for
+MINUTE = 60  # seconds
 
 LINK_LABELS = {"consumer": _("Consumer link"), "order": _("Order link"), "guest": _("Guest link")}
 
@@ -254,15 +254,21 @@ def unreadable_text(row: Submission | PastResolution | SubmissionNote, column: s
 
 def reason(submission: Submission) -> str:
     """The reason for the outcome, in one or two sentences; empty if there was no error."""
-    answered, seconds = submission.finished_at, submission.retry_after or 0
-    if submission.error_code == ErrorCode.RATE_LIMITED and answered is not None and seconds > MINUTE:
+    time = end_of_long_wait(submission.error_code, submission.finished_at, submission.retry_after)
+    if time:
         text = gettext("Sitecore CDP received too many requests. Send it again after %(time)s.")
-        return text % {"time": end_of_wait(answered, seconds)}
+        return text % {"time": time}
     return error_text(submission.error_code)
 
 
-def end_of_wait(answered: datetime.datetime, seconds: float) -> str:
-    """The end of the wait that an answer asked for, rounded up to a minute, in the reader's zone."""
+def end_of_long_wait(code: str, answered: datetime.datetime | None, seconds: float | None) -> str:
+    """When the wait ends that the answer "too many requests" asked for, if it is longer than a minute.
+
+    ``seconds``: from ``answered``. Rounded up to a minute, in the reader's zone. Empty for a shorter wait,
+    for which the texts say "in a minute", and for other answers.
+    """
+    if code != ErrorCode.RATE_LIMITED or answered is None or not seconds or seconds <= MINUTE:
+        return ""
     end = answered + datetime.timedelta(seconds=seconds)
     if end.second or end.microsecond:
         end += datetime.timedelta(minutes=1)

@@ -7,7 +7,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.errors import ErrorCode
-from apps.consumers.labels import MINUTE, REASONS, end_of_wait, read_error_text
+from apps.consumers.labels import REASONS, end_of_long_wait, read_error_text
 from apps.core import clock
 
 ORDER, ORDERS, GUEST, GUESTS = "order", "orders", "guest", "guests"
@@ -70,7 +70,7 @@ def sentences(what: str, code: str, *, retry_after: float | None = None) -> list
     if code == ErrorCode.NOT_FOUND:
         return [str(sentence) for sentence in NOT_FOUND[what]]
     nothing_changed = gettext("Nothing was changed.")
-    return [read_error_text(code), f"{nothing_changed} {_advice(code, retry_after or 0.0)}".strip()]
+    return [read_error_text(code), f"{nothing_changed} {_advice(code, retry_after)}".strip()]
 
 
 def is_retryable(code: str) -> bool:
@@ -78,9 +78,9 @@ def is_retryable(code: str) -> bool:
     return code not in _NOT_RETRYABLE
 
 
-def _advice(code: str, retry_after: float) -> str:
+def _advice(code: str, retry_after: float | None) -> str:
     if code in _ADMINISTRATOR:
         return str(_ADMINISTRATOR[code])
-    if code == ErrorCode.RATE_LIMITED and retry_after > MINUTE:
-        return gettext("Try again after %(time)s.") % {"time": end_of_wait(clock.now(), retry_after)}
+    if time := end_of_long_wait(code, clock.now(), retry_after):
+        return gettext("Try again after %(time)s.") % {"time": time}
     return gettext("Try again in a minute.") if is_retryable(code) else ""

@@ -13,7 +13,9 @@ from django.forms import BaseForm
 from django.forms.boundfield import BoundField
 from django.utils.translation import gettext_lazy as _
 
+from apps.cdp.answers import place_in_message
 from apps.cdp.consumers import NewConsumer
+from apps.cdp.fields import VENDOR_NAMES
 from apps.consumers.forms.consumer import MISSING, ConsumerForm, required_fields
 from apps.consumers.forms.flat_values import row_count, rows_of, with_rows
 from apps.consumers.forms.lists import LISTS, RowList
@@ -24,6 +26,19 @@ from apps.core.forms.bound_field import PortalBoundField
 from apps.core.forms.errors import FieldError, field_errors
 from apps.core.forms.input import LineField
 from apps.core.references import UUID_SHAPED
+
+
+def refused_control(name: str, message: str) -> str:
+    """The control of the value that a refusal of the vendor names, such as ``emails-1-value``, or the field.
+
+    ``name``: the field, as in ``cdp.fields``; ``message``: the vendor's. The form has a row for each value
+    that was sent, in the same order.
+    """
+    place = place_in_message(message, frozenset({VENDOR_NAMES[name]}))
+    if place.index is None or name not in LISTS:
+        return name
+    fields = LISTS[name].row_fields
+    return f"{name}-{place.index}-{place.part if place.part in fields else fields[-1]}"
 
 
 class Entry:

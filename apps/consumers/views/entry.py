@@ -18,7 +18,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from apps.cdp.answers import place_in_message
 from apps.cdp.errors import ErrorCode
 from apps.cdp.factory import get_client
 from apps.cdp.fields import NAME_OF_VENDOR_NAME
@@ -27,9 +26,8 @@ from apps.consumers.copying import COPIED
 from apps.consumers.drafts import DraftMark
 from apps.consumers.forms.blank import blank_fields
 from apps.consumers.forms.consumer import required_fields
-from apps.consumers.forms.entry import Entry
+from apps.consumers.forms.entry import Entry, refused_control
 from apps.consumers.forms.flat_values import values_of
-from apps.consumers.forms.lists import LISTS
 from apps.consumers.forms.paste import TEXT
 from apps.consumers.forms.posted import PostedEntry, PostedKind
 from apps.consumers.forms.similar import SimilarReasonForm
@@ -400,20 +398,8 @@ def _entry_of(earlier: Submission) -> Entry:
     elif earlier.error_field in NAME_OF_VENDOR_NAME:
         name = NAME_OF_VENDOR_NAME[earlier.error_field]
         message, summary = labels.vendor_field_message(earlier), labels.vendor_field_summary(name)
-        entry.add_error(_control_refused(earlier, name), message, summary=summary)
+        entry.add_error(refused_control(name, earlier.vendor_message), message, summary=summary)
     return entry
-
-
-def _control_refused(earlier: Submission, name: str) -> str:
-    """The control of the value that the vendor's message names, such as ``emails-1-value``, or the field.
-
-    The form has a row for each value that was sent, in the same order.
-    """
-    place = place_in_message(earlier.vendor_message, frozenset({earlier.error_field}))
-    if place.index is None or name not in LISTS:
-        return name
-    fields = LISTS[name].row_fields
-    return f"{name}-{place.index}-{place.part if place.part in fields else fields[-1]}"
 
 
 def _blocking(request: HttpRequest, submission: Submission) -> BlockingSubmission:
