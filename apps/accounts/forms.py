@@ -19,7 +19,7 @@ from apps.accounts.models import User, user_name_characters
 from apps.accounts.roles import GRANTS, LABELS
 from apps.accounts.selectors import NO_ROLE, PeopleFilter, PersonState
 from apps.accounts.services import NewPerson, PersonDetails
-from apps.audit.presenters.events import names_no_person
+from apps.audit.labels import names_no_person
 from apps.core.forms.input import LineField, LinesField, NameField, PortalForm, UncutField
 from apps.core.forms.long_select import LongSelect
 

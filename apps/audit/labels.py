@@ -5,17 +5,38 @@ A code without a label is returned unchanged: the event may come from another ve
 
 from __future__ import annotations
 
+import re
+
 from django.utils.text import get_text_list
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.registry import EventGroup, Key, find_event_type, role_label
+from apps.core.actor import PORTAL_PREFIX
+from apps.core.text import similar_key
 
 WITH_SYSTEM = "all"
 """The value of the filter by group that leaves nothing out."""
 
 GROUP_LABELS = {"": _("All but System"), **dict(EventGroup.choices), WITH_SYSTEM: _("All")}
 """The label of each value of the filter by group."""
+
+PORTAL, VISITOR = _("The portal (%(process)s)"), _("A visitor")
+"""The labels of actors that are no person: a process of the portal, and somebody who is not signed in."""
+
+
+def names_no_person(name: str) -> bool:
+    """Whether a name reads like one of the labels for an actor that is no person.
+
+    However it is spelled: without regard to case, accents, punctuation, width and invisible characters.
+    """
+    words, portal = _words(name), _words(str(PORTAL) % {"process": ""})
+    begins = "".join(similar_key(name).split()).startswith(PORTAL_PREFIX)
+    return begins or words[: len(portal)] == portal or words == _words(str(VISITOR))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", similar_key(text))
 
 
 def action_label(action: str) -> str:

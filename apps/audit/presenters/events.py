@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from django.utils.translation import gettext
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.labels import (
     GROUP_LABELS,
+    PORTAL,
+    VISITOR,
     WITH_SYSTEM,
     action_label,
     detail_label,
@@ -31,7 +32,6 @@ from apps.audit.presenters.integrity import verdict_text
 from apps.audit.registry import EventOutcome, find_event_type, outcome_of, page_of
 from apps.audit.selectors import Related
 from apps.core.actor import PORTAL_PREFIX
-from apps.core.text import similar_key
 from apps.core.web.filters import Chip, with_query
 
 May = Callable[[str], bool]
@@ -51,23 +51,8 @@ def sentence(event: AuditEvent) -> str:
 def actor_label(event: AuditEvent) -> str:
     """The actor's label: a person's name, a process of the portal, or an anonymous visitor."""
     if is_by_portal(event):
-        return gettext("The portal (%(process)s)") % {"process": event.actor_name.removeprefix(PORTAL_PREFIX)}
-    return event.actor_name or gettext("A visitor")
-
-
-def names_no_person(name: str) -> bool:
-    """Whether a name reads like one of the labels for an actor that is no person.
-
-    However it is spelled: without regard to case, accents, punctuation, width and invisible characters.
-    """
-    words = _words(name)
-    portal = _words(gettext("The portal (%(process)s)") % {"process": ""})
-    begins = "".join(similar_key(name).split()).startswith(PORTAL_PREFIX)
-    return begins or words[: len(portal)] == portal or words == _words(gettext("A visitor"))
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", similar_key(text))
+        return str(PORTAL) % {"process": event.actor_name.removeprefix(PORTAL_PREFIX)}
+    return event.actor_name or str(VISITOR)
 
 
 def is_by_portal(event: AuditEvent) -> bool:

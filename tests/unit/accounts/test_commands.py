@@ -14,8 +14,8 @@ from apps.accounts import services
 from apps.accounts.models import User
 from apps.accounts.practice import PRACTICE_PEOPLE
 from apps.accounts.roles import ADMINISTRATOR, AUDITOR, ROLES, STAFF, SUPERVISOR
+from apps.audit.labels import names_no_person
 from apps.audit.models import AuditEvent
-from apps.audit.presenters.events import names_no_person
 from tests.support.people import TESTS, events, make_person
 
 pytestmark = pytest.mark.django_db

@@ -18,7 +18,14 @@ from apps.audit import audit_events
 from apps.audit import export as audit_export
 from apps.audit.audit_events import AUDIT_VERIFIED
 from apps.audit.integrity.diagnosis import Verdict
-from apps.audit.labels import action_label, detail_label, key_label, roles_label, value_label
+from apps.audit.labels import (
+    action_label,
+    detail_label,
+    key_label,
+    names_no_person,
+    roles_label,
+    value_label,
+)
 from apps.audit.person_limits import Act
 from apps.audit.registry import Change, Key, ValueType, event_types
 from apps.audit.selectors import WITHOUT_SYSTEM, LogFilter
@@ -227,3 +234,13 @@ def test_code_without_a_label_is_shown_as_is() -> None:
     assert action_label("consumer.teleported") == "consumer.teleported"
     assert detail_label("consumer.teleported", "result", ["one", "two"]) == "one and two"
     assert roles_label("staff,pilot") == "Staff and pilot"
+
+
+@pytest.mark.parametrize("name", ["The portal (worker)", "A visitor", "system:worker"])
+def test_labels_of_actors_that_are_no_person_are_no_names(name: str) -> None:
+    assert names_no_person(name)
+
+
+@pytest.mark.parametrize("name", ["Anna Portal", "The Portalis", "A Visitor Smith", "Portia System"])
+def test_names_with_a_word_of_such_a_label_stay_possible(name: str) -> None:
+    assert not names_no_person(name)

@@ -9,7 +9,6 @@ from apps.audit.presenters.events import (
     as_json,
     fields,
     line,
-    names_no_person,
     outcome,
     sentence,
 )
@@ -76,16 +75,6 @@ def test_action_of_another_version_gets_a_neutral_sentence() -> None:
 )
 def test_actor_is_a_person_a_process_or_a_visitor(name: str, words: str) -> None:
     assert actor_label(event(SESSION_SIGNED_IN, actor_name=name)) == words
-
-
-@pytest.mark.parametrize("name", ["The portal (worker)", "A visitor", "system:worker"])
-def test_labels_of_actors_that_are_no_person_are_no_names(name: str) -> None:
-    assert names_no_person(name)
-
-
-@pytest.mark.parametrize("name", ["Anna Portal", "The Portalis", "A Visitor Smith", "Portia System"])
-def test_names_with_a_word_of_such_a_label_stay_possible(name: str) -> None:
-    assert not names_no_person(name)
 
 
 def test_person_named_like_a_process_is_not_shown_as_the_portal() -> None:
