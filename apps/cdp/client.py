@@ -106,7 +106,7 @@ class CdpClient:
         return self._exchange.slot() if isinstance(self._exchange, Exchange) else contextlib.nullcontext()
 
     def lookup_slot(self) -> AbstractContextManager[None]:
-        """Hold a slot for several calls that only read. Some slots are not for these: creates find one.
+        """Hold a slot for several calls that only read. Some slots are reserved for creates.
 
         Raises `CdpBusy` immediately if no slot is free.
         """

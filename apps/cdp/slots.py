@@ -14,8 +14,8 @@ UNLIMITED = 1_000_000
 class Slots:
     """A fixed number of slots for simultaneous calls. A call without a free slot fails; it does not wait.
 
-    Look-ups, which includes checks, may use three quarters of the slots, so that a create still finds one
-    while a slow vendor holds all look-ups. With a single slot, both share it.
+    Look-ups and checks may use three quarters of the slots, so that a create still finds one while a slow
+    vendor holds all of theirs. With a single slot, both share it.
     """
 
     def __init__(self, limit: int = UNLIMITED) -> None:

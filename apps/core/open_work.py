@@ -1,6 +1,6 @@
 """What a person leaves open when their access ends or a role is revoked: each app counts its own.
 
-Apps cannot import each other freely, so the page that ends access asks this registry.
+Apps cannot import each other freely, so the page of a person and the page that ends access ask this registry.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def background(view: View) -> View:
-    """Mark a view whose requests do not restart the idle time, and that answers a script.
+    """Mark a view that answers a script.
 
-    Without a session it answers 401 instead of leading to the sign-in page, and leaves no message there.
+    The middleware does not restart the idle time for it; ``extend_session`` does so itself. Without a session
+    it answers 401 instead of leading to the sign-in page, and leaves no message there.
     """
     view.is_background = True  # type: ignore[attr-defined]  # read by is_background
     return view
