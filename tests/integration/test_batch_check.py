@@ -327,6 +327,7 @@ def _status(status: str) -> Callable[..., Order]:
     return lambda _client, ref, **_named: Order(ref, status=status)
 
 
+@pytest.mark.sql("repeated")
 @pytest.mark.parametrize("list_fails", [False, True])
 def test_check_reads_an_order_again_that_was_not_read_within_the_last_minute(
     list_fails: bool, staff: User, sandbox: SandboxServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
@@ -344,6 +345,7 @@ def test_check_reads_an_order_again_that_was_not_read_within_the_last_minute(
     assert (states(batch), warning_codes(batch, 2)) == (["attention"], ["cancelled_order"])
 
 
+@pytest.mark.sql("repeated")
 def test_order_that_a_check_cannot_read_again_keeps_the_time_of_its_reading(
     staff: User, sandbox: SandboxServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -280,6 +280,7 @@ def test_a_corrected_date_is_no_longer_one_that_excel_may_have_exchanged(staff: 
     assert states(batch) == ["ready", "ready"]
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize("during_the_check", [False, True])
 def test_check_that_began_before_the_columns_were_changed_uses_the_new_ones(
     during_the_check: bool, staff: User, monkeypatch: pytest.MonkeyPatch

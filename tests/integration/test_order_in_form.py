@@ -173,6 +173,7 @@ def test_only_order_of_a_list_that_may_lack_another_one_is_offered_to_choose(
     assert (chosen.status_code, _creates(sandbox)) == (303, [SAMPLE_ORDER])
 
 
+@pytest.mark.sql("repeated")
 def test_orders_of_a_list_that_may_lack_another_one_are_not_counted_as_all(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
