@@ -391,7 +391,7 @@ def _audit_log() -> Line:
 
 
 def _audit_signing() -> Iterator[Line]:
-    """A line only if no worker signs the log: the disk of checkpoints is full, or the log was altered."""
+    """A line only if no worker signs the log, for example because the disk of checkpoints is full."""
     oldest = past_verifications.oldest_unsigned_event()
     if oldest is not None and _is_older(oldest, UNSIGNED_FOR):
         text = gettext("Events are not signed: check the worker's log. The oldest one is from")

@@ -220,8 +220,8 @@ WARNINGS = {
         "The first name looks like more than one person. Each person needs an order consumer of their own."
     ),
     warnings.LOOKALIKES: _(
-        "These characters look like ordinary letters, digits or signs, but are others, such as Greek,"
-        " Cyrillic or full-width ones: %(letters)s. Type them again if they were copied by mistake."
+        "These characters look like ordinary letters, digits or signs, or mean the same, but are others, such"
+        " as Greek, Cyrillic or full-width ones: %(letters)s. Type them again if they were copied by mistake."
     ),
 }
 

@@ -45,7 +45,8 @@ _OTHER_BLANKS = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")  # c
 _APOSTROPHES = dict.fromkeys(
     map(ord, "\u2018\u2019\u201b\u02bb\u02bc\u02bd\u2032\u0060\u00b4\u1fbd\u1fbf\u055a\ua78c"), "'"
 )
-_HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63"), "-")
+_HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63"), "-")
+_LIKE_HYPHENS = _HYPHENS | {0x2015: "-"}  # stored digests depend on the others
 _WITHOUT_DECOMPOSITION = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i"})
 
 
@@ -119,8 +120,9 @@ def lookalikes(text: str) -> str:
 
 
 def has_ascii_letters_or_digits(text: str) -> bool:
-    """Whether a text has letters or digits that are ASCII, or a full-width or other form of it."""
-    return any(one.isascii() and one.isalnum() for one in unicodedata.normalize("NFKC", text))
+    """Whether a text has letters that are ASCII or a form of it, such as full-width ones, or any digits."""
+    forms = unicodedata.normalize("NFKC", text)
+    return any(one.isdecimal() or (one.isascii() and one.isalpha()) for one in forms)
 
 
 def _may_stand_for_ascii(character: str) -> bool:
@@ -131,7 +133,7 @@ def _may_stand_for_ascii(character: str) -> bool:
 
 def _has_ascii_form(character: str) -> bool:
     """Whether a character that is not ASCII is a form of one visible ASCII character."""
-    form = unicodedata.normalize("NFKC", character).translate(_HYPHENS)
+    form = unicodedata.normalize("NFKC", character).translate(_LIKE_HYPHENS)
     return not character.isascii() and len(form) == 1 and "!" <= form <= "~"
 
 

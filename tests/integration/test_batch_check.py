@@ -375,7 +375,7 @@ def test_check_that_reads_fewer_consumers_than_an_earlier_one_keeps_their_data(
     elsewhere = add_elsewhere(KAI)
     batch = batch_of(staff, [IDA])
     check_batch(batch, client=get_client())
-    earlier = clock.now() - timedelta(minutes=4)
+    earlier = clock.now() - timedelta(minutes=9)
     OrderReading.objects.update(read_at=earlier)
     later = add_elsewhere(OLA)
     sandbox.sandbox.faults.arm(Armed("500_before", operation="retrieve_order_consumer", times=9))

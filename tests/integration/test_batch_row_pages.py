@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.batches.checking import check
+from apps.batches.files.result import read_result
 from apps.batches.models import Batch, OwnState, ReleaseReason
 from apps.batches.sending import changing, control
 from apps.batches.sending.decisions import release_row
@@ -332,6 +333,8 @@ def test_row_whose_earlier_submission_is_stuck_shows_it_as_unknown(as_staff: Cli
     panel = shown[shown.index("This row was sent already") :]
     assert str(Outcome.UNKNOWN.label) in panel
     assert str(Outcome.SENDING.label) not in panel
+    [row] = read_result(batch, receipt_url=str).rows
+    assert row.own[2].endswith(f": {Outcome.UNKNOWN.label}")
 
 
 @pytest.mark.sql("new")

@@ -75,7 +75,8 @@ class IntegrityMonitor:
         latest = latest_whole_verification()
         # abs(): an event altered to a future time must not postpone the next verification.
         whole = latest is None or abs(clock.seconds() - latest.time / 1e6) >= VERIFY_WHOLE_INTERVAL
-        # One without checkpoints does not count there, and the same problem is not recorded again.
+        # One without checkpoints does not count there, and a known problem is not recorded again. Neither may
+        # cause one at every turn.
         now, own = time.monotonic(), self.verified_whole_at
         whole = whole and (own is None or now - own >= VERIFY_WHOLE_INTERVAL)
         result = verify(from_checkpoint=not whole)

@@ -96,15 +96,15 @@ def _store(
     """Store what was read of the order and of its consumers. None: that could not be read; not both.
 
     What is known only from the ``earlier`` reading is kept, and the time of that reading with it: the order,
-    its guests, or the data of consumers that the list only referred to, or did not reach, this time. If that
-    time is nearly over, all but the order is given up, so that what was just read has a time of its own.
+    its guests, or the data of consumers that the list only referred to, or did not reach, this time. For its
+    guests alone, only during the first half of that time.
     """
     known_order, kept = (earlier.order, earlier.listed) if earlier else (None, None)
     guests = None
     if earlier is not None and listed is not None:
         merged = known_on_order(listed, kept)
-        has_more = earlier.guests is not None or merged != known_on_order(listed)
-        if order is None or (has_more and read_at - earlier.read_at < KEPT / 2):
+        has_guests = earlier.guests is not None and read_at - earlier.read_at < KEPT / 2
+        if order is None or has_guests or merged != known_on_order(listed):
             listed, read_at, guests = merged, earlier.read_at, earlier.guests
     order = order or known_order
     if order is None:

@@ -26,6 +26,7 @@ from apps.batches.selectors import rows_of, submissions_of
 from apps.consumers import labels
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import Submission
+from apps.consumers.reconciliation.resolution import shown_outcome
 from apps.consumers.recording import run_text
 from apps.core.actor import Actor
 from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
@@ -205,7 +206,7 @@ def _already_sent_reason(row: BatchRow, submission: Submission | None) -> str:
         text = gettext("%(person)s has sent this row of the earlier list, with other details: %(outcome)s")
     else:
         text = gettext("%(person)s has sent the same consumer already: %(outcome)s")
-    return text % {"person": submission.actor_name, "outcome": submission.get_outcome_display()}
+    return text % {"person": submission.actor_name, "outcome": shown_outcome(submission).label}
 
 
 def _findings_reason(row: BatchRow) -> str:

@@ -185,14 +185,17 @@ def _rule_for_other_names(
 def _agrees(one: Facts, other: Facts, rule: Rule, born: Evidence, document: Evidence) -> bool:
     """Whether something beside the name is the same, and nothing that both have differs.
 
-    Title, gender, phone number, nationality and country are no evidence of one person, but may differ.
+    Title, gender, phone number, nationality and country are no evidence of one person, but may differ. A
+    gender other than male and female states too little to differ.
     """
     identifiers, emails = sets(one.identifiers, other.identifiers), sets(one.emails, other.emails)
     evidence = {born, document, identifiers, emails}
     if Evidence.SAME not in evidence or evidence & {Evidence.CLOSE, Evidence.DIFFERENT}:
         return False
-    found = {likeness for _name, likeness in _likenesses(one, other, rule)}
-    return not found & {Likeness.SIMILAR, Likeness.DIFFERENT}
+    fields = dict(_likenesses(one, other, rule))
+    if not (one.gender and other.gender):
+        fields.pop("gender", None)
+    return not {*fields.values()} & {Likeness.SIMILAR, Likeness.DIFFERENT}
 
 
 def _likenesses(one: Facts, other: Facts, rule: Rule) -> Iterator[tuple[str, Likeness]]:
@@ -226,9 +229,7 @@ def _likeness(name: str, one: Facts, other: Facts, rule: Rule) -> Likeness:
             return _LIKENESSES[sets(frozenset(map(phone_key, mine)), frozenset(map(phone_key, theirs)))]
         case "identifiers":
             return _LIKENESSES[sets(frozenset(mine), frozenset(theirs))]
-    is_stated = name != "gender" or (one.gender and other.gender)  # "unknown" states nothing
-    unlike = Likeness.DIFFERENT if is_stated else Likeness.MISSING
-    return Likeness.SAME if same(mine, theirs) else unlike
+    return Likeness.SAME if same(mine, theirs) else Likeness.DIFFERENT
 
 
 _LIKENESSES = {

@@ -139,13 +139,13 @@ def test_people_of_one_name_are_not_called_the_same_if_a_field_of_both_differs(
 @pytest.mark.parametrize(
     ("mine", "theirs", "likeness"),
     [
-        ("unknown", "female", Likeness.MISSING),
-        ("female", "other", Likeness.MISSING),
+        ("unknown", "female", Likeness.DIFFERENT),
+        ("female", "other", Likeness.DIFFERENT),
         ("unknown", "unknown", Likeness.SAME),
         ("female", "Female", Likeness.SAME),
     ],
 )
-def test_gender_that_states_nothing_does_not_differ(mine: str, theirs: str, likeness: Likeness) -> None:
+def test_gender_that_states_nothing_makes_no_other_person(mine: str, theirs: str, likeness: Likeness) -> None:
     one, other = person(gender=mine), person(gender=theirs)
     for found in (of(one, other), of(other, one)):
         assert (found.verdict, found.rule) == (EQUAL, Rule.SAME_NAME)

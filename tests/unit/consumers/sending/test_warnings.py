@@ -261,6 +261,7 @@ def test_one_person_causes_no_warning(first_name: str) -> None:
         clean(identifiers=(Identifier("LoyaltyProgramme", "ＬＰ－００４８２１３"),)),
         clean(identifiers=(Identifier("LoyaltyProgramme", "LP\N{EN DASH}0048213"),)),
         clean(passport_number="AB١٢٣"),  # Arabic-Indic digits
+        clean(identifiers=(Identifier("LoyaltyProgramme", "١٢٣"),)),
     ],
 )
 def test_lookalikes_of_ordinary_letters_digits_and_signs_cause_a_warning(consumer: NewConsumer) -> None:
