@@ -10,11 +10,11 @@ import pytest
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from apps.accounts.models import User
-from apps.batches.checking import check
+from apps.batches.checking import check, evidence
 from apps.batches.checking.accepting import accepted_keys
 from apps.batches.checking.check import check_batch, check_rows, recheck, set_attention
 from apps.batches.checking.evaluation import evaluate
-from apps.batches.checking.evidence import CHECK_SECONDS, OrderEvidence
+from apps.batches.checking.evidence import OrderEvidence
 from apps.batches.models import BatchState, OwnState
 from apps.batches.selectors import rows_of, rows_to_send
 from apps.batches.sending import changing, control
@@ -408,6 +408,7 @@ def test_slow_order_that_is_known_leaves_time_for_its_consumers(
 ) -> None:
     settings.CDP_RECONCILIATION = True
     batch = batch_of(staff, [IDA])
+    monkeypatch.setattr(evidence, "CHECK_SECONDS", 100.0)  # so that a busy machine does not matter
     asked: list[float] = []
     read = CdpClient.retrieve_order
 
@@ -420,7 +421,7 @@ def test_slow_order_that_is_known_leaves_time_for_its_consumers(
     OrderReading.objects.update(read_at=clock.now() - timedelta(minutes=5))
     check_batch(batch, client=get_client())
     [first, again] = asked
-    assert first > CHECK_SECONDS / 2 >= again
+    assert first > 50 >= again
 
 
 def test_order_that_cannot_be_read_costs_the_evidence_and_not_the_check(
