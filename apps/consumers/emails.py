@@ -11,7 +11,7 @@ from django.core.validators import validate_email
 
 MAX_ADDRESS = 254  # characters, RFC 5321 section 4.5.3.1.3 less the angle brackets
 _IN_BRACKETS = re.compile(r"<([^<>]*)>|\[(mailto:[^\[\]]*)\]", re.IGNORECASE)
-_LIKELY_ADDRESS = re.compile(r"@|\w{2,}\.\w{2,}")  # names contain no such dot: J. R. Smith
+_LIKELY_ADDRESS = re.compile(r"@|(?<!\w)\w{2,}\.\w{2,}")  # names contain no such dot: J. R. Smith
 _SEPARATORS = re.compile(r"[,;\s]+")
 _QUOTES = "\"'“”‘’"
 

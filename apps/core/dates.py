@@ -48,7 +48,7 @@ def read_date(text: str, *, month_first: bool = False) -> datetime.date:
     Raises ``ValueError`` if the text is not a date of the calendar, such as 31 February, and its subclass
     :class:`ShortYear` if the year has two digits.
     """
-    text = re.sub(r"\s*\.$", "", text.strip().translate(_PLAIN))
+    text = text.strip().translate(_PLAIN).removesuffix(".").rstrip()
     if match := _ISO.fullmatch(text):
         return _date(match[1], match[2], match[3])
     if match := _NUMBERS.fullmatch(text):

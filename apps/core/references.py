@@ -111,9 +111,9 @@ def _unwrapped(link: str) -> str:
     """
     for _times in range(MAX_WRAPPINGS):
         parts = _split(link)
-        inner = re.search(r"/v3/__(.+?)__;", link)
-        if inner:
-            link = inner[1]
+        inner, end, _rest = link.partition("/v3/__")[2].partition("__;")
+        if inner and end:
+            link = inner
             continue
         values = [value for _name, value in parse_qsl(parts.query)]
         if parts.path.startswith("/v2/url"):

@@ -8,6 +8,7 @@ languages that are written in them, and it is asked only about the others.
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -165,12 +166,14 @@ def _likely_encoding(content: bytes) -> str:
 def _sample(content: bytes) -> bytes:
     """The first lines with bytes beyond ASCII, about ``_SAMPLE`` bytes of them."""
     lines, length = [], 0
-    for found in re.finditer(rb"[^\n]*[\x80-\xff][^\n]*", content):
-        lines.append(found[0])
-        length += len(found[0])
+    for line in io.BytesIO(content):
+        if line.isascii():
+            continue
+        lines.append(line)
+        length += len(line)
         if length >= _SAMPLE:
             break
-    return b"\n".join(lines)[: 2 * _SAMPLE]
+    return b"".join(lines)[: 2 * _SAMPLE]
 
 
 def _is_decodable(content: bytes, encoding: str) -> bool:

@@ -43,7 +43,7 @@ from apps.core.forms.long_select import suggestions
 from apps.core.web import sealed_entries
 from apps.core.web.requests import actor_of
 
-_BREAKS = re.compile(r"\s*[\r\n]\s*")
+_BREAKS = re.compile(r"(?<!\s)\s*[\r\n]\s*")
 
 
 def show_row(

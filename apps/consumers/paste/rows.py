@@ -87,7 +87,7 @@ def header_key(header: str) -> str:
     ``E-mail 2`` and ``email`` are equal, ``Prénom`` and ``prenom``, and ``DOB (DD/MM/YYYY)`` and ``dob``.
     """
     plain = _REMARK.sub("", similar_key(header))
-    return re.sub(r"[\W_]+|\d+$", "", plain)
+    return re.sub(r"[\W_]+|(?<!\d)\d+$", "", plain)
 
 
 def names_month_first(header: str) -> bool | None:

@@ -1,0 +1,71 @@
+"""Text that a person pastes or uploads is read in time that grows with its length, not with its square.
+
+A reader that takes longer holds its whole web process, and the creates that are under way in it. The bound is
+in processor time, and one of up to three runs has to stay below.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import pytest
+
+from apps.batches.columns.date_orders import meaning_of
+from apps.batches.columns.problems import problems_of
+from apps.batches.reading.encodings import decoded
+from apps.batches.reading.table import NotReadable
+from apps.batches.views.row_page import _on_one_line
+from apps.consumers import phones
+from apps.consumers.emails import split_addresses
+from apps.consumers.paste.columns import LISTS, fits, header_keys
+from apps.consumers.paste.mrz import read_mrz
+from apps.consumers.paste.rows import MAX_TEXT, NotOneRow, header_key, names_month_first, read_row
+from apps.core.dates import read_date
+from apps.core.delimited import first_delimiter, read_lines, without_quoted
+from apps.core.references import NoReference, RecordKind, reference_in_link
+
+TODAY: Final = dt.date(2026, 11, 30)
+BOUND: Final = 0.25  # seconds for MAX_TEXT characters; readers that take quadratic time need 0.5 to 30
+READERS: Final[dict[str, Callable[[str], object]]] = {
+    "date": read_date,
+    "meaning of a date": meaning_of,
+    "header": header_key,
+    "header of a date": names_month_first,
+    "row": lambda text: read_row(text, known_headers=header_keys(("TRAVELDOC",))),
+    "machine-readable zone": lambda text: read_mrz(text, today=TODAY),
+    "addresses": split_addresses,
+    "phone number": phones.read,
+    "problems": lambda text: problems_of({"passport_number": text, "identifiers-0-id": text}),
+    "column": lambda text: [fits(text, target) for target in ("date_of_birth", *LISTS)],
+    "line breaks": lambda text: _on_one_line("first_name", text),
+    "link": lambda text: reference_in_link(f"https://{text}", *RecordKind),
+    "delimiter": lambda text: first_delimiter(text, "\t;,"),
+    "quotes": lambda text: without_quoted(text, "\t;,"),
+    "lines": lambda text: list(read_lines(text, ",")),
+    "encoding": lambda text: decoded(text.encode() + b"\n\xfc"),
+}
+PIECES: Final = ("1", " ", "a", ".", ". ", "- ", "(", '"', "a@", "ab<", "A<", "\n ", "/v3/__")
+
+
+def _lowest_time(read: Callable[[str], object], text: str) -> float:
+    """The lowest processor time of up to three readings (seconds); the first below the bound is the last."""
+    lowest = float("inf")
+    for _ in range(3):
+        began = time.process_time()
+        with suppress(ValueError, NotOneRow, NoReference, NotReadable):
+            read(text)
+        lowest = min(lowest, time.process_time() - began)
+        if lowest < BOUND:
+            break
+    return lowest
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("piece", PIECES)
+def test_text_of_the_largest_size_is_read_in_linear_time(reader: str, piece: str) -> None:
+    text = "1" + (piece * MAX_TEXT)[: MAX_TEXT - 6] + "z1<x>"
+    assert _lowest_time(READERS[reader], text) < BOUND
