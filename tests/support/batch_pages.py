@@ -1,4 +1,4 @@
-"""Read the pages of lists as a browser does."""
+"""Use the pages of lists as a browser does: paste a table, read what is shown, post it back."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ import html
 import re
 from typing import Any
 
+from django.test import Client
 from django.urls import reverse
 
 from apps.batches.models import Batch
+from sandbox.data.seed import SAMPLE_ORDER
+
+NEW = reverse("batches:new")
+LISTS = reverse("batches:batches")
+HEADERS = "First name\tLast name\tDate of birth\tEmail"
+ADA = "Ada\tKingsley\t1990-01-02\tada@example.com"
+BEN = "Ben\tOkonkwo\t1971-05-30\tben@example.com"
+TABLE = f"{HEADERS}\n{ADA}\n{BEN}\n"
+WITHOUT_NAME = "Cleo\t\t1980-03-04\tcleo@example.com"
 
 
 def at(name: str, batch: Batch, *arguments: object) -> str:
@@ -43,3 +53,22 @@ def values_of(answer: Any, *, of: str = "") -> dict[str, str]:
         chosen = re.search(r'value="([^"]*)"[^>]* selected', options)
         values[name] = chosen[1] if chosen else ""
     return values
+
+
+def shown_on(answer: Any, batch: Batch, act: str) -> dict[str, str]:
+    """What the page of the list posts back of what it shows, with the act of this name."""
+    page = answer.content.decode()
+    form = page[page.index(f'action="{at(act, batch)}"') :]
+    found = re.search('name="shown" value="([0-9a-f]+)"', form[: form.index("</form>")])
+    assert found is not None
+    return {"shown": found[1]}
+
+
+def paste(client: Client, table: str = TABLE, order: str = SAMPLE_ORDER, **values: Any) -> Any:
+    """Post a table, of two valid rows if no other is given, as a new list; the answer."""
+    return client.post(NEW, {"order_ref": order, "table": table, **values})
+
+
+def only_batch() -> Batch:
+    """The list, if there is exactly one. Raises an error if there is none or are several."""
+    return Batch.objects.get()

@@ -7,16 +7,22 @@ from typing import Any
 
 from apps.accounts.models import User
 from apps.batches import selectors
+from apps.batches.checking.check import check_batch
 from apps.batches.checking.findings import Findings
 from apps.batches.models import Batch, BatchRow, BatchState, RowState, SourceKind
 from apps.batches.sending.shown import digest_of_rows, digest_of_warnings
 from apps.cdp.consumers import NewConsumer
+from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
 from apps.core import clock, personal_data
 from sandbox.data.seed import SAMPLE_ORDER
-from tests.support.entries import posted, resolved_by, store
+from tests.support.entries import clean, posted, resolved_by, store
 
 FIRST_ROW = 2  # the first one is the header
+
+# Two people who are not like each other.
+IDA = clean()
+KAI = clean(first_name="Kai", last_name="Neat", emails=("kai@example.com",))
 
 
 def batch_of(
@@ -45,6 +51,19 @@ def batch_of(
         stored.append(one)
     BatchRow.objects.bulk_create(stored)
     return batch
+
+
+def checked(author: User, *rows: object, **columns: object) -> Batch:
+    """A batch of these rows after its check."""
+    batch = batch_of(author, rows, **columns)  # type: ignore[arg-type]
+    check_batch(batch, client=get_client())
+    return batch
+
+
+def paused(author: User) -> dict[str, object]:
+    """The columns of a batch that was confirmed and is paused."""
+    confirmed = {"confirmed_by": author, "confirmed_at": clock.now()}
+    return {"state": BatchState.PAUSED, "pause_reason": "by_person", **confirmed}
 
 
 def row_of(batch: Batch, number: int) -> Any:

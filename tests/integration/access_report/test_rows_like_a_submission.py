@@ -13,14 +13,12 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.recording import record
-from apps.batches.checking.check import check_batch
 from apps.batches.files.result import Result, ResultRow, record_downloaded, runs_of_rows
 from apps.batches.models import Batch
 from apps.batches.recording import Others, record_viewed
 from apps.batches.selectors import rows_of
 from apps.batches.sending.changing import correct_row
 from apps.batches.sending.new_list import rows_again
-from apps.cdp.factory import get_client
 from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED
 from apps.consumers.models import Outcome, ShownKey, Submission
 from apps.consumers.recording import event_of
@@ -31,7 +29,7 @@ from apps.privacy.report import Report
 from apps.privacy.verdicts import Verdict
 from sandbox.data.seed import FAULT_ORDERS
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.batch_rows import batch_of, states
+from tests.support.batch_rows import batch_of, checked, states
 from tests.support.batch_sending import confirmed_batch, people, send_all
 from tests.support.entries import FULL, clean, store
 from tests.support.people import TESTS, acting, events
@@ -41,12 +39,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 Found = list[tuple[str, Verdict, Doubt | None]]
 LIKE = (Verdict.POSSIBLE, Doubt.LIKE_A_ROW)
-
-
-def checked(author: User, *rows: Any) -> Batch:
-    batch = batch_of(author, rows)
-    check_batch(batch, client=get_client())
-    return batch
 
 
 def opened(client: Client, name: str, batch: Batch, *arguments: object) -> None:

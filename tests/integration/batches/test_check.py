@@ -35,6 +35,8 @@ from sandbox.data.seed import CANCELLED_ORDER, FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import (
+    IDA,
+    KAI,
     batch_of,
     findings,
     row_of,
@@ -50,9 +52,7 @@ from tests.support.resolving import add_elsewhere
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
-IDA = clean()
 OLA = clean(first_name="Ola", last_name="Tidy", emails=("ola@example.com",))
-KAI = clean(first_name="Kai", last_name="Neat", emails=("kai@example.com",))
 
 
 def test_row_without_findings_is_ready(staff: User) -> None:

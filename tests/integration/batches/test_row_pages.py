@@ -17,15 +17,15 @@ from apps.batches.models import Batch, OwnState, ReleaseReason
 from apps.batches.sending import changing, control
 from apps.batches.sending.decisions import release_row
 from apps.cdp.factory import get_client
-from apps.consumers.models import Outcome
+from apps.consumers.models import Outcome, Submission
 from apps.consumers.reconciliation.resolution import WORKER_DELAY, longest_send
 from apps.core import clock
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.batch_pages import at, summary_of, text, values_of
+from tests.support.batch_pages import TABLE, WITHOUT_NAME, at, only_batch, paste, summary_of, text, values_of
 from tests.support.batch_rows import batch_of, row_of, sent_row, shown_rows, states
-from tests.support.batch_sending import checked_batch, confirmed_batch, people, take_turn
-from tests.support.entries import posted, store
-from tests.support.people import PASSWORD, acting
+from tests.support.batch_sending import checked_batch, confirmed_batch, people, send_all, take_turn
+from tests.support.entries import on_page, posted, store
+from tests.support.people import PASSWORD, acting, events
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
@@ -353,3 +353,69 @@ def test_row_that_is_sent_while_its_correction_is_stored_keeps_what_was_typed(
     answer = as_staff.post(at("row", batch, 2), {**values, "last_name": "Late"})
     assert (answer.status_code, "This row was sent" in text(answer)) == (409, True)
     assert values_of(answer)["last_name"] == "Late"
+
+
+def test_row_with_an_error_is_corrected_in_the_form(as_staff: Client, sandbox: SandboxServer) -> None:
+    paste(as_staff, f"{TABLE}{WITHOUT_NAME}\n{WITHOUT_NAME.replace('Cleo', 'Dan').replace('1980', '1985')}")
+    batch = only_batch()
+    page = as_staff.get(at("batch", batch))
+    assert "2 rows have errors" in text(page)
+    assert "Correct them here" in text(page)
+    assert "The rows that are ready can be sent before." in text(page)
+    assert "Ada" not in text(page)  # rows that need attention are shown first
+    assert "Ada" in text(as_staff.get(at("batch", batch), {"show": "all"}))
+    row = as_staff.get(at("row", batch, 4))
+    assert "Enter the last name" in summary_of(row)
+    values = values_of(row)
+    unchanged = as_staff.post(at("row", batch, 4), values)
+    assert "Enter the last name" in summary_of(unchanged)
+    answer = as_staff.post(at("row", batch, 4), {**values, "last_name": "Marlowe", "then": "next"})
+    assert (answer.status_code, answer["Location"]) == (303, at("row", batch, 5))
+    stale = as_staff.post(at("row", batch, 4), {**values, "last_name": "Other", "then": "next"})
+    assert stale.status_code == 409
+    assert "The row had changed meanwhile" in text(stale)
+    assert "Other" in stale.content.decode()
+    values = values_of(as_staff.get(at("row", batch, 5)))
+    answer = as_staff.post(at("row", batch, 5), {**values, "last_name": "Nakamura", "then": "next"})
+    assert answer["Location"] == f"{at('batch', batch)}#rows"
+    assert states(batch) == ["ready"] * 4
+
+
+@pytest.mark.sql("new")
+def test_row_that_was_created_is_released_with_a_reason(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    first = confirmed_batch(staff, people(1))
+    send_all(first)
+    batch = checked_batch(staff, people(1))
+    as_staff.post(at("check", batch))
+    assert states(batch) == ["already_sent"]
+    page = as_staff.get(at("batch", batch))
+    assert staff.name in text(page)
+    row = as_staff.get(at("row", batch, 2))
+    assert "This row was sent already" in text(row)
+    earlier = {"earlier": str(row_of(batch, 2).earlier)}
+    assert on_page(row)["earlier"] == earlier["earlier"]
+    without = as_staff.post(at("release", batch, 2), earlier)
+    assert "Choose why the row is sent again" in summary_of(without)
+    unseen = as_staff.post(at("release", batch, 2), {"reason": "another_person"}, follow=True)
+    assert "had changed meanwhile" in text(unseen)
+    assert states(batch) == ["already_sent"]
+    released = as_staff.post(at("release", batch, 2), {**earlier, "reason": "another_person"})
+    assert released.status_code == 303
+    assert states(batch) != ["already_sent"]
+    assert len(events("batch.row_released")) == 1
+    again = as_staff.post(at("release", batch, 2), {"reason": "another_person"}, follow=True)
+    assert "had changed meanwhile" in text(again)
+
+
+def test_row_that_was_created_leads_to_its_receipt(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = confirmed_batch(staff, people(1))
+    send_all(batch)
+    submission = Submission.objects.get()
+    receipt = reverse("consumers:receipt", args=[submission.public_id])
+    assert as_staff.get(at("row", batch, 2))["Location"] == receipt
+    assert as_staff.get(at("row", batch, 3)).status_code == 404
+    assert as_staff.get(at("row", batch, 2**31)).status_code == 404

@@ -1,19 +1,22 @@
-"""A table is matched, stored as a batch with encrypted rows, and remembered for equal headers."""
+"""A table is matched, stored with encrypted rows and remembered for equal headers. A page asks the rest."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
 
 import pytest
 from django.db import OperationalError
+from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.events import Event
+from apps.batches import selectors
 from apps.batches.checking import check
-from apps.batches.checking.check import check_rows, recheck
+from apps.batches.checking.check import check_batch, check_rows, recheck
 from apps.batches.checking.evaluation import evaluate
 from apps.batches.checking.findings import Findings
 from apps.batches.columns.matching import Choice, QuestionCode, open_questions, propose
@@ -29,8 +32,11 @@ from apps.batches.sending.decisions import accept_warnings
 from apps.batches.sending.new_list import rows_again
 from apps.batches.sending.shown import digest_of_rows
 from apps.batches.sending.storing import ColumnsNotStored, choose_columns, create_batch, table_of
+from apps.cdp.factory import get_client
 from apps.core import clock, personal_data
 from apps.core.encryption import NotReadableError
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.batch_pages import ADA, BEN, HEADERS, TABLE, at, only_batch, paste, summary_of, text
 from tests.support.batch_rows import findings, row_of, shown_warnings, states, warning_codes
 from tests.support.people import acting, events
 
@@ -426,3 +432,144 @@ def test_the_remembered_choice_finds_headers_that_no_list_of_words_has(staff: Us
 def test_a_list_whose_columns_were_not_chosen_yet_is_not_remembered(staff: User) -> None:
     _stored(staff, _table(("Who", "Whose"), ("Ada", "Lovelace")), None)
     assert remembered_choice(staff.pk, ("Who", "Whose")) is None
+
+
+def test_columns_that_are_not_recognised_are_asked_once(as_staff: Client, sandbox: SandboxServer) -> None:
+    table = TABLE.replace("Last name", "Zwxy").replace("First name", "Vuts")
+    answer = paste(as_staff, table)
+    batch = only_batch()
+    assert answer["Location"] == at("columns", batch)
+    assert as_staff.get(at("batch", batch))["Location"] == at("columns", batch)
+    page = as_staff.get(at("columns", batch))
+    assert "To be chosen" in text(page)
+    assert "Ada" in text(page)
+    answer = as_staff.post(at("columns", batch), {"has_headers": "yes"})
+    assert "Choose the field of column 1, or leave it out" in summary_of(answer)
+    chosen = {"has_headers": "yes", "column-2": "date_of_birth", "column-3": "emails"}
+    twice = as_staff.post(at("columns", batch), {**chosen, "column-0": "last_name", "column-1": "last_name"})
+    assert "Another column goes to this field. Leave one of them out" in summary_of(twice)
+    nothing = {f"column-{index}": "-" for index in range(4)}
+    answer = as_staff.post(at("columns", batch), {"has_headers": "yes", **nothing})
+    assert summary_of(answer) == ["Choose the field of at least one column"]
+    right = {**chosen, "column-0": "first_name", "column-1": "last_name"}
+    answer = as_staff.post(at("columns", batch), right)
+    assert (answer.status_code, answer["Location"]) == (303, at("batch", batch))
+    assert states(batch) == ["ready", "ready"]
+    again = as_staff.post(at("columns", batch), right, follow=True)
+    assert "The list had changed meanwhile. Nothing was done" in text(again)
+
+
+def test_list_without_columns_is_not_checked(as_staff: Client, sandbox: SandboxServer) -> None:
+    paste(as_staff, TABLE.replace("Last name", "Zwxy"))
+    batch = only_batch()
+    answer = as_staff.post(at("check", batch), follow=True)
+    assert "had changed meanwhile" in text(answer)
+    assert "To be chosen" in text(answer)
+    check_batch(batch, client=get_client())
+    assert (only_batch().state, set(states(batch))) == (BatchState.MATCHING, {"unchecked"})
+
+
+@pytest.mark.sql("new")
+def test_columns_of_rows_that_cannot_be_decrypted_are_not_stored(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    paste(as_staff, TABLE.replace("Last name", "Zwxy"))
+    batch = only_batch()
+    batch.rows.filter(number=3).update(encrypted_cells=b"of another key")
+    names = enumerate(("first_name", "last_name", "date_of_birth", "emails"))
+    chosen = {"has_headers": "yes", **{f"column-{index}": name for index, name in names}}
+    answer = as_staff.post(at("columns", batch), chosen, follow=True)
+    assert "Some rows cannot be decrypted" in text(answer)
+    assert only_batch().state == BatchState.MATCHING
+    batch.rows.update(encrypted_cells=b"of another key")
+    assert as_staff.get(at("columns", batch)).status_code == 200
+
+
+@pytest.mark.sql("new")
+def test_the_order_of_dates_is_asked_with_both_readings(as_staff: Client, sandbox: SandboxServer) -> None:
+    table = TABLE.replace("1990-01-02", "03/04/1990").replace("1971-05-30", "05/06/1971")
+    paste(as_staff, table)
+    batch = only_batch()
+    page = text(as_staff.get(at("columns", batch)))
+    assert "03/04/1990 is 3 April 1990" in page
+    assert "03/04/1990 is 4 March 1990" in page
+    chosen = {
+        "has_headers": "yes",
+        **{
+            f"column-{at}": name
+            for at, name in enumerate(("first_name", "last_name", "date_of_birth", "emails"))
+        },
+    }
+    assert "Choose how the dates are written" in summary_of(as_staff.post(at("columns", batch), chosen))
+    answered = {**chosen, "date_order": "month-day", "date_column": "2"}
+    assert as_staff.post(at("columns", batch), answered).status_code == 303
+    assert selectors.rows_of(batch)[0].values["date_of_birth"] == "1990-03-04"
+
+
+def date_column_of(answer: Any) -> str:
+    """The column whose dates the page asks about."""
+    [found] = re.findall(r'name="date_column" value="(\d+)"', answer.content.decode())
+    return str(found)
+
+
+@pytest.mark.parametrize(
+    ("other", "asked_again", "expected"),
+    [
+        (("04/13/1990", "03/04/1971"), False, "1990-04-13"),
+        (("03/05/1990", "03/04/1971"), True, "1990-05-03"),
+    ],
+)
+def test_an_answer_about_the_dates_of_one_column_is_no_answer_about_another(
+    as_staff: Client, sandbox: SandboxServer, other: tuple[str, str], asked_again: bool, expected: str
+) -> None:
+    head, ada, ben = (
+        TABLE.replace("1990-01-02", "03/04/1990").replace("1971-05-30", "05/06/1971").split("\n")[:3]
+    )
+    paste(as_staff, f"{head}\tOther\n{ada}\t{other[0]}\n{ben}\t{other[1]}\n")
+    batch = only_batch()
+    page = as_staff.get(at("columns", batch))
+    assert date_column_of(page) == "2"
+    fields = ("first_name", "last_name", "-", "emails", "date_of_birth")
+    chosen = {"has_headers": "yes", **{f"column-{index}": name for index, name in enumerate(fields)}}
+    answer = as_staff.post(at("columns", batch), {**chosen, "date_order": "day-month", "date_column": "2"})
+    if asked_again:
+        assert summary_of(answer) == ["Choose how the dates are written"]
+        assert f"{other[0]} is 3 May 1990" in text(answer)
+        assert date_column_of(answer) == "4"
+        assert (
+            "checked"
+            not in answer.content.decode().partition('name="date_order"')[2].partition("</fieldset>")[0]
+        )
+        answer = as_staff.post(
+            at("columns", batch), {**chosen, "date_order": "day-month", "date_column": "4"}
+        )
+    assert answer.status_code == 303
+    assert selectors.rows_of(batch)[0].values["date_of_birth"] == expected
+
+
+def test_columns_that_are_not_sent_are_named(as_staff: Client, sandbox: SandboxServer) -> None:
+    paste(as_staff, table=f"{HEADERS}\tRoom\t\n{ADA}\t12\tx\n")
+    batch = only_batch()
+    fields = dict(enumerate(("first_name", "last_name", "date_of_birth", "emails", "-", "-")))
+    chosen = {f"column-{index}": field for index, field in fields.items()}
+    as_staff.post(at("columns", batch), {**chosen, "has_headers": "yes"})
+    assert "These columns are not sent: Room, column 6." in text(as_staff.get(at("batch", batch)))
+    again = paste(as_staff, table=f"{HEADERS}\tRoom\t\n{BEN}\t12\tx\n")  # as remembered, without asking
+    assert "These columns are not sent: Room, column 6." in text(as_staff.get(again["Location"]))
+
+
+def test_list_without_headers_has_no_person_more_than_a_list_may(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.BATCH_MAX_ROWS = 2
+    rows = ["Ada\tKingsley\tada@example.com", "Ben\tOkonkwo\tben@example.com", "Cy\tYoung\tcy@example.com"]
+    assert paste(as_staff, "\n".join(rows)).status_code == 303
+    batch = only_batch()
+    answers = {"column-0": "first_name", "column-1": "last_name", "column-2": "emails"}
+    answer = as_staff.post(at("columns", batch), {"has_headers": "no", **answers}, follow=True)
+    assert "The table has 3 rows, too many for one list." in text(answer)
+    batch.refresh_from_db()
+    assert (batch.state, batch.rows.count()) == (BatchState.MATCHING, 3)
+    as_staff.post(at("columns", batch), {"has_headers": "yes", **answers})
+    batch.refresh_from_db()
+    assert (batch.state, batch.rows.count()) == (BatchState.CHECKED, 2)

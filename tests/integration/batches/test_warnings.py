@@ -17,14 +17,13 @@ from apps.consumers.models import OrderReading, Outcome
 from apps.core import clock
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import at, text
-from tests.support.batch_rows import batch_of, states
-from tests.support.entries import clean, store
+from tests.support.batch_rows import IDA, batch_of, states
+from tests.support.entries import store
 from tests.support.people import events, make_person
 from tests.support.resolving import add_elsewhere
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
-IDA = clean()
 OTHER_MAILBOX = "clean.family@example.com"
 LIKE_IDA = replace(IDA, emails=(OTHER_MAILBOX,))
 

@@ -20,15 +20,13 @@ from apps.batches.urls import urlpatterns
 from apps.batches.views import batch as batch_views
 from apps.core import clock
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.batch_pages import at, text
+from tests.support.batch_pages import LISTS, NEW, at, text
 from tests.support.batch_sending import checked_batch, confirmed_batch, people, stored_batch
 from tests.support.export_rows import prepared
 from tests.support.people import PASSWORD, acting, events, make_person
 
 pytestmark = pytest.mark.django_db
 
-NEW = reverse("batches:new")
-LISTS = reverse("batches:batches")
 ACTS = (
     *("check", "accept", "leave_out", "take_back", "confirm", "pause", "resume", "stop"),
     *("send_again", "rows_again"),

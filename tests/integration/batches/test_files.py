@@ -1,4 +1,4 @@
-"""The result file has the uploaded rows at their places, with their state, reference, reason and receipt."""
+"""The template, and the result file: the uploaded rows at their places with state, reason and receipt."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import csv
 import io
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 import openpyxl
 import pytest
+from django.test import Client
+from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from apps.accounts.models import User
@@ -22,10 +25,14 @@ from apps.batches.reading.read import read_file
 from apps.batches.reading.table import Table, TableRow
 from apps.batches.sending.storing import create_batch
 from apps.consumers import labels
-from apps.consumers.models import Outcome, Submission
+from apps.consumers.models import Outcome, ShownKey, Submission
+from apps.consumers.recording import key_of
 from apps.core import clock, personal_data
 from apps.core.export.formats import Format
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.batch_pages import at
 from tests.support.batch_rows import batch_of, sent_row
+from tests.support.batch_sending import checked_batch, people
 from tests.support.entries import clean
 from tests.support.history_rows import bare
 from tests.support.people import acting, events
@@ -350,3 +357,25 @@ def test_the_number_of_statements_does_not_grow_with_the_rows(
     _send(staff, batch, 2, Outcome.CREATED)
     with django_assert_num_queries(2):  # no row names an earlier submission
         assert len(_csv(batch)) == 199
+
+
+@pytest.mark.parametrize("format_", ["xlsx", "csv"])
+def test_result_is_downloaded_and_recorded(
+    as_staff: Client, staff: User, sandbox: SandboxServer, format_: str
+) -> None:
+    batch = checked_batch(staff, people(1))
+    answer: Any = as_staff.get(at("result", batch), {"format": format_})
+    assert answer["Content-Disposition"].endswith(f'.{format_}"')
+    assert b"".join(answer.streaming_content)
+    [event] = events("batch.downloaded")
+    assert ShownKey.objects.filter(key=key_of("batch", batch.public_id), seq=event.seq).exists()
+    for other in ("exe", "jsonl"):
+        assert as_staff.get(at("result", batch), {"format": other}).status_code == 400
+
+
+@pytest.mark.parametrize("format_", ["xlsx", "csv"])
+def test_template_is_downloaded_and_read_back(as_staff: Client, sandbox: SandboxServer, format_: str) -> None:
+    answer = as_staff.get(reverse("batches:template"), {"format": format_})
+    assert (answer.status_code, bool(answer.content)) == (200, True)
+    for other in ("exe", "jsonl"):
+        assert as_staff.get(reverse("batches:template"), {"format": other}).status_code == 400

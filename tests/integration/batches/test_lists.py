@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.batches import selectors
-from apps.batches.models import Batch, BatchState, SourceKind
+from apps.batches.models import Batch, BatchState, OwnState, SourceKind
 from apps.core import clock
-from tests.support.batch_rows import batch_of
-from tests.support.batch_sending import people, stored_batch
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.batch_pages import LISTS, NEW, at, text
+from tests.support.batch_rows import batch_of, states
+from tests.support.batch_sending import (
+    checked_batch,
+    confirmed_batch,
+    people,
+    send_all,
+    stored_batch,
+    take_turn,
+)
 
 pytestmark = pytest.mark.django_db
-
-LISTS = reverse("batches:batches")
 
 
 def going_on(staff: User) -> list[Batch]:
@@ -79,3 +88,55 @@ def test_counts_of_several_lists_are_those_of_each(staff: User) -> None:
     counts = selectors.counts_by_state(made)
     assert counts == {batch.pk: selectors.count_by_state(batch) for batch in made}
     assert selectors.counts_by_state([]) == {}
+
+
+@pytest.mark.sql("repeated")
+def test_lists_say_what_to_do_if_there_are_none_and_the_start_page_shows_those_going_on(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    page = as_staff.get(LISTS)
+    assert "No lists yet" in text(page)
+    assert NEW in page.content.decode()
+    batch = confirmed_batch(staff, people(2))
+    take_turn(batch)
+    start = text(as_staff.get("/"))
+    assert "Being sent" in start
+    assert "50 %" in start
+    send_all(batch)
+    assert at("batch", batch) not in as_staff.get("/").content.decode()
+    assert at("batch", batch) in as_staff.get(LISTS).content.decode()
+
+
+@pytest.mark.sql("repeated")
+@pytest.mark.parametrize("state", [OwnState.NEEDS_ATTENTION, OwnState.READY, OwnState.UNCHECKED])
+def test_finished_list_that_waits_for_the_person_is_on_the_start_page(
+    as_staff: Client, staff: User, sandbox: SandboxServer, state: OwnState
+) -> None:
+    batch = confirmed_batch(staff, people(2))
+    batch.rows.filter(number=3).update(state=state, version=2)
+    send_all(batch)
+    assert states(batch) == ["created", state]
+    assert batch.state == BatchState.FINISHED
+    assert at("batch", batch) in as_staff.get("/").content.decode()
+    as_staff.post(at("leave_out", batch), {"number": "3"})
+    assert at("batch", batch) not in as_staff.get("/").content.decode()
+
+
+def test_lists_are_paged(
+    as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.batches.views.lists.PAGE_SIZE", 1)
+    made = [checked_batch(staff, people(1)) for _ in range(2)]
+    page = as_staff.get(LISTS).content.decode()
+    assert at("batch", made[1]) in page
+    assert at("batch", made[0]) not in page
+    following = re.search('rel="next" href="([^"]+)"', page)
+    assert following is not None
+    assert at("batch", made[0]) in as_staff.get(html.unescape(following[1])).content.decode()
+
+
+@pytest.mark.sql("repeated")
+def test_navigation_has_the_name_of_the_page_that_it_leads_to(as_staff: Client) -> None:
+    page = as_staff.get(LISTS).content.decode()
+    [name] = re.findall(f'href="{LISTS}"[^>]*>([^<]+)<', page[: page.index("<main")])
+    assert f"<h1>{name}</h1>" in page

@@ -1,0 +1,133 @@
+"""The page of a new list: its order and its table or file, what it refuses, and what stays typed."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from apps.accounts.models import User
+from apps.batches.models import Batch
+from apps.cdp.client import ListedConsumers
+from apps.cdp.records import Order
+from apps.consumers.order_lookup.readings import store_reading
+from apps.core import clock
+from sandbox.data.seed import SAMPLE_ORDER, TRIPLE_REFERENCE_ID
+from sandbox.server.sandbox_server import SandboxServer
+from tests.support.batch_pages import ADA, BEN, HEADERS, NEW, TABLE, at, only_batch, paste, summary_of, text
+from tests.support.batch_rows import states
+from tests.support.people import PASSWORD
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
+
+
+def test_a_number_is_resolved_as_in_the_form(as_staff: Client, sandbox: SandboxServer) -> None:
+    answer = paste(as_staff, order="NO-SUCH-NUMBER-1")
+    assert summary_of(answer) == ["No order has this number. Check it, or enter the order reference."]
+    assert "Ada" in answer.content.decode()  # what was pasted stays
+    answer = paste(as_staff, order=TRIPLE_REFERENCE_ID)
+    assert "Choose one" in summary_of(answer)[0]
+    refs = re.findall('name="order_choice" value="([^"]+)"', answer.content.decode())
+    offered = {
+        "order_choice_for": TRIPLE_REFERENCE_ID,
+        "order_choices": " ".join(refs),
+        "order_choice": refs[1],
+    }
+    answer = paste(as_staff, order=TRIPLE_REFERENCE_ID, **offered)
+    assert answer.status_code == 303
+    assert (only_batch().order_ref, only_batch().order_number) == (refs[1], TRIPLE_REFERENCE_ID)
+
+
+def test_long_order_number_is_cut_and_rows_may_name_the_whole(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    number = "ORD-" + "7" * 250
+    order, nobody = (
+        Order(SAMPLE_ORDER, reference_id=number),
+        ListedConsumers((), (), has_ended=True, is_whole=True),
+    )
+    store_reading(SAMPLE_ORDER, order, nobody, read_at=clock.now())
+    answer = paste(as_staff, f"{HEADERS}\tOrder number\n{ADA}\t{number}\n{BEN}\tORD-8\n")
+    batch = only_batch()
+    assert (answer.status_code, answer["Location"]) == (303, at("batch", batch))
+    assert batch.order_number == number[:200]
+    assert states(batch) == ["ready", "attention"]
+
+
+@pytest.mark.parametrize(
+    ("values", "problems"),
+    [
+        ({}, ["Enter the order", "Paste a table or choose a file"]),
+        ({"order_ref": SAMPLE_ORDER}, ["Paste a table or choose a file"]),
+        ({"table": TABLE}, ["Enter the order"]),
+        ({"order_ref": SAMPLE_ORDER, "table": " \n "}, ["Paste a table or choose a file"]),
+    ],
+)
+def test_what_is_missing_is_said_and_what_was_typed_stays(
+    as_staff: Client, sandbox: SandboxServer, values: dict[str, str], problems: list[str]
+) -> None:
+    answer = as_staff.post(NEW, values)
+    assert (answer.status_code, summary_of(answer)) == (200, problems)
+    assert all(html.escape(value.strip()) in answer.content.decode() for value in values.values())
+    assert not Batch.objects.exists()
+
+
+def test_a_file_has_to_be_chosen_again_after_an_error(as_staff: Client, sandbox: SandboxServer) -> None:
+    file = SimpleUploadedFile("people.csv", TABLE.replace("\t", ",").encode())
+    answer = as_staff.post(NEW, {"order_ref": "", "file": file})
+    assert summary_of(answer) == [
+        "Enter the order",
+        "Choose the file again: browsers do not keep a chosen file",
+    ]
+    file.seek(0)
+    both = as_staff.post(NEW, {"order_ref": SAMPLE_ORDER, "table": TABLE, "file": file})
+    assert summary_of(both)[0] == "Paste a table or choose a file, not both"
+    file.seek(0)
+    assert as_staff.post(NEW, {"order_ref": SAMPLE_ORDER, "file": file}).status_code == 303
+    assert states(only_batch()) == ["ready", "ready"]
+
+
+def test_an_unreadable_file_is_refused_with_what_to_do(as_staff: Client, sandbox: SandboxServer) -> None:
+    file = SimpleUploadedFile("people.csv", b"")
+    answer = as_staff.post(NEW, {"order_ref": SAMPLE_ORDER, "file": file})
+    assert summary_of(answer) == ["There are no rows. Put the people in the first sheet, one in each row."]
+    assert not Batch.objects.exists()
+
+
+def test_headers_alone_are_no_list(as_staff: Client, sandbox: SandboxServer) -> None:
+    answer = paste(as_staff, table=f"{HEADERS}\n")
+    assert summary_of(answer) == ["There are no rows. Put the people in the first sheet, one in each row."]
+    assert not Batch.objects.exists()
+
+
+@pytest.mark.sql("new")
+@pytest.mark.parametrize("format_", ["xlsx", "csv"])
+def test_a_template_that_nobody_filled_is_no_list(
+    as_staff: Client, sandbox: SandboxServer, format_: str
+) -> None:
+    content = as_staff.get(reverse("batches:template"), {"format": format_}).content
+    file = SimpleUploadedFile(f"template.{format_}", content)
+    answer = as_staff.post(NEW, {"order_ref": SAMPLE_ORDER, "file": file})
+    assert answer.status_code == 200
+    assert "There are no rows." in text(answer)
+    assert not Batch.objects.exists()
+
+
+def test_what_was_typed_comes_back_after_the_session_ended_and_the_file_is_asked_for(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    author = re.search('name="entry_of" value="([^"]+)"', as_staff.get(NEW).content.decode())
+    assert author is not None
+    visitor = Client()
+    file = SimpleUploadedFile("people.csv", TABLE.encode())
+    answer = visitor.post(NEW, {"order_ref": SAMPLE_ORDER, "file": file, "entry_of": author[1]})
+    assert (answer.status_code, answer["Location"]) == (302, f"/accounts/login/?next={NEW}")
+    visitor.post(reverse("account_login"), {"login": staff.username, "password": PASSWORD, "next": NEW})
+    page = visitor.get(NEW)
+    assert SAMPLE_ORDER in page.content.decode()
+    assert "A file has to be chosen again." in text(page)
+    assert not Batch.objects.exists()
