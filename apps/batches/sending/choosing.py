@@ -81,7 +81,7 @@ def _first_sendable(batch: Batch, invalid: list[BatchRow]) -> Chosen | Nothing:
         if is_open(same):
             waits = True
         else:
-            _is_already_sent(row, same)
+            _mark_already_sent(row, same)
     return Nothing.WAITS if waits else Nothing.LEFT
 
 
@@ -91,7 +91,7 @@ def _same_content(batch: Batch, row: BatchRow, consumer: NewConsumer) -> Submiss
     return same[0] if same and is_open(same[0]) else undecided(batch, row, same)
 
 
-def _is_already_sent(row: BatchRow, same: Submission) -> None:
-    """Store it, unless the row has changed meanwhile."""
+def _mark_already_sent(row: BatchRow, same: Submission) -> None:
+    """Mark the row as already sent because of this submission, unless it has changed since it was read."""
     as_it_was = BatchRow.objects.filter(pk=row.pk, token=row.token, version=row.version, state=OwnState.READY)
     as_it_was.update(state=OwnState.ALREADY_SENT, earlier=same.public_id, earlier_differs=False)
