@@ -67,7 +67,10 @@ def watch() -> None:
 
 
 def stop_watching() -> None:
-    """Forget since when causes are watched: what happens while no channel is on is never reported."""
+    """Stop watching every cause: end its open notices, and delete its waiting deliveries.
+
+    Since when it was watched is deleted too, so that what happens while no channel is on is never reported.
+    """
     for cause in registered():
         _stop_watching(cause.code)
 
