@@ -850,7 +850,7 @@ def test_test_notice_without_a_channel(settings: Settings) -> None:
 # --- Who watches ----------------------------------------------------------------------------------
 @pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)  # the web process closes its connections
-def test_web_process_stands_in_only_while_no_worker_gives_a_sign_of_life(world: World) -> None:
+def test_web_process_stands_in_only_while_no_worker_has_a_heartbeat(world: World) -> None:
     world.standing["a"] = {"number": 7}
     heartbeats.record_heartbeat(heartbeats.WORKER)
     stand_in()
