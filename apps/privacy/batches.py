@@ -1,9 +1,9 @@
-"""Whether a page or the file of a list of people showed a submission: yes, or why it may have.
+"""Whether an event of a list of people (its page or its file) showed a submission: yes, or why it may have.
 
-The event of a file and of a page has the rows that were sent as they are. The others may have been corrected,
-which is no event: before they were sent, or after an outcome that proves that no consumer exists. A page has
-some of the rows, and shows more of those that one of them is like. A list that replaces it may have the row
-again, and a row of any list may be like the submission.
+The event names the rows that were shown exactly as they were sent. Other rows may have been corrected without
+an event: before they were sent, or after an outcome that proves that no consumer was created. A page shows
+some of the rows, and also says whom those rows are like. A list that replaces this one may contain the row
+again, and any list may contain a row that is like the submission.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What one event says about a subject: that it showed their data, could have, or searched for them.
+"""What an event did with a subject's data: it showed them, could have shown them, or searched for them.
 
-Each event that can have shown a subject is read, and says itself what it showed.
+Each event that can have shown a subject is read to decide this.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Judge:
-    """Says of events what they did with the data of a subject."""
+    """Decides what events did with the data of a subject."""
 
     subject: Subject
 
