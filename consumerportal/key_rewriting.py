@@ -1,8 +1,7 @@
-"""Rows are written again with the key that was put to use last, by the worker, in batches.
+"""Rows are written again with the key that was put to use last, by the worker, in short transactions.
 
-Each batch is one short transaction, which also stores how far it came: a killed worker loses one batch at
-most, and any number of workers may run. Nothing waits for it, because every process reads with every key
-meanwhile.
+Each transaction also stores how far it came: a killed worker loses one at most, and any number of workers may
+run. Nothing waits for it, because every process reads with every key meanwhile.
 """
 
 from __future__ import annotations
@@ -23,16 +22,16 @@ from apps.core import clock, encryption, key_fingerprints, keys_in_use, personal
 from apps.core.actor import Actor
 from apps.core.encryption import DIGEST, ENCRYPTION
 from apps.core.models import KeyInUse, KeyRewriting
-from apps.core.personal_data import Batch, PersonalModel
+from apps.core.personal_data import PersonalModel, RewrittenRows
 from consumerportal.audit_events import KEY_REWRITTEN
 
 logger = logging.getLogger(__name__)
 
-BATCH_ROWS = 250
+ROWS_AT_ONCE = 250
 ROUND_SECONDS = 1.0
 """Time that one round of the worker spends here, so that its other duties are not delayed."""
 PAUSE_SECONDS = 0.02
-"""Time between two batches in which other processes can write: SQLite lets one writer in at a time."""
+"""Time between two transactions in which other processes can write: SQLite lets one writer in at a time."""
 
 
 def models_of(kind: str) -> tuple[PersonalModel, ...]:
@@ -54,7 +53,7 @@ def rewrite_due(actor: Actor, *, after: datetime.timedelta, stop: threading.Even
         one = _next(after)
         if one is None:
             break
-        rows += _rewrite_batch(one, actor)
+        rows += _rewrite_next_rows(one, actor)
         stop.wait(PAUSE_SECONDS)
     return rows
 
@@ -64,9 +63,9 @@ def dry_run(kind: str, fingerprint: str) -> Iterator[tuple[str, int, int, int]]:
     for definition in models_of(kind):
         rows = changes = unreadable = position = 0
         while pks := _pks_after(definition.model, position, None):
-            batch = _batch_of(kind, definition.model, pks, fingerprint)
+            rewritten = _rewritten_rows(kind, definition.model, pks, fingerprint)
             rows, position = rows + len(pks), pks[-1]
-            changes, unreadable = changes + batch.changes, unreadable + len(batch.unreadable)
+            changes, unreadable = changes + rewritten.changes, unreadable + len(rewritten.unreadable)
         yield definition.model._meta.label, rows, changes, unreadable
 
 
@@ -128,7 +127,7 @@ def _next(after: datetime.timedelta) -> KeyRewriting | None:
     return KeyRewriting.objects.filter(pk=one.pk, finished_at=None).first()
 
 
-def _rewrite_batch(one: KeyRewriting, actor: Actor) -> int:
+def _rewrite_next_rows(one: KeyRewriting, actor: Actor) -> int:
     """Write the next rows again, and return how many; 0 if another worker was quicker or a row has changed.
 
     The transaction is short: values are read and computed before it. A row that has changed meanwhile is read
@@ -139,12 +138,12 @@ def _rewrite_batch(one: KeyRewriting, actor: Actor) -> int:
         return 0
     model = apps.get_model(one.model)
     pks = _pks_after(model, one.position, one.last)
-    batch = _batch_of(one.kind, model, pks, one.fingerprint) if pks else None
-    is_last = len(pks) < BATCH_ROWS
+    rewritten = _rewritten_rows(one.kind, model, pks, one.fingerprint) if pks else None
+    is_last = len(pks) < ROWS_AT_ONCE
     with transaction.atomic():
         if connection.vendor == "postgresql" and not is_last:
             with connection.cursor() as cursor:
-                # If the server loses the latest batches, it loses their position with them.
+                # If the server loses the latest rows, it loses their position with them.
                 cursor.execute("SET LOCAL synchronous_commit = off")
         position = pks[-1] if pks else one.position
         claimed = KeyRewriting.objects.filter(
@@ -156,14 +155,16 @@ def _rewrite_batch(one: KeyRewriting, actor: Actor) -> int:
         )
         if not claimed:
             return 0
-        if batch is not None and not batch.write():
+        if rewritten is not None and not rewritten.write():
             transaction.set_rollback(True)
             return 0
-        if batch is not None and batch.unreadable:
-            KeyRewriting.objects.filter(pk=one.pk).update(unreadable=one.unreadable + len(batch.unreadable))
+        if rewritten is not None and rewritten.unreadable:
+            KeyRewriting.objects.filter(pk=one.pk).update(
+                unreadable=one.unreadable + len(rewritten.unreadable)
+            )
         if is_last and not KeyRewriting.objects.filter(kind=one.kind, finished_at=None).exists():
             _record_end(one, actor)
-    for public_id in batch.unreadable if batch is not None else ():
+    for public_id in rewritten.unreadable if rewritten is not None else ():
         logger.error("row_not_rewritten %s %s %s", one.kind, one.model, public_id)
     return len(pks)
 
@@ -181,9 +182,11 @@ def _pks_after(model: type[models.Model], position: int, last: int | None) -> Se
     rows = model._default_manager.filter(pk__gt=position)
     if last is not None:
         rows = rows.filter(pk__lte=last)
-    return list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH_ROWS])
+    return list(rows.order_by("pk").values_list("pk", flat=True)[:ROWS_AT_ONCE])
 
 
-def _batch_of(kind: str, model: type[models.Model], pks: Sequence[int], fingerprint: str) -> Batch:
-    make = personal_data.re_encrypt_batch if kind == encryption.ENCRYPTION else personal_data.re_digest_batch
+def _rewritten_rows(
+    kind: str, model: type[models.Model], pks: Sequence[int], fingerprint: str
+) -> RewrittenRows:
+    make = personal_data.re_encrypt_rows if kind == encryption.ENCRYPTION else personal_data.re_digest_rows
     return make(model, pks, fingerprint)

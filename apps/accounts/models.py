@@ -39,10 +39,10 @@ class People(BaseUserManager["User"]):
     """All people."""
 
     def get(self, *args: Any, **conditions: Any) -> User:
-        """As always. The read by primary key, which every request does for its session, has its SQL already.
+        """As Django's ``get``. A read by primary key, which every request needs, uses prepared SQL.
 
-        Django's sign-in backend reads a person so. A backend of our own would do it more plainly, but its
-        path would be stored in the sessions, and sessions with another path would end.
+        Django's sign-in backend calls this method for the person of a session. A backend of our own would be
+        plainer, but sessions contain the path of their backend, so all sessions would end.
         """
         person = conditions.get("pk")
         if args or len(conditions) != 1 or type(person) is not int or type(self) is not People or self._db:
@@ -198,9 +198,9 @@ class Session(AbstractBaseSession):
 class PasswordLink(models.Model):
     """A one-time link to set a password, without its secret: who issued it for whom, and when it was used.
 
-    For whoever issued it, ``password_links`` computes the secret again from ``issued_at``, the person's row
-    and ``SECRET_KEY``. ``fingerprint`` is that of the secret: a link whose person has changed does not come
-    back.
+    To show a link to its issuer again, ``password_links`` computes the secret from ``issued_at``, the
+    person's row and ``SECRET_KEY``. ``fingerprint``: of the secret; if the computed one has another, the
+    person's row has changed, and the link can no longer be used.
 
     With a link, an administrator could act as another person. So the person and the other administrators see
     it when they sign in.

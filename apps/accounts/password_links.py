@@ -68,8 +68,8 @@ def fingerprint(token: str) -> str:
 def token_of(link: PasswordLink) -> str:
     """The token of a link that can still be used, computed again; empty if it cannot be used any more.
 
-    It is computed from the person's present state. Only the fingerprint says whether that is still the state
-    for which the link was issued; without it, a replaced link would come back.
+    It is computed from the person's present state. The fingerprint shows whether the link was issued for this
+    state; without this comparison, a link that was replaced would get a valid token again.
     """
     if link.used_at is not None:
         return ""

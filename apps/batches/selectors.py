@@ -126,7 +126,7 @@ def last_attempt(batch: Batch, number: int) -> Submission | None:
     return submissions_of(batch).filter(batch_row=number).last()
 
 
-def row_to_repeat(batch: Batch) -> uuid.UUID | None:
+def token_to_repeat(batch: Batch) -> uuid.UUID | None:
     """The token of a row that was answered "too many requests" by a process that died before it went on."""
     limited = Submission.objects.filter(
         batch=batch.public_id, outcome=Outcome.REJECTED, error_code=ErrorCode.RATE_LIMITED

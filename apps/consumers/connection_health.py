@@ -49,7 +49,8 @@ class _LatestAnswer:
     def take_due(self) -> _Received | None:
         """Remove the latest answer and return it; None if there is nothing to write yet.
 
-        It then waits for a later call: another process may have written another result meanwhile.
+        An answer that is not due yet is kept for a later call: another process may write another result
+        before.
         """
         with self.lock:
             received = self.received
@@ -81,7 +82,7 @@ def record_answer(health: AnswerHealth, **_: object) -> None:
 def store_latest() -> None:
     """Write the latest answer if a write is due. Raises nothing: the caller's own work must not fail.
 
-    It may have waited, and is not written over a newer one of another process.
+    The answer may have been kept for a while, so it does not replace a newer one of another process.
     """
     received = _latest.take_due()
     if received is None:

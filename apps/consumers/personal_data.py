@@ -17,7 +17,7 @@ from apps.consumers.models import (
     SubmissionDigest,
     SubmissionNote,
 )
-from apps.consumers.sending.digests import re_digest_batch
+from apps.consumers.sending.digests import re_digest_rows
 from apps.core.personal_data import DigestColumn, EncryptedColumn, PersonalModel
 
 PERSONAL: Final = (
@@ -37,7 +37,7 @@ PERSONAL: Final = (
             DigestColumn(Submission, "content_digest"),
             DigestColumn(SubmissionDigest, "digest", row="submission"),
         ),
-        re_digest_batch=re_digest_batch,
+        re_digest_rows=re_digest_rows,
     ),
     PersonalModel(
         PastResolution,
@@ -56,7 +56,7 @@ PERSONAL: Final = (
         RecordedSearch,
         encrypted=(EncryptedColumn("encrypted_values", "search.values", _("What was searched for")),),
         digests=(DigestColumn(RecordedSearchDigest, "digest", row="search"),),
-        re_digest_batch=searches.re_digest_batch,
+        re_digest_rows=searches.re_digest_rows,
     ),
     PersonalModel(
         OrderReading,

@@ -28,7 +28,7 @@ from apps.core import clock, personal_data
 from apps.core.actor import Actor
 from apps.core.bulk_writing import Replaced, insert_rows, replace_values
 from apps.core.encryption import MissingKeyError, NotReadableError, decrypt_from_text, encrypt_as_text
-from apps.core.personal_data import Batch
+from apps.core.personal_data import RewrittenRows
 
 logger = logging.getLogger(__name__)
 
@@ -171,7 +171,7 @@ def _expired() -> QuerySet[RecordedSearch]:
     return with_values.filter(searched_at__lt=max(limits)) if limits else with_values.none()
 
 
-def re_digest_batch(pks: Sequence[int], key: str) -> Batch:
+def re_digest_rows(pks: Sequence[int], key: str) -> RewrittenRows:
     """The searches with these primary keys, with new digests under the key of that fingerprint."""
     searched: list[Replaced] = []
     digests: list[tuple[int, str, bytes]] = []
@@ -198,7 +198,7 @@ def re_digest_batch(pks: Sequence[int], key: str) -> Batch:
         insert_rows(RecordedSearchDigest, ["search", "kind", "digest"], digests)
         return True
 
-    return Batch(write, unreadable, len(searched))
+    return RewrittenRows(write, unreadable, len(searched))
 
 
 def _values(stored: str) -> list[tuple[DigestKind, str]]:

@@ -67,7 +67,7 @@ def submissions_to_order_since(order_ref: str, since: datetime, viewer: Viewer) 
 
 
 def own_outcomes_since(person_id: str, since: datetime) -> dict[str, int]:
-    """How many of the person's submissions since a moment have each outcome. Without any, it is absent."""
+    """How many of the person's submissions since a moment have each outcome, without outcomes of none."""
     own = Submission.objects.filter(Q(actor_id=person_id), submitted_at__gte=since)
     return dict(own.values_list("outcome").annotate(Count("pk")).order_by())
 

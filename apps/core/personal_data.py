@@ -58,11 +58,11 @@ class DigestColumn:
 
 
 @dataclass(slots=True)
-class Batch:
-    """Rows whose values are to be written again.
+class RewrittenRows:
+    """Rows with new values that are not stored yet.
 
-    ``write`` stores the new values; call it in a transaction, and roll back if it returns False: a row has
-    changed since it was read. ``unreadable``: the ids of the rows that cannot be read and are not changed,
+    ``write`` stores them; call it in a transaction, and roll back if it returns False: a row has changed
+    since it was read. ``unreadable``: the ids of the rows that cannot be read and are not changed,
     ``changes``: how many rows it changes.
     """
 
@@ -75,14 +75,14 @@ class Batch:
 class PersonalModel:
     """A model with personal data.
 
-    ``re_digest_batch``: for a model with digests, computes those of the rows with these primary keys again,
+    ``re_digest_rows``: for a model with digests, computes those of the rows with these primary keys again,
     from their decrypted values, under the key with this fingerprint. Raises ``MissingKeyError``.
     """
 
     model: type[models.Model]
     encrypted: tuple[EncryptedColumn, ...]
     digests: tuple[DigestColumn, ...] = ()
-    re_digest_batch: Callable[[Sequence[int], str], Batch] | None = None
+    re_digest_rows: Callable[[Sequence[int], str], RewrittenRows] | None = None
 
     @property
     def own_columns(self) -> list[str]:
@@ -129,7 +129,7 @@ def register(definition: PersonalModel) -> None:
     labels = [column.label for column in definition.encrypted]
     if len({*labels}) != len(labels) or others.intersection(labels):
         raise ValueError(f"{definition.model.__name__}: a label is used twice")
-    if definition.digests and definition.re_digest_batch is None:
+    if definition.digests and definition.re_digest_rows is None:
         raise ValueError(f"{definition.model.__name__}: digests that cannot be computed again")
     _models[definition.model] = definition
 
@@ -202,7 +202,7 @@ def describe(row: models.Model) -> tuple[Described, ...]:
     return tuple(found)
 
 
-def re_encrypt_batch(model: type[models.Model], pks: Sequence[int], key: str) -> Batch:
+def re_encrypt_rows(model: type[models.Model], pks: Sequence[int], key: str) -> RewrittenRows:
     """The rows with these primary keys, with their values encrypted again with the key of that fingerprint.
 
     A row of which one value cannot be read keeps all of them. Raises ``MissingKeyError``.
@@ -225,16 +225,16 @@ def re_encrypt_batch(model: type[models.Model], pks: Sequence[int], key: str) ->
             continue
         if after != before:
             changed.append(Replaced(pk, before, after))
-    return Batch(lambda: replace_values(model, names, changed), unreadable, len(changed))
+    return RewrittenRows(lambda: replace_values(model, names, changed), unreadable, len(changed))
 
 
-def re_digest_batch(model: type[models.Model], pks: Sequence[int], key: str) -> Batch:
+def re_digest_rows(model: type[models.Model], pks: Sequence[int], key: str) -> RewrittenRows:
     """The rows with these primary keys, with their digests under the digest key of that fingerprint.
 
     Raises ``MissingKeyError``.
     """
-    make = _models[model].re_digest_batch
-    return make(pks, key) if make is not None else Batch(lambda: True, [], 0)
+    make = _models[model].re_digest_rows
+    return make(pks, key) if make is not None else RewrittenRows(lambda: True, [], 0)
 
 
 def erase(row: models.Model) -> None:

@@ -1,4 +1,4 @@
-"""The record of exports: who exported what, and the result."""
+"""Exports, the columns and views that people have saved for the list, and the totals for the figures."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Text = str | Promise
 
 KEY = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
-"""What a key looks like. It refuses spaces, letters with accents, and signs such as @ and +; a word fits."""
+"""What a key looks like. It refuses spaces, letters with accents, and signs such as @ and +."""
 PATH = re.compile(r"/[A-Za-z0-9_./-]{0,150}(\?[a-z_]{1,20}=[a-z_]{1,20}(&[a-z_]{1,20}=[a-z_]{1,20})?)?")
 """A page of the portal, with at most two filters that have codes as their values."""
 

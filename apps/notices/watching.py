@@ -27,12 +27,12 @@ LOOK_BACK = dt.timedelta(days=7)
 DELETE_AFTER = dt.timedelta(days=30)
 """Age at which ended notices are deleted. Exceeds ``LOOK_BACK``, so that no happening is reported again."""
 GIVE_UP_AFTER = dt.timedelta(hours=48)
-"""How long after its first attempt a delivery is tried, and how long one of a channel that is off waits."""
+"""How long a delivery is retried after its first attempt, and how long it waits for a channel that is off."""
 
 
 _off: set[str] = set()
-"""Causes that are off in this process and whose notices it has ended: once, because while settings are
-changed another machine still has them on, and would open them again."""
+"""Causes that are off and whose notices this process has already ended. It ends them only once: while the
+settings are being changed, a machine that still has a cause on would open its notices again."""
 
 
 class NotWatchedError(Exception):
@@ -67,7 +67,10 @@ def watch() -> None:
 
 
 def stop_watching() -> None:
-    """Forget since when causes are watched: what happens while no channel is on is never reported."""
+    """Stop watching every cause: end its open notices, and delete its waiting deliveries.
+
+    Since when it was watched is deleted too, so that what happens while no channel is on is never reported.
+    """
     for cause in registered():
         _stop_watching(cause.code)
 

@@ -1,9 +1,9 @@
-"""Whether a page or the file of a list of people showed a submission: yes, or why it may have.
+"""Whether an event of a list of people (its page or its file) showed a submission: yes, or why it may have.
 
-The event of a file and of a page has the rows that were sent as they are. The others may have been corrected,
-which is no event: before they were sent, or after an outcome that proves that no consumer exists. A page has
-some of the rows, and shows more of those that one of them is like. A list that replaces it may have the row
-again, and a row of any list may be like the submission.
+The event names the rows that were shown exactly as they were sent. Other rows may have been corrected without
+an event: before they were sent, or after an outcome that proves that no consumer was created. A page shows
+some of the rows, and also says whom those rows are like. A list that replaces this one may contain the row
+again, and any list may contain a row that is like the submission.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from apps.audit.models import AuditEvent
 from apps.batches.audit_events import BATCH_DOWNLOADED, BATCH_VIEWED
 from apps.consumers.models import Submission
 from apps.consumers.recording import read_runs
-from apps.privacy.exports import Different, Doubt, EventsOf, History, texts_in
+from apps.privacy.exports import Different, EventsOf, History, Uncertainty, texts_in
 from apps.privacy.subjects import Subject
 
 SHOWING: Final = (BATCH_VIEWED.name, BATCH_DOWNLOADED.name)
@@ -25,7 +25,9 @@ NAMES: Final = ("submissions", "consumers")
 """The keys of these events with those that rows are like, the others of the list."""
 
 
-def doubt_about(event: AuditEvent, subject: Subject, histories: Sequence[History]) -> Doubt | None:
+def uncertainty_about(
+    event: AuditEvent, subject: Subject, histories: Sequence[History]
+) -> Uncertainty | None:
     """None if one of the submissions was shown for certain; else why it may have been.
 
     ``event``: one of :data:`SHOWING`. ``histories``: of the subject's submissions. Raises :class:`Different`
@@ -37,23 +39,23 @@ def doubt_about(event: AuditEvent, subject: Subject, histories: Sequence[History
     if not of_list:
         return _of_another_list(event, str(batch), subject)
     if any(one.is_altered for one in of_list):
-        return Doubt.HISTORY_ALTERED
+        return Uncertainty.HISTORY_ALTERED
     sent = [*read_runs(texts_in(event.details.get("sent")))]
     if any(_is_in(one, sent) and _is_as_sent(one, event.seq) for one in of_list):
         return None
-    return Doubt.ROW_UNCERTAIN
+    return Uncertainty.ROW_UNCERTAIN
 
 
-def _of_another_list(event: AuditEvent, batch: str, subject: Subject) -> Doubt:
+def _of_another_list(event: AuditEvent, batch: str, subject: Subject) -> Uncertainty:
     """Why an event of a list that none of the submissions was made for may have shown the subject."""
     submissions, consumers = (texts_in(event.details.get(name)) for name in NAMES)
     if not subject.public_ids.isdisjoint(submissions) or subject.names_consumer(consumers):
-        return Doubt.LIKE_A_ROW
+        return Uncertainty.LIKE_A_ROW
     if batch in subject.later_batches:
-        return Doubt.LATER_LIST
+        return Uncertainty.LATER_LIST
     others = event.details.get("others")
     if isinstance(others, int) and others > len(submissions) + len(consumers):
-        return Doubt.MORE_SHOWN
+        return Uncertainty.MORE_SHOWN
     raise Different
 
 

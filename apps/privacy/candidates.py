@@ -52,7 +52,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Candidates:
-    """The events of a span that can have shown a subject. Each has to be read, and says what it showed."""
+    """The events of a span that can have shown a subject. Each has to be read to decide what it showed."""
 
     subject: Subject
     span: Span

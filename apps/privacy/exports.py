@@ -55,7 +55,7 @@ COMPARED: Final = frozenset({*_UNCHANGING, *_STATES, *DigestKind})
 """The names in the filters of an event that are compared. Of a search, the kinds of its values are there."""
 
 
-class Doubt(StrEnum):
+class Uncertainty(StrEnum):
     """Why it cannot be said whether an event showed a submission."""
 
     NOT_COMPLETED = "not_completed"
@@ -196,26 +196,26 @@ class PastExport:
         """The search that it was limited to, as it is now; None if there is none, or it is gone."""
         return self.find_search(str(self.facts.get("search")))
 
-    def doubt_about(self, history: History) -> Doubt | None:
+    def uncertainty_about(self, history: History) -> Uncertainty | None:
         """None if it contained the submission for certain; else why it may have.
 
         Raises :class:`Different` if it certainly did not contain it.
         """
         start, end = self.start.seq, self.end.seq if self.end else 2**63 - 1
         # First what no event decides.
-        doubts = [self._unchanging(history.submission), self._searched(history)]
+        uncertainties = [self._unchanging(history.submission), self._searched(history)]
         if history.is_altered:
-            return Doubt.HISTORY_ALTERED
+            return Uncertainty.HISTORY_ALTERED
         if history.requested > end:
             raise Different
-        doubts.append(self._states(history, start, end))
+        uncertainties.append(self._states(history, start, end))
         if history.requested > start:
-            doubts.append(Doubt.WHILE_WRITTEN)
+            uncertainties.append(Uncertainty.WHILE_WRITTEN)
         elif self._is_outside_the_bounds(history, end):
             raise Different
         if self.end is None or self.end.action != EXPORT_FINISHED.name:
-            doubts.append(Doubt.NOT_COMPLETED)
-        return next((one for one in doubts if one), None)
+            uncertainties.append(Uncertainty.NOT_COMPLETED)
+        return next((one for one in uncertainties if one), None)
 
     def _is_outside_the_bounds(self, history: History, end: int) -> bool:
         """Whether its row number is not between the lowest and the highest of the selected rows.
@@ -231,53 +231,54 @@ class PastExport:
             (first or 0) <= history.submission.pk <= (last or 0)
         )
 
-    def _unchanging(self, submission: Submission) -> Doubt | None:
+    def _unchanging(self, submission: Submission) -> Uncertainty | None:
         """Compare the filters whose result never changes."""
         if self.facts.get("scope") == "own" and str(submission.actor_id) != self.start.actor_id:
             raise Different
         # A filter that nobody compares may have left the submission out.
-        doubt = None if COMPARED.issuperset(self.filters) else Doubt.NOT_RECORDED
+        uncertainty = None if COMPARED.issuperset(self.filters) else Uncertainty.NOT_RECORDED
         for name, matches in _UNCHANGING.items():
             for value in self.filters.get(name, ()):
                 if not matches(submission, value):
                     raise Different
             if self.filters.get(name) == []:
-                doubt = Doubt.NOT_RECORDED
-        return doubt
+                uncertainty = Uncertainty.NOT_RECORDED
+        return uncertainty
 
-    def _searched(self, history: History) -> Doubt | None:
+    def _searched(self, history: History) -> Uncertainty | None:
         if not self.facts.get("search"):
             return None
         if self.search is None:
-            return Doubt.SEARCH_GONE
+            return Uncertainty.SEARCH_GONE
         if not history.digests:
-            return Doubt.ERASED
+            return Uncertainty.ERASED
         for kind, digests in self.search.digests:
             if not any((kind.value, one) in history.digests for one in digests):
                 raise Different
         return None
 
-    def _states(self, history: History, start: int, end: int) -> Doubt | None:
+    def _states(self, history: History, start: int, end: int) -> Uncertainty | None:
         """Compare the filters whose result can change."""
         given = {name: values for name, values in self.filters.items() if name in _STATES}
         if not given:
             return None
         if history.changed_between(start, end):
-            return Doubt.WHILE_WRITTEN
-        doubt: Doubt | None = None
+            return Uncertainty.WHILE_WRITTEN
+        uncertainty: Uncertainty | None = None
         if outcomes := given.pop("outcomes", None):
             outcome = history.outcome_at(start)
             if outcome and outcome not in outcomes:
                 raise Different
-            doubt = doubt if outcome else Doubt.CHANGED_SINCE
+            uncertainty = uncertainty if outcome else Uncertainty.CHANGED_SINCE
         if not given:
-            return doubt
+            return uncertainty
         if history.changed_between(start, 2**63 - 1) or "attention" in given:
-            return Doubt.CHANGED_SINCE  # attention: a submission with the same reference may have changed it
-        return _compare_states(history.submission, given) or doubt
+            # Attention: a submission with the same reference may have changed it.
+            return Uncertainty.CHANGED_SINCE
+        return _compare_states(history.submission, given) or uncertainty
 
 
-def _compare_states(submission: Submission, given: Mapping[str, Sequence[str]]) -> Doubt | None:
+def _compare_states(submission: Submission, given: Mapping[str, Sequence[str]]) -> Uncertainty | None:
     """Compare the filters with a submission that has not changed since. Raises :class:`Different`."""
     duration = submission.duration_ms
     compared: dict[str, Callable[[str], bool]] = {
@@ -289,7 +290,7 @@ def _compare_states(submission: Submission, given: Mapping[str, Sequence[str]]) 
     }
     if any(not matches(value) for name, matches in compared.items() for value in given.get(name, ())):
         raise Different
-    return Doubt.NOT_RECORDED if [] in given.values() else None
+    return Uncertainty.NOT_RECORDED if [] in given.values() else None
 
 
 def _moment(text: str) -> dt.datetime:

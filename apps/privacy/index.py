@@ -2,7 +2,8 @@
 
 The rows of the index are written with the events. Whoever deletes some of them hides events from the report,
 but not from the log, and most of them follow from the events. Rows that are there stay: a few say more than
-their event, and a row too many costs a reading only, because each event says itself what it showed.
+their event, and a row too many costs only one more reading, because each event is read to decide what it
+showed.
 """
 
 from __future__ import annotations

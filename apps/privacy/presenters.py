@@ -16,7 +16,7 @@ from apps.audit.presenters.events import May, actor_label, log_url, record_url
 from apps.consumers.audit_keys import BATCH, SUBMISSION_FILTERS
 from apps.history.audit_events import EXPORT, EXPORT_STARTED
 from apps.privacy import batches
-from apps.privacy.exports import Doubt
+from apps.privacy.exports import Uncertainty
 from apps.privacy.subjects import Subject
 from apps.privacy.verdicts import Entry, Verdict
 
@@ -25,29 +25,37 @@ VERDICT_LABELS: Final = {
     Verdict.POSSIBLE: gettext_lazy("Could have shown"),
     Verdict.SEARCHED: gettext_lazy("Searched for"),
 }
-DOUBT_LABELS: Final = {
-    Doubt.NOT_COMPLETED: gettext_lazy("the file was not completed; a part of it may have been sent"),
-    Doubt.WHILE_WRITTEN: gettext_lazy("it was submitted or changed while the file was being written"),
-    Doubt.CHANGED_SINCE: gettext_lazy("it has changed since, and the filters depend on what changed"),
-    Doubt.SEARCH_GONE: gettext_lazy("the search of the export no longer exists or cannot be read"),
-    Doubt.ERASED: gettext_lazy("its data were erased since, so it cannot be compared with the search"),
-    Doubt.NOT_RECORDED: gettext_lazy("the event does not have the value of a filter"),
-    Doubt.MORE_SHOWN: gettext_lazy("more records were shown than the event names"),
-    Doubt.UNREADABLE: gettext_lazy("the event cannot be read"),
-    Doubt.ALTERED: gettext_lazy("the event was altered, written past the portal, or its key is missing"),
-    Doubt.COMPARED: gettext_lazy("it said which fields agree with an entry, without the person's values"),
-    Doubt.COUNTED: gettext_lazy("it counted submissions by the person's value or reference"),
-    Doubt.COPIED_BEFORE: gettext_lazy(
+UNCERTAINTY_LABELS: Final = {
+    Uncertainty.NOT_COMPLETED: gettext_lazy("the file was not completed; a part of it may have been sent"),
+    Uncertainty.WHILE_WRITTEN: gettext_lazy("it was submitted or changed while the file was being written"),
+    Uncertainty.CHANGED_SINCE: gettext_lazy("it has changed since, and the filters depend on what changed"),
+    Uncertainty.SEARCH_GONE: gettext_lazy("the search of the export no longer exists or cannot be read"),
+    Uncertainty.ERASED: gettext_lazy("its data were erased since, so it cannot be compared with the search"),
+    Uncertainty.NOT_RECORDED: gettext_lazy("the event does not have the value of a filter"),
+    Uncertainty.MORE_SHOWN: gettext_lazy("more records were shown than the event names"),
+    Uncertainty.UNREADABLE: gettext_lazy("the event cannot be read"),
+    Uncertainty.ALTERED: gettext_lazy(
+        "the event was altered, written past the portal, or its key is missing"
+    ),
+    Uncertainty.COMPARED: gettext_lazy(
+        "it said which fields agree with an entry, without the person's values"
+    ),
+    Uncertainty.COUNTED: gettext_lazy("it counted submissions by the person's value or reference"),
+    Uncertainty.COPIED_BEFORE: gettext_lazy(
         "it showed an entry that was filled from the person's record earlier, and may have been typed over"
     ),
-    Doubt.SEVERAL_VALUES: gettext_lazy("it searched for several values, of which not all are the person's"),
-    Doubt.ROW_UNCERTAIN: gettext_lazy("the event does not say that it showed this row as it was sent"),
-    Doubt.HISTORY_ALTERED: gettext_lazy(
+    Uncertainty.SEVERAL_VALUES: gettext_lazy(
+        "it searched for several values, of which not all are the person's"
+    ),
+    Uncertainty.ROW_UNCERTAIN: gettext_lazy("the event does not say that it showed this row as it was sent"),
+    Uncertainty.HISTORY_ALTERED: gettext_lazy(
         "an event of the submission, on which this depends, was altered, written past the portal, or its key"
         " is missing"
     ),
-    Doubt.LATER_LIST: gettext_lazy("the list replaces the person's, and has the row with the same number"),
-    Doubt.LIKE_A_ROW: gettext_lazy("it may have said that a row of the list is like the person"),
+    Uncertainty.LATER_LIST: gettext_lazy(
+        "the list replaces the person's, and has the row with the same number"
+    ),
+    Uncertainty.LIKE_A_ROW: gettext_lazy("it may have said that a row of the list is like the person"),
 }
 _RECORDS: Final = {EXPORT_STARTED.name: EXPORT.name, **dict.fromkeys(batches.SHOWING, BATCH.name)}
 """The key of each event that names a record which the report leads to."""
@@ -104,8 +112,8 @@ def line(entry: Entry, may: May) -> Line:
 def reasons(entry: Entry) -> list[str]:
     """Why an event is only possible; of an export, why data were exported and whether they were personal."""
     event, found = entry.event, []
-    if entry.doubt is not None:
-        found.append(str(DOUBT_LABELS[entry.doubt]))
+    if entry.uncertainty is not None:
+        found.append(str(UNCERTAINTY_LABELS[entry.uncertainty]))
     if event.action == EXPORT_STARTED.name:
         found += _export_facts(event)
     return found

@@ -1,7 +1,7 @@
 """The events that showed a person's data, or could have, newest first.
 
 The candidates are every event that can have shown the subject (``apps.privacy.candidates``). Each is then
-read, and says itself what it showed.
+read to decide what it showed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What one event says about a subject: that it showed their data, could have, or searched for them.
+"""What an event did with a subject's data: it showed them, could have shown them, or searched for them.
 
-Each event that can have shown a subject is read, and says itself what it showed.
+Each event that can have shown a subject is read to decide this.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from apps.history.audit_events import EXPORT_STARTED, FIGURES_EXPORTED, FIGURES_
 from apps.history.exports.services import EXPORT_KEY
 from apps.privacy import batches
 from apps.privacy.audit_events import ACCESS_REPORT_SEARCHED
-from apps.privacy.exports import Different, Doubt, EventsOf, History, PastExport, find_search, texts_in
+from apps.privacy.exports import Different, EventsOf, History, PastExport, Uncertainty, find_search, texts_in
 from apps.privacy.subjects import Subject
 
 NAMING: Final = (
@@ -51,9 +51,9 @@ class Verdict(StrEnum):
 
 
 # The verdict of an event that names the subject, whatever else it says.
-_ALWAYS: Final[dict[str, tuple[Verdict, Doubt | None]]] = {
+_ALWAYS: Final[dict[str, tuple[Verdict, Uncertainty | None]]] = {
     SUBMISSION_VIEWED.name: (Verdict.SHOWED, None),
-    CONSUMER_COMPARED.name: (Verdict.POSSIBLE, Doubt.COMPARED),
+    CONSUMER_COMPARED.name: (Verdict.POSSIBLE, Uncertainty.COMPARED),
     SUBMISSIONS_SEARCHED.name: (Verdict.SEARCHED, None),
     ACCESS_REPORT_SEARCHED.name: (Verdict.SEARCHED, None),
 }
@@ -61,16 +61,16 @@ _ALWAYS: Final[dict[str, tuple[Verdict, Doubt | None]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event of a report. ``doubt``: why it is only possible."""
+    """One event of a report. ``uncertainty``: why it is only possible."""
 
     event: AuditEvent
     verdict: Verdict
-    doubt: Doubt | None = None
+    uncertainty: Uncertainty | None = None
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Says of events what they did with the data of a subject."""
+    """Decides what events did with the data of a subject."""
 
     subject: Subject
 
@@ -81,7 +81,9 @@ class Judge:
         """
         if not event.is_readable or not self._genuine(event):
             is_altered = event.is_readable
-            return Entry(event, Verdict.POSSIBLE, Doubt.ALTERED if is_altered else Doubt.UNREADABLE)
+            return Entry(
+                event, Verdict.POSSIBLE, Uncertainty.ALTERED if is_altered else Uncertainty.UNREADABLE
+            )
         if (always := _ALWAYS.get(event.action)) is not None:
             return Entry(event, *always)
         match event.action:
@@ -92,7 +94,7 @@ class Judge:
             case VENDOR_RECORD_VIEWED.name | VENDOR_RECORDS_SEARCHED.name:
                 return self._records(event)
             case FIGURES_VIEWED.name | FIGURES_EXPORTED.name if event.details.get("count"):
-                return Entry(event, Verdict.POSSIBLE, Doubt.COUNTED)
+                return Entry(event, Verdict.POSSIBLE, Uncertainty.COUNTED)
             case action if action in batches.SHOWING:
                 return self._list_of_people(event)
         return None
@@ -108,54 +110,54 @@ class Judge:
         if is_found and is_named:
             return Entry(event, Verdict.SHOWED)
         if is_named and details.get("result") == "copied":
-            return Entry(event, Verdict.POSSIBLE, Doubt.COPIED_BEFORE)
+            return Entry(event, Verdict.POSSIBLE, Uncertainty.COPIED_BEFORE)
         if reference_key(str(details.get(SEARCH) or "")) in self._search_keys:
             if not is_found:
                 return Entry(event, Verdict.SEARCHED)
             # A guest with the value was found, whether or not the portal knows the guest's reference.
             if max(len(texts_in(details.get("by"))), subject.values) == 1:
                 return Entry(event, Verdict.SHOWED)
-            return Entry(event, Verdict.POSSIBLE, Doubt.SEVERAL_VALUES)
+            return Entry(event, Verdict.POSSIBLE, Uncertainty.SEVERAL_VALUES)
         shown = (details.get("shown"), details.get("guest_count") or details.get("count"))
         known = (len(consumers), len(guests))
         if is_found and any(isinstance(one, int) and one > of for one, of in zip(shown, known, strict=True)):
-            return Entry(event, Verdict.POSSIBLE, Doubt.MORE_SHOWN)
+            return Entry(event, Verdict.POSSIBLE, Uncertainty.MORE_SHOWN)
         return None
 
     def _listed(self, event: AuditEvent) -> Entry | None:
         try:
             runs = [*read_runs(texts_in(event.details.get("rows")))]
         except ValueError:
-            return Entry(event, Verdict.POSSIBLE, Doubt.UNREADABLE)
+            return Entry(event, Verdict.POSSIBLE, Uncertainty.UNREADABLE)
         if any(first <= own <= last for own in self.subject.submissions for first, last in runs):
             return Entry(event, Verdict.SHOWED)
         return None
 
     def _list_of_people(self, event: AuditEvent) -> Entry | None:
         try:
-            doubt = batches.doubt_about(event, self.subject, self._histories)
+            uncertainty = batches.uncertainty_about(event, self.subject, self._histories)
         except Different:
             return None
         except ValueError:  # altered
-            doubt = Doubt.UNREADABLE
-        return Entry(event, Verdict.POSSIBLE if doubt else Verdict.SHOWED, doubt)
+            uncertainty = Uncertainty.UNREADABLE
+        return Entry(event, Verdict.POSSIBLE if uncertainty else Verdict.SHOWED, uncertainty)
 
     def _exported(self, event: AuditEvent, end: AuditEvent | None) -> Entry | None:
         if end is not None and not self._genuine(end):
-            return Entry(event, Verdict.POSSIBLE, Doubt.ALTERED)
+            return Entry(event, Verdict.POSSIBLE, Uncertainty.ALTERED)
         export = PastExport(event, end, self._find_search)
-        doubts: list[Doubt] = []
+        uncertainties: list[Uncertainty] = []
         for history in self._histories:
             try:
-                doubt = export.doubt_about(history)
+                uncertainty = export.uncertainty_about(history)
             except Different:
                 continue
             except (TypeError, ValueError, OverflowError):  # altered: the portal records no such value
-                doubt = Doubt.UNREADABLE
-            if doubt is None:
+                uncertainty = Uncertainty.UNREADABLE
+            if uncertainty is None:
                 return Entry(event, Verdict.SHOWED)
-            doubts.append(doubt)
-        return Entry(event, Verdict.POSSIBLE, doubts[0]) if doubts else None
+            uncertainties.append(uncertainty)
+        return Entry(event, Verdict.POSSIBLE, uncertainties[0]) if uncertainties else None
 
     @cached_property
     def _find_search(self) -> Callable[[str], searches.Search | None]:

@@ -271,7 +271,7 @@ def _over_time() -> figures.TimePlot:
                     top=str(figures.HEIGHT - height),
                     height=str(height),
                     url="#",
-                    words=f"{of_days[day]} on day {day + 1}",
+                    text=f"{of_days[day]} on day {day + 1}",
                     is_incomplete=day == days[-1],
                 )
                 for day in days

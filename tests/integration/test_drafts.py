@@ -27,7 +27,7 @@ from apps.consumers.order_lookup.readings import find_reading
 from apps.consumers.sending import submit
 from apps.core import clock, personal_data
 from apps.core.encryption import MissingKeyError
-from apps.privacy.exports import Doubt
+from apps.privacy.exports import Uncertainty
 from apps.privacy.report import Report
 from apps.privacy.subjects import of_consumer, of_guest
 from apps.privacy.verdicts import Verdict
@@ -161,7 +161,7 @@ def test_draft_with_details_of_a_consumer_that_was_read_long_ago_is_in_the_acces
         assert shown.details["consumers"] == [one.ref]
         for subject in (of_consumer(one.ref), of_guest(one.guest_ref)):
             entry = next(entry for entry in Report(subject).entries() if entry.event.seq == shown.seq)
-            assert (entry.verdict, entry.doubt) == (Verdict.POSSIBLE, Doubt.COPIED_BEFORE)
+            assert (entry.verdict, entry.uncertainty) == (Verdict.POSSIBLE, Uncertainty.COPIED_BEFORE)
     # A page that is saved again still says whose details it has.
     again = _open(as_staff, tab.mark.public_id)
     again.save(first_name="Other")

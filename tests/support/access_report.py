@@ -24,7 +24,7 @@ from apps.history.exports import services as exports
 from apps.history.exports.services import Progress
 from apps.history.selection import Selection, SubmissionFilter
 from apps.privacy import subjects
-from apps.privacy.exports import Doubt
+from apps.privacy.exports import Uncertainty
 from apps.privacy.report import Report
 from apps.privacy.verdicts import Verdict
 from sandbox.data.seed import SAMPLE_ORDER
@@ -69,9 +69,9 @@ def finish(made: Any, actor: Actor) -> None:
     assert exports.finish(made, Progress(rows=1), "0" * 64, actor)
 
 
-def verdicts(made: Submission) -> list[tuple[Verdict, Doubt | None]]:
-    """The verdict and the doubt of each entry of the report, in its order."""
-    return [(one.verdict, one.doubt) for one in of(made).entries()]
+def verdicts(made: Submission) -> list[tuple[Verdict, Uncertainty | None]]:
+    """The verdict and the uncertainty of each entry of the report, in its order."""
+    return [(one.verdict, one.uncertainty) for one in of(made).entries()]
 
 
 def change(made: Submission, person: User, **columns: Any) -> None:

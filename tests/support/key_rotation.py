@@ -107,7 +107,7 @@ def begun_on_submissions(label: str) -> KeyRewriting:
         assert one is not None, label
         if one.model == Submission._meta.label:
             return one
-        key_rewriting._rewrite_batch(one, ACTOR)
+        key_rewriting._rewrite_next_rows(one, ACTOR)
 
 
 def stored_values() -> list[Any]:

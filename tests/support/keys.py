@@ -19,7 +19,7 @@ def new_encryption_key() -> str:
 
 def digest_again(row: Model) -> list[UUID]:
     """Store the digests of a row under the digest key in use; the ids of rows that cannot be read."""
-    batch = personal_data.re_digest_batch(type(row), [row.pk], "")
+    rewritten = personal_data.re_digest_rows(type(row), [row.pk], "")
     with transaction.atomic():
-        assert batch.write()
-    return batch.unreadable
+        assert rewritten.write()
+    return rewritten.unreadable

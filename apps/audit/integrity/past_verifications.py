@@ -53,7 +53,8 @@ def standing_problems() -> Iterator[AuditEvent]:
     """The verifications that found the log altered since it was last unchanged as a whole, newest first.
 
     A verification without checkpoints ends no problem: it cannot see that the end is missing, for example.
-    At most :data:`MOST_PROBLEMS`. Beyond the recent verifications only those that say so themselves.
+    At most :data:`MOST_PROBLEMS`. Of the verifications before the recent ones, only those whose event has the
+    type ``AUDIT_FOUND_ALTERED``.
     """
     return islice(_all_standing_problems(), MOST_PROBLEMS)
 

@@ -113,7 +113,7 @@ class GenuineEvents:
     """Whether single events are as the portal recorded them, for many of them: as :func:`is_genuine`.
 
     The keys and the file of checkpoints are read once. An event that was acknowledged as written past the
-    portal is still none of the portal's.
+    portal is not genuine.
     """
 
     def __init__(self) -> None:

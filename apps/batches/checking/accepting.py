@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 
-from apps.batches.checking.earlier import is_open, of_rows
+from apps.batches.checking.earlier import is_open, submission_ids_by_row
 from apps.batches.models import Batch, BatchRow
 from apps.consumers.models import Submission
 from apps.consumers.sending.warnings import similar_key
@@ -30,11 +30,11 @@ def accepted_keys(row: BatchRow) -> frozenset[str]:
 
     A warning about an earlier row confirms the same warning about the submission that was made for it.
     """
-    numbers = {number for key in row.accepted if (number := row_of_key(key)) is not None}
-    return translated(row.accepted, of_rows(row.batch, numbers) if numbers else {})
+    numbers = _rows_named(row)
+    return with_submission_keys(row.accepted, submission_ids_by_row(row.batch, numbers) if numbers else {})
 
 
-def undecided(batch: Batch, row: BatchRow, same: Sequence[Submission]) -> Submission | None:
+def blocking_submission(batch: Batch, row: BatchRow, same: Sequence[Submission]) -> Submission | None:
     """The first of these identical submissions that keeps the row from being sent.
 
     Not one that a person has decided to repeat: of an identical row of this list that was confirmed, or one
@@ -42,7 +42,7 @@ def undecided(batch: Batch, row: BatchRow, same: Sequence[Submission]) -> Submis
     """
     if not same:  # nearly always
         return None
-    numbers = {number for key in row.accepted if (number := row_of_key(key)) is not None}
+    numbers = _rows_named(row)
     for one in same:
         is_confirmed = one.batch == batch.public_id and one.batch_row in numbers
         if not (is_confirmed or (str(one.public_id) in row.released and not is_open(one))):
@@ -50,7 +50,14 @@ def undecided(batch: Batch, row: BatchRow, same: Sequence[Submission]) -> Submis
     return None
 
 
-def translated(accepted: Iterable[str], submissions: Mapping[int, tuple[uuid.UUID, ...]]) -> frozenset[str]:
+def _rows_named(row: BatchRow) -> set[int]:
+    """The numbers of the rows that the keys confirmed at this row are about."""
+    return {number for key in row.accepted if (number := row_of_key(key)) is not None}
+
+
+def with_submission_keys(
+    accepted: Iterable[str], submissions: Mapping[int, tuple[uuid.UUID, ...]]
+) -> frozenset[str]:
     """The keys, and those about the submissions of the rows that they name. ``submissions``: by row."""
     keys = set(accepted)
     for key in tuple(keys) if submissions else ():

@@ -16,7 +16,7 @@ from apps.batches import selectors
 from apps.batches.checking.evaluation import Evaluation, evaluate
 from apps.batches.checking.evidence import OrderEvidence, known_evidence, read_evidence
 from apps.batches.checking.findings import Findings
-from apps.batches.checking.row_warnings import of_the_form
+from apps.batches.checking.row_warnings import form_warnings
 from apps.batches.models import FINAL_STATES, Batch, BatchRow, BatchState, OwnState
 from apps.cdp.client import CdpClient
 from apps.consumers.sending.warnings import EntryWarning
@@ -59,7 +59,7 @@ def check_rows(batch: Batch, rows: Iterable[BatchRow]) -> None:
 
 def set_attention(row: BatchRow, warnings: tuple[EntryWarning, ...]) -> None:
     """Store the warnings that stopped the send of a row: it needs attention until they are confirmed."""
-    text = Findings(warnings=of_the_form(warnings)).to_json()
+    text = Findings(warnings=form_warnings(warnings)).to_json()
     row.state = OwnState.NEEDS_ATTENTION
     row.encrypted_findings = personal_data.encrypted(row, "encrypted_findings", text)
     unchanged = BatchRow.objects.filter(pk=row.pk, version=row.version)

@@ -60,7 +60,9 @@ def sent_before(batch: Batch, numbers: Iterable[int]) -> dict[int, Submission]:
     return found
 
 
-def of_rows(batch: Batch, numbers: Collection[int] | None = None) -> Mapping[int, tuple[uuid.UUID, ...]]:
+def submission_ids_by_row(
+    batch: Batch, numbers: Collection[int] | None = None
+) -> Mapping[int, tuple[uuid.UUID, ...]]:
     """The ids of the submissions that were made for the rows of the batch, by the number of the row.
 
     ``numbers``: of the rows, if not all are needed.

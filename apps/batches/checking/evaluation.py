@@ -8,13 +8,18 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from apps.batches.checking.accepting import translated, undecided
-from apps.batches.checking.earlier import is_open, of_rows, same_content, sent_before
+from apps.batches.checking.accepting import blocking_submission, with_submission_keys
+from apps.batches.checking.earlier import is_open, same_content, sent_before, submission_ids_by_row
 from apps.batches.checking.entries import validated
 from apps.batches.checking.evidence import OrderEvidence
-from apps.batches.checking.exchanged_dates import of_exchanged_date, suspicious_dates
+from apps.batches.checking.exchanged_dates import exchanged_date_warnings, suspicious_dates
 from apps.batches.checking.findings import Findings, RowWarning, findings_of
-from apps.batches.checking.row_warnings import limited_to, of_earlier_list, of_similar_rows, of_the_form
+from apps.batches.checking.row_warnings import (
+    earlier_list_warning,
+    form_warnings,
+    limited_to,
+    similar_row_warnings,
+)
 from apps.batches.checking.similar_rows import NAMED, similar_rows
 from apps.batches.models import Batch, BatchRow, OwnState
 from apps.cdp.consumers import NewConsumer
@@ -106,10 +111,10 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
         others = _kept(one.row, evidence)
         if evidence.order is None:  # otherwise the form's warnings have it
             others = [*of_order, *others]
-        others += of_similar_rows(similar.get(number, ()))
-        others += of_exchanged_date(dates.get(number, ""), one.consumer)
+        others += similar_row_warnings(similar.get(number, ()))
+        others += exchanged_date_warnings(dates.get(number, ""), one.consumer)
         if number in before:
-            others.append(of_earlier_list(before[number]))
+            others.append(earlier_list_warning(before[number]))
         found[one.row.pk] = _evaluation(one, warnings, others)
     return found
 
@@ -122,10 +127,16 @@ def _not_sendable(
 
 
 def _with_same_content(batch: Batch, entries: Sequence[tuple[BatchRow, NewConsumer]]) -> list[_Valid]:
-    submissions = of_rows(batch)
+    submissions = submission_ids_by_row(batch)
     found = same_content(batch.order_ref, [consumer for _row, consumer in entries])
     return [
-        _Valid(row, consumer, translated(row.accepted, submissions), same, undecided(batch, row, same))
+        _Valid(
+            row,
+            consumer,
+            with_submission_keys(row.accepted, submissions),
+            same,
+            blocking_submission(batch, row, same),
+        )
         for (row, consumer), same in zip(entries, found, strict=True)
     ]
 
@@ -161,7 +172,7 @@ def _of_the_order(batch: Batch, rows: Iterable[Any], evidence: OrderEvidence) ->
     It is the same for every row. One with errors has it, too, so that it is there when they are corrected.
     """
     if evidence.order is not None:
-        return [*of_the_form(order_warnings(batch.order_ref, evidence.order))]
+        return [*form_warnings(order_warnings(batch.order_ref, evidence.order))]
     for row in filter(is_to_check, rows):
         if warnings := about_the_order(row):
             return [warnings[0]]
@@ -201,7 +212,7 @@ def _evaluation(one: _Valid, warnings: tuple[EntryWarning, ...], others: Sequenc
     similar = [warning for warning in confirmed if warning.code == SIMILAR]
     others_confirmed = [warning for warning in confirmed if warning.code != SIMILAR]
     shown = [*similar[:NAMED], *others_confirmed, *released[:NAMED]]
-    findings = Findings(warnings=(*of_the_form([*asked, *shown]), *others))
+    findings = Findings(warnings=(*form_warnings([*asked, *shown]), *others))
     keys = {warning.key for warning in chain(shown, released)}
     accepted = tuple(dict.fromkeys(chain(one.row.accepted, sorted(keys))))
     lacks_reason = any(each.needs_reason for each in findings.warnings) and not one.row.similar_reason

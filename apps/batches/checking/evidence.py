@@ -95,9 +95,10 @@ def _store(
 ) -> None:
     """Store what was read of the order and of its consumers. None: that could not be read; not both.
 
-    What is known only from the ``earlier`` reading is kept, and the time of that reading with it: the order,
-    its guests, or the data of consumers that the list only referred to, or did not reach, this time. For its
-    guests alone, only during the first half of that time.
+    Values that only the ``earlier`` reading has are kept: the order, its guests, and the data of consumers
+    that this list only referred to or did not reach. The stored reading then keeps the earlier time, so that
+    nothing is kept beyond ``KEPT``. If only guests would be kept, they are kept during the first half of
+    ``KEPT``.
     """
     known_order, kept = (earlier.order, earlier.listed) if earlier else (None, None)
     guests = None

@@ -47,7 +47,7 @@ def _rows_of_finding(batch: Batch) -> Collection[int]:
     return ()
 
 
-def of_exchanged_date(uploaded: str, consumer: NewConsumer) -> list[RowWarning]:
+def exchanged_date_warnings(uploaded: str, consumer: NewConsumer) -> list[RowWarning]:
     """The warning at a row whose date of birth is still the one that was uploaded; otherwise none."""
     if not uploaded or consumer.date_of_birth is None or consumer.date_of_birth.isoformat() != uploaded:
         return []

@@ -22,7 +22,7 @@ ROW_CODES = (SIMILAR_ROW, SENT_BEFORE, EXCHANGED_DATE)
 """The codes of the warnings that only rows of lists have."""
 
 
-def of_the_form(warnings: Iterable[EntryWarning]) -> tuple[RowWarning, ...]:
+def form_warnings(warnings: Iterable[EntryWarning]) -> tuple[RowWarning, ...]:
     """Warnings of ``find_warnings``, or of a send that was not confirmed, with the texts of the form.
 
     Similar consumers after the first ``NAMED`` are one warning; those that only the vendor has are counted on
@@ -36,12 +36,12 @@ def of_the_form(warnings: Iterable[EntryWarning]) -> tuple[RowWarning, ...]:
             same_kind.append(warning)
             if len(same_kind) > NAMED:
                 continue
-        named.append(_of_the_form(warning))
-    more = [_of_more_similar(one[NAMED:]) for one in similar.values() if len(one) > NAMED]
+        named.append(_form_warning(warning))
+    more = [_more_similar_warning(one[NAMED:]) for one in similar.values() if len(one) > NAMED]
     return (*named, *more)
 
 
-def _of_the_form(warning: EntryWarning) -> RowWarning:
+def _form_warning(warning: EntryWarning) -> RowWarning:
     return RowWarning(
         key=warning.key,
         code=warning.code,
@@ -52,8 +52,8 @@ def _of_the_form(warning: EntryWarning) -> RowWarning:
     )
 
 
-def _of_more_similar(more: Sequence[EntryWarning]) -> RowWarning:
-    return _with_keys(_of_the_form(more[0]), [warning.key for warning in more])
+def _more_similar_warning(more: Sequence[EntryWarning]) -> RowWarning:
+    return _with_keys(_form_warning(more[0]), [warning.key for warning in more])
 
 
 def _with_keys(warning: RowWarning, keys: Sequence[str]) -> RowWarning:
@@ -73,9 +73,9 @@ def limited_to(warning: RowWarning, keys: Sequence[str]) -> RowWarning | None:
     return _with_keys(warning, keys) if keys else None
 
 
-def of_similar_rows(similar: Sequence[SimilarRow]) -> list[RowWarning]:
+def similar_row_warnings(similar: Sequence[SimilarRow]) -> list[RowWarning]:
     """The warnings at the latest of several similar rows. Those after the first ``NAMED`` are one warning."""
-    found = [_of_similar_row(pair) for pair in similar[:NAMED]]
+    found = [_similar_row_warning(pair) for pair in similar[:NAMED]]
     if more := similar[NAMED:]:
         keys = [row_key(pair.number, pair.comparison.rule) for pair in more]
         where = ngettext(
@@ -97,7 +97,7 @@ def of_similar_rows(similar: Sequence[SimilarRow]) -> list[RowWarning]:
     return found
 
 
-def _of_similar_row(similar: SimilarRow) -> RowWarning:
+def _similar_row_warning(similar: SimilarRow) -> RowWarning:
     """The warning at the later of two similar rows."""
     comparison = similar.comparison
     if comparison.verdict is Verdict.EQUAL:
@@ -115,7 +115,7 @@ def _of_similar_row(similar: SimilarRow) -> RowWarning:
     )
 
 
-def of_earlier_list(submission: Submission) -> RowWarning:
+def earlier_list_warning(submission: Submission) -> RowWarning:
     """The warning at a corrected row whose number was sent with other content from the list it replaces."""
     return RowWarning(
         key=f"{SENT_BEFORE}:{submission.public_id}",

@@ -21,14 +21,12 @@ _MANY_DIGITS = 5  # a header such as "Phone 2" has fewer
 
 
 def header_place(table: Table) -> int | None:
-    """The index of the row of headers among the table's rows; None if no row is one for certain.
+    """The index of the row of headers among the table's rows; None if no row certainly is one.
 
-    Three of its cells have to be known headers, or two that are half of the filled ones, or the only cell of
-    a table of one column. A row of fewer is a question: "Ad" is a Turkish header and a Dutch name. No cell
-    may be a value of a person, and the name of a provider is no evidence: it is a value as well. Rows above
-    it have at most half as many filled cells, as the name of a tour has. With more, none of them has a digit
-    below a date or number, or an @ below an address, and they have fewer cells than headers that are all
-    known, or words in such columns and no value at all: nobody may be taken for a title.
+    A row is one if three of its cells are known headers; or two that are at least half of the filled cells;
+    or one, in the first row of a table of one column. With fewer, a person decides: "Ad" is a Turkish header
+    and a Dutch name. None of its cells may be a person's value. A provider's name does not count, because it
+    may be a value. Every row above it must be a title (:func:`_is_title`).
     """
     for place, row in enumerate(table.rows[:HEADERS_WITHIN]):
         filled = _count_filled(row.cells)
@@ -44,9 +42,13 @@ def header_place(table: Table) -> int | None:
 
 
 def _is_title(cells: tuple[str, ...], targets: tuple[str, ...], filled: int, known: int) -> bool:
-    """Whether a row above headers with these fields is no person: see :func:`header_place`.
+    """Whether a row above headers is a title, such as the name of a tour, and not a person.
 
-    ``filled`` and ``known``: how many headers there are, and how many of them are known.
+    A row with at most half as many filled cells as there are headers is a title. One with more is a title
+    only if no cell above a date or phone header has a digit, none above an email header has an @, and either
+    all headers are known and outnumber its cells, or it has text above one of these headers and no value of a
+    person. ``targets``: the fields of the headers. ``filled``, ``known``: how many headers there are, and how
+    many are known.
     """
     count = _count_filled(cells)
     if 2 * count <= filled:

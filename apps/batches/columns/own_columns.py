@@ -15,7 +15,7 @@ from django.utils.translation import override
 from apps.batches.cells import DateText
 from apps.batches.models import OwnState, RowState
 from apps.batches.reading.table import Table, TableRow
-from apps.core.export.csv_cells import restored
+from apps.core.export.csv_cells import restore_if_protected
 from apps.core.references import NoReference, RecordKind, is_link, reference_in_link
 
 STATE, REFERENCE, REASON, RECEIPT = _("State"), _("Reference"), _("Reason"), _("Receipt")
@@ -46,7 +46,7 @@ def without_own_columns(table: Table) -> Table:
 
 def _as_uploaded(cell: str) -> str:
     """The cell without the guard of the result file; a date has none, and stays one."""
-    return cell if isinstance(cell, DateText) else restored(cell)
+    return cell if isinstance(cell, DateText) else restore_if_protected(cell)
 
 
 def _first_own_column(table: Table) -> int | None:

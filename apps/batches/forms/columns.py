@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.forms.input import PortalForm
 
 LEFT_OUT: Final = "-"
-_DATE: Final = "date_of_birth"
 """The posted value of a column that is left out, so that it differs from a column nobody decided about."""
+_DATE: Final = "date_of_birth"
 DATE_COLUMN: Final = "date_column"
 """The posted index of the column whose dates the page shows with the question about their order."""
 _HEADERS: Final = [("yes", _("The headers of the columns")), ("no", _("A person"))]

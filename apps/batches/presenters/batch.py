@@ -67,7 +67,7 @@ class BatchPage:
     without one.
     ``may_leave_out_all``, ``may_take_back_all``: how many rows one button is for; 0 without it.
     ``columns``: the fields of the columns; ``columns_url``: where they are changed, empty if they cannot be.
-    ``replaced_by_url``: where a corrected file is uploaded. ``warnings_shown``, ``attention_shown``: the
+    ``corrected_file_url``: where a corrected file is uploaded. ``warnings_shown``, ``attention_shown``: the
     ``digest_of_warnings`` and ``digest_of_rows`` of the rows that need attention; ``left_out_shown``,
     ``unsent_shown``: the latter of the rows that are left out, and that were not sent.
     """
@@ -101,7 +101,7 @@ class BatchPage:
     may_discard: bool
     columns: str
     columns_url: str
-    replaced_by_url: str
+    corrected_file_url: str
     replaces_url: str
     replacement_url: str
     replacement_is_file: bool
@@ -204,7 +204,7 @@ def batch_page(
         columns_url=reverse("batches:columns", args=[batch.public_id])
         if may_edit and columns_may_change(batch)
         else "",
-        replaced_by_url=new_url,
+        corrected_file_url=new_url,
         replacement_url=batch_url(replacement) if replacement else "",
         replacement_is_file=replacement is not None and replacement.source != SourceKind.ROWS,
         first_error_url=reverse("batches:row", args=[batch.public_id, errors[0]]) if errors else "",

@@ -62,7 +62,7 @@ class Progress:
     state: BatchState
     is_running: bool
     percent: int
-    words: str
+    text: str
     announced: str
     results: str
     waits: str
@@ -88,7 +88,7 @@ def progress_of(
     done = sum(counts[state] for state in _DONE)
     total = done + counts[RowState.READY] + counts[RowState.SENDING]
     percent = done * 100 // total if total else 100
-    words = ngettext(
+    text = ngettext(
         "%(done)s of %(total)s row has an outcome", "%(done)s of %(total)s rows have an outcome", total
     )
     announced = gettext("%(percent)s %% done") % {"percent": percent // 10 * 10}
@@ -100,7 +100,7 @@ def progress_of(
         state=BatchState(batch.state),
         is_running=batch.state == BatchState.SENDING,
         percent=percent,
-        words=words % {"done": done, "total": total},
+        text=text % {"done": done, "total": total},
         announced=f"{announced}. {waits}" if waits else announced,
         results=results,
         waits=waits,

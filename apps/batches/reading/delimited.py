@@ -19,7 +19,7 @@ from apps.batches.reading.table import (
     TableRow,
 )
 from apps.core.delimited import first_delimiter, read_lines, with_line_feeds, without_quoted
-from apps.core.export.csv_cells import restored
+from apps.core.export.csv_cells import restore_if_protected
 
 # The first one counts where two are equally likely.
 _DELIMITERS = "\t;|,"
@@ -82,7 +82,7 @@ def _rows(text: str, delimiter: str, limits: Limits, findings: list[Finding]) ->
                 raise NotReadable(TableFault.TOO_MANY_ROWS, count)
         filled = _without_blank_end(cells)
         widths.append(len(filled))
-        sheet.rows[number] = [_TEXT_FORMULA.sub(r"\1", restored(cell)) for cell in filled]
+        sheet.rows[number] = [_TEXT_FORMULA.sub(r"\1", restore_if_protected(cell)) for cell in filled]
     sheet.found[FindingCode.UNEVEN_ROWS] = _count_uneven(widths)
     rows, found = finished_rows(sheet, limits)
     return rows, (*findings, *found)

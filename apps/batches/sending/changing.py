@@ -77,7 +77,7 @@ def correct_row(batch: Batch, row: BatchRow, values: Mapping[str, str], *, actor
         left = Findings(warnings=about_the_order(stored)).to_json()
         stored.encrypted_findings = personal_data.encrypted(stored, "encrypted_findings", left)
         save_row(stored, *_CORRECTED)
-        _ask_again(held, stored.number)
+        _withdraw_confirmations_about(held, stored.number)
     recheck(batch)
     row.refresh_from_db()
 
@@ -137,8 +137,8 @@ def _renew(row: Any) -> None:
         raise RowChanged(row.number)
 
 
-def _ask_again(batch: Batch, number: int) -> None:
-    """What was confirmed about the row with this number is confirmed no longer: its data are others now."""
+def _withdraw_confirmations_about(batch: Batch, number: int) -> None:
+    """Withdraw what was confirmed about the row with this number, because its data have changed."""
     for row in batch.rows.exclude(accepted=[]).only("accepted", "version"):
         kept = [key for key in row.accepted if row_of_key(key) != number]
         if kept != row.accepted:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from apps.batches import selectors
-from apps.batches.checking.accepting import undecided
+from apps.batches.checking.accepting import blocking_submission
 from apps.batches.checking.check import check_rows
 from apps.batches.checking.earlier import is_open, same_content
 from apps.batches.checking.entries import validated
@@ -81,17 +81,17 @@ def _first_sendable(batch: Batch, invalid: list[BatchRow]) -> Chosen | Nothing:
         if is_open(same):
             waits = True
         else:
-            _is_already_sent(row, same)
+            _mark_already_sent(row, same)
     return Nothing.WAITS if waits else Nothing.LEFT
 
 
 def _same_content(batch: Batch, row: BatchRow, consumer: NewConsumer) -> Submission | None:
     """A submission because of which the row is not sent now: open, or created and no person has decided."""
     [same] = same_content(batch.order_ref, [consumer])
-    return same[0] if same and is_open(same[0]) else undecided(batch, row, same)
+    return same[0] if same and is_open(same[0]) else blocking_submission(batch, row, same)
 
 
-def _is_already_sent(row: BatchRow, same: Submission) -> None:
-    """Store it, unless the row has changed meanwhile."""
+def _mark_already_sent(row: BatchRow, same: Submission) -> None:
+    """Mark the row as already sent because of this submission, unless it has changed since it was read."""
     as_it_was = BatchRow.objects.filter(pk=row.pk, token=row.token, version=row.version, state=OwnState.READY)
     as_it_was.update(state=OwnState.ALREADY_SENT, earlier=same.public_id, earlier_differs=False)

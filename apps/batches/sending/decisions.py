@@ -10,7 +10,7 @@ from django.db import transaction
 from apps.audit.recording import record
 from apps.batches import selectors
 from apps.batches.audit_events import BATCH_ROW_RELEASED
-from apps.batches.checking.accepting import undecided
+from apps.batches.checking.accepting import blocking_submission
 from apps.batches.checking.check import recheck
 from apps.batches.checking.earlier import is_open, same_content
 from apps.batches.checking.entries import validated
@@ -83,7 +83,7 @@ def release_row(batch: Batch, row: BatchRow, reason: ReleaseReason, *, actor: Ac
         if stored.state != OwnState.ALREADY_SENT:
             raise NotPossible("not_already_sent")
         same = _same_content(held, stored)
-        blocking = undecided(held, stored, same)
+        blocking = blocking_submission(held, stored, same)
         is_as_seen = blocking is not None and blocking.public_id == stored.earlier
         if is_as_seen and blocking is not None:
             if is_open(blocking):

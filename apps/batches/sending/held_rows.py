@@ -48,7 +48,10 @@ class NotPossible(NotChanged):
 
 
 def held_batch(batch: Batch, *, ended: bool = False) -> Batch:
-    """The batch, held until the commit. ``ended``: whether it has to be over; else it must not be stopped."""
+    """The batch, held until the commit. ``ended``: whether it has to be over; else it must not be stopped.
+
+    Raises :class:`NotPossible`.
+    """
     held = Batch.objects.select_for_update().get(pk=batch.pk)
     if held.erased_at is not None:
         raise NotPossible("erased")
@@ -62,7 +65,7 @@ def held_batch(batch: Batch, *, ended: bool = False) -> Batch:
 
 
 def rows_with(batch: Batch, numbers: Iterable[int]) -> list[Any]:
-    """The rows with these numbers, each with its state as ``current``."""
+    """The rows with these numbers, each with its state as ``current``. Raises :class:`NotPossible`."""
     wanted = set(numbers)
     found = list(selectors.rows_of(batch).filter(number__in=wanted))
     if len(found) != len(wanted):
@@ -71,7 +74,10 @@ def rows_with(batch: Batch, numbers: Iterable[int]) -> list[Any]:
 
 
 def chosen_rows(batch: Batch, chosen: ChosenRows, all_in: RowState) -> list[Any]:
-    """As :func:`rows_with`, for a batch that is held. ``all_in``: the state of the rows of ``AllShown``."""
+    """As :func:`rows_with`, for a batch that is held. ``all_in``: the state of the rows of ``AllShown``.
+
+    Raises :class:`NotPossible`.
+    """
     if not isinstance(chosen, AllShown):
         return rows_with(batch, chosen)
     found = list(selectors.rows_in(batch, [all_in]))

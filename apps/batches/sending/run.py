@@ -94,7 +94,7 @@ def _send_next(batch: Batch, client: CdpClient) -> Turn:
     person = confirming_person(batch)
     if person is None:
         return pace.unchanged(batch, pause=PauseReason.NOT_PERMITTED)
-    if (token := selectors.row_to_repeat(batch)) is not None:
+    if (token := selectors.token_to_repeat(batch)) is not None:
         return pace.after_limit(batch, token)
     try:
         chosen = next_row(batch)

@@ -57,7 +57,7 @@ def _make_ready_again(batch: Batch, token: uuid.UUID) -> None:
 def _is_done(batch: Batch) -> bool:
     """Whether nothing is left to be sent, or is being sent."""
     waiting = selectors.rows_to_send(batch).exists() or selectors.has_row_to_check_again(batch)
-    waiting = waiting or selectors.row_to_repeat(batch) is not None
+    waiting = waiting or selectors.token_to_repeat(batch) is not None
     return not waiting and not selectors.rows_in(batch, [RowState.SENDING]).exists()
 
 

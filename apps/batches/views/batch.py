@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -22,6 +22,7 @@ from apps.batches.presenters.batch import ALL, BatchPage, batch_page
 from apps.batches.presenters.naming import batch_url
 from apps.batches.presenters.progress import has_no_worker, progress_of
 from apps.batches.presenters.rows import (
+    RowLine,
     WarningGroup,
     confirmed_warnings,
     row_line,
@@ -135,11 +136,8 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, Any]
     )
     waiting = [*selectors.rows_in(found, [RowState.NEEDS_ATTENTION])]
     warnings = warning_groups(found, waiting, viewer) if changes else ()
-    others = _others(part.rows, warnings)
-    seen = sum(line.state not in _NEVER_SENT for line in lines)
-    if seen or others or (lines and found.author_id != person_id(request)):
-        sent = [one.number for one in part.rows if one.token in submissions]
-        recording.record_viewed(found, rows=len(lines), sent=sent, actor=actor_of(request), others=others)
+    sent = [one.number for one in part.rows if one.token in submissions]
+    _record_seen(request, found, lines, sent, _others(part.rows, warnings))
     others_shown = [*selectors.rows_in(found, _OTHERS_SHOWN).only("number", "version")] if changes else []
     left_out = [row for row in others_shown if row.current == RowState.LEFT_OUT]
     unsent = [row for row in others_shown if row.current == RowState.NOT_SENT]
@@ -171,6 +169,18 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, Any]
         "older_url": page_url(batch_url(found), values, part.newer),
     }
     return page, links
+
+
+def _record_seen(
+    request: HttpRequest, found: Batch, lines: Sequence[RowLine], sent: list[int], others: recording.Others
+) -> None:
+    """Record the view if it shows another person's list, rows that may have been sent, or ``others``.
+
+    ``sent``: the numbers of the rows that were sent as they are.
+    """
+    seen = any(line.state not in _NEVER_SENT for line in lines)
+    if seen or others or (lines and found.author_id != person_id(request)):
+        recording.record_viewed(found, rows=len(lines), sent=sent, actor=actor_of(request), others=others)
 
 
 def _others(rows: Iterable[Any], groups: Iterable[WarningGroup]) -> recording.Others:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -68,13 +69,7 @@ def show_row(
     submission = selectors.submission_of_row(found, submissions)
     is_earlier = submission is not None and state is RowState.ALREADY_SENT
     warnings = () if is_closed else findings_of(found).unconfirmed(frozenset(found.accepted))
-    on_order, in_list = compared_again(batch, found, warnings)
-    gone = [one for one in warnings if one.key not in on_order]  # the others are recorded as on the form
-    others = others_of(gone, [found.earlier] if is_earlier else [])
-    if submission is not None or others:
-        # What is posted may have other values than those that were sent.
-        sent = [found.number] if found.token in submissions and request.method == "GET" else []
-        recording.record_viewed(batch, rows=1, sent=sent, actor=actor_of(request), others=others)
+    lines = _recorded_warnings(request, batch, found, warnings, submissions)
     may_be_released = is_earlier and submission is not None and submission.outcome == Outcome.CREATED
     if is_closed:
         entry, may_be_released = Entry.unbound(entry.values, entry.providers), False
@@ -97,7 +92,7 @@ def show_row(
             "version": found.version,
             "name": name_of(found),
             "state": state,
-            "warnings": _warnings(request, batch, warnings, on_order, in_list),
+            "warnings": lines,
             "earlier": submission if is_earlier else None,
             "earlier_outcome": shown_outcome(submission) if submission else None,
             "refused": submission if state in [*map(str, CORRECTABLE_OUTCOMES)] else None,
@@ -169,7 +164,30 @@ def confirms_order(request: HttpRequest) -> bool:
     return single_value(request.POST, "order_confirmed") == "yes"
 
 
-def _warnings(
+def _recorded_warnings(
+    request: HttpRequest,
+    batch: Batch,
+    found: Any,
+    warnings: tuple[RowWarning, ...],
+    submissions: Mapping[uuid.UUID, Submission],
+) -> tuple[WarningLine, ...]:
+    """The lines of these warnings. Records whom the page shows: in the row, and in and beside the warnings.
+
+    ``submissions``: as ``submissions_of_rows`` returns them for the row.
+    """
+    on_order, in_list = compared_again(batch, found, warnings)
+    gone = [one for one in warnings if one.key not in on_order]  # the others are recorded as on the form
+    submission = selectors.submission_of_row(found, submissions)
+    is_earlier = submission is not None and found.current == RowState.ALREADY_SENT
+    others = others_of(gone, [found.earlier] if is_earlier else [])
+    if submission is not None or others:
+        # What is posted may have other values than those that were sent.
+        sent = [found.number] if found.token in submissions and request.method == "GET" else []
+        recording.record_viewed(batch, rows=1, sent=sent, actor=actor_of(request), others=others)
+    return _warning_lines(request, batch, warnings, on_order, in_list)
+
+
+def _warning_lines(
     request: HttpRequest,
     batch: Batch,
     warnings: tuple[RowWarning, ...],

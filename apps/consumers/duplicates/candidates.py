@@ -33,9 +33,9 @@ class Candidates(Generic[Key]):
 def _shared(facts: Facts) -> Iterator[Hashable]:
     """What a similar record has at least one of.
 
-    Same identifier, same passport; same name; exchanged names. Every other rule needs the same date of birth,
-    or an e-mail address or phone number in common. Without the same date of birth, the first names then are
-    the same, or of both names one is a part of the other.
+    The same identifier, passport number or name, the same words in the whole name, or the same date of birth.
+    Every other rule needs an e-mail address or phone number in common, and with it either the same first
+    name, or first and last names of which one is a part of the other.
     """
     for identifier in facts.identifiers:
         yield "identifier", identifier

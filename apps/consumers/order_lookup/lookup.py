@@ -68,9 +68,9 @@ def find_order(number: str, *, actor: Actor, client: CdpClient, for_create: bool
     """Find orders by the organisation's own number, within ``LOOKUP_SECONDS``.
 
     ``for_create``: the look-up belongs to a create and may take a slot that look-ups of pages leave free.
-    Asked for as typed. If no order has exactly this number, also in upper case and in lower case, because the
-    vendor documents no rule about case, and the orders of all spellings count: none is preferred. An order
-    with another number is left out. Raises ``CdpError`` if the look-up fails.
+    The number is looked up as typed. If no order has exactly this number, it is also looked up in upper case
+    and in lower case, because the vendor documents no rule about case; the orders of all spellings are then
+    returned. An order with another number is left out. Raises ``CdpError`` if the look-up fails.
     """
     end = time.monotonic() + LOOKUP_SECONDS
     read_at = clock.now()

@@ -12,7 +12,7 @@ from apps.consumers.models import DigestKind, Submission, SubmissionDigest
 from apps.core import personal_data
 from apps.core.bulk_writing import Replaced, insert_rows, replace_values
 from apps.core.encryption import NotReadableError, has_several_digest_keys, keyed_digest, keyed_digests
-from apps.core.personal_data import Batch
+from apps.core.personal_data import RewrittenRows
 from apps.core.text import code_key, same_key, similar_key
 
 
@@ -92,7 +92,7 @@ def store_search_digests(submission: Submission, consumer: NewConsumer, *, key: 
     insert_rows(SubmissionDigest, ["submission", "kind", "digest"], rows)
 
 
-def re_digest_batch(pks: Sequence[int], key: str) -> Batch:
+def re_digest_rows(pks: Sequence[int], key: str) -> RewrittenRows:
     """The submissions with these primary keys, with new digests under the key of that fingerprint."""
     contents: list[Replaced] = []
     digests: list[tuple[int, str, bytes]] = []
@@ -119,7 +119,7 @@ def re_digest_batch(pks: Sequence[int], key: str) -> Batch:
         insert_rows(SubmissionDigest, ["submission", "kind", "digest"], digests)
         return True
 
-    return Batch(write, unreadable, len(contents))
+    return RewrittenRows(write, unreadable, len(contents))
 
 
 def _normalised(kind: DigestKind, value: str) -> str:

@@ -84,7 +84,7 @@ def restore(cell: str) -> str:
     return _GUARDS.sub("", cell)
 
 
-def restored(cell: str) -> str:
+def restore_if_protected(cell: str) -> str:
     """The text of a cell from a file of unknown origin: :func:`restore`, only if :func:`protect` made it.
 
     A name such as ``'t Hooft`` in a file that the portal did not write keeps its apostrophe.

@@ -94,9 +94,9 @@ class Choice:
 class _Selected:
     """What is selected before the start: the number of rows, the lowest and the highest row number.
 
-    ``head``: the log's last event before it was read: what an event up to it says was selected as it was.
-    ``newest``: the highest of all submissions. ``lowest_possible``: no row that matches the filters that
-    nothing changes later has a lower number.
+    ``head``: the last event of the log before the selection was read; the selection reflects every event up
+    to it. ``newest``: the highest row number of all submissions. ``lowest_possible``: a lower bound for the
+    row numbers of the file, from the filters whose result never changes.
     """
 
     head: int

@@ -85,8 +85,8 @@ def _before(selection: Selection, today: dt.date, period: Period | None) -> Comp
         created=outcomes[Outcome.CREATED],
         unknown=outcomes[Outcome.UNKNOWN],
         answered=sum(unpacked(times).values()),
-        half_under=percentile(times, 50),
-        most_under=percentile(times, 95),
+        median_ms=percentile(times, 50),
+        p95_ms=percentile(times, 95),
     )
     return Compared(how, first, last, headline)
 

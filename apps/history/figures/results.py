@@ -39,14 +39,14 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The submissions of one person. ``half_under``: the median, as in :class:`Answers`."""
+    """The submissions of one person. ``median_ms``: as in :class:`Answers`."""
 
     id: str
     name: str
     total: int
     created: int
     answered: int = 0
-    half_under: int | None = None
+    median_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,15 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Times to answer. Half took less than ``half_under`` milliseconds, given to two significant digits.
+    """Times to answer.
 
-    The percentiles are None without answers and beyond :data:`MAX_DURATION`.
+    ``median_ms``, ``p95_ms``: the median and the 95th percentile in milliseconds, as the next higher number
+    of two significant digits. None without answers and beyond :data:`MAX_DURATION`.
     """
 
     spans: tuple[Answered, ...] = ()
-    half_under: int | None = None
-    most_under: int | None = None  # 95 %
+    median_ms: int | None = None
+    p95_ms: int | None = None
 
     @property
     def total(self) -> int:
@@ -128,8 +129,8 @@ class Headline:
     created: int
     unknown: int
     answered: int
-    half_under: int | None
-    most_under: int | None
+    median_ms: int | None
+    p95_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +174,8 @@ class Figures:
             created=found.get(Outcome.CREATED, 0),
             unknown=found.get(Outcome.UNKNOWN, 0),
             answered=answers.total,
-            half_under=answers.half_under,
-            most_under=answers.most_under,
+            median_ms=answers.median_ms,
+            p95_ms=answers.p95_ms,
         )
 
     @property

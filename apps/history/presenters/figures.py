@@ -41,13 +41,13 @@ class Address(Protocol):
 class Number:
     """A formatted count and the address of its rows; empty if it is 0 or no filter selects exactly them."""
 
-    words: str
+    text: str
     url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A bar of a chart over time. ``words``: its text for screen readers and tooltips.
+    """A bar of a chart over time. ``text``: its text for screen readers and tooltips.
 
     ``is_incomplete``: the period is not over.
     """
@@ -57,7 +57,7 @@ class Box:
     top: str
     height: str
     url: str
-    words: str
+    text: str
     is_incomplete: bool = False
 
 
@@ -76,7 +76,7 @@ class Strip:
 class Row:
     """A row of the table over time: the total, and a number for each outcome that occurs."""
 
-    words: str
+    text: str
     numbers: tuple[Number, ...]
 
 
@@ -99,7 +99,7 @@ class TimePlot:
 class Line:
     """A row of a table with a bar. ``length``: of the bar; ``full``: of its part in full colour."""
 
-    words: str
+    text: str
     length: str
     full: str
     number: Number
@@ -135,8 +135,8 @@ def _strip(figures: Figures, outcome: Outcome, peak: str, address: Address) -> S
     boxes = []
     for index, bar in enumerate(figures.bars):
         if count := bar.outcomes[outcome]:
-            words = {
-                "when": _period_words(figures, bar),
+            parts = {
+                "when": _period_text(figures, bar),
                 "outcome": outcome.label,
                 "count": digits(count),
             }
@@ -147,7 +147,7 @@ def _strip(figures: Figures, outcome: Outcome, peak: str, address: Address) -> S
                 top=f"{HEIGHT - height:.2f}",
                 height=f"{height:.2f}",
                 url=_bar_url(bar, address, outcome.value),
-                words=gettext("%(when)s – %(outcome)s: %(count)s") % words,
+                text=gettext("%(when)s – %(outcome)s: %(count)s") % parts,
                 is_incomplete=figures.is_incomplete(bar),
             )
             boxes.append(box)
@@ -161,14 +161,14 @@ def _row(figures: Figures, bar: Bar, occurring: Sequence[Outcome], address: Addr
     counts = [(bar.total, "")] if len(occurring) > 1 else []
     counts += [(bar.outcomes[outcome], outcome.value) for outcome in occurring]
     return Row(
-        _period_words(figures, bar),
+        _period_text(figures, bar),
         tuple(number_link(count, _bar_url(bar, address, outcome)) for count, outcome in counts),
     )
 
 
-def _period_words(figures: Figures, bar: Bar) -> str:
-    words = period_text(figures.unit, bar)
-    return gettext("%(period)s (not over)") % {"period": words} if figures.is_incomplete(bar) else words
+def _period_text(figures: Figures, bar: Bar) -> str:
+    text = period_text(figures.unit, bar)
+    return gettext("%(period)s (not over)") % {"period": text} if figures.is_incomplete(bar) else text
 
 
 def _bar_url(bar: Bar, address: Address, outcome: str) -> str:
@@ -243,7 +243,7 @@ def _span_text(span: Answered) -> str:
 
 def age_lines(unknown: Open, asked: SubmissionFilter, address: Address) -> list[Line]:
     """Unknown outcomes per age."""
-    words = (gettext("Today"), gettext("Yesterday"), gettext("2 to 6 days ago"), gettext("Earlier"))
+    texts = (gettext("Today"), gettext("Yesterday"), gettext("2 to 6 days ago"), gettext("Earlier"))
     largest = max((age.count for age in unknown.ages), default=1) or 1
     return [
         Line(
@@ -252,7 +252,7 @@ def age_lines(unknown: Open, asked: SubmissionFilter, address: Address) -> list[
             full=bar_length(age.count, largest),
             number=number_link(age.count, _age_url(age, asked, address)),
         )
-        for label, age in zip(words, unknown.ages, strict=False)
+        for label, age in zip(texts, unknown.ages, strict=False)
     ]
 
 
@@ -293,7 +293,7 @@ def bar_length(count: int, largest: int) -> str:
 
 
 def period_text(unit: Unit, bar: Bar) -> str:
-    """The days of a bar in words, or its month or year."""
+    """The days of a bar as a text, or its month or year."""
     following = bar.last + dt.timedelta(days=1)
     if unit is Unit.MONTH and bar.first.day == following.day == 1:
         return str(date_format(bar.first, "F Y"))

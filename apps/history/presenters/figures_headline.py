@@ -72,8 +72,8 @@ def _cards(headline: Headline, asked: SubmissionFilter, address: Address) -> tup
         Card(gettext("Submissions"), Number(digits(headline.total), address() if headline.total else "")),
         Card(gettext("Share created"), Number(share_text(headline.created, headline.total), created)),
         Card(gettext("Still unknown"), Number(digits(headline.unknown), unknown)),
-        Card(gettext("Median time"), Number(time_text(headline, headline.half_under), answered)),
-        Card(gettext("95th percentile"), Number(time_text(headline, headline.most_under), answered)),
+        Card(gettext("Median time"), Number(time_text(headline, headline.median_ms), answered)),
+        Card(gettext("95th percentile"), Number(time_text(headline, headline.p95_ms), answered)),
     )
 
 
@@ -115,8 +115,8 @@ def _changes(now: Headline, before: Headline) -> tuple[str, ...]:
         total,
         share,
         _signed(now.unknown - before.unknown, 0),
-        _time_change(now.half_under, before.half_under),
-        _time_change(now.most_under, before.most_under),
+        _time_change(now.median_ms, before.median_ms),
+        _time_change(now.p95_ms, before.p95_ms),
     )
 
 

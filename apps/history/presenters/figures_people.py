@@ -33,7 +33,7 @@ _VALUES: Final[dict[str, Callable[[Person], Any]]] = {
     "share": lambda person: person.total,
     "created": lambda person: person.created,
     "created_share": lambda person: person.created / person.total if person.total else 0,
-    "median": lambda person: _SLOWEST if person.half_under is None else person.half_under,
+    "median": lambda person: _SLOWEST if person.median_ms is None else person.median_ms,
 }
 
 
@@ -113,7 +113,7 @@ def _line(
     def of_person(**changed: str) -> str:
         return address(**{"person": person.id, **changed})
 
-    number = Number(time_text(person, person.half_under), answered_url(asked, of_person))
+    number = Number(time_text(person, person.median_ms), answered_url(asked, of_person))
     return PersonLine(
         name=person.name,
         length=bar_length(person.total, largest),

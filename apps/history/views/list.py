@@ -45,24 +45,32 @@ def submissions(request: HttpRequest) -> HttpResponse:
 
     Searches for personal data are sent by POST, to keep them out of addresses.
     """
+    if request.method == "POST":
+        return _search(request)
     person = reader_of(request)
     views = saved.usable(person)
-    if request.method == "GET" and (
-        leads_to := tidy_address(request) or _default_address(request, views, person)
-    ):
+    if leads_to := tidy_address(request) or _default_address(request, views, person):
         return redirect(leads_to)
-    status = HTTPStatus.OK
-    if request.method == "POST":
-        search = SearchForm(request.POST)
-        if search.is_valid():
-            if person_limits.allows(person_limits.Act.SEARCH, actor_of(request)):
-                recorded = searches.record_search(search.values(), actor=actor_of(request))
-                return HttpResponseSeeOther(_searched_url(request, searches.seal(recorded)))
-            search.add_error(None, person_limits.refusal(person_limits.Act.SEARCH))
-            status = HTTPStatus.TOO_MANY_REQUESTS
-    else:
-        search = SearchForm(sealed=sealed_entries.unseal(request))
-    form, viewer = filter_form(request), Viewer.of(request.user)
+    return _page(request, SearchForm(sealed=sealed_entries.unseal(request)), views)
+
+
+def _search(request: HttpRequest) -> HttpResponse:
+    """Record the search, and redirect to the list with it. If it is not accepted, the page shows why."""
+    search, status = SearchForm(request.POST), HTTPStatus.OK
+    if search.is_valid():
+        if person_limits.allows(person_limits.Act.SEARCH, actor_of(request)):
+            recorded = searches.record_search(search.values(), actor=actor_of(request))
+            return HttpResponseSeeOther(_searched_url(request, searches.seal(recorded)))
+        search.add_error(None, person_limits.refusal(person_limits.Act.SEARCH))
+        status = HTTPStatus.TOO_MANY_REQUESTS
+    return _page(request, search, saved.usable(reader_of(request)), status=status)
+
+
+def _page(
+    request: HttpRequest, search: SearchForm, views: list[SavedView], *, status: HTTPStatus = HTTPStatus.OK
+) -> HttpResponse:
+    """The page, without the list if the filters or the search have errors. ``views``: those of the reader."""
+    form, viewer, person = filter_form(request), Viewer.of(request.user), reader_of(request)
     is_valid = form.is_valid()
     sort = form.chosen_sort if is_valid else Sort.NEWEST
     position = keyset.read_position(request.GET, sort.by)
@@ -82,11 +90,8 @@ def submissions(request: HttpRequest) -> HttpResponse:
         "all_url": with_query(request.path, {}, period=Period.ALL.value),
     }
     errors = [*(form_errors(form) if not is_valid else []), *context["search_errors"]]
-    if errors:
-        return render(request, "history/submissions.html", {**context, "errors": errors}, status=status)
-    return render(
-        request, "history/submissions.html", {**context, **_list_context(request, form, position, view)}
-    )
+    context |= {"errors": errors} if errors else _list_context(request, form, position, view)
+    return render(request, "history/submissions.html", context, status=status)
 
 
 def _default_address(request: HttpRequest, views: list[SavedView], person: User) -> str:

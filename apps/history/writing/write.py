@@ -56,7 +56,7 @@ def write(
     connection: BaseDatabaseWrapper,
     progress: Callable[[int], None],
 ) -> Written:
-    """Write the selection's rows as of now, newest first, in the given layout.
+    """Write the selection's rows as of now, in the order of the selection, in the given layout.
 
     The single statement uses ``connection``, which must not be in a transaction: on SQLite, a transaction
     would block every new submission. The part before the rows is written before the statement is sent.

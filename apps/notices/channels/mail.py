@@ -104,7 +104,7 @@ class _Backend(EmailBackend):
         self._attempt.watch_socket(copy)
 
     def close(self) -> None:
-        """End the conversation. A failed goodbye is no failed mail."""
+        """Close the connection. An error while closing does not make the mail fail."""
         with contextlib.suppress(OSError, smtplib.SMTPException):
             super().close()
         for copy in self._copies:

@@ -141,7 +141,7 @@ class Worker:
             return
         reported = self.failing.copy()  # the threads may add to it meanwhile
         waiting = spool.count()
-        sign = partial(
+        heartbeat = partial(
             heartbeats.record_heartbeat,
             heartbeats.WORKER,
             place=spool.folder_id(),
@@ -149,7 +149,7 @@ class Worker:
             failing=", ".join(sorted(reported)),
             keys=key_fingerprints.own_labels(),
         )
-        if run_duty("record_heartbeat", sign):
+        if run_duty("record_heartbeat", heartbeat):
             self.recorded_at = time.monotonic()
             self.failing -= reported
             self.has_recorded.set()

@@ -75,7 +75,7 @@ def wrong_digests() -> Iterator[str]:
             some = pks[first : first + BATCH]
             before = _digests(definition, some)
             with transaction.atomic():
-                if not personal_data.re_digest_batch(definition.model, some, key).write():
+                if not personal_data.re_digest_rows(definition.model, some, key).write():
                     yield f"{definition.model.__name__} {some[0]} to {some[-1]}: cannot be computed again"
                 after = _digests(definition, some)
                 transaction.set_rollback(True)

@@ -1,4 +1,4 @@
-"""An event that was altered is a doubt, and breaks no report."""
+"""An event that was altered makes the verdict uncertain, and breaks no report."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from apps.consumers.models import Outcome, Submission
 from apps.consumers.viewer import Viewer
 from apps.history.exports import services as exports
 from apps.history.exports.services import FailureCode, Progress
-from apps.privacy.exports import Doubt
-from apps.privacy.presenters import DOUBT_LABELS
+from apps.privacy.exports import Uncertainty
+from apps.privacy.presenters import UNCERTAINTY_LABELS
 from apps.privacy.verdicts import Verdict
 from tests.support.access_report import (
     FILE,
@@ -36,11 +36,11 @@ from tests.support.people import acting
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_altered_list_is_a_doubt(one: Submission, supervisor: User) -> None:
+def test_altered_list_is_an_uncertainty(one: Submission, supervisor: User) -> None:
     recording.record_listed([one], viewer=Viewer("1", sees_all=True), actor=acting(supervisor))
     with lift_triggers(connection), connection.cursor() as cursor:
         cursor.execute("UPDATE audit_event SET data = 'x' WHERE action = 'submissions.listed'")
-    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.UNREADABLE)]
+    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.UNREADABLE)]
 
 
 @pytest.mark.parametrize(
@@ -51,25 +51,27 @@ def test_altered_list_is_a_doubt(one: Submission, supervisor: User) -> None:
         "actor_name = 'Sam Person'",
     ],
 )
-def test_altered_event_that_can_be_read_is_a_doubt(
+def test_altered_event_that_can_be_read_is_an_uncertainty(
     one: Submission, supervisor: User, assignment: str
 ) -> None:
     recording.record_listed([one], viewer=Viewer("1", sees_all=True), actor=acting(supervisor))
     assert verdicts(one) == [(Verdict.SHOWED, None)]
     altered(assignment, "submissions.listed")
-    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.ALTERED)]
+    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.ALTERED)]
 
 
-def test_event_with_its_own_hash_but_no_valid_mac_is_a_doubt(one: Submission, supervisor: User) -> None:
+def test_event_with_its_own_hash_but_no_valid_mac_is_an_uncertainty(
+    one: Submission, supervisor: User
+) -> None:
     recording.record_listed([one], viewer=Viewer("1", sees_all=True), actor=acting(supervisor))
     altered(f"mac = '{'0' * 64}'", "submissions.listed")
-    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.ALTERED)]
+    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.ALTERED)]
 
 
-def test_altered_end_of_an_export_is_a_doubt(one: Submission, supervisor: User) -> None:
+def test_altered_end_of_an_export_is_an_uncertainty(one: Submission, supervisor: User) -> None:
     export(supervisor, lambda made, actor: exports.fail(made, FailureCode.READER_GONE, Progress(), actor))
     altered("action = 'export.finished'", "export.failed")
-    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.ALTERED)]
+    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.ALTERED)]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_altered_end_of_an_export_is_a_doubt(one: Submission, supervisor: User) 
         ("consumer.outcome_unknown", f"mac = '{'0' * 64}'"),
     ],
 )
-def test_altered_event_of_the_submission_is_a_doubt_of_what_depends_on_it(
+def test_altered_event_of_the_submission_is_an_uncertainty_of_what_depends_on_it(
     one: Submission, supervisor: User, action: str, assignment: str
 ) -> None:
     export(supervisor, finish, {"outcomes": (Outcome.UNKNOWN,)})
@@ -91,7 +93,7 @@ def test_altered_event_of_the_submission_is_a_doubt_of_what_depends_on_it(
     of_list(BATCH_DOWNLOADED, uuid.UUID(int=7), supervisor)
     assert verdicts(one) == [(Verdict.SHOWED, None)] * 2
     altered(assignment, action)
-    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.HISTORY_ALTERED)] * 3
+    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.HISTORY_ALTERED)] * 3
 
 
 def test_altered_export_does_not_break_the_page(
@@ -103,13 +105,13 @@ def test_altered_export_does_not_break_the_page(
     Submission.objects.update(outcome=Outcome.CREATED, consumer_ref=ref)
     shown = as_auditor.get(PAGE, {"consumer": ref})
     assert shown.status_code == 200
-    assert str(DOUBT_LABELS[Doubt.ALTERED]) in text(shown)
+    assert str(UNCERTAINTY_LABELS[Uncertainty.ALTERED]) in text(shown)
     assert downloaded(as_auditor, f"{FILE}?consumer={ref}")
 
 
-def test_event_of_a_list_that_was_altered_is_a_doubt(one: Submission, supervisor: User) -> None:
+def test_event_of_a_list_that_was_altered_is_an_uncertainty(one: Submission, supervisor: User) -> None:
     batch = uuid.uuid4()
     made_for(one, batch, 7)
     of_list(BATCH_DOWNLOADED, batch, supervisor)
     altered("""data = '{"batch":"7"}'""", "batch.downloaded")
-    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.ALTERED)]
+    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.ALTERED)]

@@ -26,7 +26,7 @@ from apps.core.actor import Actor
 from apps.history.exports import services as exports
 from apps.history.exports.services import FailureCode, Progress
 from apps.history.selection import SubmissionFilter
-from apps.privacy.exports import COMPARED, Doubt
+from apps.privacy.exports import COMPARED, Uncertainty
 from apps.privacy.verdicts import Verdict
 from tests.support.access_report import change, export, exported, finish, of, verdicts
 from tests.support.entries import FULL, REF, store
@@ -68,12 +68,12 @@ def test_each_filter_of_an_export_is_compared() -> None:
 
 
 @pytest.mark.sql("repeated")
-def test_filter_that_is_not_compared_is_a_doubt(
+def test_filter_that_is_not_compared_is_an_uncertainty(
     one: Submission, supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export(supervisor, finish, {"order_ref": one.order_ref})
     monkeypatch.setattr("apps.privacy.exports.COMPARED", COMPARED - {"order_ref"})
-    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.NOT_RECORDED)]
+    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.NOT_RECORDED)]
 
 
 def test_outcome_that_changed_since_is_the_one_of_the_export(one: Submission, supervisor: User) -> None:
@@ -84,22 +84,22 @@ def test_outcome_that_changed_since_is_the_one_of_the_export(one: Submission, su
         record(recording.event_of(SUBMISSION_VIEWED, one, acting(supervisor)))
     change(one, supervisor)
     assert verdicts(one) == [
-        (Verdict.SHOWED, None), (Verdict.POSSIBLE, Doubt.CHANGED_SINCE), (Verdict.SHOWED, None)
+        (Verdict.SHOWED, None), (Verdict.POSSIBLE, Uncertainty.CHANGED_SINCE), (Verdict.SHOWED, None)
     ]  # fmt: skip
 
 
 @pytest.mark.sql("repeated")
-def test_change_while_a_file_is_written_is_a_doubt(one: Submission, supervisor: User) -> None:
+def test_change_while_a_file_is_written_is_an_uncertainty(one: Submission, supervisor: User) -> None:
     def end(made: Any, actor: Actor) -> None:
         change(one, supervisor)
         finish(made, actor)
 
     export(supervisor, end, {"outcomes": (Outcome.CREATED,)})
-    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.WHILE_WRITTEN)]
+    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.WHILE_WRITTEN)]
 
 
 @pytest.mark.sql("repeated")
-def test_submission_while_a_file_is_written_is_a_doubt_and_after_it_none(
+def test_submission_while_a_file_is_written_is_an_uncertainty_and_after_it_none(
     supervisor: User, staff: User
 ) -> None:
     late: list[Submission] = []
@@ -113,18 +113,18 @@ def test_submission_while_a_file_is_written_is_a_doubt_and_after_it_none(
                 record(recording.event_of(CONSUMER_CREATE_REQUESTED, late[-1], acting(staff)))
 
     export(supervisor, end)
-    assert [verdicts(one) for one in late] == [[(Verdict.POSSIBLE, Doubt.WHILE_WRITTEN)], []]
+    assert [verdicts(one) for one in late] == [[(Verdict.POSSIBLE, Uncertainty.WHILE_WRITTEN)], []]
 
 
 @pytest.mark.sql("repeated")
-def test_file_that_was_not_completed_is_a_doubt(one: Submission, supervisor: User) -> None:
+def test_file_that_was_not_completed_is_an_uncertainty(one: Submission, supervisor: User) -> None:
     export(supervisor, None)
     export(supervisor, lambda made, actor: exports.fail(made, FailureCode.READER_GONE, Progress(), actor))
     export(supervisor, exports.cancel)
-    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.NOT_COMPLETED)] * 3
+    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.NOT_COMPLETED)] * 3
 
 
-def test_erased_person_is_a_doubt_of_an_export_of_a_search(
+def test_erased_person_is_an_uncertainty_of_an_export_of_a_search(
     one: Submission, as_supervisor: Client, supervisor: User
 ) -> None:
 
@@ -133,9 +133,9 @@ def test_erased_person_is_a_doubt_of_an_export_of_a_search(
     export(supervisor, finish, {"search": searches.find(search.public_id)})
     assert verdicts(one) == [(Verdict.SHOWED, None)]
     SubmissionDigest.objects.all().delete()
-    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.ERASED)]
+    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.ERASED)]
     RecordedSearch.objects.update(encrypted_values=b"")
-    assert verdicts(one) == [(Verdict.POSSIBLE, Doubt.SEARCH_GONE)]
+    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.SEARCH_GONE)]
 
 
 def test_ranges_of_every_width_are_found(one: Submission, supervisor: User) -> None:
@@ -155,7 +155,7 @@ def test_ranges_of_every_width_are_found(one: Submission, supervisor: User) -> N
     assert of(one).candidates.all() == []
 
 
-def test_change_between_the_selection_and_the_start_is_a_doubt(
+def test_change_between_the_selection_and_the_start_is_an_uncertainty(
     one: Submission, supervisor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bounds of the selected rows say nothing of a submission that came to match after they were read."""

@@ -13,7 +13,7 @@ from apps.batches.audit_events import BATCH_DOWNLOADED, BATCH_VIEWED
 from apps.consumers import recording
 from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED
 from apps.consumers.models import Outcome, Submission
-from apps.privacy.exports import Doubt
+from apps.privacy.exports import Uncertainty
 from apps.privacy.verdicts import Verdict
 from tests.support.access_report import made_for, of, of_list, verdicts
 from tests.support.entries import store
@@ -31,8 +31,8 @@ def test_file_of_a_list_showed_its_rows_and_a_page_could_have(one: Submission, s
     page = of_list(BATCH_VIEWED, batch, supervisor)
     file = of_list(BATCH_DOWNLOADED, batch, supervisor)
     of_list(BATCH_DOWNLOADED, uuid.uuid4(), supervisor)
-    found = {entry.event.seq: (entry.verdict, entry.doubt) for entry in of(one).entries()}
-    assert found.pop(page) == (Verdict.POSSIBLE, Doubt.ROW_UNCERTAIN)
+    found = {entry.event.seq: (entry.verdict, entry.uncertainty) for entry in of(one).entries()}
+    assert found.pop(page) == (Verdict.POSSIBLE, Uncertainty.ROW_UNCERTAIN)
     assert found.pop(file) == (Verdict.SHOWED, None)
     assert {*found} == {other}
 
@@ -49,7 +49,7 @@ def test_row_that_was_not_sent_yet_or_was_sent_again_could_have_been_another(
         with transaction.atomic():
             record(recording.event_of(CONSUMER_CREATE_REQUESTED, one, acting(staff)))
         files.append(of_list(BATCH_DOWNLOADED, batch, supervisor))
-    corrected, certain = (Verdict.POSSIBLE, Doubt.ROW_UNCERTAIN), (Verdict.SHOWED, None)
+    corrected, certain = (Verdict.POSSIBLE, Uncertainty.ROW_UNCERTAIN), (Verdict.SHOWED, None)
     for one, expected in zip(made, ([certain, corrected], [corrected, certain]), strict=True):
-        found = {entry.event.seq: (entry.verdict, entry.doubt) for entry in of(one).entries()}
+        found = {entry.event.seq: (entry.verdict, entry.uncertainty) for entry in of(one).entries()}
         assert found == {early: corrected, **dict(zip(files, expected, strict=True))}

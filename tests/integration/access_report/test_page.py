@@ -25,8 +25,8 @@ from apps.history.exports import services as exports
 from apps.history.permissions import VIEW_PAST_EXPORTS
 from apps.history.selection import SubmissionFilter
 from apps.privacy import subjects
-from apps.privacy.exports import Doubt
-from apps.privacy.presenters import DOUBT_LABELS, VERDICT_LABELS, line
+from apps.privacy.exports import Uncertainty
+from apps.privacy.presenters import UNCERTAINTY_LABELS, VERDICT_LABELS, line
 from apps.privacy.verdicts import Verdict
 from tests.support.access_report import FILE, PAGE, PASSPORT, downloaded, exported, made_for, of, of_list
 from tests.support.entries import store, text
@@ -127,7 +127,7 @@ def test_export_in_a_report_leads_to_its_page_for_those_who_may_see_it(
 
 
 @pytest.mark.sql("repeated")
-def test_doubt_about_a_row_of_a_list_says_what_its_event_does_not_say(
+def test_uncertainty_about_a_row_of_a_list_says_what_its_event_does_not_say(
     as_auditor: Client, one: Submission, supervisor: User
 ) -> None:
     batch = uuid.uuid4()
@@ -140,5 +140,5 @@ def test_doubt_about_a_row_of_a_list_says_what_its_event_does_not_say(
 @pytest.mark.sql("repeated")
 def test_verdicts_have_labels() -> None:
 
-    assert {*DOUBT_LABELS} == {*Doubt}
+    assert {*UNCERTAINTY_LABELS} == {*Uncertainty}
     assert {*VERDICT_LABELS} == {*Verdict}

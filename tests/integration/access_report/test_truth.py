@@ -64,7 +64,7 @@ from apps.history.exports import delivery
 from apps.history.exports.services import close_shown_ranges
 from apps.history.forms.export import values_of
 from apps.history.models import Export, SavedView
-from apps.privacy.exports import Doubt
+from apps.privacy.exports import Uncertainty
 from apps.privacy.index import complete_index
 from apps.privacy.report import Report
 from apps.privacy.subjects import Subject, of_consumer, of_guest, of_search
@@ -562,7 +562,7 @@ def test_report_misses_nothing_that_was_shown_and_shows_nothing_that_was_not(mon
 
 
 def _check_reports(month: Month) -> None:
-    wrong, doubts, showed, truths = list[str](), Counter[str](), 0, 0
+    wrong, uncertainties, showed, truths = list[str](), Counter[str](), 0, 0
     for one in month.submissions:
         one.refresh_from_db()
         for by, subject in subjects_of(month, one).items():
@@ -572,27 +572,29 @@ def _check_reports(month: Month) -> None:
             truths += sum(one.pk in request.people for request in month.shown)
             showed += sum(entry.verdict is Verdict.SHOWED for entry in found)
             for entry in found:
-                assert (entry.verdict is Verdict.POSSIBLE) == (entry.doubt is not None)
-                if entry.doubt:
-                    doubts[entry.doubt] += 1
-    of_vendors, again = 0, set[Doubt | None]()
+                assert (entry.verdict is Verdict.POSSIBLE) == (entry.uncertainty is not None)
+                if entry.uncertainty:
+                    uncertainties[entry.uncertainty] += 1
+    of_vendors, again = 0, set[Uncertainty | None]()
     for number, other in enumerate(month.vendor_only, start=1):
         for by, subject in of_vendor(other).items():
             requests = [one for one in month.shown if by == "guest" or one.what not in NOT_OF_THE_CONSUMER]
             found = list(Report(subject).entries())
             wrong += differences(requests, -number, by, found)
-            again |= {entry.doubt for entry in found}
+            again |= {entry.uncertainty for entry in found}
             of_vendors += sum(-number in request.people for request in requests)
     whats = Counter(one.what for one in month.shown if one.people)
-    print(f"{len(month.shown)} requests, {truths} showings, {showed} showed, could have: {dict(doubts)}")
+    print(
+        f"{len(month.shown)} requests, {truths} showings, {showed} showed, could have: {dict(uncertainties)}"
+    )
     print(f"{of_vendors} showings of people in the vendor's records only; requests: {dict(whats)}")
     assert wrong == [], Counter(" ".join(one.split()[:6]) for one in wrong)
     assert truths > 1_000
     assert of_vendors > 100
     assert {"draft", "sealed", "evidence", LIST_PAGE, RESULT} <= {*whats}
-    assert Doubt.ROW_UNCERTAIN in doubts
-    assert Doubt.COPIED_BEFORE in again
-    assert 0 < sum(doubts.values()) < showed / 5  # otherwise the report would say little
+    assert Uncertainty.ROW_UNCERTAIN in uncertainties
+    assert Uncertainty.COPIED_BEFORE in again
+    assert 0 < sum(uncertainties.values()) < showed / 5  # otherwise the report would say little
 
 
 def differences(requests: Iterable[Shown], person: int, by: str, found: list[Entry]) -> list[str]:

@@ -21,7 +21,7 @@ from apps.consumers.sending import submit
 from apps.consumers.viewer import Viewer
 from apps.core.references import reference_key
 from apps.privacy import subjects
-from apps.privacy.exports import Doubt
+from apps.privacy.exports import Uncertainty
 from apps.privacy.report import Report
 from apps.privacy.verdicts import Verdict
 from sandbox.data.seed import SAMPLE_ORDER
@@ -46,14 +46,14 @@ def test_list_names_its_rows_exactly(staff: User, supervisor: User) -> None:
 
 
 @pytest.mark.sql("repeated")
-def test_order_with_more_consumers_than_an_event_names_is_a_doubt(supervisor: User) -> None:
+def test_order_with_more_consumers_than_an_event_names_is_an_uncertainty(supervisor: User) -> None:
     refs = [f"c-{number}" for number in range(60)]
     data: dict[str, Any] = {"kind": "order", "result": "found", "shown": 60}
     with transaction.atomic():
         event = Event(VENDOR_RECORD_VIEWED, acting(supervisor), order_ref="o-1", data=data)
         recording.record_shown(event, consumers=refs)
-    found = {ref: [one.doubt for one in Report(subjects.of_consumer(ref)).entries()] for ref in refs}
-    assert (found["c-0"], found["C-49".lower()], found["c-50"]) == ([None], [None], [Doubt.MORE_SHOWN])
+    found = {ref: [one.uncertainty for one in Report(subjects.of_consumer(ref)).entries()] for ref in refs}
+    assert (found["c-0"], found["C-49".lower()], found["c-50"]) == ([None], [None], [Uncertainty.MORE_SHOWN])
     assert list(Report(subjects.of_consumer("c-99")).entries()) == []
 
 
@@ -70,19 +70,19 @@ def guest_search(by: User, result: str, *kinds: str) -> None:
     ("result", "kinds", "verdict"),
     [
         ("found", ["email"], (Verdict.SHOWED, None)),
-        ("found", ["email", "identifier"], (Verdict.POSSIBLE, Doubt.SEVERAL_VALUES)),
+        ("found", ["email", "identifier"], (Verdict.POSSIBLE, Uncertainty.SEVERAL_VALUES)),
         ("not_found", ["email"], (Verdict.SEARCHED, None)),
     ],
 )
 def test_search_that_found_a_guest_by_the_value_showed_it(
-    supervisor: User, result: str, kinds: list[str], verdict: tuple[Verdict, Doubt | None]
+    supervisor: User, result: str, kinds: list[str], verdict: tuple[Verdict, Uncertainty | None]
 ) -> None:
     """Also of a guest that the portal did not create, whose reference it cannot know."""
     guest_search(supervisor, result, *kinds)
     search = recorded(supervisor, email=FULL.emails[0])
     found = [*Report(subjects.of_search(searches.find(search.public_id))).entries()]
     [entry] = [entry for entry in found if entry.event.action == VENDOR_RECORDS_SEARCHED.name]
-    assert (entry.verdict, entry.doubt) == verdict
+    assert (entry.verdict, entry.uncertainty) == verdict
 
 
 def test_figures_by_a_search_or_a_reference_could_have_shown_it(
@@ -98,9 +98,9 @@ def test_figures_by_a_search_or_a_reference_could_have_shown_it(
     of_ref = [*Report(subjects.of_consumer(ref)).entries()]
     of_value = [*Report(subjects.of_search(searches.find(search.public_id))).entries()]
     viewed = [event.seq for event in events("figures.viewed")]
-    counted = (Verdict.POSSIBLE, Doubt.COUNTED)
-    assert [(one.event.seq, (one.verdict, one.doubt)) for one in of_ref] == [(viewed[0], counted)]
-    assert [(one.event.seq, one.verdict) for one in of_value if one.doubt] == [
+    counted = (Verdict.POSSIBLE, Uncertainty.COUNTED)
+    assert [(one.event.seq, (one.verdict, one.uncertainty)) for one in of_ref] == [(viewed[0], counted)]
+    assert [(one.event.seq, one.verdict) for one in of_value if one.uncertainty] == [
         (viewed[0], Verdict.POSSIBLE), (viewed[2], Verdict.POSSIBLE)
     ]  # fmt: skip
 
@@ -114,7 +114,7 @@ def test_warning_about_values_that_are_not_shown_could_have_shown_them(
     assert "Same fields: passport number." in page
     [compared] = events("consumer.compared")
     assert (compared.submission, compared.actor_id) == (str(theirs.public_id), str(staff.pk))
-    assert verdicts(theirs) == [(Verdict.POSSIBLE, Doubt.COMPARED)]
+    assert verdicts(theirs) == [(Verdict.POSSIBLE, Uncertainty.COMPARED)]
 
 
 def test_guest_of_a_consumer_that_is_shown_is_named(

@@ -198,7 +198,7 @@ def test_change_during_a_batch_waits_for_it_and_neither_fails(
     row = submit(staff, consumer)
     use_key(following, ACTOR)
     one = begun_on_submissions(following)
-    make = key_rewriting._batch_of
+    make = key_rewriting._rewritten_rows
 
     def use() -> None:
         try:
@@ -211,19 +211,19 @@ def test_change_during_a_batch_waits_for_it_and_neither_fails(
     using = threading.Thread(target=use)
 
     def write_when_the_change_waits(*given: Any) -> Any:
-        batch = make(*given)
-        write = batch.write
+        rewritten = make(*given)
+        write = rewritten.write
 
         def wait() -> bool:
             using.start()
             wait_until_one_waits()
             return write()
 
-        batch.write = wait
-        return batch
+        rewritten.write = wait
+        return rewritten
 
-    monkeypatch.setattr(key_rewriting, "_batch_of", write_when_the_change_waits)
-    assert key_rewriting._rewrite_batch(one, ACTOR) == 1
+    monkeypatch.setattr(key_rewriting, "_rewritten_rows", write_when_the_change_waits)
+    assert key_rewriting._rewrite_next_rows(one, ACTOR) == 1
     using.join(BOUND)
     assert failed == []
     row.refresh_from_db()

@@ -83,10 +83,10 @@ def test_at_each_step_both_machines_read_find_and_stop_what_the_other_stored(
     run(lambda: of_both(lambda label: use_key(label, ACTOR), new_key=True))
     check("in use, which the second machine has not noticed", two_notices=False)
     check("in use")
-    monkeypatch.setattr(key_rewriting, "BATCH_ROWS", 3)
+    monkeypatch.setattr(key_rewriting, "ROWS_AT_ONCE", 3)
     monkeypatch.setattr(key_rewriting, "ROUND_SECONDS", 0)
     for _ in range(3):
-        run(lambda: key_rewriting._rewrite_batch(key_rewriting._next(dt.timedelta()), ACTOR))  # type: ignore[arg-type]
+        run(lambda: key_rewriting._rewrite_next_rows(key_rewriting._next(dt.timedelta()), ACTOR))  # type: ignore[arg-type]
     check("half of the rows are written again")
     monkeypatch.setattr(key_rewriting, "ROUND_SECONDS", BOUND)
     run(rewrite_all)

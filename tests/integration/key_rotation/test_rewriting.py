@@ -63,10 +63,10 @@ def test_killed_worker_loses_one_batch_and_another_goes_on(
     _former, following = rotated
     for _ in range(5):
         store(staff, Outcome.REJECTED)
-    monkeypatch.setattr(key_rewriting, "BATCH_ROWS", 2)
+    monkeypatch.setattr(key_rewriting, "ROWS_AT_ONCE", 2)
     use_key(following, ACTOR)
     one = begun_on_submissions(following)
-    assert key_rewriting._rewrite_batch(one, ACTOR) == 2
+    assert key_rewriting._rewrite_next_rows(one, ACTOR) == 2
     one.refresh_from_db()
     in_between = stored_values()
 
@@ -74,24 +74,24 @@ def test_killed_worker_loses_one_batch_and_another_goes_on(
         pass
 
     def write_and_die(*given: Any) -> Any:
-        batch = make(*given)
-        write = batch.write
+        rewritten = make(*given)
+        write = rewritten.write
 
         def die() -> bool:
             write()
             raise Killed
 
-        batch.write = die
-        return batch
+        rewritten.write = die
+        return rewritten
 
-    make = key_rewriting._batch_of
-    monkeypatch.setattr(key_rewriting, "_batch_of", write_and_die)
+    make = key_rewriting._rewritten_rows
+    monkeypatch.setattr(key_rewriting, "_rewritten_rows", write_and_die)
     with pytest.raises(Killed):
-        key_rewriting._rewrite_batch(one, ACTOR)
+        key_rewriting._rewrite_next_rows(one, ACTOR)
     assert stored_values() == in_between
-    monkeypatch.setattr(key_rewriting, "_batch_of", make)
-    assert key_rewriting._rewrite_batch(one, ACTOR) == 2
-    assert key_rewriting._rewrite_batch(one, ACTOR) == 0  # another worker has written these rows already
+    monkeypatch.setattr(key_rewriting, "_rewritten_rows", make)
+    assert key_rewriting._rewrite_next_rows(one, ACTOR) == 2
+    assert key_rewriting._rewrite_next_rows(one, ACTOR) == 0  # another worker has written these rows already
     rewrite_all()
     one.refresh_from_db()
     assert (one.done, one.rows, one.unreadable) == (5, 5, 0)
@@ -104,10 +104,10 @@ def test_row_that_is_deleted_between_two_batches_does_not_remain(
 ) -> None:
     _former, following = rotated
     rows = [store(staff, Outcome.REJECTED) for _ in range(3)]
-    monkeypatch.setattr(key_rewriting, "BATCH_ROWS", 2)
+    monkeypatch.setattr(key_rewriting, "ROWS_AT_ONCE", 2)
     use_key(following, ACTOR)
     one = begun_on_submissions(following)
-    assert key_rewriting._rewrite_batch(one, ACTOR) == 2
+    assert key_rewriting._rewrite_next_rows(one, ACTOR) == 2
     rows[-1].delete()
     rewrite_all()
     one.refresh_from_db()
@@ -125,11 +125,11 @@ def test_row_that_changes_during_a_batch_is_written_by_the_next_one(
     under_the_former_key = bytes(rows[0].encrypted_resolution_note)
     Submission.objects.filter(pk=rows[0].pk).update(encrypted_resolution_note=b"")
     use_key(following, ACTOR)
-    make = key_rewriting._batch_of
+    make = key_rewriting._rewritten_rows
     changed: list[Submission] = []
 
     def change_after_reading(*given: Any) -> Any:
-        batch = make(*given)
+        rewritten = make(*given)
         if not changed and given[1] is Submission:
             changed.append(rows[0])
             if erased:
@@ -138,9 +138,9 @@ def test_row_that_changes_during_a_batch_is_written_by_the_next_one(
                 Submission.objects.filter(pk=rows[0].pk).update(
                     encrypted_resolution_note=under_the_former_key
                 )
-        return batch
+        return rewritten
 
-    monkeypatch.setattr(key_rewriting, "_batch_of", change_after_reading)
+    monkeypatch.setattr(key_rewriting, "_rewritten_rows", change_after_reading)
     rewrite_all()
     assert changed
     key = KeyInUse.objects.get(kind=kind).fingerprint
@@ -166,7 +166,7 @@ def test_another_key_put_to_use_meanwhile_supersedes_the_rewriting(
     one = begun_on_submissions(following)
     use_key(former, ACTOR)
     before = stored_values()
-    assert key_rewriting._rewrite_batch(one, ACTOR) == 0
+    assert key_rewriting._rewrite_next_rows(one, ACTOR) == 0
     assert stored_values() == before
     rewrite_all()
     assert {*KeyRewriting.objects.values_list("fingerprint", flat=True)} == {

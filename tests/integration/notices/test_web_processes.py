@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
 @pytest.mark.sql("new")
 @pytest.mark.django_db(transaction=True)  # the web process closes its connections
-def test_web_process_stands_in_only_while_no_worker_gives_a_sign_of_life(world: World) -> None:
+def test_web_process_stands_in_only_while_no_worker_has_a_heartbeat(world: World) -> None:
     world.standing["a"] = {"number": 7}
     heartbeats.record_heartbeat(heartbeats.WORKER)
     stand_in()

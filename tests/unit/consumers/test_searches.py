@@ -153,10 +153,10 @@ def test_digests_of_an_unreadable_search_stay_and_an_erased_one_gets_none(staff:
     RecordedSearch.objects.filter(pk=search.pk).update(encrypted_values=other.encrypted_values)
     assert digest_again(search) == [search.public_id]
     assert _stored(search) == before
-    batch = personal_data.re_digest_batch(RecordedSearch, [other.pk], "")
+    rewritten = personal_data.re_digest_rows(RecordedSearch, [other.pk], "")
     personal_data.erase(other)
     with transaction.atomic():
-        assert not batch.write()  # it was read before the erasure
+        assert not rewritten.write()  # it was read before the erasure
     assert digest_again(other) == []
     assert _stored(other) == {}
 

@@ -131,9 +131,9 @@ def _stored(row: Any) -> dict[str, bytes]:
     return type(row).objects.filter(pk=row.pk).values(*names).get()  # type: ignore[no-any-return]
 
 
-def _encrypted_again(row: Any) -> personal_data.Batch:
+def _encrypted_again(row: Any) -> personal_data.RewrittenRows:
     """The row's values under the first key of the setting, not written yet."""
-    return personal_data.re_encrypt_batch(type(row), [row.pk], ENCRYPTION.fingerprints()[0])
+    return personal_data.re_encrypt_rows(type(row), [row.pk], ENCRYPTION.fingerprints()[0])
 
 
 def test_every_registered_model_is_tested_here() -> None:
@@ -165,13 +165,13 @@ def test_rows_are_described_encrypted_again_and_erased(
 def test_row_that_changed_meanwhile_is_not_encrypted_again(staff: User, settings: Settings) -> None:
     row = _full(staff)
     settings.ENCRYPTION_KEYS = [new_encryption_key(), *settings.ENCRYPTION_KEYS]
-    batch = _encrypted_again(row)
+    rewritten = _encrypted_again(row)
     changed = Submission.objects.get(pk=row.pk)
     changed.encrypted_resolution_note = personal_data.encrypted(
         changed, "encrypted_resolution_note", "Called later"
     )
     changed.save()
-    assert not batch.write()
+    assert not rewritten.write()
     assert Submission.objects.get(pk=row.pk).resolution_note == "Called later"
 
 
@@ -181,13 +181,13 @@ def test_unreadable_row_is_described_and_not_encrypted_again(staff: User, settin
     row.save()
     before = _stored(row)
     settings.ENCRYPTION_KEYS = [new_encryption_key(), *settings.ENCRYPTION_KEYS]
-    batch = _encrypted_again(row)
-    assert (batch.unreadable, batch.changes) == ([row.public_id], 0)
+    rewritten = _encrypted_again(row)
+    assert (rewritten.unreadable, rewritten.changes) == ([row.public_id], 0)
     problems = [one.problem for one in personal_data.describe(row)]
     assert problems == [None, Problem.DOES_NOT_BELONG, None, None]
     settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
-    batch = _encrypted_again(row)
-    assert (batch.unreadable, batch.changes) == ([row.public_id], 0)
+    rewritten = _encrypted_again(row)
+    assert (rewritten.unreadable, rewritten.changes) == ([row.public_id], 0)
     assert {one.problem for one in personal_data.describe(row)} == {Problem.KEY_MISSING}
     assert _stored(row) == before
     assert "Called" not in repr(personal_data.describe(row))

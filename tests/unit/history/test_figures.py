@@ -121,7 +121,7 @@ def test_every_number_equals_a_manual_count(
         own_times = [
             one.duration_ms for one in saved if str(one.actor_id) == person.id and one.duration_ms is not None
         ]
-        _check_percentile(person.half_under, own_times, 50)
+        _check_percentile(person.median_ms, own_times, 50)
     unknown = [one for one in saved if one.outcome == Outcome.UNKNOWN]
     assert found.open.total == len(unknown)
     assert found.open.oldest_at == min((one.submitted_at for one in unknown), default=None)
@@ -134,8 +134,8 @@ def _check_answers(found: Figures, took: list[int]) -> None:
             span.least <= one and (span.under is None or one < span.under) for one in took
         )
     assert answers.total == len(took)
-    _check_percentile(answers.half_under, took, 50)
-    _check_percentile(answers.most_under, took, 95)
+    _check_percentile(answers.median_ms, took, 50)
+    _check_percentile(answers.p95_ms, took, 95)
 
 
 def _check_percentile(percentile: int | None, took: list[int], percent: int) -> None:
@@ -309,7 +309,7 @@ def test_headline_of_the_period_before_has_its_rows_only(people: list[User]) -> 
     before = found.before.headline
     assert (found.before.first, found.before.last) == (dt.date(2026, 11, 20), dt.date(2026, 11, 21))
     assert (before.total, before.created, before.unknown) == (2, 1, 1)
-    assert (before.answered, before.half_under, before.most_under) == (2, 2_100, 3_100)
+    assert (before.answered, before.median_ms, before.p95_ms) == (2, 2_100, 3_100)
     assert figures().before is None
     tomorrow = midnight(NOW.date() + dt.timedelta(days=1))
     assert figures(SubmissionFilter(since=tomorrow)).before is None
@@ -398,4 +398,4 @@ def test_number_of_statements_does_not_grow_with_the_rows(people: list[User]) ->
 def test_large_numbers_stay_exact(people: list[User]) -> None:
     stored([bare(people[0], Outcome.CREATED, NOW, duration_ms=2**31 - 1, public_id=uuid.uuid4())])
     answers = figures().answers
-    assert (answers.total, answers.spans[-1].count, answers.half_under) == (1, 1, None)
+    assert (answers.total, answers.spans[-1].count, answers.median_ms) == (1, 1, None)

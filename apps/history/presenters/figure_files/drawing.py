@@ -30,7 +30,7 @@ class DrawnBar:
     y: str
     width: str
     height: str
-    words: str
+    text: str
     is_incomplete: bool
 
 
@@ -74,12 +74,12 @@ def _strip(strip: Strip, index: int, width: int) -> DrawnStrip:
             y=f"{top + float(box.top) * up:.2f}",
             width=f"{(SLOT - 2) * across:.2f}",
             height=f"{float(box.height) * up:.2f}",
-            words=box.words,
+            text=box.text,
             is_incomplete=box.is_incomplete,
         )
         for box in strip.boxes
     )
-    title = f"{strip.outcome.label}: {strip.total.words} ({strip.peak})"
+    title = f"{strip.outcome.label}: {strip.total.text} ({strip.peak})"
     colour = _COLOURS.get(strip.outcome, _OTHER)
     return DrawnStrip(title, strip.top, colour, top - 12, top, top + DRAWN, bars)
 
@@ -87,4 +87,4 @@ def _strip(strip: Strip, index: int, width: int) -> DrawnStrip:
 def _labels(axis: tuple[str, ...]) -> list[tuple[str, int, str]]:
     """The labels of the horizontal axis: text, position, and the part of the text that is there."""
     ends = (LEFT, "start"), ((LEFT + WIDTH - RIGHT) // 2, "middle"), (WIDTH - RIGHT, "end")
-    return [(words, x, anchor) for words, (x, anchor) in zip(axis, ends, strict=False)]
+    return [(text, x, anchor) for text, (x, anchor) in zip(axis, ends, strict=False)]

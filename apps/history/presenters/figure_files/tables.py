@@ -85,7 +85,7 @@ def _summary(figures: Figures) -> Table:
 
 def _headline(of: Headline) -> tuple[Cell, ...]:
     share = of.created / of.total if of.total else None
-    times = (_in_seconds(of.half_under), _in_seconds(of.most_under))
+    times = (_in_seconds(of.median_ms), _in_seconds(of.p95_ms))
     return (of.total, of.created, share, of.unknown, *times)
 
 
@@ -129,7 +129,7 @@ def _people(figures: Figures) -> Table:
             person.created,
             person.created / person.total if person.total else None,
             person.answered,
-            _in_seconds(person.half_under),
+            _in_seconds(person.median_ms),
         )
         for person in figures.people
     ]

@@ -10,7 +10,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.batches.checking.row_warnings import of_similar_rows
+from apps.batches.checking.row_warnings import similar_row_warnings
 from apps.batches.checking.similar_rows import SimilarRow, similar_rows
 from apps.cdp.consumers import Identifier, NewConsumer
 from apps.consumers.duplicates.compare import compare
@@ -72,6 +72,6 @@ def test_any_list_has_the_similar_rows_that_comparing_each_finds(people: list[Ne
 
 def test_row_with_the_whole_name_in_the_other_field_has_a_warning() -> None:
     rows = [(2, NewConsumer("", "Ana Li")), (3, NewConsumer("Ana Li", ""))]
-    [warning] = of_similar_rows(similar_rows(rows)[3])
+    [warning] = similar_row_warnings(similar_rows(rows)[3])
     assert (warning.row, warning.field) == (2, "first_name")
     assert warning.text.endswith("Similar fields: first name, last name.")

@@ -13,13 +13,13 @@ from pytest_django import Settings
 from apps.batches.models import SourceKind
 from apps.batches.reading.read import read_pasted
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault
-from apps.core.export.csv_cells import restored
+from apps.core.export.csv_cells import restore_if_protected
 
 pytestmark = pytest.mark.once
 
 CELLS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).filter(
     lambda cell: (
-        restored(cell) == cell
+        restore_if_protected(cell) == cell
         and not cell.isspace()
         and not cell.startswith("=")
         and cell.casefold().strip() != "#example"
