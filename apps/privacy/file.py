@@ -20,7 +20,7 @@ from apps.consumers.recording import BATCH, SEARCH
 from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
-from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
+from apps.core.export.csv_cells import BYTE_ORDER_MARK, csv_line, protect
 from apps.core.export.zip_stream import ZipStream
 from apps.core.references import RecordKind
 from apps.privacy import presenters
@@ -134,7 +134,7 @@ class AccessFile:
         )
 
     def _table(self) -> Iterator[bytes]:
-        yield (BYTE_ORDER_MARK + _csv(list(COLUMNS))).encode()
+        yield (BYTE_ORDER_MARK + csv_line(COLUMNS)).encode()
         for start in range(0, len(self.rows), 1_000):
             yield "".join(self.rows[start : start + 1_000]).encode("utf-8", "backslashreplace")
 
@@ -147,28 +147,23 @@ class AccessFile:
 def _row(entry: Entry) -> str:
     event = entry.event
     export = event.details.get("export")
-    return _csv(
-        [
-            str(event.seq),
-            _time(event),
-            entry.verdict.value,
-            actor_label(event),
-            event.actor_roles,
-            event.action,
-            "; ".join(presenters.reasons(entry)),
-            event.client_address or "",
-            event.session or "",
-            export if isinstance(export, str) else "",
-        ]
-    )
+    cells = [
+        str(event.seq),
+        _time(event),
+        entry.verdict.value,
+        actor_label(event),
+        event.actor_roles,
+        event.action,
+        "; ".join(presenters.reasons(entry)),
+        event.client_address or "",
+        event.session or "",
+        export if isinstance(export, str) else "",
+    ]
+    return csv_line(map(protect, cells))
 
 
 def _time(event: AuditEvent) -> str:
     return f"{event.at:%Y-%m-%dT%H:%M:%S.%f}Z" if event.at else ""
-
-
-def _csv(cells: list[str]) -> str:
-    return ",".join(quote(protect(cell), ",") for cell in cells) + "\r\n"  # RFC 4180
 
 
 def _json(value: Any) -> bytes:

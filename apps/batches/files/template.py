@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from apps.batches.reading.example import EXAMPLE, EXAMPLE_MARK
 from apps.batches.reading.sheet import TEMPLATE_NOTES
 from apps.consumers.fields import FIELD_LABELS
-from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
+from apps.core.export.csv_cells import BYTE_ORDER_MARK, csv_line, protect
 from apps.core.export.excel import (
     Sheet,
     Style,
@@ -84,7 +84,7 @@ def _csv(columns: Sequence[_Column]) -> bytes:
         [column.heading for column in columns],
         [EXAMPLE_MARK, *(column.example for column in columns[1:])],
     )
-    text = "".join(",".join(quote(protect(cell), ",") for cell in line) + "\r\n" for line in lines)
+    text = "".join(csv_line(map(protect, line)) for line in lines)
     return (BYTE_ORDER_MARK + text).encode()
 
 
