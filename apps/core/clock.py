@@ -18,7 +18,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import connection
+
+from apps.core.connections import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +108,7 @@ def measure_if_due(database: Any) -> bool:
             cursor.execute("SELECT pg_catalog.clock_timestamp()")
             [database_time] = cursor.fetchone()
             ended = uptime()
-    except (DatabaseError, InterfaceError) as error:
+    except DATABASE_ERRORS as error:
         logger.warning("clock_not_measured %s", type(error).__name__)
         return False
     half = (ended - began) / 2

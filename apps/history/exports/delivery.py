@@ -18,10 +18,10 @@ from django.conf import settings
 from django.db import close_old_connections, connections
 
 from apps.core.actor import Actor
-from apps.core.connections import release_database_connections
+from apps.core.connections import DATABASE_ERRORS, release_database_connections
 from apps.history import writing
 from apps.history.exports import services
-from apps.history.exports.making import DATABASE_ERRORS, ExportBroken, ExportFile, Write, code_of
+from apps.history.exports.making import ExportBroken, ExportFile, Write, code_of
 from apps.history.exports.services import FailureCode, Progress
 from apps.history.models import Export, State
 

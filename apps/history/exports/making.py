@@ -16,11 +16,11 @@ from typing import IO, Protocol
 
 import psycopg.errors
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.consumers.searches import SearchGone, SearchUnreadable
-from apps.core.connections import is_database_unavailable, release_database_connections
+from apps.core.connections import DATABASE_ERRORS, is_database_unavailable, release_database_connections
 from apps.core.export.formats import Format
 from apps.history import writing
 from apps.history.exports import selections
@@ -33,7 +33,6 @@ from apps.history.writing import Layout, Written
 logger = logging.getLogger(__name__)
 
 CHUNK = 128 * 1024  # bytes of one read
-DATABASE_ERRORS = (DatabaseError, InterfaceError)
 _DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
