@@ -22,13 +22,13 @@ from apps.audit.models import AuditEvent
 from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.audit.selectors import LogFilter, matching_sequences, sequence_filter
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 from apps.core.export.csv_cells import BYTE_ORDER_MARK, csv_line, protect
 from apps.core.export.formats import Format
 from apps.core.export.json_lines import compact_json, end_marker
 
-_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _TIME: Final = COLUMNS.index("time")
 _FAILURE: Final = COLUMNS.index("failure")
 CSV_COLUMNS: Final = ("at", *COLUMNS)
@@ -179,7 +179,7 @@ _WRITERS: Final[dict[Format, _Writer]] = {Format.JSONL: _JsonLines(), Format.CSV
 def _moment(microseconds: object) -> str:
     """ISO 8601, such as ``2026-03-07T09:05:00.000001Z``; empty for an invalid time."""
     try:
-        moment = _EPOCH + dt.timedelta(microseconds=microseconds)  # type: ignore[arg-type]  # any stored value
+        moment = clock.from_microseconds(microseconds)  # type: ignore[arg-type]  # any stored value
     except (TypeError, OverflowError):
         return ""
     return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"

@@ -84,7 +84,20 @@ def seconds() -> int:
 
 def microseconds() -> int:
     """Microseconds since 1970-01-01T00:00:00Z, the unit of the audit log."""
-    return (now() - _EPOCH) // timedelta(microseconds=1)
+    return to_microseconds(now())
+
+
+def to_microseconds(moment: datetime) -> int:
+    """A time, which has a zone, in the unit of :func:`microseconds`."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_microseconds(number: int) -> datetime:
+    """The time in UTC of such a number. Raises ``OverflowError`` outside the calendar.
+
+    Raises ``TypeError`` if a stored value was altered and is no number.
+    """
+    return _EPOCH + timedelta(microseconds=number)
 
 
 def last_measurement() -> Measurement | None:
