@@ -31,12 +31,14 @@ from apps.consumers.recording import run_text
 from apps.core.actor import Actor
 from apps.core.export.csv_cells import BYTE_ORDER_MARK, csv_line, protect
 from apps.core.export.excel import (
+    SHEET_END,
     Sheet,
     Style,
     begin_package,
     end_package,
     letters,
     sheet_head,
+    sheet_row,
     text_cell,
 )
 from apps.core.export.formats import Format
@@ -267,13 +269,13 @@ def _excel(
     columns = [(one, Style.TEXT) for one in widths]
     archive.write(sheet_head(headings, columns, is_first=True, row=header_row).encode())
     for row in rows:
-        cells = "".join(
+        cells = (
             text_cell(f"{letters(at)}{row.number}", cell)
             for at, cell in enumerate((*_padded(row.cells, width), *row.own))
             if cell
         )
-        archive.write(f'<row r="{row.number}">{cells}</row>'.encode())
-    archive.write(b"</sheetData></worksheet>")
+        archive.write(sheet_row(row.number, cells).encode())
+    archive.write(SHEET_END.encode())
     archive.end()
     end_package(archive, [Sheet(gettext("Result"), "sheet1.xml")])
     yield sink.getvalue()

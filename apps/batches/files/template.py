@@ -16,12 +16,14 @@ from apps.batches.reading.sheet import TEMPLATE_NOTES
 from apps.consumers.fields import FIELD_LABELS
 from apps.core.export.csv_cells import BYTE_ORDER_MARK, csv_line, protect
 from apps.core.export.excel import (
+    SHEET_END,
     Sheet,
     Style,
     begin_package,
     end_package,
     letters,
     sheet_head,
+    sheet_row,
     text_cell,
 )
 from apps.core.export.formats import Format
@@ -102,11 +104,11 @@ def _excel(columns: Sequence[_Column]) -> bytes:
         is_first=False,
     ) + "".join(_row(number, column) for number, column in enumerate(columns, 2))
     for name, content in (("sheet1.xml", people), ("sheet2.xml", notes)):
-        archive.add(f"xl/worksheets/{name}", f"{content}</sheetData></worksheet>".encode())
+        archive.add(f"xl/worksheets/{name}", f"{content}{SHEET_END}".encode())
     end_package(archive, [Sheet(gettext("People"), "sheet1.xml"), Sheet(TEMPLATE_NOTES, "sheet2.xml")])
     return sink.getvalue()
 
 
 def _row(number: int, cells: Sequence[str]) -> str:
-    found = "".join(text_cell(f"{letters(at)}{number}", cell) for at, cell in enumerate(cells) if cell)
-    return f'<row r="{number}">{found}</row>'
+    filled = (text_cell(f"{letters(at)}{number}", cell) for at, cell in enumerate(cells) if cell)
+    return sheet_row(number, filled)
