@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import IO, Protocol
+from typing import IO
 
 import psycopg.errors
 from django.conf import settings
@@ -28,7 +28,7 @@ from apps.history.exports.facts import facts_about
 from apps.history.exports.services import FailureCode
 from apps.history.models import Export
 from apps.history.selection import Selection
-from apps.history.writing import Layout, Written
+from apps.history.writing import Layout
 
 logger = logging.getLogger(__name__)
 
@@ -40,24 +40,10 @@ class ExportBroken(Exception):
     """The file will not be completed: the server must break the download. The message is a code."""
 
 
-class Write(Protocol):
-    """:func:`apps.history.writing.write`."""
-
-    def __call__(
-        self,
-        selection: Selection,
-        layout: Layout,
-        write_bytes: Callable[[bytes], object],
-        *,
-        connection: BaseDatabaseWrapper,
-        progress: Callable[[int], None],
-    ) -> Written: ...
-
-
 class ExportFile:
     """A temporary file that one thread writes while another reads it."""
 
-    def __init__(self, export: Export, write: Write) -> None:
+    def __init__(self, export: Export) -> None:
         self.rows = self.unreadable = 0
         self.written = 0  # bytes
         self.is_whole = False
@@ -77,7 +63,6 @@ class ExportFile:
             separator=export.separator,
             byte_order_mark=export.byte_order_mark,
         )
-        self._write = write
 
     @property
     def sha256(self) -> str:
@@ -174,7 +159,7 @@ class ExportFile:
             with self._connection_lock:
                 self._connection = connection
             with connection.wrap_database_errors:
-                written = self._write(
+                written = writing.write(
                     selection,
                     self._layout,
                     write_bytes,
