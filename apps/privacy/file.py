@@ -24,7 +24,8 @@ from apps.core.export.csv_cells import BYTE_ORDER_MARK, csv_line, protect
 from apps.core.export.zip_stream import ZipStream
 from apps.core.references import RecordKind
 from apps.privacy import presenters
-from apps.privacy.report import Counts, Report, beginning
+from apps.privacy.parts import in_parts
+from apps.privacy.report import Counts, Report, beginning, counts_of
 from apps.privacy.verdicts import Entry, Verdict
 
 VERIFIER: Final = Path(__file__).with_name("verify_access_report.py")
@@ -40,6 +41,7 @@ COLUMNS: Final = (
     "session",
     "export",
 )
+_ROWS_AT_ONCE: Final = 1_000
 _MEANING: Final = {
     Verdict.SHOWED: "the event shows that the person's data were shown",
     Verdict.POSSIBLE: "the person's data may have been shown; the column why has the reason",
@@ -63,13 +65,12 @@ class AccessFile:
     def of(cls, report: Report, *, by: str, made_by: Actor) -> Self:
         """Read all entries of a report. ``by``: what it was asked by, without the value."""
         head = stored_rows.read_head()
-        sequences, rows, found = [], [], dict.fromkeys(Verdict, 0)
+        sequences, rows, verdicts = [], [], []
         for entry in report.entries():
             sequences.append(entry.event.seq)
             rows.append(_row(entry))
-            found[entry.verdict] += 1
-        counts = Counts(found[Verdict.SHOWED], found[Verdict.POSSIBLE], found[Verdict.SEARCHED])
-        return cls(report, by, made_by, head, sequences, rows, counts)
+            verdicts.append(entry.verdict)
+        return cls(report, by, made_by, head, sequences, rows, counts_of(verdicts))
 
     def parts(self) -> Iterator[bytes]:
         """Yield the archive. No database connection is held while a part is sent."""
@@ -135,8 +136,8 @@ class AccessFile:
 
     def _table(self) -> Iterator[bytes]:
         yield (BYTE_ORDER_MARK + csv_line(COLUMNS)).encode()
-        for start in range(0, len(self.rows), 1_000):
-            yield "".join(self.rows[start : start + 1_000]).encode("utf-8", "backslashreplace")
+        for rows in in_parts(self.rows, _ROWS_AT_ONCE):
+            yield "".join(rows).encode("utf-8", "backslashreplace")
 
     def _events(self) -> Iterator[bytes]:
         for rows in stored_rows.rows_at(self.sequences):
