@@ -144,9 +144,9 @@ def _ended_batches(search: Search) -> Iterator[Found]:
         BATCH_STOPPED.name: BatchState.STOPPED,
     }
     names = [*ends, BATCH_PAUSED_BY_PORTAL.name]
-    for event in AuditEvent.objects.filter(action__in=names, time__gte=_microseconds(search.since)).order_by(
-        "seq"
-    ):
+    for event in AuditEvent.objects.filter(
+        action__in=names, time__gte=clock.to_microseconds(search.since)
+    ).order_by("seq"):
         try:
             batch = uuid.UUID(event.details["batch"])
             state = ends.get(event.action) or PauseReason(event.details["pause_reason"])
@@ -171,12 +171,14 @@ def _break_glass_sign_ins(search: Search) -> Iterator[Found]:
     in_terminal = Q(actor_id=None, actor_name__startswith=PORTAL_PREFIX)
     in_terminal |= Q(data__contains=f'"issued_by":"{PORTAL_PREFIX}')  # the form refuses it in a person's name
     given = AuditEvent.objects.filter(
-        in_terminal, action=PERSON_PASSWORD_SET.name, time__gte=_microseconds(search.since - TERMINAL_ACCESS)
+        in_terminal,
+        action=PERSON_PASSWORD_SET.name,
+        time__gte=clock.to_microseconds(search.since - TERMINAL_ACCESS),
     )
     for event in given.order_by("seq"):
         later = AuditEvent.objects.filter(person=event.person, seq__gt=event.seq)
         first = later.filter(action=SESSION_SIGNED_IN.name).order_by("seq").first()
-        if first is None or first.time < _microseconds(search.since):
+        if first is None or first.time < clock.to_microseconds(search.since):
             continue
         # Another password has replaced it unused. If that one came from the terminal, it has its own turn.
         is_replaced = later.filter(action=PERSON_PASSWORD_SET.name, seq__lt=first.seq).exists()
@@ -184,10 +186,6 @@ def _break_glass_sign_ins(search: Search) -> Iterator[Found]:
             # An event that was moved to a negative number has no page.
             path = reverse("audit:event", args=[first.seq]) if first.seq >= 0 else reverse("audit:log")
             yield Found(str(first.seq), path, first.at, {"event": first.seq, "access": event.seq})
-
-
-def _microseconds(moment: dt.datetime) -> int:
-    return int(moment.timestamp() * 1_000_000)
 
 
 def _if_many(sentence: Promise) -> Callable[[Mapping[str, StoredFact]], Promise | None]:

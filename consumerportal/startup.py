@@ -20,7 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from apps.audit.integrity.checkpoints import public_key, signing_key
 from apps.audit.macs import MacKeys
 from apps.cdp.attempt import Limits
-from apps.cdp.links import BaseUrl
+from apps.cdp.links import BaseUrl, is_loopback
 from apps.core.encryption import read_keys
 from apps.core.web.requests import UNIX_SOCKET
 from apps.core.web.uploads import MAX_BODY_BYTES
@@ -30,7 +30,6 @@ from apps.notices.signatures import key_of
 MAX_CHECK_DELAY = 30 * 24 * 3600.0  # seconds
 MAX_DAYS = 365
 CREATE_MARGIN_SECONDS = 10  # besides its call, a create reads the order and writes to the database twice
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 DATABASE_ENGINES = frozenset({"django.db.backends.sqlite3", "django.db.backends.postgresql"})
 SMTP_SECURITY = ("starttls", "tls", "none")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -246,10 +245,10 @@ class Startup:
         if not self.practice:
             return
         try:
-            host = urlsplit(base_url).hostname
+            host = urlsplit(base_url).hostname or ""
         except ValueError:
-            host = None
-        if host not in LOOPBACK_HOSTS:
+            host = ""
+        if not is_loopback(host):
             self.problems.append("CDP_BASE_URL leaves this machine, which practice mode does not allow")
 
     def check_client_settings(self, base_url: str, extra_hosts: list[str], limits: dict[str, float]) -> None:
@@ -376,7 +375,7 @@ class Startup:
         for name, value in (("NOTICE_MAIL_TO", to), ("NOTICE_MAIL_FROM", sender)):
             if not re.fullmatch(r"[^\s@,;<>]+@[^\s@,;<>]+", value):
                 self.problems.append(f"{name} is not one address such as portal@example.com")
-        local = host in LOOPBACK_HOSTS
+        local = is_loopback(host)
         if self.practice and not local:
             self.problems.append("SMTP_HOST leaves this machine, which practice mode does not allow")
         if security == "none" and not local:

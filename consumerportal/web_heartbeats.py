@@ -10,11 +10,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from django.db import DatabaseError, InterfaceError
-
 from apps.consumers import connection_health
 from apps.core import heartbeats, key_fingerprints
-from apps.core.connections import release_database_connections
+from apps.core.connections import DATABASE_ERRORS, release_database_connections
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +39,7 @@ def record() -> None:
     try:
         heartbeats.record_heartbeat(heartbeats.WEB, keys=key_fingerprints.own_labels())
         connection_health.store_latest()
-    except (DatabaseError, InterfaceError) as error:
+    except DATABASE_ERRORS as error:
         logger.warning("web_heartbeat_not_stored %s", type(error).__name__)
     finally:
         release_database_connections()  # also one that the server has closed, which no heartbeat could use

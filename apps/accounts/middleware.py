@@ -12,14 +12,13 @@ from django.contrib import messages
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.sign_in import sessions
-from apps.core.connections import is_database_unavailable
+from apps.core.connections import DATABASE_ERRORS, is_database_unavailable
 from apps.core.limits import Limit, network_of
 from apps.core.web.background import is_background
 from apps.core.web.requests import is_for_part, origin_of
@@ -47,7 +46,7 @@ class PortalSessionMiddleware(SessionMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         try:
             return super().process_response(request, response)
-        except (DatabaseError, InterfaceError):
+        except DATABASE_ERRORS:
             if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
                 request.answer_was_ready = True  # type: ignore[attr-defined]  # read by the error page
                 raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -22,13 +22,13 @@ from apps.audit.models import AuditEvent
 from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.audit.selectors import LogFilter, matching_sequences, sequence_filter
+from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
-from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
+from apps.core.export.csv_cells import BYTE_ORDER_MARK, csv_line, protect
 from apps.core.export.formats import Format
 from apps.core.export.json_lines import compact_json, end_marker
 
-_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _TIME: Final = COLUMNS.index("time")
 _FAILURE: Final = COLUMNS.index("failure")
 CSV_COLUMNS: Final = ("at", *COLUMNS)
@@ -161,13 +161,13 @@ class _Csv:
     """
 
     def head(self) -> str:
-        return BYTE_ORDER_MARK + _csv_line(CSV_COLUMNS)
+        return BYTE_ORDER_MARK + csv_line(CSV_COLUMNS)
 
     def line(self, row: StoredRow) -> str:
         cells = ["" if value is None else value for value in row]
         cells[_FAILURE] = compact_json(_boolean(row[_FAILURE]))
         texts = (protect(cell) if isinstance(cell, str) else str(cell) for cell in cells)
-        return _csv_line([_moment(row[_TIME]), *texts])
+        return csv_line([_moment(row[_TIME]), *texts])
 
     def end(self, export: Export, rows: int, last_hash: str) -> str:
         return ""
@@ -176,14 +176,10 @@ class _Csv:
 _WRITERS: Final[dict[Format, _Writer]] = {Format.JSONL: _JsonLines(), Format.CSV: _Csv()}
 
 
-def _csv_line(cells: Sequence[str]) -> str:
-    return ",".join([quote(cell, ",") for cell in cells]) + "\r\n"  # RFC 4180
-
-
 def _moment(microseconds: object) -> str:
     """ISO 8601, such as ``2026-03-07T09:05:00.000001Z``; empty for an invalid time."""
     try:
-        moment = _EPOCH + dt.timedelta(microseconds=microseconds)  # type: ignore[arg-type]  # any stored value
+        moment = clock.from_microseconds(microseconds)  # type: ignore[arg-type]  # any stored value
     except (TypeError, OverflowError):
         return ""
     return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection
-from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, datetime
 from typing import Any, NoReturn, Self
 
 from django.db import OperationalError, connections, models
@@ -16,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from apps.core import clock
 
 
 class AppendOnlyError(TypeError):
@@ -169,7 +169,7 @@ class AuditEvent(models.Model):
         The portal never writes such a time, but a page must show an altered row instead of failing.
         """
         try:
-            moment = _EPOCH + timedelta(microseconds=self.time)
+            moment = clock.from_microseconds(self.time)
         except (TypeError, OverflowError):
             return None
         return moment if MINYEAR < moment.year < MAXYEAR else None

@@ -18,6 +18,7 @@ from django.db.models.functions import Lower
 from apps.audit.events import WORD
 from apps.audit.models import AuditEvent
 from apps.audit.registry import EventGroup, EventOutcome, event_types, find_event_type
+from apps.core import clock
 from apps.core.web import keyset
 
 NEWEST_BY = ("seq",)
@@ -32,7 +33,6 @@ WITHOUT_SYSTEM = "without_system"
 """What events and files name among the filters if what the portal did by itself is left out."""
 _KEYS = 5_000  # sequence numbers per query
 _TYPED = frozenset({"session", "address", "reference"})
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,12 +292,12 @@ def sequence_filter(since: dt.datetime | None, until: dt.datetime | None) -> Q |
     """
     events, span = AuditEvent.objects.values_list("seq", flat=True), Q()
     if since is not None:
-        first = events.filter(time__gte=_microseconds(since)).order_by("time", "seq").first()
+        first = events.filter(time__gte=clock.to_microseconds(since)).order_by("time", "seq").first()
         if first is None:
             return None
         span &= Q(seq__gte=first)
     if until is not None:
-        last = events.filter(time__lt=_microseconds(until)).order_by("-time", "-seq").first()
+        last = events.filter(time__lt=clock.to_microseconds(until)).order_by("-time", "-seq").first()
         if last is None:
             return None
         span &= Q(seq__lte=last)
@@ -330,7 +330,3 @@ def _with_reference(reference: str) -> list[Q]:
         return [Q()]
     spellings = dict.fromkeys((reference, reference.lower(), reference.upper()))
     return [Q(**{column: spelling}) for column in REFERENCES for spelling in spellings]
-
-
-def _microseconds(moment: dt.datetime) -> int:
-    return (moment - _EPOCH) // dt.timedelta(microseconds=1)

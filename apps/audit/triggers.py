@@ -13,6 +13,8 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from apps.core.triggers import missing_on_sqlite, quoted_schema, statements_on_sqlite
+
 TABLE = "audit_event"
 
 _SQLITE = {
@@ -79,13 +81,8 @@ def install_triggers(connection: BaseDatabaseWrapper) -> None:
 def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
     """Names of the triggers that are absent, disabled or different from this version, sorted."""
     if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [TABLE]
-            )
-            found = dict(cursor.fetchall())
-        return sorted(name for name, sql in _SQLITE.items() if found.get(name) != sql.strip())
-    schema = _schema(connection)
+        return missing_on_sqlite(connection, TABLE, _SQLITE)
+    schema = quoted_schema(connection)
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -113,12 +110,8 @@ def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
 
 def _statements(connection: BaseDatabaseWrapper, names: list[str]) -> list[str]:
     if connection.vendor == "sqlite":
-        return [
-            statement
-            for name in names
-            for statement in (f"DROP TRIGGER IF EXISTS {name}", _SQLITE[name].strip())
-        ]
-    schema = _schema(connection)
+        return statements_on_sqlite(_SQLITE, names)
+    schema = quoted_schema(connection)
     statements = [
         f"CREATE OR REPLACE FUNCTION {schema}.{name}() RETURNS trigger LANGUAGE plpgsql"
         f" AS $audit${source.format(schema=schema)}$audit$"
@@ -133,10 +126,3 @@ def _statements(connection: BaseDatabaseWrapper, names: list[str]) -> list[str]:
             f"ALTER TABLE {schema}.{TABLE} ENABLE ALWAYS TRIGGER {name}",
         ]
     return statements
-
-
-def _schema(connection: BaseDatabaseWrapper) -> str:
-    """The schema of the portal's tables, quoted if necessary."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT quote_ident(current_schema())")
-        return str(cursor.fetchone()[0])

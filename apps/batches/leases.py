@@ -11,12 +11,13 @@ import uuid
 from typing import Final
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 
 from apps.batches.models import Batch, BatchState
 from apps.consumers.models import Outcome, Submission
+from apps.core.connections import DATABASE_ERRORS
 
 MARGIN: Final = 30.0
 """Seconds beyond the limits of a call, for writes that wait for a lock."""
@@ -86,6 +87,6 @@ def _release_left() -> None:
             return
         try:
             Batch.objects.filter(lease=lease).update(lease=None, leased_until=None)
-        except (DatabaseError, InterfaceError):
+        except DATABASE_ERRORS:
             leave(lease)
             raise

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
-from django.db.models.functions import Coalesce, Lower
+from django.db.models.functions import Coalesce
 
 from apps.batches.models import ENDED_STATES, Batch, BatchRow, BatchState, OwnState, RowState, SourceKind
 from apps.cdp.errors import ErrorCode
@@ -20,6 +20,7 @@ from apps.consumers.models import (
     Outcome,
     Submission,
 )
+from apps.consumers.selectors import submissions_on_order
 
 NO_ROWS: Final = dict.fromkeys(RowState, 0)
 # Without a version that was confirmed, a row is not confirmed.
@@ -117,8 +118,7 @@ def has_open_submission(batch: Batch) -> bool:
 
 def in_flight_on_order(order_ref: str) -> QuerySet[Submission]:
     """The submissions that are being sent to the order for any batch: at most one, unless a process died."""
-    sending = Submission.objects.filter(batch__isnull=False, outcome=Outcome.SENDING)
-    return sending.alias(order_key=Lower("order_ref")).filter(order_key=order_ref.lower())
+    return submissions_on_order(order_ref).filter(batch__isnull=False, outcome=Outcome.SENDING)
 
 
 def last_attempt(batch: Batch, number: int) -> Submission | None:

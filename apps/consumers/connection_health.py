@@ -13,13 +13,13 @@ import threading
 import time
 from dataclasses import dataclass
 
-from django.db import DatabaseError, InterfaceError
 from django.db.models import DateTimeField, Value
 from django.db.models.functions import Coalesce
 
 from apps.cdp.exchange import AnswerHealth
 from apps.consumers.models import ConnectionHealth
 from apps.core import clock
+from apps.core.connections import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def store_latest() -> None:
             refused_status=refusal or None,
             **({} if health.clock_ahead is None else {"clock_ahead": health.clock_ahead}),
         )
-    except (DatabaseError, InterfaceError):
+    except DATABASE_ERRORS:
         _latest.clear()
         logger.warning("connection_health_not_stored")
 

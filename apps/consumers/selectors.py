@@ -179,6 +179,11 @@ _OF_TOKEN: PreparedQuery[Submission] = PreparedQuery(
 )
 
 
+def submissions_on_order(order_ref: str) -> QuerySet[Submission]:
+    """Submissions to this order. Vendor: references are compared without regard to case."""
+    return _with_order_key(order_ref.lower())
+
+
 def existing_on_order(order_ref: str) -> QuerySet[Submission]:
     """Submissions to the order whose consumer exists or may exist, newest first.
 
@@ -220,7 +225,7 @@ def possibly_similar_on_order(
 
 def claimed_refs_on_order(submission: Submission) -> frozenset[str]:
     """The keys of the consumer references that other submissions to the same order have."""
-    others = _on_order(submission.order_ref).exclude(pk=submission.pk)
+    others = submissions_on_order(submission.order_ref).exclude(pk=submission.pk)
     named = others.exclude(consumer_ref="", late_consumer_ref="")
     pairs = named.values_list("consumer_ref", "late_consumer_ref")
     return frozenset(reference_key(ref) for pair in pairs for ref in pair if ref)
@@ -262,7 +267,7 @@ def sent_again(submission: Submission, digests: Collection[bytes]) -> list[Submi
     """
     exists = Q(outcome__in=EXISTING_OUTCOMES) | ~Q(late_consumer_ref="")
     corrected = Submission.objects.filter(exists, resubmission_of=submission.pk)
-    same = _on_order(submission.order_ref).filter(exists, content_digest__in=digests)
+    same = submissions_on_order(submission.order_ref).filter(exists, content_digest__in=digests)
     later = same.filter(submitted_at__gt=submission.submitted_at)
     found = {one.pk: one for one in (*corrected.defer("refs_before"), *later.defer("refs_before"))}
     found.pop(submission.pk, None)
@@ -312,7 +317,8 @@ def is_late_answer_doubtful(submission: Submission) -> bool:
 
 def open_on_order(submission: Submission) -> list[Submission]:
     """The other submissions to the same order that are being sent or unknown."""
-    return list(_on_order(submission.order_ref).filter(outcome__in=OPEN_OUTCOMES).exclude(pk=submission.pk))
+    on_order = submissions_on_order(submission.order_ref).exclude(pk=submission.pk)
+    return list(on_order.filter(outcome__in=OPEN_OUTCOMES))
 
 
 def order_reading(order_ref: str, *, since: datetime, until: datetime) -> OrderReading | None:
@@ -368,11 +374,6 @@ def _in_any_spelling(order_ref: str) -> QuerySet[Submission]:
     """Submissions to this order, with or without dashes in its reference."""
     found = Submission.objects.alias(order_key=Lower("order_ref"))
     return found.filter(order_key__in=references.spellings(order_ref))
-
-
-def _on_order(order_ref: str) -> QuerySet[Submission]:
-    """Submissions to this order. Vendor: references are compared without regard to case."""
-    return _with_order_key(order_ref.lower())
 
 
 def _with_order_key(order_key: str) -> QuerySet[Submission]:

@@ -18,7 +18,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import connection
+
+from apps.core.connections import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +84,20 @@ def seconds() -> int:
 
 def microseconds() -> int:
     """Microseconds since 1970-01-01T00:00:00Z, the unit of the audit log."""
-    return (now() - _EPOCH) // timedelta(microseconds=1)
+    return to_microseconds(now())
+
+
+def to_microseconds(moment: datetime) -> int:
+    """A time, which has a zone, in the unit of :func:`microseconds`."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_microseconds(number: int) -> datetime:
+    """The time in UTC of such a number. Raises ``OverflowError`` outside the calendar.
+
+    Raises ``TypeError`` if a stored value was altered and is no number.
+    """
+    return _EPOCH + timedelta(microseconds=number)
 
 
 def last_measurement() -> Measurement | None:
@@ -106,7 +121,7 @@ def measure_if_due(database: Any) -> bool:
             cursor.execute("SELECT pg_catalog.clock_timestamp()")
             [database_time] = cursor.fetchone()
             ended = uptime()
-    except (DatabaseError, InterfaceError) as error:
+    except DATABASE_ERRORS as error:
         logger.warning("clock_not_measured %s", type(error).__name__)
         return False
     half = (ended - began) / 2

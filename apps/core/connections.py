@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Final
 
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
-from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+DATABASE_ERRORS: Final = (DatabaseError, InterfaceError)
+"""What a statement raises if the database refuses it or does not answer.
+
+``InterfaceError``, for a closed connection, is not a ``DatabaseError``.
+"""
 
 # Django raises these after a lost connection: for a session that cannot be saved, and for a query in a broken
 # transaction. The first error is their cause or context.
@@ -89,3 +96,8 @@ def is_database_unavailable(error: BaseException | None) -> bool:
         # SQLite's errors of statements are OperationalErrors, too; PostgreSQL's are ProgrammingErrors.
         return getattr(error.__cause__, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR
     return isinstance(error, InterfaceError)
+
+
+def database_failure(error: BaseException) -> str:
+    """The message of a command that ends because of one of :data:`DATABASE_ERRORS`."""
+    return f"The database failed or does not answer ({type(error).__name__})"

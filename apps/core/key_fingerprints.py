@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import structlog
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db import DatabaseError, InterfaceError
 
 from apps.core import encryption
+from apps.core.connections import DATABASE_ERRORS
 from apps.core.encryption import digest_fingerprints, key_fingerprint, read_keys
 from apps.core.models import KeyFingerprint, KeyInUse
 
@@ -109,7 +109,7 @@ def require_accepted_keys() -> None:
     """
     try:
         found = problems()
-    except (DatabaseError, InterfaceError):
+    except DATABASE_ERRORS:
         return
     if found:
         raise CommandError(problems_message(found))

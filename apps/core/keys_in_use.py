@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import connection
 
+from apps.core.connections import DATABASE_ERRORS
 from apps.core.encryption import MissingKeyError
 from apps.core.models import KeyFingerprint, KeyInUse
 
@@ -33,7 +34,7 @@ def current(kind: str) -> str:
     if _is_due():
         try:
             refresh()
-        except (DatabaseError, InterfaceError):
+        except DATABASE_ERRORS:
             _Known.read_at = time.monotonic()  # the next attempt is not made at once
     return _Known.fingerprints.get(kind, "")
 

@@ -35,7 +35,7 @@ class Limit:
         Two acts at the same moment may both be refused at the limit; more than the limit are never accepted.
         Call it outside a transaction, so that other processes see the row immediately.
         """
-        now = _now()
+        now = clock.now()
         keys = self._keys(who)
         until = now + datetime.timedelta(seconds=self.seconds)
         act = LimitedAct.objects.create(key=keys[0], at=now, expires_at=until)
@@ -46,7 +46,7 @@ class Limit:
 
     def is_reached(self, *who: str) -> bool:
         """Whether :meth:`acquire` would refuse the next act. Counts nothing."""
-        return self._acts_within(self._keys(who), _now()).count() >= self.max_acts
+        return self._acts_within(self._keys(who), clock.now()).count() >= self.max_acts
 
     def _keys(self, who: tuple[str, ...]) -> list[str]:
         """The key of a new act; then those that acts have which were counted under other digest keys.
@@ -78,7 +78,7 @@ def network_of(address: str) -> str:
 
 def delete_expired() -> None:
     """Delete expired acts, and expired cache rows, which Django deletes only when the cache is full."""
-    now = _now()
+    now = clock.now()
     expired = LimitedAct.objects.filter(expires_at__lte=now)
     if expired.exists():  # a DELETE locks SQLite for writing even if it deletes nothing
         expired.delete()
@@ -89,7 +89,3 @@ def delete_expired() -> None:
         cursor.execute(f"SELECT 1 {expired_rows} LIMIT 1", [moment])  # the table name is from the settings
         if cursor.fetchone():
             cursor.execute(f"DELETE {expired_rows}", [moment])  # as above
-
-
-def _now() -> datetime.datetime:
-    return clock.now()

@@ -6,10 +6,10 @@ import datetime
 import logging
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
 from django.db.models import Q
 
 from apps.core import clock
+from apps.core.connections import DATABASE_ERRORS
 from apps.core.models import MachineClock
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def store_measurement() -> None:
             [row], update_conflicts=True, unique_fields=["machine"], update_fields=["ahead", "measured_at"]
         )
         MachineClock.objects.filter(measured_at__lt=now - DELETE_AFTER).delete()
-    except (DatabaseError, InterfaceError) as error:  # not migrated yet, or just lost
+    except DATABASE_ERRORS as error:  # not migrated yet, or just lost
         logger.warning("machine_clock_not_stored %s", type(error).__name__)
 
 

@@ -245,7 +245,8 @@ def erase(row: models.Model) -> None:
     definition = _models[type(row)]
     empty = dict.fromkeys(definition.own_columns, b"")
     type(row)._default_manager.filter(pk=row.pk).update(**empty)
-    _set(row, empty)
+    for name, value in empty.items():
+        setattr(row, name, value)
     for digest in definition.related_digests:
         digest.model._default_manager.filter(**{digest.row: row}).delete()
 
@@ -256,8 +257,3 @@ def _place(row: models.Model, column: str) -> tuple[str, str]:
 
 def _problem(error: NotReadableError) -> Problem:
     return Problem.DOES_NOT_BELONG if isinstance(error, DoesNotBelongHereError) else Problem.KEY_MISSING
-
-
-def _set(row: models.Model, values: dict[str, bytes]) -> None:
-    for name, value in values.items():
-        setattr(row, name, value)

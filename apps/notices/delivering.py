@@ -10,11 +10,11 @@ import datetime as dt
 import logging
 import random
 
-from django.db import DatabaseError, InterfaceError, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 
 from apps.core import clock
-from apps.core.connections import release_database_connections
+from apps.core.connections import DATABASE_ERRORS, release_database_connections
 from apps.notices.channels import NotAcceptedError, Sender
 from apps.notices.messages import message_of
 from apps.notices.models import About, Delivery, State
@@ -112,7 +112,7 @@ def _store_failure(delivery: Delivery, failure: NotAcceptedError) -> None:
     own = Delivery.objects.filter(pk=delivery.pk, state=State.WAITING, attempts=delivery.attempts)
     try:
         own.update(problem=failure.code[:40], **facts)
-    except (DatabaseError, InterfaceError) as error:
+    except DATABASE_ERRORS as error:
         logger.warning("notice_result_not_stored %s", type(error).__name__)
 
 

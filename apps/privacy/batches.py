@@ -53,10 +53,16 @@ def _of_another_list(event: AuditEvent, batch: str, subject: Subject) -> Uncerta
         return Uncertainty.LIKE_A_ROW
     if batch in subject.later_batches:
         return Uncertainty.LATER_LIST
-    others = event.details.get("others")
-    if isinstance(others, int) and others > len(submissions) + len(consumers):
+    if shows_more(event):
         return Uncertainty.MORE_SHOWN
     raise Different
+
+
+def shows_more(event: AuditEvent) -> bool:
+    """Whether the event shows more of what rows are like than it names. ``event``: one of :data:`SHOWING`."""
+    others = event.details.get("others")
+    named = sum(len(texts_in(event.details.get(name))) for name in NAMES)
+    return isinstance(others, int) and others > named
 
 
 def _is_in(history: History, sent: Sequence[tuple[int, int]]) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 from django.db.models import Max
@@ -19,14 +19,12 @@ from apps.audit.models import AuditEvent
 from apps.consumers.audit_events import CONSUMER_COMPARED, SUBMISSION_VIEWED
 from apps.consumers.models import SEVERAL, UNBOUNDED, ShownKey, ShownRange, Submission
 from apps.history.exports.services import OUT_OF_ORDER
+from apps.privacy.parts import VALUES_AT_ONCE, in_parts
 from apps.privacy.subjects import Subject
 
 LAST: Final = 2**63 - 1  # no sequence number is greater
 _OF_SUBMISSION: Final = (SUBMISSION_VIEWED.name, CONSUMER_COMPARED.name)
-_AT_ONCE: Final = 500  # values per query
 _PLACES_AT_ONCE: Final = 1_000  # per query
-
-_One = TypeVar("_One")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +77,16 @@ class Candidates:
         for rows in self._named():
             within = rows.filter(seq__gte=span.first, seq__lte=span.last)
             found.update(within.order_by("-seq" if newest else "seq")[:limit])
-        for places in _parts(self.places, _PLACES_AT_ONCE):
+        for places in in_parts(self.places, _PLACES_AT_ONCE):
             found.update(_in_ranges(places, span, limit, newest=newest))
         return found
 
     def _named(self) -> Iterator[Any]:
         """Numbers of the views of the submissions, and of the events that name the subject otherwise."""
-        for ids in _parts(sorted(self.subject.public_ids), _AT_ONCE):
+        for ids in in_parts(sorted(self.subject.public_ids), VALUES_AT_ONCE):
             opened = AuditEvent.objects.filter(submission__in=ids, action__in=_OF_SUBMISSION)
             yield opened.values_list("seq", flat=True)
-        for keys in _parts(self.subject.index_keys, _AT_ONCE):
+        for keys in in_parts(self.subject.index_keys, VALUES_AT_ONCE):
             yield ShownKey.objects.filter(key__in=keys).values_list("seq", flat=True).distinct()
 
     @cached_property
@@ -152,8 +150,3 @@ def statement_for(places: Sequence[Place], limit: int | None, *, newest: bool) -
         f" SELECT seq FROM (SELECT DISTINCT shown.seq FROM around {joined}) AS found"
         f" ORDER BY seq {'DESC' if newest else 'ASC'}" + ("" if limit is None else f" LIMIT {limit}")
     )
-
-
-def _parts(values: Sequence[_One], size: int) -> Iterator[Sequence[_One]]:
-    for start in range(0, len(values), size):
-        yield values[start : start + size]

@@ -28,6 +28,7 @@ from apps.consumers.audit_events import (
 )
 from apps.consumers.models import DigestKind, Outcome, Submission
 from apps.history.audit_events import EXPORT_FINISHED
+from apps.privacy.parts import VALUES_AT_ONCE, in_parts
 
 _FIXED: Final = {
     CONSUMER_CREATE_REQUESTED.name: Outcome.SENDING,
@@ -36,7 +37,6 @@ _FIXED: Final = {
     CONSUMER_NOT_SENT.name: Outcome.NOT_SENT,
     CONSUMER_OUTCOME_UNKNOWN.name: Outcome.UNKNOWN,
 }
-_AT_ONCE: Final = 500  # submissions per query: SQLite allows 999 parameters before version 3.32
 _RESOLVING: Final = (CONSUMER_RESOLVED.name, CONSUMER_RESOLUTION_CORRECTED.name)
 _CHANGES: Final = (*_FIXED, *_RESOLVING, CONSUMER_LATE_ANSWER.name)
 _STATES: Final = frozenset(
@@ -105,8 +105,8 @@ class EventsOf:
         """The events of each, oldest first, by the submission's public id; without those that have none."""
         found: dict[str, list[AuditEvent]] = {}
         ids = [str(one.public_id) for one in self.submissions]
-        for start in range(0, len(ids), _AT_ONCE):
-            events = AuditEvent.objects.filter(submission__in=ids[start : start + _AT_ONCE])
+        for part in in_parts(ids, VALUES_AT_ONCE):
+            events = AuditEvent.objects.filter(submission__in=part)
             for event in events.order_by("seq"):
                 found.setdefault(event.submission or "", []).append(event)
         return found

@@ -20,11 +20,12 @@ from apps.consumers.recording import BATCH, SEARCH
 from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
-from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
+from apps.core.export.csv_cells import BYTE_ORDER_MARK, csv_line, protect
 from apps.core.export.zip_stream import ZipStream
 from apps.core.references import RecordKind
 from apps.privacy import presenters
-from apps.privacy.report import Counts, Report, beginning
+from apps.privacy.parts import in_parts
+from apps.privacy.report import Counts, Report, beginning, counts_of
 from apps.privacy.verdicts import Entry, Verdict
 
 VERIFIER: Final = Path(__file__).with_name("verify_access_report.py")
@@ -40,6 +41,7 @@ COLUMNS: Final = (
     "session",
     "export",
 )
+_ROWS_AT_ONCE: Final = 1_000
 _MEANING: Final = {
     Verdict.SHOWED: "the event shows that the person's data were shown",
     Verdict.POSSIBLE: "the person's data may have been shown; the column why has the reason",
@@ -63,13 +65,12 @@ class AccessFile:
     def of(cls, report: Report, *, by: str, made_by: Actor) -> Self:
         """Read all entries of a report. ``by``: what it was asked by, without the value."""
         head = stored_rows.read_head()
-        sequences, rows, found = [], [], dict.fromkeys(Verdict, 0)
+        sequences, rows, verdicts = [], [], []
         for entry in report.entries():
             sequences.append(entry.event.seq)
             rows.append(_row(entry))
-            found[entry.verdict] += 1
-        counts = Counts(found[Verdict.SHOWED], found[Verdict.POSSIBLE], found[Verdict.SEARCHED])
-        return cls(report, by, made_by, head, sequences, rows, counts)
+            verdicts.append(entry.verdict)
+        return cls(report, by, made_by, head, sequences, rows, counts_of(verdicts))
 
     def parts(self) -> Iterator[bytes]:
         """Yield the archive. No database connection is held while a part is sent."""
@@ -134,9 +135,9 @@ class AccessFile:
         )
 
     def _table(self) -> Iterator[bytes]:
-        yield (BYTE_ORDER_MARK + _csv(list(COLUMNS))).encode()
-        for start in range(0, len(self.rows), 1_000):
-            yield "".join(self.rows[start : start + 1_000]).encode("utf-8", "backslashreplace")
+        yield (BYTE_ORDER_MARK + csv_line(COLUMNS)).encode()
+        for rows in in_parts(self.rows, _ROWS_AT_ONCE):
+            yield "".join(rows).encode("utf-8", "backslashreplace")
 
     def _events(self) -> Iterator[bytes]:
         for rows in stored_rows.rows_at(self.sequences):
@@ -147,28 +148,23 @@ class AccessFile:
 def _row(entry: Entry) -> str:
     event = entry.event
     export = event.details.get("export")
-    return _csv(
-        [
-            str(event.seq),
-            _time(event),
-            entry.verdict.value,
-            actor_label(event),
-            event.actor_roles,
-            event.action,
-            "; ".join(presenters.reasons(entry)),
-            event.client_address or "",
-            event.session or "",
-            export if isinstance(export, str) else "",
-        ]
-    )
+    cells = [
+        str(event.seq),
+        _time(event),
+        entry.verdict.value,
+        actor_label(event),
+        event.actor_roles,
+        event.action,
+        "; ".join(presenters.reasons(entry)),
+        event.client_address or "",
+        event.session or "",
+        export if isinstance(export, str) else "",
+    ]
+    return csv_line(map(protect, cells))
 
 
 def _time(event: AuditEvent) -> str:
     return f"{event.at:%Y-%m-%dT%H:%M:%S.%f}Z" if event.at else ""
-
-
-def _csv(cells: list[str]) -> str:
-    return ",".join(quote(protect(cell), ",") for cell in cells) + "\r\n"  # RFC 4180
 
 
 def _json(value: Any) -> bytes:

@@ -36,10 +36,10 @@ from apps.history.exports.services import EXPORT_KEY
 from apps.privacy import batches
 from apps.privacy.audit_events import ACCESS_INDEX_COMPLETED
 from apps.privacy.exports import texts_in
+from apps.privacy.parts import VALUES_AT_ONCE, in_parts
 from apps.privacy.verdicts import NAMING
 
 EVENTS_AT_ONCE: Final = 20_000
-_KEYS_AT_ONCE: Final = 500  # per query: SQLite allows 999 parameters before version 3.32
 _LONGEST_KEY: Final = ShownKey._meta.get_field("key").max_length or 0
 _MOST_LISTED: Final = 10_000  # rows of a list: far more than a page has
 _OF_EXPORT: Final = tuple(
@@ -163,12 +163,9 @@ def _fitting(keys: Iterable[str]) -> set[str]:
 
 
 def _shows_more(event: AuditEvent) -> bool:
-    details = event.details
     if event.action in batches.SHOWING:
-        others = details.get("others")
-        return isinstance(others, int) and others > sum(
-            len(texts_in(details.get(one))) for one in batches.NAMES
-        )
+        return batches.shows_more(event)
+    details = event.details
     shown = (("shown", "consumers"), ("guest_count", "guests"))
     numbers = ((details.get(number), len(texts_in(details.get(names)))) for number, names in shown)
     return event.action in NAMING and any(isinstance(one, int) and one > known for one, known in numbers)
@@ -179,8 +176,8 @@ def _add_keys(wanted: dict[int, set[str]], done: Completed) -> None:
         return
     every = sorted(set().union(*wanted.values()))
     stored: set[tuple[str, int]] = set()
-    for start in range(0, len(every), _KEYS_AT_ONCE):
-        rows = ShownKey.objects.filter(key__in=every[start : start + _KEYS_AT_ONCE])
+    for part in in_parts(every, VALUES_AT_ONCE):
+        rows = ShownKey.objects.filter(key__in=part)
         rows = rows.filter(seq__gte=min(wanted), seq__lte=max(wanted))
         stored.update(rows.values_list("key", "seq"))
     for seq, keys in wanted.items():
@@ -224,9 +221,8 @@ def _of_their_owners(
     """The ranges whose submissions are of the owner: a report looks for them under their author only."""
     wanted = {begin for seq, _owner, _run in owned for begin, _end in runs.get(seq, ())}
     authors: dict[int, int] = {}
-    ids = sorted(wanted)
-    for start in range(0, len(ids), _KEYS_AT_ONCE):
-        found = Submission.objects.filter(pk__in=ids[start : start + _KEYS_AT_ONCE])
+    for part in in_parts(sorted(wanted), VALUES_AT_ONCE):
+        found = Submission.objects.filter(pk__in=part)
         authors.update(found.values_list("pk", "actor_id"))
     for seq, owner, run in owned:
         if all(authors.get(begin, owner) == owner for begin, _end in runs.get(seq, ())):

@@ -7,6 +7,7 @@ read to decide what it showed.
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,7 @@ from apps.audit.models import AuditEvent
 from apps.audit.selectors import sequence_filter
 from apps.core.web import keyset
 from apps.privacy.candidates import LAST, Candidates, Span
+from apps.privacy.parts import in_parts
 from apps.privacy.subjects import Subject
 from apps.privacy.verdicts import Entry, Judge, Verdict, ends_of
 
@@ -67,11 +69,9 @@ def span_of(since: dt.datetime | None, until: dt.datetime | None) -> Span | None
     return Span(bounds.get("seq__gte", 1), bounds.get("seq__lte", LAST))
 
 
-def count(entries: Iterable[Entry]) -> Counts:
-    """The number of entries by verdict."""
-    found = dict.fromkeys(Verdict, 0)
-    for one in entries:
-        found[one.verdict] += 1
+def counts_of(verdicts: Iterable[Verdict]) -> Counts:
+    """How many entries have each verdict."""
+    found = Counter(verdicts)
     return Counts(found[Verdict.SHOWED], found[Verdict.POSSIBLE], found[Verdict.SEARCHED])
 
 
@@ -100,8 +100,7 @@ class Report:
         """The entries of these candidates, in their order. None: of all, in the order of the log."""
         wanted = self.candidates.all() if sequences is None else sequences
         is_kept = self._are_counted  # the page has entries, and all are counted
-        for start in range(0, len(wanted), _READ_AT_ONCE):
-            part = wanted[start : start + _READ_AT_ONCE]
+        for part in in_parts(wanted, _READ_AT_ONCE):
             known = {seq: self._kept[seq] for seq in part if seq in self._kept}
             events = AuditEvent.objects.in_bulk([seq for seq in part if seq not in known])
             ends = ends_of(events.values())
@@ -154,7 +153,9 @@ class Report:
 
     def counts(self) -> Counts | None:
         """The number of entries; None if there are more than :data:`COUNTED` candidates."""
-        return count(self.entries(self._newest)) if self._are_counted else None
+        if not self._are_counted:
+            return None
+        return counts_of(entry.verdict for entry in self.entries(self._newest))
 
     def _some(self, sequences: Sequence[int], number: int) -> list[Entry]:
         found: list[Entry] = []

@@ -25,10 +25,10 @@ from apps.consumers.models import (
 from apps.consumers.recording import BATCH, SEARCH, key_of
 from apps.consumers.searches import Search
 from apps.core.references import RecordKind, reference_key, spellings
+from apps.privacy.parts import VALUES_AT_ONCE, in_parts
 
 MOST: Final = 500
 """Maximum number of submissions of one report."""
-_AT_ONCE: Final = 500  # values per query: SQLite allows 999 parameters before version 3.32
 
 
 class TooManySubmissions(Exception):
@@ -174,8 +174,8 @@ def _consumers(submissions: Iterable[Submission]) -> dict[str, str]:
     by_id = {one.pk: one for one in submissions}
     refs = [ref for one in by_id.values() for ref in (one.consumer_ref, one.late_consumer_ref)]
     ids = [*by_id]
-    for start in range(0, len(ids), _AT_ONCE):
-        past = PastResolution.objects.filter(submission__in=ids[start : start + _AT_ONCE])
+    for part in in_parts(ids, VALUES_AT_ONCE):
+        past = PastResolution.objects.filter(submission__in=part)
         refs += past.values_list("consumer_ref", flat=True)
     return {reference_key(ref): ref for ref in refs if ref}
 

@@ -27,7 +27,7 @@ from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 from apps.privacy import file, presenters, services
 from apps.privacy.forms import AskForm, ReportForm
-from apps.privacy.report import COUNTED, NEWEST_BY, Counts, Report, ReportPage, beginning, count
+from apps.privacy.report import COUNTED, NEWEST_BY, Counts, Report, ReportPage, beginning, counts_of
 from apps.privacy.subjects import MOST, Subject, TooManySubmissions
 
 PAGE_SIZE = 50
@@ -75,7 +75,11 @@ def access(request: HttpRequest) -> HttpResponse:
     counts = report.counts() if report else Counts()
     numbers = [entry.event.seq for entry in page.rows]
     services.record_report_viewed(
-        found.form.question(), found.subject, numbers, counts=count(page.rows), actor=actor_of(request)
+        found.form.question(),
+        found.subject,
+        numbers,
+        counts=counts_of(entry.verdict for entry in page.rows),
+        actor=actor_of(request),
     )
     context |= {
         "by": found.form.kinds(),

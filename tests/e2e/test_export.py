@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,7 @@ from apps.accounts.models import User
 from apps.accounts.roles import PERSONAL_DATA_EXPORT
 from apps.audit.models import AuditEvent
 from apps.consumers.models import Outcome
-from apps.history.exports import delivery
 from apps.history.models import Export
-from apps.history.views import export
 from apps.history.writing import Written, write
 from tests.e2e.every_page.checks import broken_promises
 from tests.e2e.layout_shift import watch_shifts
@@ -128,7 +125,7 @@ class SlowWrite:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> SlowWrite:
     slow = SlowWrite()
-    monkeypatch.setattr(export, "Delivery", partial(delivery.Delivery, write=slow))
+    monkeypatch.setattr("apps.history.exports.making.writing.write", slow)
     return slow
 
 

@@ -79,7 +79,9 @@ def waiting_query(person: User) -> Iterator[tuple[Export, Delivery, psycopg.Conn
             file.close()
 
 
-def test_submissions_stored_during_the_query_are_not_blocked_and_not_in_the_file(supervisor: User) -> None:
+def test_submissions_stored_during_the_query_are_not_blocked_and_not_in_the_file(
+    supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On SQLite a transaction around the query would block every write."""
     fill(connection, ROWS)
     export = prepared(supervisor)
@@ -99,7 +101,8 @@ def test_submissions_stored_during_the_query_are_not_blocked_and_not_in_the_file
 
         return write(selection, layout, write_and_wait, **more)
 
-    file = Delivery(export, acting(supervisor), session_series=0, write=held)
+    monkeypatch.setattr("apps.history.exports.making.writing.write", held)
+    file = Delivery(export, acting(supervisor), session_series=0)
     content = next(file)
     assert begun.wait(TIMEOUT)
     started = time.monotonic()

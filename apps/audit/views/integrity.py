@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Generator, Iterator
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -22,6 +21,7 @@ from apps.audit.permissions import VERIFY_LOG
 from apps.audit.presenters import integrity as presenters
 from apps.core import clock
 from apps.core.actor import Actor
+from apps.core.connections import DATABASE_ERRORS
 from apps.core.export.responses import ZIP_CONTENT_TYPE, dated_name, download
 from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
@@ -80,7 +80,7 @@ def _page_with_progress(before: str, actor: Actor, after: str) -> Iterator[str]:
     yield before
     try:
         result = yield from _progress_lines()
-    except (DatabaseError, InterfaceError, OSError) as error:
+    except (*DATABASE_ERRORS, OSError) as error:
         logger.exception("audit_verification_failed")
         failure = {"failed": True, "file_failed": isinstance(error, OSError)}
         yield render_to_string("audit/integrity_result.html", failure)
@@ -88,7 +88,7 @@ def _page_with_progress(before: str, actor: Actor, after: str) -> Iterator[str]:
         recorded = True
         try:
             record_result(actor, result)
-        except (DatabaseError, InterfaceError):
+        except DATABASE_ERRORS:
             logger.exception("audit_verification_not_recorded")
             recorded = False
         context = {"result": presenters.result_panel(result), "recorded": recorded}

@@ -9,11 +9,11 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.db.models import QuerySet
-from django.db.models.functions import Lower
 
 from apps.batches.models import Batch
 from apps.cdp.consumers import NewConsumer
 from apps.consumers.models import EXISTING_OUTCOMES, OPEN_OUTCOMES, Submission
+from apps.consumers.selectors import submissions_on_order
 from apps.consumers.sending.digests import content_digests
 
 _COLUMNS = ("public_id", "token", "content_digest", "outcome", "batch", "batch_row")
@@ -79,8 +79,7 @@ def submission_ids_by_row(
 
 def _existing(order_ref: str) -> QuerySet[Submission]:
     """The submissions to the order whose consumer exists or may exist."""
-    on_order = Submission.objects.alias(order_key=Lower("order_ref")).filter(order_key=order_ref.lower())
-    return on_order.filter(outcome__in=EXISTING_OUTCOMES)
+    return submissions_on_order(order_ref).filter(outcome__in=EXISTING_OUTCOMES)
 
 
 def is_open(submission: Submission) -> bool:

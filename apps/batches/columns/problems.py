@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.batches.reading.example import EXAMPLE_MARK
 from apps.batches.reading.lost import is_error, is_formula
-from apps.consumers.paste.cells import SHORTENED_NUMBER
 from apps.consumers.paste.fillers import may_be_not_available, stands_for_no_value
+from apps.consumers.paste.shortened import SHORTENED_NUMBER
 
 # At least four digits: "1.0" may be a version or a part of a text.
 _WITH_DECIMALS: Final = re.compile(r"\+?\d{4,}[.,]0+", re.ASCII)

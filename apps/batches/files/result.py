@@ -29,14 +29,16 @@ from apps.consumers.models import Submission
 from apps.consumers.reconciliation.resolution import shown_outcome
 from apps.consumers.recording import run_text
 from apps.core.actor import Actor
-from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
+from apps.core.export.csv_cells import BYTE_ORDER_MARK, csv_line, protect
 from apps.core.export.excel import (
+    SHEET_END,
     Sheet,
     Style,
     begin_package,
     end_package,
     letters,
     sheet_head,
+    sheet_row,
     text_cell,
 )
 from apps.core.export.formats import Format
@@ -238,10 +240,7 @@ def _csv(
 ) -> Iterator[bytes]:
     """The file for spreadsheets. A row that was blank in the upload is blank here."""
 
-    def line(cells: Iterable[str]) -> str:
-        return ",".join(quote(protect(cell), ",") for cell in cells) + "\r\n"
-
-    blank = line([""] * (width + len(OWN_HEADERS)))
+    blank = csv_line([""] * (width + len(OWN_HEADERS)))
 
     def blanks(count: int) -> Iterator[bytes]:
         for done in range(0, count, _BLANK_LINES):
@@ -251,10 +250,10 @@ def _csv(
     written = header_row
     if headings:
         yield from blanks(header_row - 1)
-        yield line(headings).encode()
+        yield csv_line(map(protect, headings)).encode()
     for row in rows:
         yield from blanks(row.number - written - 1)
-        yield line((*_padded(row.cells, width), *row.own)).encode()
+        yield csv_line(map(protect, (*_padded(row.cells, width), *row.own))).encode()
         written = row.number
 
 
@@ -270,13 +269,13 @@ def _excel(
     columns = [(one, Style.TEXT) for one in widths]
     archive.write(sheet_head(headings, columns, is_first=True, row=header_row).encode())
     for row in rows:
-        cells = "".join(
+        cells = (
             text_cell(f"{letters(at)}{row.number}", cell)
             for at, cell in enumerate((*_padded(row.cells, width), *row.own))
             if cell
         )
-        archive.write(f'<row r="{row.number}">{cells}</row>'.encode())
-    archive.write(b"</sheetData></worksheet>")
+        archive.write(sheet_row(row.number, cells).encode())
+    archive.write(SHEET_END.encode())
     archive.end()
     end_package(archive, [Sheet(gettext("Result"), "sheet1.xml")])
     yield sink.getvalue()

@@ -14,14 +14,16 @@ from django.utils.translation import gettext
 from apps.batches.reading.example import EXAMPLE, EXAMPLE_MARK
 from apps.batches.reading.sheet import TEMPLATE_NOTES
 from apps.consumers.fields import FIELD_LABELS
-from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
+from apps.core.export.csv_cells import BYTE_ORDER_MARK, csv_line, protect
 from apps.core.export.excel import (
+    SHEET_END,
     Sheet,
     Style,
     begin_package,
     end_package,
     letters,
     sheet_head,
+    sheet_row,
     text_cell,
 )
 from apps.core.export.formats import Format
@@ -84,7 +86,7 @@ def _csv(columns: Sequence[_Column]) -> bytes:
         [column.heading for column in columns],
         [EXAMPLE_MARK, *(column.example for column in columns[1:])],
     )
-    text = "".join(",".join(quote(protect(cell), ",") for cell in line) + "\r\n" for line in lines)
+    text = "".join(csv_line(map(protect, line)) for line in lines)
     return (BYTE_ORDER_MARK + text).encode()
 
 
@@ -102,11 +104,11 @@ def _excel(columns: Sequence[_Column]) -> bytes:
         is_first=False,
     ) + "".join(_row(number, column) for number, column in enumerate(columns, 2))
     for name, content in (("sheet1.xml", people), ("sheet2.xml", notes)):
-        archive.add(f"xl/worksheets/{name}", f"{content}</sheetData></worksheet>".encode())
+        archive.add(f"xl/worksheets/{name}", f"{content}{SHEET_END}".encode())
     end_package(archive, [Sheet(gettext("People"), "sheet1.xml"), Sheet(TEMPLATE_NOTES, "sheet2.xml")])
     return sink.getvalue()
 
 
 def _row(number: int, cells: Sequence[str]) -> str:
-    found = "".join(text_cell(f"{letters(at)}{number}", cell) for at, cell in enumerate(cells) if cell)
-    return f'<row r="{number}">{found}</row>'
+    filled = (text_cell(f"{letters(at)}{number}", cell) for at, cell in enumerate(cells) if cell)
+    return sheet_row(number, filled)

@@ -16,13 +16,12 @@ from apps.batches.reading.example import is_example
 from apps.batches.reading.limits import MAX_ROW, Limits
 from apps.batches.reading.lost import is_error, is_shortened, shortened_text
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, TableFault, TableRow
+from apps.consumers.paste.shortened import SHORTENED_NUMBER
 
 TEMPLATE_NOTES: Final = "About"
 """The name of the sheet with notes in the portal's own files. It is not told as a further sheet."""
 MAX_MERGES: Final = 10_000
 
-# 1.23E+11 and 1,23E+11: as spreadsheets write long numbers into CSV files and copied texts.
-_SHORTENED = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE]\+?\d{1,3}")
 _LEADING_ZERO = re.compile(r"0\d[\d ]*")
 
 
@@ -87,7 +86,7 @@ def finished_rows(sheet: Sheet, limits: Limits) -> tuple[tuple[TableRow, ...], t
     found[FindingCode.EXAMPLE_ROWS] += len(examples)
     texts = [cell for cells in whole.values() for cell in cells if cell]
     found[FindingCode.SHORTENED_NUMBERS] += sum(
-        _SHORTENED.fullmatch(text.strip()) is not None for text in texts
+        SHORTENED_NUMBER.fullmatch(text.strip()) is not None for text in texts
     )
     found[FindingCode.ERROR_VALUES] += sum(map(is_error, texts))
     found[FindingCode.LOST_ZEROS] += _lost_zeros(whole, sheet.numbers)

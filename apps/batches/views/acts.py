@@ -21,7 +21,7 @@ from apps.batches.sending import changing, control, decisions, held_rows, new_li
 from apps.batches.sending.shown import AllShown, ChosenRows
 from apps.batches.views.batch import show
 from apps.batches.views.checked import check_stored
-from apps.batches.views.place import AT_ROWS, place_of
+from apps.batches.views.place import AT_ROWS, answer_stale, back_to_list, place_of
 from apps.batches.views.posting import only_post
 from apps.batches.views.visible import find_batch, find_own, may_change_rows
 from apps.cdp.factory import get_client
@@ -47,12 +47,12 @@ def check(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Check the rows that have not been checked, such as after a lost connection."""
     batch = find_own(request, batch_id)
     if not may_change_rows(batch):
-        return _stale(request, batch)
+        return answer_stale(request, batch)
     place_of(request)
     check_batch(batch, client=get_client())
     found = done.states_text(selectors.count_by_state(batch))
     messages.success(request, _("The rows are checked. %(states)s") % {"states": found})
-    return _back(request, batch)
+    return back_to_list(request, batch)
 
 
 @requires(SEND_BATCHES, batch="batch_id")
@@ -66,7 +66,7 @@ def accept(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     codes = [group.code for group in groups if group.code in chosen]
     if not codes:
         if not groups:
-            return _stale(request, batch)
+            return answer_stale(request, batch)
         error = FieldError("#warnings", _("Tick the warnings that you want to confirm"))
         return show(request, batch, errors=(error,))
     reason = SimilarReasonForm({"similar_reason": single_value(request.POST, "similar_reason")})
@@ -112,13 +112,13 @@ def confirm(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     try:
         result = control.confirm(batch, shown=shown, actor=actor_of(request), client=get_client())
     except STALE:
-        return _stale(request, batch)
+        return answer_stale(request, batch)
     if result.attention:
         messages.warning(request, _attention_text(batch, result.attention))
     elif not result.was_read:
         text = _("The order could not be checked. %(comparison)s")
         messages.warning(request, text % {"comparison": labels.comparison_text()})
-    return _back(request, batch)
+    return back_to_list(request, batch)
 
 
 @requires(SEND_BATCHES, CONTROL_ALL_BATCHES, batch="batch_id")
@@ -157,10 +157,10 @@ def rows_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     try:
         made = new_list.rows_again(batch, actor=actor_of(request))
     except STALE:
-        return _stale(request, batch)
+        return answer_stale(request, batch)
     except NotReadableError:
         messages.warning(request, labels.NOT_READABLE)
-        return _back(request, batch)
+        return back_to_list(request, batch)
     check_stored(made)
     messages.success(request, _("This is a new list of the rows that failed. Nothing of it is sent yet."))
     return HttpResponseSeeOther(batch_url(made))
@@ -209,22 +209,12 @@ def _change(
     try:
         act(actor_of(request))
     except STALE:
-        return _stale(request, batch, at_rows=at_rows)
+        return answer_stale(request, batch, at_rows=at_rows)
     except control.ConfirmerNotPermitted:
         messages.warning(request, labels.pause_text(PauseReason.NOT_PERMITTED))
     if said is not None:
         messages.success(request, said(), extra_tags=AT_ROWS if at_rows else "")
-    return _back(request, batch, at_rows=at_rows)
-
-
-def _stale(request: HttpRequest, batch: Batch, *, at_rows: bool = False) -> HttpResponse:
-    text = _("The list had changed meanwhile. Nothing was done: check it below.")
-    messages.warning(request, text, extra_tags=AT_ROWS if at_rows else "")
-    return _back(request, batch, at_rows=at_rows)
-
-
-def _back(request: HttpRequest, batch: Batch, *, at_rows: bool = False) -> HttpResponse:
-    return HttpResponseSeeOther(place_of(request).url(batch, at_rows=at_rows))
+    return back_to_list(request, batch, at_rows=at_rows)
 
 
 def _numbers(values: QueryDict) -> list[int]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from django.db import DatabaseError, InterfaceError
-
 from apps.batches.checking.check import check_batch
 from apps.batches.models import Batch
 from apps.cdp.factory import get_client
+from apps.core.connections import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -17,5 +16,5 @@ def check_stored(batch: Batch) -> None:
     """Check every row. If the database is lost meanwhile, the page of the list offers it again."""
     try:
         check_batch(batch, client=get_client())
-    except (DatabaseError, InterfaceError):
+    except DATABASE_ERRORS:
         logger.exception("batch_not_checked")

@@ -44,6 +44,7 @@ from apps.batches.sending.storing import (
     table_of,
 )
 from apps.batches.views.checked import check_stored
+from apps.batches.views.place import answer_stale
 from apps.batches.views.visible import find_own, may_choose_columns
 from apps.consumers import selectors
 from apps.consumers.views.visible import person_id
@@ -96,7 +97,7 @@ def _change(request: HttpRequest, batch: Batch) -> HttpResponse:
         form = asked.form(initial=presenter.chosen(batch), questions=proposal.questions)
         return _page(request, asked, form, proposal.questions)
     if single_value(request.POST, "shown") != asked.shown:
-        return _stale(request, batch)
+        return answer_stale(request, batch)
     return _store(request, asked)
 
 
@@ -217,7 +218,7 @@ def _not_stored(request: HttpRequest, batch: Batch, refused: Exception, *, shown
         messages.warning(request, labels.NOT_READABLE)
         return HttpResponseSeeOther(batch_url(batch))
     if shown and batch.erased_at is None:
-        return _stale(request, batch)  # the columns could be chosen again, but not for other rows
+        return answer_stale(request, batch)  # the columns could be chosen again, but not for other rows
     return _changed(request, batch)
 
 
@@ -227,11 +228,6 @@ def _changed(request: HttpRequest, batch: Batch) -> HttpResponse:
     else:
         text = _("The personal data of this list were deleted. Nothing was done.")
     messages.warning(request, text)
-    return HttpResponseSeeOther(batch_url(batch))
-
-
-def _stale(request: HttpRequest, batch: Batch) -> HttpResponse:
-    messages.warning(request, _("The list had changed meanwhile. Nothing was done: check it below."))
     return HttpResponseSeeOther(batch_url(batch))
 
 

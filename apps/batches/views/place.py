@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.http import HttpRequest
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from apps.batches.models import Batch, RowState
 from apps.batches.presenters.batch import ALL
@@ -12,6 +14,7 @@ from apps.batches.presenters.naming import batch_url
 from apps.core.forms.input import single_value
 from apps.core.web import keyset
 from apps.core.web.filters import UnreadableAddress, page_url, with_query
+from apps.core.web.redirects import HttpResponseSeeOther
 
 BY = ("number",)
 """The key of a list's rows, for ``core.web.keyset``."""
@@ -57,3 +60,15 @@ def place_of(request: HttpRequest) -> Place:
     if show and show != ALL and show not in RowState.values:
         raise UnreadableAddress
     return Place(show, keyset.read_position(values, BY))
+
+
+def back_to_list(request: HttpRequest, batch: Batch, *, at_rows: bool = False) -> HttpResponse:
+    """Lead to the list after a POST, to the place of the form. ``at_rows``: the page opens at its rows."""
+    return HttpResponseSeeOther(place_of(request).url(batch, at_rows=at_rows))
+
+
+def answer_stale(request: HttpRequest, batch: Batch, *, at_rows: bool = False) -> HttpResponse:
+    """Lead back likewise, and say that nothing was done, because the page was not current any more."""
+    text = _("The list had changed meanwhile. Nothing was done: check it below.")
+    messages.warning(request, text, extra_tags=AT_ROWS if at_rows else "")
+    return back_to_list(request, batch, at_rows=at_rows)

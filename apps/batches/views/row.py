@@ -21,7 +21,7 @@ from apps.batches.presenters.done import row_text
 from apps.batches.presenters.naming import batch_url
 from apps.batches.presenters.rows import CORRECTABLE
 from apps.batches.sending import changing, decisions, held_rows
-from apps.batches.views.place import AT_ROWS, Place, place_of
+from apps.batches.views.place import AT_ROWS, Place, answer_stale, place_of
 from apps.batches.views.posting import only_post
 from apps.batches.views.row_page import confirms_order, entry_of_row, other_order_of, show_row
 from apps.batches.views.visible import find_own, may_change_rows
@@ -72,14 +72,14 @@ def release(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpRespo
     seen = single_value(request.POST, "earlier")
     is_as_seen = found.current == RowState.ALREADY_SENT and seen == str(found.earlier)
     if not is_as_seen or not may_change_rows(batch):
-        return _changed(request, batch)
+        return answer_stale(request, batch)
     if not form.is_valid():
         return show_row(request, batch, found, entry_of_row(batch, found), release=form)
     place = place_of(request)
     try:
         decisions.release_row(batch, found, form.cleaned_data["reason"], actor=actor_of(request))
     except held_rows.NotChanged:
-        return _changed(request, batch)
+        return answer_stale(request, batch)
     if _find_row(batch, number).current == RowState.READY:
         text = _("Row %(number)s is ready. It is sent once you confirm the list.")
     else:
@@ -166,8 +166,3 @@ def _following(batch: Batch, number: int) -> int:
     """The next row that needs attention, after the last one the first; 0 without any."""
     waiting = [row.number for row in selectors.rows_in(batch, [RowState.NEEDS_ATTENTION])]
     return next((one for one in waiting if one > number), next((one for one in waiting if one != number), 0))
-
-
-def _changed(request: HttpRequest, batch: Batch) -> HttpResponse:
-    messages.warning(request, _("The list had changed meanwhile. Nothing was done: check it below."))
-    return HttpResponseSeeOther(place_of(request).url(batch))

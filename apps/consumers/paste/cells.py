@@ -15,12 +15,11 @@ from apps.consumers import emails, phones, value_lists
 from apps.consumers.paste.fillers import may_be_not_available, stands_for_no_value
 from apps.consumers.paste.gender_words import gender_of_word
 from apps.consumers.paste.nationalities import country_of_code, demonyms_of_code
+from apps.consumers.paste.shortened import SHORTENED_NUMBER
 from apps.core import clock, dates
 from apps.core.text import similar_key
 
 SHOWN_DATE = "j F Y"  # as the form shows a date of birth
-SHORTENED_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?E\+\d+|[+-]?\d+[.,]\d+E\d+", re.ASCII | re.IGNORECASE)
-"""A number as spreadsheets show one that does not fit its cell. ``12E5`` may be a booking's own number."""
 _COUNTRIES = frozenset({"nationality", "country"})
 _WITHOUT_FILLERS = frozenset({"nationality", "passport_number", "identifier_id", "identifier"})
 _BREAK = re.compile("[\t\r\n\u2028\u2029]+")

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, transaction
+from django.db import DataError, IntegrityError, transaction
 
 from apps.audit.recording import record
 from apps.consumers import selectors
@@ -24,7 +24,7 @@ from apps.consumers.sending import spool
 from apps.consumers.sending.result import Result
 from apps.core import clock
 from apps.core.actor import Actor
-from apps.core.connections import release_database_connections
+from apps.core.connections import DATABASE_ERRORS, release_database_connections
 from apps.core.locks import hold_reference
 from apps.core.references import reference_key, same_reference
 
@@ -36,8 +36,6 @@ EVENT_OF_OUTCOME = {
     Outcome.NOT_SENT: CONSUMER_NOT_SENT,
     Outcome.UNKNOWN: CONSUMER_OUTCOME_UNKNOWN,
 }
-# InterfaceError: the connection is already closed.
-DATABASE_LOST = (DatabaseError, InterfaceError)
 
 
 class OutcomeNotStored(Exception):
@@ -177,7 +175,7 @@ def drain_spool(actor: Actor) -> int:
         try:
             store_outcome(submission, spooled.result, actor)
         except Exception as error:
-            if isinstance(error, DATABASE_LOST) and not isinstance(error, IntegrityError | DataError):
+            if isinstance(error, DATABASE_ERRORS) and not isinstance(error, IntegrityError | DataError):
                 raise
             # Waiting does not help: an administrator has to read this file. Go on with the others.
             logger.error("spooled_outcome_refused %s %s", spooled.path.name, type(error).__name__)

@@ -34,7 +34,7 @@ from apps.consumers.sending.result import Result
 from apps.consumers.sending.warnings import EntryWarning, find_warnings
 from apps.core import clock, keys_in_use
 from apps.core.actor import Actor
-from apps.core.connections import release_database_connections
+from apps.core.connections import DATABASE_ERRORS, release_database_connections
 from apps.core.encryption import DIGEST, MissingKeyError
 from apps.core.references import stored_order_number
 
@@ -184,7 +184,7 @@ def _database_required_before_send() -> Iterator[None]:
     except MissingKeyError as error:
         logger.error("create_not_written key_missing")  # its text is a key's id
         raise NotWritten("This process does not have a key in use") from error
-    except storing.DATABASE_LOST as error:
+    except DATABASE_ERRORS as error:
         logger.exception("create_not_written")
         raise NotWritten("The record before the send could not be written") from error
 

@@ -56,6 +56,7 @@ from apps.consumers.views.paste import answer_paste, kept_box
 from apps.consumers.views.submissions import to_receipt
 from apps.consumers.views.visible import find_submission
 from apps.core.actor import Actor
+from apps.core.connections import DATABASE_ERRORS
 from apps.core.forms.errors import FieldError, form_errors
 from apps.core.forms.input import single_value
 from apps.core.forms.long_select import suggestions
@@ -143,7 +144,7 @@ def _answer_post(request: HttpRequest) -> HttpResponse:
         posted, panel = _with_order(request, posted, actor)
     except submit.TokenUsed as stop:
         return _form_used(request, posted, stop, earlier=earlier)
-    except storing.DATABASE_LOST:
+    except DATABASE_ERRORS:
         logger.exception("form_not_read")
         return _not_written(request, Entry.bound(request.POST, ()))
     match posted.kind:

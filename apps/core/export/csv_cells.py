@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Final
 
@@ -98,3 +99,8 @@ def quote(cell: str, separator: str) -> str:
     if separator in cell or '"' in cell or "\n" in cell or "\r" in cell:
         return '"' + cell.replace('"', '""') + '"'
     return cell
+
+
+def csv_line(cells: Iterable[str]) -> str:
+    """One line of a CSV file (RFC 4180), separated by commas, with quotes where needed. Adds no guard."""
+    return ",".join([quote(cell, ",") for cell in cells]) + "\r\n"

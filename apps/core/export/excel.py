@@ -45,6 +45,9 @@ _ROOT: Final = f"""{XML}<Relationships xmlns="{_PACKAGE}/relationships">\
 <Relationship Id="rId1" Type="{_DOCUMENT}/officeDocument" Target="xl/workbook.xml"/>\
 </Relationships>"""
 
+SHEET_END: Final = "</sheetData></worksheet>"
+"""The XML of a sheet after its last row."""
+
 
 class Style(IntEnum):
     """The style of a cell, as its index in ``cellXfs`` below. Without one, a time is shown as a number."""
@@ -163,16 +166,21 @@ def sheet_head(
     )
     pane = top = ""
     if row is not None:
-        cells = "".join(
+        cells = (
             text_cell(f"{letters(at)}{row}", heading, Style.HEADING) for at, heading in enumerate(headings)
         )
         pane = f'<pane ySplit="{row}" topLeftCell="A{row + 1}" activePane="bottomLeft" state="frozen"/>'
-        top = f'<row r="{row}">{cells}</row>'
+        top = sheet_row(row, cells)
     selected = ' tabSelected="1"' if is_first else ""
     return (
         f'{XML}<worksheet xmlns="{MAIN}"><sheetViews><sheetView{selected} workbookViewId="0">{pane}'
         f"</sheetView></sheetViews><cols>{cols}</cols><sheetData>{top}"
     )
+
+
+def sheet_row(number: int, cells: Iterable[str]) -> str:
+    """The XML of a row, from that of its cells that are not empty."""
+    return f'<row r="{number}">{"".join(cells)}</row>'
 
 
 def end_package(archive: ZipStream, sheets: Sequence[Sheet]) -> None:

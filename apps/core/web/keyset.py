@@ -16,16 +16,13 @@ from django.core.exceptions import BadRequest
 from django.db.models import DateTimeField, Model, Q, QuerySet
 from django.http import QueryDict
 
+from apps.core import clock
 from apps.core.forms.input import single_value
 
 OLDER_THAN = "before"
 NEWER_THAN = "after"
 NAMES = (OLDER_THAN, NEWER_THAN)
 """Query parameters of a page's address. Only one of them may be present."""
-
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND = dt.timedelta(microseconds=1)
-_LATEST = (dt.datetime.max.replace(tzinfo=dt.UTC) - _EPOCH) // _MICROSECOND
 
 Row = TypeVar("Row", bound=Model)
 
@@ -164,13 +161,14 @@ def _column_value(model: type[Model], name: str, number: int) -> int | dt.dateti
     known = {field.name: field for field in model._meta.concrete_fields}
     if not isinstance(known.get(name), DateTimeField):
         return number
-    if number > _LATEST:
-        raise UnreadableKey
-    return _EPOCH + number * _MICROSECOND
+    try:
+        return clock.from_microseconds(number)
+    except OverflowError:
+        raise UnreadableKey from None
 
 
 def _key(row: Model, by: Sequence[str]) -> tuple[int, ...]:
     values = (getattr(row, name) for name in by)
     return tuple(
-        (value - _EPOCH) // _MICROSECOND if isinstance(value, dt.datetime) else int(value) for value in values
+        clock.to_microseconds(value) if isinstance(value, dt.datetime) else int(value) for value in values
     )

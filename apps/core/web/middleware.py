@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
@@ -19,7 +18,7 @@ from django.utils.cache import add_never_cache_headers
 from django_structlog.middlewares import RequestMiddleware
 from django_structlog.signals import bind_extra_request_failed_metadata
 
-from apps.core.connections import is_database_unavailable
+from apps.core.connections import DATABASE_ERRORS, is_database_unavailable
 from apps.core.web.requests import is_in_page, origin_of, support_code
 
 
@@ -46,7 +45,7 @@ class RequestLogMiddleware(RequestMiddleware):
     @staticmethod
     def bind_user_id(request: HttpRequest) -> None:
         """Log the person; without a database, log the line without the person."""
-        with suppress(DatabaseError, InterfaceError):
+        with suppress(*DATABASE_ERRORS):
             RequestMiddleware.bind_user_id(request)
 
 

@@ -13,9 +13,11 @@ from concurrent.futures import Future
 from functools import cache
 
 import structlog
-from django.db import DatabaseError, InterfaceError, connection, connections
+from django.db import connection, connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+
+from apps.core.connections import DATABASE_ERRORS
 
 logger = structlog.get_logger(__name__)
 
@@ -51,7 +53,7 @@ def failures() -> list[str]:
     for name, check in {"database": _database_answers, "migrations": _migrations_applied, **_checks}.items():
         try:
             passed = check()
-        except (DatabaseError, InterfaceError):
+        except DATABASE_ERRORS:
             logger.warning("readiness.check_failed", check=name, exc_info=True)
             return [*failed, name]
         if not passed:

@@ -9,13 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
-from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
-from apps.core.connections import commit_was_attempted, is_database_unavailable
+from apps.core.connections import DATABASE_ERRORS, commit_was_attempted, is_database_unavailable
 from apps.core.encryption import MissingKeyError
 from apps.core.forms.input import ConflictingValues
 from apps.core.web import readiness, sealed_entries
@@ -134,7 +133,7 @@ def _changed_nothing(request: HttpRequest, error: BaseException | None) -> bool:
     if request.method != "POST" or getattr(request, "answer_was_ready", False) or commit_was_attempted():
         return False
     in_steps = _view_name(request).startswith((CREATE_VIEW, LISTS))
-    return isinstance(error, (DatabaseError, InterfaceError)) and not in_steps
+    return isinstance(error, DATABASE_ERRORS) and not in_steps
 
 
 def _view_name(request: HttpRequest) -> str:

@@ -18,10 +18,9 @@ from django.conf import settings
 from django.db import close_old_connections, connections
 
 from apps.core.actor import Actor
-from apps.core.connections import release_database_connections
-from apps.history import writing
+from apps.core.connections import DATABASE_ERRORS, release_database_connections
 from apps.history.exports import services
-from apps.history.exports.making import DATABASE_ERRORS, ExportBroken, ExportFile, Write, code_of
+from apps.history.exports.making import ExportBroken, ExportFile, code_of
 from apps.history.exports.services import FailureCode, Progress
 from apps.history.models import Export, State
 
@@ -66,11 +65,10 @@ class Delivery(Iterator[bytes]):
         *,
         session_series: int,
         hang_up: Callable[[], object] = lambda: None,
-        write: Write = writing.write,
     ) -> None:
         self._export, self._actor, self._hang_up = export, actor, hang_up
         self._session_series = session_series
-        self._file = ExportFile(export, write)
+        self._file = ExportFile(export)
         self._maker = threading.Thread(target=self._file.make, name="export-maker", daemon=True)
         self._watcher = threading.Thread(target=self._watch, name="export-watcher", daemon=True)
         self._sent = 0  # bytes passed to the server

@@ -12,15 +12,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import IO, Protocol
+from typing import IO
 
 import psycopg.errors
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from apps.consumers.searches import SearchGone, SearchUnreadable
-from apps.core.connections import is_database_unavailable, release_database_connections
+from apps.core.connections import DATABASE_ERRORS, is_database_unavailable, release_database_connections
 from apps.core.export.formats import Format
 from apps.history import writing
 from apps.history.exports import selections
@@ -28,12 +28,11 @@ from apps.history.exports.facts import facts_about
 from apps.history.exports.services import FailureCode
 from apps.history.models import Export
 from apps.history.selection import Selection
-from apps.history.writing import Layout, Written
+from apps.history.writing import Layout
 
 logger = logging.getLogger(__name__)
 
 CHUNK = 128 * 1024  # bytes of one read
-DATABASE_ERRORS = (DatabaseError, InterfaceError)
 _DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -41,24 +40,10 @@ class ExportBroken(Exception):
     """The file will not be completed: the server must break the download. The message is a code."""
 
 
-class Write(Protocol):
-    """:func:`apps.history.writing.write`."""
-
-    def __call__(
-        self,
-        selection: Selection,
-        layout: Layout,
-        write_bytes: Callable[[bytes], object],
-        *,
-        connection: BaseDatabaseWrapper,
-        progress: Callable[[int], None],
-    ) -> Written: ...
-
-
 class ExportFile:
     """A temporary file that one thread writes while another reads it."""
 
-    def __init__(self, export: Export, write: Write) -> None:
+    def __init__(self, export: Export) -> None:
         self.rows = self.unreadable = 0
         self.written = 0  # bytes
         self.is_whole = False
@@ -78,7 +63,6 @@ class ExportFile:
             separator=export.separator,
             byte_order_mark=export.byte_order_mark,
         )
-        self._write = write
 
     @property
     def sha256(self) -> str:
@@ -175,7 +159,7 @@ class ExportFile:
             with self._connection_lock:
                 self._connection = connection
             with connection.wrap_database_errors:
-                written = self._write(
+                written = writing.write(
                     selection,
                     self._layout,
                     write_bytes,

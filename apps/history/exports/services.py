@@ -134,7 +134,7 @@ def prepare(
     export = Export(
         person_id=person.id,
         person_name=person.name,
-        created_at=_now(),
+        created_at=clock.now(),
         selection={**selections.to_json(selection), "query": query},
         filters=[[*one] for one in filters],
         format=choice.format,
@@ -204,7 +204,7 @@ def _reserve_slot(
         ready = Export.objects.filter(pk=export.pk, state=State.READY)
         if free is None and ready.exists():
             raise Busy("The slots are taken")
-        now = _now()
+        now = clock.now()
         if free is None or not ready.update(
             state=State.RUNNING, slot=free, started_at=now, beat_at=now, rows_expected=selected.rows
         ):
@@ -238,7 +238,7 @@ def beat(export: Export, state: State, progress: Progress) -> bool:
     return bool(
         _active(export).update(
             state=state,
-            beat_at=_now(),
+            beat_at=clock.now(),
             rows=progress.rows,
             bytes=progress.bytes,
             bytes_sent=progress.bytes_sent,
@@ -323,7 +323,7 @@ def cancel(export: Export, actor: Actor) -> bool:
     With its next heartbeat the process that writes the file stops the query and breaks the download.
     """
     with transaction.atomic(durable=True):
-        ended = bool(_active(export).update(state=State.CANCELLED, slot=None, finished_at=_now()))
+        ended = bool(_active(export).update(state=State.CANCELLED, slot=None, finished_at=clock.now()))
         if ended:
             export.refresh_from_db()
             _record(EXPORT_CANCELLED, export, actor, rows=export.rows)
@@ -334,7 +334,7 @@ def sweep(actor: Actor) -> int:
     """Mark the exports as failed whose process was lost, and free their slots. Returns their number."""
     swept = 0
     # Active exports have a slot. With its small index the worker need not read the whole table each second.
-    silent = Export.objects.filter(slot__gte=1, state__in=ACTIVE, beat_at__lt=_now() - LOST_AFTER)
+    silent = Export.objects.filter(slot__gte=1, state__in=ACTIVE, beat_at__lt=clock.now() - LOST_AFTER)
     for export in silent:
         try:
             swept += _end_lost(export, actor)
@@ -371,7 +371,7 @@ def _end_lost(export: Export, actor: Actor) -> bool:
         # Only if there was no heartbeat since the row was read.
         silent = _active(export).filter(beat_at=export.beat_at)
         ended = bool(
-            silent.update(state=State.FAILED, slot=None, finished_at=_now(), failure_code=code.value)
+            silent.update(state=State.FAILED, slot=None, finished_at=clock.now(), failure_code=code.value)
         )
         if ended:
             _record_failure(export, actor, code, rows=export.rows)
@@ -387,7 +387,7 @@ def _end(export: Export, state: State, progress: Progress, **facts: str) -> bool
         _active(export).update(
             state=state,
             slot=None,
-            finished_at=_now(),
+            finished_at=clock.now(),
             rows=progress.rows,
             unreadable=progress.unreadable,
             bytes=progress.bytes,
@@ -414,7 +414,3 @@ def _record(event_type: EventType, export: Export, actor: Actor, **facts: Any) -
     seq = record(Event(event_type, actor, person="" if person == actor.id else person, data=data))
     recording.index_keys(seq, [recording.key_of(EXPORT_KEY, export.public_id)])
     return seq
-
-
-def _now() -> datetime.datetime:
-    return clock.now()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from apps.core.triggers import missing_on_sqlite, quoted_schema, statements_on_sqlite
 from apps.history.models import PeriodTotals
 
 TABLE = "consumers_submission"
@@ -74,14 +75,10 @@ def install_triggers(connection: BaseDatabaseWrapper) -> None:
 
 def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
     """Names of the triggers that are absent, disabled or different from this version, sorted."""
+    if connection.vendor == "sqlite":
+        return missing_on_sqlite(connection, TABLE, _SQLITE)
+    schema = quoted_schema(connection)
     with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute(
-                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [TABLE]
-            )
-            found = dict(cursor.fetchall())
-            return sorted(name for name, sql in _SQLITE.items() if found.get(name) != sql.strip())
-        schema = _schema(connection)
         cursor.execute(
             """
             SELECT t.tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
@@ -96,12 +93,8 @@ def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
 
 def _statements(connection: BaseDatabaseWrapper, names: list[str]) -> list[str]:
     if connection.vendor == "sqlite":
-        return [
-            statement
-            for name in names
-            for statement in (f"DROP TRIGGER IF EXISTS {name}", _SQLITE[name].strip())
-        ]
-    schema = _schema(connection)
+        return statements_on_sqlite(_SQLITE, names)
+    schema = quoted_schema(connection)
     function = f"{schema}.submission_totals_note"
     statements = [
         f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql"
@@ -121,9 +114,3 @@ def _statements(connection: BaseDatabaseWrapper, names: list[str]) -> list[str]:
 def _version() -> str:
     """The columns that the triggers compare. PostgreSQL shows a condition in other words than was given."""
     return " ".join(_COUNTED)
-
-
-def _schema(connection: BaseDatabaseWrapper) -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT quote_ident(current_schema())")
-        return str(cursor.fetchone()[0])

@@ -10,7 +10,6 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -22,6 +21,7 @@ from apps.audit import person_limits
 from apps.consumers.permissions import EXPORT_PERSONAL_DATA, EXPORT_SUBMISSIONS, VIEW_ALL_SUBMISSIONS
 from apps.consumers.searches import SearchNotUsable
 from apps.core import clock
+from apps.core.connections import DATABASE_ERRORS
 from apps.core.export.formats import Format
 from apps.core.export.responses import download
 from apps.core.forms.errors import form_errors
@@ -133,7 +133,7 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
         return response
     except SearchNotUsable:
         return exported_page(request, found, without_search=True, status=HTTPStatus.CONFLICT)
-    except (DatabaseError, InterfaceError):
+    except DATABASE_ERRORS:
         logger.exception("export_not_started")
         return exported_page(request, found, not_written=True, status=HTTPStatus.SERVICE_UNAVAILABLE)
     delivery = Delivery(found, actor, session_series=_session_series(request), hang_up=_hang_up(request))

@@ -7,7 +7,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.core.export.excel import MAIN, XML, Style, number_cell, text_cell
+from apps.core.export.excel import MAIN, SHEET_END, XML, Style, number_cell, sheet_row, text_cell
 from apps.history.writing.cells import Kind, kind_of
 from apps.history.writing.layout import Layout
 
@@ -47,7 +47,7 @@ def about_sheet(layout: Layout, *, rows: int, unreadable: int, sha256: str) -> b
     first = len(lines) + 2
     heads = (_("Column"), _("Name in CSV and JSON Lines"), _("Type"))
     lines.append(
-        _row(
+        sheet_row(
             first,
             [text_cell(f"{at}{first}", head, Style.HEADING) for at, head in zip("ABC", heads, strict=True)],
         )
@@ -55,21 +55,19 @@ def about_sheet(layout: Layout, *, rows: int, unreadable: int, sha256: str) -> b
     for number, (key, heading) in enumerate(zip(layout.columns, layout.headings, strict=True), first + 1):
         cells = (heading, key, str(_TYPES[kind_of(key)]))
         lines.append(
-            _row(number, [text_cell(f"{at}{number}", text) for at, text in zip("ABC", cells, strict=True)])
+            sheet_row(
+                number, [text_cell(f"{at}{number}", text) for at, text in zip("ABC", cells, strict=True)]
+            )
         )
     widths = "".join(
         f'<col min="{number}" max="{number}" width="{width}" customWidth="1"/>'
         for number, width in enumerate((44, 70, 30), 1)
     )
-    sheet = f"<cols>{widths}</cols><sheetData>{''.join(lines)}</sheetData>"
-    return f'{XML}<worksheet xmlns="{MAIN}">{sheet}</worksheet>'.encode()
+    head = f'{XML}<worksheet xmlns="{MAIN}"><cols>{widths}</cols><sheetData>'
+    return f"{head}{''.join(lines)}{SHEET_END}".encode()
 
 
 def _line(number: int, label: str, value: str | int) -> str:
     place = f"B{number}"
     cell = number_cell(place, value) if isinstance(value, int) else text_cell(place, value)
-    return _row(number, [text_cell(f"A{number}", label, Style.HEADING), cell])
-
-
-def _row(number: int, cells: list[str]) -> str:
-    return f'<row r="{number}">{"".join(cells)}</row>'
+    return sheet_row(number, [text_cell(f"A{number}", label, Style.HEADING), cell])

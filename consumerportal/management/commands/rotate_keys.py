@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, InterfaceError
 
 from apps.core import key_fingerprints
 from apps.core.actor import Actor
+from apps.core.connections import DATABASE_ERRORS, database_failure
 from apps.core.encryption import ENCRYPTION
 from apps.core.key_fingerprints import require_accepted_keys
 from apps.core.models import KeyInUse
@@ -77,8 +77,8 @@ class Command(BaseCommand):
                 self._show()
         except (KeysNotAcceptedError, NotPossibleError) as refused:
             raise CommandError(str(refused)) from None
-        except (DatabaseError, InterfaceError) as error:
-            raise CommandError(f"The database failed or does not answer ({type(error).__name__})") from None
+        except DATABASE_ERRORS as error:
+            raise CommandError(database_failure(error)) from None
 
     def _add(self, again: str, *, forget_missing: bool) -> None:
         change = keys.register_keys(ACTOR, again=again, forget_missing=forget_missing)

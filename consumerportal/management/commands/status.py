@@ -6,8 +6,8 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, InterfaceError
 
+from apps.core.connections import DATABASE_ERRORS
 from consumerportal import status
 
 
@@ -17,7 +17,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             lines = status.lines()
-        except (DatabaseError, InterfaceError) as error:
+        except DATABASE_ERRORS as error:
             self.stdout.write(
                 f"{status.Level.CRITICAL.name:10}Database: does not answer ({type(error).__name__})"
             )

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import close_old_connections
 
 from apps.accounts.sign_in.sessions import close_expired_sessions
 from apps.audit.integrity.monitor import IntegrityMonitor
@@ -25,7 +25,7 @@ from apps.consumers.sending import spool
 from apps.consumers.sending.storing import drain_spool
 from apps.core import heartbeats, key_fingerprints, limits
 from apps.core.actor import Actor
-from apps.core.connections import is_database_unavailable
+from apps.core.connections import DATABASE_ERRORS, is_database_unavailable
 from apps.history.exports.services import close_shown_ranges
 from apps.history.exports.services import sweep as sweep_exports
 from apps.history.totals.keeping import TotalsKeeper
@@ -72,7 +72,7 @@ def keys_are_accepted(stop: threading.Event) -> bool:
             accept_keys(ACTOR)
         except KeysNotAcceptedError as refused:
             raise CommandError(f"The worker does not start. {refused}") from None
-        except (DatabaseError, InterfaceError) as error:  # also one that is not migrated yet
+        except DATABASE_ERRORS as error:  # also one that is not migrated yet
             logger.warning("worker_waits_for_the_database (%s)", type(error).__name__)
             stop.wait(ROUND_INTERVAL)
         else:

@@ -108,7 +108,7 @@ def test_lost_database_is_reported_without_its_details(
     monkeypatch.chdir(copied.parent)
     with pytest.raises(CommandError) as refused:
         run(*command)
-    assert str(refused.value) == f"The database refused or does not answer ({type(error).__name__})"
+    assert str(refused.value) == f"The database failed or does not answer ({type(error).__name__})"
 
 
 # --- A file that cannot be used -------------------------------------------------------------------

@@ -233,6 +233,7 @@ def test_unix_socket_needs_a_trusted_proxy_in_front(proxies: list[str]) -> None:
     ("base_url", "is_local"),
     [
         ("http://127.0.0.1:8031", True),
+        ("http://127.0.0.2:8031", True),
         ("http://localhost:8031", True),
         ("http://[::1]:8031", True),
         (VENDOR, False),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, InterfaceError
 
 from apps.audit.integrity.acknowledging import NotAcknowledgedError, acknowledge
 from apps.audit.integrity.valid_macs import read_spans
 from apps.audit.presenters.integrity import verdict_sentence
 from apps.core.actor import Actor
+from apps.core.connections import DATABASE_ERRORS, database_failure
 from apps.core.key_fingerprints import require_accepted_keys
 
 
@@ -38,6 +38,6 @@ class Command(BaseCommand):
             raise CommandError(f"{error}.{more} Nothing was recorded.", returncode=2) from error
         except OSError as error:
             raise CommandError(f"The file of checkpoints cannot be read: {error.strerror}") from error
-        except (DatabaseError, InterfaceError) as error:
-            raise CommandError(f"The database refused or does not answer ({type(error).__name__})") from None
+        except DATABASE_ERRORS as error:
+            raise CommandError(database_failure(error)) from None
         self.stdout.write(f"Recorded as event {seq}. Run manage.py audit_verify to update the status.")

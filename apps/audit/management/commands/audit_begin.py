@@ -7,11 +7,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, InterfaceError
 
 from apps.audit.integrity import checkpoints
 from apps.audit.integrity.signing import NotSignedError, adopt_beginning
 from apps.core.actor import Actor
+from apps.core.connections import DATABASE_ERRORS, database_failure
 from apps.core.key_fingerprints import require_accepted_keys
 
 MAX_ATTEMPTS = 3
@@ -36,8 +36,8 @@ class Command(BaseCommand):
             raise CommandError(f"{error}. Run manage.py audit_verify.", returncode=2) from error
         except OSError as error:
             raise CommandError(f"A file of checkpoints cannot be used: {error.strerror}") from error
-        except (DatabaseError, InterfaceError) as error:
-            raise CommandError(f"The database refused or does not answer ({type(error).__name__})") from None
+        except DATABASE_ERRORS as error:
+            raise CommandError(database_failure(error)) from None
 
     def _take_over(self, file: Path) -> None:
         keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)

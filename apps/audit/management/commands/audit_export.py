@@ -9,13 +9,13 @@ from contextlib import closing
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, InterfaceError
 from django.db.models import Q
 
 from apps.audit import export
 from apps.audit.models import AuditEvent
 from apps.audit.recording import EventRefused
 from apps.core.actor import Actor
+from apps.core.connections import DATABASE_ERRORS
 from apps.core.export.formats import Format
 from apps.core.key_fingerprints import require_accepted_keys
 
@@ -44,7 +44,7 @@ class Command(BaseCommand):
             raise CommandError("The reader of the output has gone") from None
         except EventRefused:
             raise CommandError("The log takes no events, so this export cannot be recorded") from None
-        except (DatabaseError, InterfaceError) as error:
+        except DATABASE_ERRORS as error:
             raise CommandError(f"The database does not answer ({type(error).__name__})") from None
 
     def _write(self, after: int, form: Format) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, InterfaceError
 
 from apps.audit.integrity.proof.bundle import bundle, record_download
 from apps.core import key_fingerprints
 from apps.core.actor import Actor
+from apps.core.connections import DATABASE_ERRORS
 
 ACTOR = Actor.system("audit_proof")
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
             raise CommandError("No proof was written: there is a file of that name") from None
         except OSError as error:
             raise CommandError(f"No proof was written: {error}") from None
-        except (DatabaseError, InterfaceError) as error:
+        except DATABASE_ERRORS as error:
             name = type(error).__name__
             raise CommandError(f"No proof was written: the database does not answer ({name})") from None
         warning = (

@@ -7,12 +7,12 @@ import datetime as dt
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, InterfaceError
 
 from apps.audit.integrity import retention
 from apps.audit.integrity.signing import NotSignedError
 from apps.audit.models import AuditEvent
 from apps.core.actor import Actor
+from apps.core.connections import DATABASE_ERRORS, database_failure
 from apps.core.key_fingerprints import require_accepted_keys
 
 ACTOR = Actor.system("audit_retain")
@@ -42,8 +42,8 @@ class Command(BaseCommand):
             raise CommandError(str(refused)) from None
         except OSError as error:
             raise CommandError(f"The file of checkpoints cannot be used ({type(error).__name__})") from None
-        except (DatabaseError, InterfaceError) as error:
-            raise CommandError(f"The database refused or does not answer ({type(error).__name__})") from None
+        except DATABASE_ERRORS as error:
+            raise CommandError(database_failure(error)) from None
 
     def _retain(self, up_to: int | None, days: int | None, *, dry_run: bool) -> None:
         removal = retention.plan(retention.sequence_before(days or 0) if up_to is None else up_to)

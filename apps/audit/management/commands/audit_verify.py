@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, InterfaceError
 
 from apps.audit.integrity.checkpoints import Checkpoint
 from apps.audit.integrity.diagnosis import Verdict
@@ -20,6 +19,7 @@ from apps.audit.integrity.expectation import (
 from apps.audit.integrity.verification import Progress, record_result, verify
 from apps.audit.presenters.integrity import range_sentence, verdict_sentence
 from apps.core.actor import Actor
+from apps.core.connections import DATABASE_ERRORS
 from apps.core.key_fingerprints import require_accepted_keys
 
 WIDTH = 40  # characters of the progress bar
@@ -63,7 +63,7 @@ class Command(BaseCommand):
                 result = verify(from_checkpoint=options["from_checkpoint"], report=report)
             else:
                 result, compared, comparison = verify_expecting(expected, report=report)
-        except (DatabaseError, InterfaceError) as error:
+        except DATABASE_ERRORS as error:
             self._end(f"The database did not answer ({type(error).__name__}).")
         except OSError as error:
             self._end(f"The file of checkpoints could not be read ({type(error).__name__}).")
@@ -80,7 +80,7 @@ class Command(BaseCommand):
             record_result(Actor.system("audit_verify"), result)
         except CommandError as refused:
             self.stderr.write(f"The verification was not recorded. {refused}")
-        except (DatabaseError, InterfaceError):
+        except DATABASE_ERRORS:
             self.stderr.write("The verification could not be recorded: the log takes no events.")
         if result.verdict is not Verdict.UNCHANGED:
             sys.exit(1 if result.verdict is Verdict.UNSIGNED else 2)

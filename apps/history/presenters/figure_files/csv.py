@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 
-from apps.core.export.csv_cells import BYTE_ORDER_MARK, protect, quote
+from apps.core.export.csv_cells import BYTE_ORDER_MARK, csv_line, protect
 from apps.history.presenters.figure_files.tables import Cell, Table, Type
 
 HEAD = ("table", "row", "name", "first_day", "last_day", "measure", "value")
@@ -18,7 +18,7 @@ def csv_file(tables: Iterable[Table]) -> bytes:
     ``row`` numbers the rows of a table from 1. ``name`` has its texts, ``measure`` the key of the column.
     """
     lines = [HEAD, *(line for table in tables for line in _lines(table))]
-    text = "".join(",".join(quote(cell, ",") for cell in line) + "\r\n" for line in lines)
+    text = "".join(map(csv_line, lines))
     return (BYTE_ORDER_MARK + text).encode()
 
 

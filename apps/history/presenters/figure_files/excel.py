@@ -39,10 +39,10 @@ def _sheet(table: Table, *, is_first: bool) -> str:
         is_first=is_first,
     )
     rows = "".join(
-        f'<row r="{number}">{"".join(_cells(table.columns, row, number))}</row>'
+        excel.sheet_row(number, _cells(table.columns, row, number))
         for number, row in enumerate(table.rows, 2)
     )
-    return f"{head}{rows}</sheetData></worksheet>"
+    return f"{head}{rows}{excel.SHEET_END}"
 
 
 def _cells(columns: Sequence[Column], row: Sequence[Cell], number: int) -> Iterator[str]:

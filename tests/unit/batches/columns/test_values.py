@@ -13,6 +13,8 @@ from apps.batches.cells import DateText
 from apps.batches.columns.genders import PLAIN, letters_of
 from apps.batches.columns.problems import ProblemCode, problems_of
 from apps.batches.columns.values import reader_of, row_values
+from apps.batches.reading.read import read_pasted
+from apps.batches.reading.table import FindingCode
 from apps.consumers import phones
 from apps.consumers.demonyms import DEMONYMS
 from apps.consumers.forms.entry import Entry
@@ -327,6 +329,17 @@ def test_a_number_that_a_spreadsheet_changed_is_a_problem(target: str, text: str
     assert problem.code is code
     assert problem.field in ("phone_numbers-0-value", "passport_number", "identifiers-0-id")
     assert problem.text
+
+
+@pytest.mark.parametrize(
+    ("text", "shortened"),
+    [("1E5", 0), ("3e2", 0), ("12.5E+10", 1), ("123E+11", 1), ("1.2E1234", 1)],
+)
+def test_numbers_that_the_notice_counts_are_the_problems_of_rows(text: str, shortened: int) -> None:
+    findings = {finding.code: finding.count for finding in read_pasted(f"Passport\n{text}").findings}
+    assert findings.get(FindingCode.SHORTENED_NUMBERS, 0) == shortened
+    problems = [problem.code for problem in problems_of(_values((text, "passport_number")))]
+    assert problems == [ProblemCode.SHORTENED_NUMBER] * shortened
 
 
 @pytest.mark.parametrize("target", ["phone_numbers", "passport_number", "identifier:CRM", "date_of_birth"])

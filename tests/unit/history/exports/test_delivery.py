@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg.errors
 import pytest
@@ -105,10 +105,21 @@ class Rows:
         return Written(self.rows, unreadable=1)
 
 
-def started(person: User, write: Any, **more: Any) -> tuple[Export, Delivery]:
-    export = prepared(person)
-    services.start(export, acting(person))
-    return export, Delivery(export, acting(person), session_series=person.session_series, write=write, **more)
+class Start(Protocol):
+    """Start an export of this person, with a writer in place of the portal's own."""
+
+    def __call__(self, person: User, write: Rows, **more: Any) -> tuple[Export, Delivery]: ...
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Start:
+    def start(person: User, write: Rows, **more: Any) -> tuple[Export, Delivery]:
+        monkeypatch.setattr(writing, "write", write)
+        export = prepared(person)
+        services.start(export, acting(person))
+        return export, Delivery(export, acting(person), session_series=person.session_series, **more)
+
+    return start
 
 
 def as_django_raises(cause: Exception) -> OperationalError:
@@ -122,7 +133,7 @@ def ended(export: Export) -> Export:
     return Export.objects.get(pk=export.pk)
 
 
-def test_complete_file_arrives_and_is_recorded_with_its_checksum(supervisor: User) -> None:
+def test_complete_file_arrives_and_is_recorded_with_its_checksum(supervisor: User, started: Start) -> None:
     export, file = started(supervisor, Rows(20_000))
     content = b"".join(file)
     file.close()
@@ -136,7 +147,7 @@ def test_complete_file_arrives_and_is_recorded_with_its_checksum(supervisor: Use
     assert events("export.failed") == []
 
 
-def test_first_bytes_are_sent_before_the_rows(supervisor: User) -> None:
+def test_first_bytes_are_sent_before_the_rows(supervisor: User, started: Start) -> None:
     rows = threading.Event()
     _export, file = started(supervisor, Rows(3, go=lambda: rows.wait(TIMEOUT)))
     assert next(file) == b"head\r\n"
@@ -145,7 +156,7 @@ def test_first_bytes_are_sent_before_the_rows(supervisor: User) -> None:
     file.close()
 
 
-def test_no_connection_is_held_for_a_slow_reader(supervisor: User) -> None:
+def test_no_connection_is_held_for_a_slow_reader(supervisor: User, started: Start) -> None:
     _export, file = started(supervisor, Rows(20_000))
     next(file)
     if connection.vendor == "postgresql":
@@ -154,7 +165,7 @@ def test_no_connection_is_held_for_a_slow_reader(supervisor: User) -> None:
     file.close()
 
 
-def test_lost_reader_stops_the_query(supervisor: User) -> None:
+def test_lost_reader_stops_the_query(supervisor: User, started: Start) -> None:
     rows = Rows(10**9, go=lambda: time.sleep(0.001))
     export, file = started(supervisor, rows)
     next(file)
@@ -167,7 +178,7 @@ def test_lost_reader_stops_the_query(supervisor: User) -> None:
     assert len(events("export.failed")) == 1
 
 
-def test_file_that_is_never_read_starts_no_thread(supervisor: User) -> None:
+def test_file_that_is_never_read_starts_no_thread(supervisor: User, started: Start) -> None:
     export, file = started(supervisor, Rows(1))
     file.close()
     assert ended(export).failure_code == "reader_gone"
@@ -190,7 +201,7 @@ def _revoke(person: User) -> object:
     [(_deactivate, False), (_deactivate, True), (_sign_out, False), (_sign_out, True), (_revoke, False)],
 )
 def test_running_export_ends_with_the_access_of_its_person(
-    supervisor: User, end_access: Callable[[User], object], again: bool
+    supervisor: User, end_access: Callable[[User], object], again: bool, started: Start
 ) -> None:
     """Also if the person may sign in again: what runs since before is not theirs."""
     rows, hung_up = Rows(3000, go=lambda: time.sleep(0.001)), threading.Event()
@@ -214,7 +225,7 @@ def test_running_export_ends_with_the_access_of_its_person(
 
 @pytest.mark.parametrize("end_access", [_deactivate, _sign_out, _revoke])
 def test_end_of_a_file_is_not_sent_to_a_person_whose_access_ended(
-    supervisor: User, end_access: Callable[[User], object], monkeypatch: pytest.MonkeyPatch
+    supervisor: User, end_access: Callable[[User], object], monkeypatch: pytest.MonkeyPatch, started: Start
 ) -> None:
     """Before the next heartbeat, too."""
     monkeypatch.setattr(delivery, "BEAT_SECONDS", TIMEOUT)
@@ -228,7 +239,9 @@ def test_end_of_a_file_is_not_sent_to_a_person_whose_access_ended(
     assert events("export.finished") == []
 
 
-def test_export_goes_on_in_the_session_that_signs_the_others_out(supervisor: User) -> None:
+def test_export_goes_on_in_the_session_that_signs_the_others_out(
+    supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     here = Session.objects.create(
         session_key="here",
         person=supervisor,
@@ -238,7 +251,8 @@ def test_export_goes_on_in_the_session_that_signs_the_others_out(supervisor: Use
     actor = replace(acting(supervisor), session=str(here.sign_in))
     export = prepared(supervisor)
     services.start(export, actor)
-    file = Delivery(export, actor, session_series=supervisor.session_series, write=Rows(3))
+    monkeypatch.setattr(writing, "write", Rows(3))
+    file = Delivery(export, actor, session_series=supervisor.session_series)
     file.wait_until_begun()
     accounts.sign_out_everywhere(person_id=supervisor.pk, actor=actor)
     assert b"".join(file) == b"head\r\n" + 3 * LINE
@@ -246,7 +260,7 @@ def test_export_goes_on_in_the_session_that_signs_the_others_out(supervisor: Use
     assert ended(export).state == State.FINISHED
 
 
-def test_cancelling_stops_the_query_and_breaks_the_download(supervisor: User) -> None:
+def test_cancelling_stops_the_query_and_breaks_the_download(supervisor: User, started: Start) -> None:
     rows, hung_up = Rows(10**9, go=lambda: time.sleep(0.001)), threading.Event()
     export, file = started(supervisor, rows, hang_up=hung_up.set)
     next(file)
@@ -261,7 +275,7 @@ def test_cancelling_stops_the_query_and_breaks_the_download(supervisor: User) ->
     assert (len(events("export.cancelled")), events("export.failed")) == (1, [])
 
 
-def test_end_is_not_sent_if_cancelled_after_the_last_row(supervisor: User) -> None:
+def test_end_is_not_sent_if_cancelled_after_the_last_row(supervisor: User, started: Start) -> None:
     export, file = started(supervisor, Rows(1))
     assert file.wait_until_whole() > 0
     services.cancel(export, acting(supervisor))
@@ -284,7 +298,7 @@ def test_end_is_not_sent_if_cancelled_after_the_last_row(supervisor: User) -> No
     ],
 )
 def test_failure_is_recorded_and_breaks_the_download(
-    supervisor: User, caplog: pytest.LogCaptureFixture, error: Exception, code: str
+    supervisor: User, caplog: pytest.LogCaptureFixture, error: Exception, code: str, started: Start
 ) -> None:
     def fail() -> None:
         raise error
@@ -298,7 +312,7 @@ def test_failure_is_recorded_and_breaks_the_download(
     assert event.details["failure_code"] == code
 
 
-def test_full_disk_is_recorded(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_recorded(supervisor: User, monkeypatch: pytest.MonkeyPatch, started: Start) -> None:
     """With a real file: the kernel's device without space."""
     with Path("/dev/full").open("r+b", buffering=0) as full:
         monkeypatch.setattr(making, "_unnamed_file", lambda: full)
@@ -309,7 +323,7 @@ def test_full_disk_is_recorded(supervisor: User, monkeypatch: pytest.MonkeyPatch
         assert ended(export).failure_code == "disk_full"
 
 
-def test_missing_folder_is_recorded(supervisor: User, settings: Settings) -> None:
+def test_missing_folder_is_recorded(supervisor: User, settings: Settings, started: Start) -> None:
     folder, settings.EXPORT_DIR = settings.EXPORT_DIR, "/nowhere/at/all"
     export, file = started(supervisor, Rows(1))
     with pytest.raises(ExportBroken, match="disk_failed"):
@@ -320,7 +334,7 @@ def test_missing_folder_is_recorded(supervisor: User, settings: Settings) -> Non
 
 
 def test_failure_before_the_first_byte_allows_an_error_page(
-    supervisor: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    supervisor: User, settings: Settings, monkeypatch: pytest.MonkeyPatch, started: Start
 ) -> None:
     checks, hung_up = threading.Semaphore(0), threading.Event()
     look = Delivery._check
@@ -342,7 +356,7 @@ def test_failure_before_the_first_byte_allows_an_error_page(
     assert not hung_up.is_set()
 
 
-def test_wait_for_the_first_bytes_does_not_wait_for_the_rows(supervisor: User) -> None:
+def test_wait_for_the_first_bytes_does_not_wait_for_the_rows(supervisor: User, started: Start) -> None:
     rows = threading.Event()
     _export, file = started(supervisor, Rows(1, go=lambda: rows.wait(TIMEOUT)))
     file.wait_until_begun()
@@ -353,7 +367,7 @@ def test_wait_for_the_first_bytes_does_not_wait_for_the_rows(supervisor: User) -
 
 
 def test_failure_that_cannot_be_recorded_leaves_no_thread(
-    supervisor: User, monkeypatch: pytest.MonkeyPatch
+    supervisor: User, monkeypatch: pytest.MonkeyPatch, started: Start
 ) -> None:
     def refuse(*_: object) -> bool:
         raise RuntimeError
@@ -369,7 +383,7 @@ def test_failure_that_cannot_be_recorded_leaves_no_thread(
 
 @pytest.mark.parametrize("asked", [True, False])
 def test_failed_file_that_is_never_closed_ends_by_itself(
-    supervisor: User, monkeypatch: pytest.MonkeyPatch, asked: bool
+    supervisor: User, monkeypatch: pytest.MonkeyPatch, asked: bool, started: Start
 ) -> None:
     begun = threading.Event()
 
@@ -390,7 +404,9 @@ def test_failed_file_that_is_never_closed_ends_by_itself(
         next(file)
 
 
-def test_file_is_not_closed_while_it_is_read(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_is_not_closed_while_it_is_read(
+    supervisor: User, monkeypatch: pytest.MonkeyPatch, started: Start
+) -> None:
     """Its file descriptor may be reused immediately."""
     export, file = started(supervisor, Rows(10**9, go=lambda: time.sleep(0.001)))
     file.wait_until_begun()
@@ -414,7 +430,9 @@ def test_file_is_not_closed_while_it_is_read(supervisor: User, monkeypatch: pyte
     until(lambda: not file._watcher.is_alive())
 
 
-def test_reader_who_takes_nothing_for_too_long_is_disconnected(supervisor: User, settings: Settings) -> None:
+def test_reader_who_takes_nothing_for_too_long_is_disconnected(
+    supervisor: User, settings: Settings, started: Start
+) -> None:
     settings.EXPORT_STALL_SECONDS = 0
     hung_up = threading.Event()
     export, file = started(supervisor, Rows(20_000), hang_up=hung_up.set)
@@ -427,7 +445,7 @@ def test_reader_who_takes_nothing_for_too_long_is_disconnected(supervisor: User,
     assert len(events("export.failed")) == 1
 
 
-def test_stopping_process_ends_running_exports(supervisor: User) -> None:
+def test_stopping_process_ends_running_exports(supervisor: User, started: Start) -> None:
     rows = Rows(10**9, go=lambda: time.sleep(0.001))
     export, file = started(supervisor, rows)
     next(file)
@@ -439,7 +457,7 @@ def test_stopping_process_ends_running_exports(supervisor: User) -> None:
     file.close()
 
 
-def test_export_that_ends_within_the_grace_period_is_complete(supervisor: User) -> None:
+def test_export_that_ends_within_the_grace_period_is_complete(supervisor: User, started: Start) -> None:
     delivery.end_when(lambda: True, grace=TIMEOUT)
     try:
         export, file = started(supervisor, Rows(5, go=lambda: time.sleep(0.05)))
@@ -462,7 +480,7 @@ def test_lock_of_sqlite_is_recorded_as_such(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("committed", [False, True], ids=["not written", "its answer lost"])
 def test_failed_write_of_the_end_is_retried(
-    supervisor: User, monkeypatch: pytest.MonkeyPatch, committed: bool
+    supervisor: User, monkeypatch: pytest.MonkeyPatch, committed: bool, started: Start
 ) -> None:
     finish, refusals = services.finish, [OperationalError(), InterfaceError()]
 
@@ -482,7 +500,7 @@ def test_failed_write_of_the_end_is_retried(
 
 
 def test_end_with_another_checksum_is_not_taken_as_written(
-    supervisor: User, monkeypatch: pytest.MonkeyPatch
+    supervisor: User, monkeypatch: pytest.MonkeyPatch, started: Start
 ) -> None:
     export, file = started(supervisor, Rows(3))
     file.wait_until_begun()
@@ -493,7 +511,7 @@ def test_end_with_another_checksum_is_not_taken_as_written(
 
 
 def test_lock_until_the_last_attempt_is_recorded_as_such(
-    supervisor: User, monkeypatch: pytest.MonkeyPatch
+    supervisor: User, monkeypatch: pytest.MonkeyPatch, started: Start
 ) -> None:
     tries = []
 
@@ -510,7 +528,7 @@ def test_lock_until_the_last_attempt_is_recorded_as_such(
 
 
 def test_end_that_cannot_be_recorded_breaks_the_download(
-    supervisor: User, monkeypatch: pytest.MonkeyPatch
+    supervisor: User, monkeypatch: pytest.MonkeyPatch, started: Start
 ) -> None:
     def refuse(_event: object) -> int:
         raise DatabaseError
@@ -526,7 +544,7 @@ def test_end_that_cannot_be_recorded_breaks_the_download(
 
 @pytest.mark.parametrize("stopping", [False, True], ids=["beat", "stop"])
 def test_check_of_a_row_that_has_just_finished_breaks_nothing(
-    supervisor: User, monkeypatch: pytest.MonkeyPatch, stopping: bool
+    supervisor: User, monkeypatch: pytest.MonkeyPatch, stopping: bool, started: Start
 ) -> None:
     """Between the commit of the end and this thread's reading of it."""
     beats, hung_up = threading.Semaphore(0), threading.Event()
@@ -561,7 +579,7 @@ def test_check_of_a_row_that_has_just_finished_breaks_nothing(
 
 
 def test_reader_who_does_not_take_the_end_marker_is_disconnected(
-    supervisor: User, settings: Settings
+    supervisor: User, settings: Settings, started: Start
 ) -> None:
     hung_up = threading.Event()
     export, file = started(supervisor, Rows(1), hang_up=hung_up.set)
@@ -572,7 +590,9 @@ def test_reader_who_does_not_take_the_end_marker_is_disconnected(
     assert (ended(export).state, events("export.failed")) == (State.FINISHED, [])
 
 
-def test_failed_heartbeats_stop_nothing(supervisor: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_heartbeats_stop_nothing(
+    supervisor: User, monkeypatch: pytest.MonkeyPatch, started: Start
+) -> None:
     tries = threading.Event()
 
     def locked(*_: object) -> bool:
@@ -587,7 +607,7 @@ def test_failed_heartbeats_stop_nothing(supervisor: User, monkeypatch: pytest.Mo
     assert ended(export).state == State.FINISHED
 
 
-def test_row_contains_the_progress(supervisor: User) -> None:
+def test_row_contains_the_progress(supervisor: User, started: Start) -> None:
     go = threading.Semaphore(3)
     export, file = started(supervisor, Rows(6, go=lambda: go.acquire(timeout=TIMEOUT)))
     next(file)
