@@ -88,6 +88,18 @@ def test_no_number_breaks_and_no_icon_is_underlined(
         assert len(set(cards.evaluate_all("all => all.map(one => one.getBoundingClientRect().top)"))) == 1
 
 
+def test_people_are_sorted_on_a_narrow_screen(windows: Windows, staff: User, supervisor: User) -> None:
+    stored([bare(supervisor, Outcome.CREATED, NOW)])
+    page = windows.open(supervisor, viewport={"width": 320, "height": 800})
+    page.goto(FIGURES)
+    for name, first in (("Person", staff.name), ("Submissions", supervisor.name)):
+        with page.expect_navigation():
+            page.locator(".figures-people thead").get_by_role("link", name=name).click()
+        expect(page.locator(".figures-people th[aria-sort]")).to_have_text(name)
+        expect(page.locator(".figures-people tbody th").first).to_have_text(first)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def _lines_of_icons(page: Page) -> set[str]:
     icons = page.locator("main .outcome .icon")
     return set(icons.evaluate_all("all => all.map(one => getComputedStyle(one).borderBottomWidth)"))

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from apps.accounts.models import User
 from apps.consumers.models import Outcome
 from apps.core import clock
+from tests.e2e.keyboard import Keyboard
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 from tests.support.entries import clean, resolved_by, store
@@ -17,6 +18,10 @@ from tests.support.entries import clean, resolved_by, store
 pytestmark = pytest.mark.e2e
 
 NAME = TYPED["exported last name"]
+TOP = "element => element.getBoundingClientRect().top + scrollY"
+# Whether the middle of a link is what the reader sees there.
+ON_TOP = """link => { const { x, y, width, height } = link.getBoundingClientRect();
+  return link.contains(document.elementFromPoint(x + width / 2, y + height / 2)); }"""
 
 
 def _fill(staff: User, supervisor: User) -> None:
@@ -88,6 +93,29 @@ def test_supervisor_finds_sorts_and_saves_a_view_that_warns(
     expect(page.locator("th[aria-sort=descending]")).to_contain_text("Duration")
     _press(page, "link", "All submissions")
     expect(page.get_by_role("link", name="Remove the filter")).to_have_count(0)
+
+
+def test_sort_links_are_seen_on_a_narrow_screen_while_they_have_the_focus(
+    windows: Windows, staff: User
+) -> None:
+    store(staff, Outcome.CREATED, clean(last_name=NAME))
+    page = windows.open(staff, viewport={"width": 320, "height": 800})
+    page.goto("/submissions/")
+    row = page.locator("main table tbody tr")
+    before = row.evaluate(TOP)
+    keyboard = Keyboard(page)
+    for name, place in (("Time", "first"), ("Duration", "last")):
+        link = page.get_by_role("link", name=f"{name} (change the order)")
+        keyboard.tab_to(f"thead th:{place}-child a")
+        expect(link).to_be_focused()
+        assert link.evaluate(ON_TOP)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert row.evaluate(TOP) == before  # the head lies over the row
+    with page.expect_navigation():
+        keyboard.press("Enter")
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("Duration")
+    keyboard.tab_to("main table tbody a")
+    assert not link.evaluate(ON_TOP)
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
