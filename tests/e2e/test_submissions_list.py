@@ -166,6 +166,22 @@ def test_row_has_the_order_number_beside_the_reference_and_copies_the_whole(
 
 
 @pytest.mark.parametrize("width", [320, 1366])
+def test_long_order_number_is_broken_only_on_a_narrow_screen(
+    windows: Windows, staff: User, width: int
+) -> None:
+    store(staff, Outcome.CREATED, clean(last_name=NAME), order_number="AMADEUS-PNR-K7QZWM01")
+    page = windows.open(staff, viewport={"width": width, "height": 800})
+    page.goto("/submissions/")
+    number = page.get_by_text("AMADEUS-PNR-K7QZWM01")
+    lines = number.evaluate("number => new Set([...number.getClientRects()].map(box => box.top)).size")
+    assert lines == 1 or width == 320
+    box = number.bounding_box()
+    assert box
+    assert box["x"] + box["width"] <= width
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [320, 1366])
 @pytest.mark.parametrize("javascript", [True, False], ids=["no_clipboard", "no_script"])
 def test_row_has_the_whole_reference_where_it_cannot_be_copied(
     windows: Windows, staff: User, javascript: bool, width: int
