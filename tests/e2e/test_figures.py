@@ -100,6 +100,15 @@ def test_people_are_sorted_on_a_narrow_screen(windows: Windows, staff: User, sup
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_day_that_is_not_over_is_outlined_in_forced_colours_too(windows: Windows, supervisor: User) -> None:
+    stored([bare(supervisor, Outcome.CREATED, NOW - dt.timedelta(days=day)) for day in (0, 1)])
+    page = windows.open(supervisor, forced_colors="active")
+    page.goto(FIGURES)
+    fill = "bar => getComputedStyle(bar).fill"
+    finished = page.locator(".strip .bar:not(.bar-incomplete)").first.evaluate(fill)
+    assert page.locator(".strip .bar-incomplete").evaluate(fill) != finished
+
+
 def _lines_of_icons(page: Page) -> set[str]:
     icons = page.locator("main .outcome .icon")
     return set(icons.evaluate_all("all => all.map(one => getComputedStyle(one).borderBottomWidth)"))
