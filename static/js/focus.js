@@ -1,6 +1,6 @@
 // [data-focus]: an error summary or a warning gets the focus when the page has loaded; its links lead into the field.
 
-const CONTROLS = "input:not([type=hidden]), select, textarea, button";
+const CONTROLS = "input:not([type=hidden]), select, textarea, button:not(.default-button)"; // that one is not visible
 
 export function startFocus(root) {
   root.querySelector("[data-focus]")?.focus();

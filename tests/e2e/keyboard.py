@@ -39,6 +39,16 @@ class Keyboard:
             self.tab_to(selector)
             self.page.keyboard.type(text)
 
+    def sees_focus(self) -> bool:
+        """Whether the middle of the element that has the focus is in view, and nothing covers it."""
+        return bool(
+            self.page.evaluate(
+                """() => { const { x, y, width, height } = document.activeElement.getBoundingClientRect();
+                return document.activeElement.contains(
+                  document.elementFromPoint(x + width / 2, y + height / 2)); }"""
+            )
+        )
+
     def create(self) -> None:
         """Enter in a text field; from another control, Ctrl+Enter."""
         in_text = self.page.evaluate("document.activeElement.matches('input[type=text]')")

@@ -49,6 +49,27 @@ def test_forced_colours_keep_the_selection_visible(windows: Windows, staff: User
     assert _picture(current) != marked
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_marks_of_chosen_controls_have_the_colour_of_texts_on_their_background(
+    windows: Windows, staff: User, scheme: str
+) -> None:
+    page = windows.open(staff, color_scheme=scheme)
+    page.goto("/submissions/")
+    page.locator("summary", has_text="Filters").click()
+    box = page.get_by_label("Rejected", exact=True)
+    box.check()
+    _expect_mark_on_accent(box)
+    open_form(page)
+    _expect_mark_on_accent(page.locator("[name=gender]:checked"))
+
+
+def _expect_mark_on_accent(control: Locator) -> None:
+    mark, text = control.evaluate("""control => {
+      const style = getComputedStyle(control);
+      return [style.backgroundImage, style.getPropertyValue("--on-accent")]; }""")
+    assert f"='{text.replace('#', '%23')}'" in mark
+
+
 @pytest.mark.parametrize("width", [1280, 320])
 def test_no_layout_shift_when_scripts_load_after_the_first_paint(
     windows: Windows, staff: User, supervisor: User, sandbox: SandboxServer, width: int

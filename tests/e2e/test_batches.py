@@ -12,9 +12,11 @@ from playwright.sync_api import Page, expect
 from pytest_django import Settings
 
 from apps.accounts.models import User
+from apps.batches.checking.check import check_batch
 from apps.batches.models import Batch
 from apps.batches.sending import control
 from apps.cdp.consumers import NewConsumer
+from apps.cdp.factory import get_client
 from apps.core import heartbeats
 from sandbox.data.seed import GROUP_ORDER, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
@@ -23,8 +25,9 @@ from tests.e2e.keyboard import Keyboard
 from tests.e2e.pages import stored
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
-from tests.support.batch_rows import states
+from tests.support.batch_rows import batch_of, states
 from tests.support.batch_sending import checked_batch, confirmed_batch, people, send_all, take_turn
+from tests.support.entries import posted
 from tests.support.people import acting
 
 pytestmark = pytest.mark.e2e
@@ -188,6 +191,18 @@ def test_enter_sends_no_correction_again_that_came_too_late(
             page.get_by_role("link", name="Open the list").click(no_wait_after=True)
     expect(last_name).to_have_value(typed)
     assert "POST" not in sent
+
+
+def test_error_without_a_field_leads_to_the_first_control_that_can_be_seen(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    many = {f"emails-{at}-value": f"one{at}@example.com" for at in range(30)}
+    batch = batch_of(staff, [{**posted(people(1)[0], order=""), **many, "emails-TOTAL_FORMS": "9999"}])
+    check_batch(batch, client=get_client())
+    page = windows.open(staff)
+    page.goto(f"/batches/{batch.public_id}/rows/2/")
+    page.get_by_role("link", name="Enter fewer email addresses, phone numbers or identifiers").click()
+    expect(page.locator("#id_title")).to_be_focused()
 
 
 LINES = """cell => { const range = document.createRange(); range.selectNodeContents(cell);

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from apps.accounts.models import User
 from apps.consumers.models import Outcome
+from tests.e2e.keyboard import Keyboard
 from tests.e2e.windows import Windows
 from tests.support.history_rows import bare, stored
 from tests.support.people import make_person
@@ -86,6 +87,44 @@ def test_no_number_breaks_and_no_icon_is_underlined(
         assert page.locator(".figures-box").evaluate("box => box.scrollWidth <= box.clientWidth")
         cards = page.locator(".headline-card")
         assert len(set(cards.evaluate_all("all => all.map(one => one.getBoundingClientRect().top)"))) == 1
+
+
+def test_people_are_sorted_on_a_narrow_screen(windows: Windows, staff: User, supervisor: User) -> None:
+    stored([bare(supervisor, Outcome.CREATED, NOW)])
+    page = windows.open(supervisor, viewport={"width": 320, "height": 800})
+    page.goto(FIGURES)
+    for name, first in (("Person", staff.name), ("Submissions", supervisor.name)):
+        with page.expect_navigation():
+            page.locator(".figures-people thead").get_by_role("link", name=name).click()
+        expect(page.locator(".figures-people th[aria-sort]")).to_have_text(name)
+        expect(page.locator(".figures-people tbody th").first).to_have_text(first)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_head_of_the_table_over_time_covers_no_link_that_has_the_focus(
+    windows: Windows, supervisor: User
+) -> None:
+    days = range(20)
+    rows = [bare(supervisor, outcome, NOW - dt.timedelta(days=day)) for day in days for outcome in Outcome]
+    stored(rows)
+    page = windows.open(supervisor, viewport={"width": 320, "height": 800})
+    page.goto(FIGURES)
+    links = page.locator(".figures-table tbody tr > :nth-child(2) a")
+    links.last.focus()
+    keyboard = Keyboard(page)
+    for _ in range((links.count() - 1) * page.locator(".figures-table thead .number").count()):
+        keyboard.press("Shift+Tab")
+        assert keyboard.sees_focus()
+    expect(links.first).to_be_focused()
+
+
+def test_day_that_is_not_over_is_outlined_in_forced_colours_too(windows: Windows, supervisor: User) -> None:
+    stored([bare(supervisor, Outcome.CREATED, NOW - dt.timedelta(days=day)) for day in (0, 1)])
+    page = windows.open(supervisor, forced_colors="active")
+    page.goto(FIGURES)
+    fill = "bar => getComputedStyle(bar).fill"
+    finished = page.locator(".strip .bar:not(.bar-incomplete)").first.evaluate(fill)
+    assert page.locator(".strip .bar-incomplete").evaluate(fill) != finished
 
 
 def _lines_of_icons(page: Page) -> set[str]:

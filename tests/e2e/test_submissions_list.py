@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from apps.accounts.models import User
 from apps.consumers.models import Outcome
 from apps.core import clock
+from tests.e2e.keyboard import Keyboard
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 from tests.support.entries import clean, resolved_by, store
@@ -17,6 +18,7 @@ from tests.support.entries import clean, resolved_by, store
 pytestmark = pytest.mark.e2e
 
 NAME = TYPED["exported last name"]
+TOP = "element => element.getBoundingClientRect().top + scrollY"
 
 
 def _fill(staff: User, supervisor: User) -> None:
@@ -90,6 +92,29 @@ def test_supervisor_finds_sorts_and_saves_a_view_that_warns(
     expect(page.get_by_role("link", name="Remove the filter")).to_have_count(0)
 
 
+def test_sort_links_are_seen_on_a_narrow_screen_while_they_have_the_focus(
+    windows: Windows, staff: User
+) -> None:
+    store(staff, Outcome.CREATED, clean(last_name=NAME))
+    page = windows.open(staff, viewport={"width": 320, "height": 800})
+    page.goto("/submissions/")
+    row = page.locator("main table tbody tr")
+    before = row.evaluate(TOP)
+    keyboard = Keyboard(page)
+    for name, place in (("Time", "first"), ("Duration", "last")):
+        link = page.get_by_role("link", name=f"{name} (change the order)")
+        keyboard.tab_to(f"thead th:{place}-child a")
+        expect(link).to_be_focused()
+        assert keyboard.sees_focus()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert row.evaluate(TOP) == before  # the head lies over the row
+    with page.expect_navigation():
+        keyboard.press("Enter")
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("Duration")
+    keyboard.tab_to("main table tbody a")
+    assert page.locator("main thead").evaluate("head => head.offsetHeight") == 1
+
+
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
 def test_columns_are_chosen_and_moved(windows: Windows, staff: User, javascript: bool) -> None:
     store(staff, Outcome.CREATED, clean(last_name=NAME), guest_ref="9b7de2a4-6f6d-43b1-8a8e-0d3f2a3b4c5d")
@@ -135,6 +160,22 @@ def test_row_has_the_order_number_beside_the_reference_and_copies_the_whole(
     row.get_by_role("button", name="Copy order reference").click()
     expect(row.get_by_role("button")).to_contain_text("Copied")
     assert page.evaluate("window.copied") == submission.order_ref
+
+
+@pytest.mark.parametrize("width", [320, 1366])
+def test_long_order_number_is_broken_only_on_a_narrow_screen(
+    windows: Windows, staff: User, width: int
+) -> None:
+    store(staff, Outcome.CREATED, clean(last_name=NAME), order_number="AMADEUS-PNR-K7QZWM01")
+    page = windows.open(staff, viewport={"width": width, "height": 800})
+    page.goto("/submissions/")
+    number = page.get_by_text("AMADEUS-PNR-K7QZWM01")
+    lines = number.evaluate("number => new Set([...number.getClientRects()].map(box => box.top)).size")
+    assert lines == 1 or width == 320
+    box = number.bounding_box()
+    assert box
+    assert box["x"] + box["width"] <= width
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize("width", [320, 1366])

@@ -324,6 +324,28 @@ def test_provider_whose_rule_was_removed_stays_with_a_warning(
 ODD_CONSUMER = clean(emails=(), phone_numbers=("reception",))
 
 
+def test_notes_of_a_list_describe_it_to_screen_readers(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.MAX_EMAILS = 2
+    wrong = as_staff.post(NEW, posted(clean(emails=("a@example.com", "b@example.com", "c@example.com"))))
+    assert _notes_of_list("emails", wrong.content.decode()) == ["Enter at most 2 email addresses"]
+    hint = "They determine to which guest profile the person is matched."
+    assert _notes_of_list("identifiers", wrong.content.decode()) == [hint]
+    assert _notes_of_list("phone_numbers", wrong.content.decode()) == []
+    doubtful = as_staff.post(NEW, posted(ODD_CONSUMER)).content.decode()
+    [first, warning] = _notes_of_list("identifiers", doubtful)
+    assert first == hint
+    assert "will probably create a new guest profile" in warning
+
+
+def _notes_of_list(prefix: str, page: str) -> list[str]:
+    """The texts that describe the group of a list."""
+    [group] = re.findall(f'<fieldset id="{prefix}"[^>]*>', page)
+    ids = " ".join(re.findall('aria-describedby="([^"]+)"', group)).split()
+    return [note for one in ids for note in re.findall(f' id="{one}"[^>]*>(?:<p>)?([^<]+)', page)]
+
+
 def accepted_on(page: str) -> str:
     """The warnings that the button Create anyway accepts."""
     [attributes] = [attributes for attributes, labels in buttons(page) if labels == "Create anyway"]

@@ -75,10 +75,13 @@ def show_row(
         entry, may_be_released = Entry.unbound(entry.values, entry.providers), False
     release = release or ReleaseForm()
     other_order, order_confirmed = other_order_of(batch, found), confirms_order(request)
+    order_error = "" if is_closed or order_confirmed else _order_error(other_order)
     errors: list[FieldError] = []
     if not is_closed:
         errors += form_errors(release) if release.is_bound else ()
-        errors += _errors_without_place(found, entry, "" if order_confirmed else other_order)
+        if order_error:
+            errors.append(FieldError("#id_order_confirmed", order_error))
+        errors += _errors_without_place(found, entry)
         errors += entry.errors()
     return render(
         request,
@@ -104,6 +107,7 @@ def show_row(
             "errors": errors,
             "other_order": other_order,
             "order_confirmed": order_confirmed,
+            "order_error": order_error,
             "may_be_left_out": state in MAY_BE_LEFT_OUT,
             "entry_of": sealed_entries.author_token(request),
             "required_fields": required_fields(),
@@ -148,15 +152,16 @@ def other_order_of(batch: Batch, found: BatchRow) -> str:
     return "" if names_order(batch, text) else text
 
 
-def _errors_without_place(found: BatchRow, entry: Entry, other_order: str) -> list[FieldError]:
-    """The row's errors that no field of the form shows."""
-    errors = []
-    if other_order:
-        text = gettext("This row names another order than the list: %(order)s. Leave it out, or confirm it")
-        errors.append(FieldError("#id_order_confirmed", text % {"order": other_order}))
+def _order_error(other_order: str) -> str:
+    """The error of the box that confirms the order, for a row that names this other order; or empty."""
+    text = gettext("This row names another order than the list: %(order)s. Leave it out, or confirm it")
+    return text % {"order": other_order} if other_order else ""
+
+
+def _errors_without_place(found: BatchRow, entry: Entry) -> list[FieldError]:
+    """The row's errors that no field of the page shows."""
     found_errors = [one for one in findings_of(found).errors if one.field != "order_ref"]
-    errors += [FieldError("#entry", one.text) for one in found_errors if not _has_place(entry, one.field)]
-    return errors
+    return [FieldError("#entry", one.text) for one in found_errors if not _has_place(entry, one.field)]
 
 
 def confirms_order(request: HttpRequest) -> bool:

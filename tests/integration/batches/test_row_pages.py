@@ -39,7 +39,11 @@ def test_row_of_another_order_is_ready_only_once_the_person_says_that_it_belongs
     page = as_staff.get(at("row", batch, 2))
     problem = "This row names another order than the list: ZZZ-999. Leave it out, or confirm it"
     assert summary_of(page) == [problem]
-    assert "Error: " in page.content.decode()
+    content = page.content.decode()
+    assert "Error: " in content
+    [box] = re.findall("<input[^>]+order_confirmed[^>]+>", content)
+    assert 'aria-invalid="true" aria-describedby="id_order_confirmed_error"' in box
+    assert re.search(f'<div id="id_order_confirmed_error"[^>]*><p><strong>{problem}<', content)
     values = values_of(page)
     unchanged = as_staff.post(at("row", batch, 2), values)
     assert (unchanged.status_code, summary_of(unchanged)) == (200, [problem])
@@ -49,6 +53,7 @@ def test_row_of_another_order_is_ready_only_once_the_person_says_that_it_belongs
     wrong = as_staff.post(at("row", batch, 2), {**confirmed, "last_name": ""})
     assert summary_of(wrong) == ["Enter the last name"]
     assert " checked" in wrong.content.decode()  # the tick stays
+    assert "id_order_confirmed_error" not in wrong.content.decode()
     assert as_staff.post(at("row", batch, 2), confirmed).status_code == 303
     assert states(batch) == ["ready"]
 
