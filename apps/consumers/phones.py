@@ -16,8 +16,8 @@ _GRAMMAR = re.compile(rf"\(\+{_PART}\){_PART}|\+?{_PART}(\({_PART}\))?{_PART}", 
 # Full-width forms. Compatibility mapping would also turn superscripts, such as footnote marks, into digits.
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 _DASHES = re.compile("[\u2010-\u2015\u2043\u2212\u2e3a\u2e3b\u301c\u30fc]")
-# Where a second number may begin: at a slash or bracket, or at a separator before at least six digits, with at
-# most nine separators before each: without a limit, a text of separators would take quadratic time.
+# Where a second number may begin: at a slash or bracket, or at a separator before at least six digits, each
+# after at most nine separators: without a limit, a text of separators would take quadratic time.
 _SECOND_NUMBER = re.compile(r"[/(]|[ .-](?=(?:[ ./()-]{0,9}\d){6})", re.ASCII)
 
 
