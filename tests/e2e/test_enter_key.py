@@ -138,6 +138,19 @@ def test_ctrl_enter_creates_from_a_control_that_enter_would_press(
     assert "identifiers" not in stored(sandbox)[0]
 
 
+def test_ctrl_enter_on_a_link_opens_it_in_a_new_tab(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Submissions").first.press("Control+Enter")
+    expect(opened.value.get_by_role("heading", level=1)).to_have_text("Submissions")
+    expect(page.get_by_label("Last name")).to_have_value(SIMPLE.last_name)
+    assert creates(sandbox) == 0
+
+
 def test_ctrl_enter_never_creates_past_a_warning(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
