@@ -28,8 +28,10 @@ export function startShortcuts(root) {
   opener.classList.remove("needs-script");
   opener.querySelector("button").addEventListener("click", () => dialog.showModal());
   const box = dialog.querySelector("[data-single-keys]");
+  const status = dialog.querySelector("[data-not-stored]");
   box.addEventListener("change", async () => {
     const chosen = box.checked;
+    status.textContent = ""; // so that the same text is announced again
     const token = root.querySelector("form[data-in-page] [name=csrfmiddlewaretoken]").value;
     const body = new URLSearchParams({ on: chosen ? "1" : "" });
     const headers = { "X-CSRFToken": token };
@@ -37,7 +39,8 @@ export function startShortcuts(root) {
       const answer = await fetch(dialog.dataset.shortcuts, { method: "POST", body, headers, redirect: "error" });
       if (!answer.ok) throw new Error(`status ${answer.status}`);
     } catch {
-      box.checked = !chosen; // it was not stored
+      box.checked = !chosen;
+      status.textContent = status.dataset.notStored;
     }
   });
 }

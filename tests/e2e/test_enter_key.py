@@ -186,6 +186,22 @@ def test_question_mark_lists_the_shortcuts_and_can_be_switched_off(windows: Wind
     expect(dialog.get_by_label("Use shortcuts of a single key")).not_to_be_checked()
 
 
+def test_choice_of_shortcuts_that_cannot_be_stored_says_so(windows: Windows, staff: User) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
+    box = dialog.get_by_label("Use shortcuts of a single key")
+    page.route("**/consumers/shortcuts/", lambda route: route.fulfill(status=503), times=1)
+    box.click()
+    expect(dialog.get_by_role("status")).to_have_text("The choice could not be stored. Try again.")
+    expect(box).to_be_checked()
+    with page.expect_response("**/consumers/shortcuts/"):
+        box.click()
+    expect(dialog.get_by_role("status")).to_be_empty()
+    expect(box).not_to_be_checked()
+
+
 def _press_in(page: Page, name: str, key: str = "Enter") -> dict[str, list[str]]:
     """The data that the key in the field posted, once the next page has loaded."""
     with page.expect_navigation(), page.expect_request(sends_entry) as sent:
