@@ -2,6 +2,7 @@
 // form with the choice applied; only the field of that check box is taken from it, and only if nobody has typed in it
 // meanwhile. Without script its button does the same.
 import { startLists } from "./lists.js";
+import { timeLimit } from "./time_limit.js";
 import { announce, word } from "./words.js";
 
 const LIMIT = 10_000; // milliseconds for one choice
@@ -71,7 +72,7 @@ async function apply(part, box, wanted) {
     body,
     headers: { "Portal-Form": "part" }, // without a session, the sign-in page says nothing about the choice
     redirect: "error",
-    signal: AbortSignal.timeout(LIMIT),
+    signal: timeLimit(LIMIT),
   });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const find = (where) => where.querySelector(`#${name}`) ?? where.querySelector(`#div_id_${name}`);

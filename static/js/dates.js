@@ -18,6 +18,7 @@ function startDate(field) {
   const echo = document.getElementById(`${field.id}_echo`);
   const refusal = document.getElementById(`${field.id}_error`); // the server's message about the posted text
   const sent = field.defaultValue;
+  echo.classList.remove("needs-script");
   const described = (field.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean);
   let timer = 0;
   const show = ({ spoken = false, finished = false } = {}) => {
@@ -72,7 +73,6 @@ function startPicker(field) {
   if (!native?.showPicker) return;
   const past = field.dataset.dateAny === undefined;
   picker.classList.remove("needs-script");
-  document.getElementById(`${field.id}_echo`).classList.remove("needs-script");
   picker.querySelector("[data-date-open]").addEventListener("click", () => {
     const reading = read(field);
     if (past) native.max = isoDay(yearsBack(0, -1));

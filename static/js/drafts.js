@@ -1,6 +1,7 @@
 // form[data-drafts="address"]: what is typed is stored on the server as a draft, and the leave warning ends when it is.
 import { DraftSaver, markText, readMark } from "./draft_saver.js";
 import { content, isSending, markStored, mayLeave } from "./leaving.js";
+import { timeLimit } from "./time_limit.js";
 import { word } from "./words.js";
 
 const LIMIT = 10_000; // milliseconds for one save
@@ -63,7 +64,7 @@ async function send(form, mark, { leaving }) {
     headers: { "X-CSRFToken": form.elements.csrfmiddlewaretoken.value },
     keepalive: leaving, // the browser completes it when the page is gone; for long entries it refuses
     redirect: "error",
-    signal: AbortSignal.timeout(LIMIT),
+    signal: timeLimit(LIMIT),
   });
   const isJson = answer.headers.get("Content-Type")?.startsWith("application/json");
   return { ...(isJson ? await answer.json() : {}), status: answer.status };

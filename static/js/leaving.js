@@ -1,21 +1,29 @@
 // form[data-warn-before-leaving]: the browser asks before it leaves a form with typed values, and only then.
 // The value "unsaved" marks a form that was returned as typed: the server has not stored it, even if it is not changed.
-// What is stored as a draft cannot be lost.
+// What is stored as a draft cannot be lost. A form that is sent takes its own values along, and not those of another.
 
 let watched = new Map(); // form → its content as rendered; null if that is already unsaved
 let stored = new Map(); // form → its content that is stored as a draft
 let sending = false;
+let sent = null; // the form that the browser is sending by a navigation
 let free = false; // no question any more: the page is left on purpose
 
 export function startWarning(root) {
   const forms = [...root.querySelectorAll("form[data-warn-before-leaving]")];
   watched = new Map(forms.map((form) => [form, form.dataset.warnBeforeLeaving === "unsaved" ? null : content(form)]));
   stored = new Map();
+  sent = null;
   for (const form of forms) {
     form.addEventListener("input", update);
     form.addEventListener("change", update);
   }
   free = false;
+  update();
+}
+
+/** The browser leaves the page by sending this form: its values are not lost, those of another changed form are. */
+export function startLeaving(form) {
+  sent = form;
   update();
 }
 
@@ -51,7 +59,8 @@ export function isWatched(form) {
 }
 
 function update() {
-  const changed = [...watched].some(([form, rendered]) => ![rendered, stored.get(form)].includes(content(form)));
+  const isChanged = ([form, rendered]) => form !== sent && ![rendered, stored.get(form)].includes(content(form));
+  const changed = [...watched].some(isChanged);
   // Only while values can be lost: a listener alone disables the back/forward cache of some browsers.
   if (!free && (changed || sending)) addEventListener("beforeunload", ask);
   else removeEventListener("beforeunload", ask);
@@ -60,6 +69,8 @@ function update() {
 function ask(event) {
   event.preventDefault();
   event.returnValue = true; // browsers before 2024
+  sent = null; // the person may stay, and then it was not sent
+  update();
 }
 
 /** The values that would be lost: those that are not empty. Additional empty rows and what to carry over do not count. */

@@ -4,6 +4,7 @@ import { failedChoice, showFailedChoice } from "./carry.js";
 import { takeAsSent } from "./drafts.js";
 import { allowLeaving, setSending } from "./leaving.js";
 import { showPage } from "./page.js";
+import { timeLimit } from "./time_limit.js";
 import { announce, word } from "./words.js";
 
 const PROBE = "/healthz";
@@ -38,8 +39,6 @@ export async function sendInPage(form, submitter) {
 async function post(form, values, sends) {
   // A request that did not leave the browser cannot have arrived.
   if (!(await isReachable())) return stand(form, "unreachable");
-  const limit = new AbortController(); // a lost route can give no answer for minutes
-  const timer = setTimeout(() => limit.abort(), Number(form.dataset.inPage) * 1000);
   let answer, html;
   try {
     const address = form.getAttribute("action") ?? location.pathname + location.search;
@@ -48,7 +47,7 @@ async function post(form, values, sends) {
       body: values,
       headers: { "Portal-Form": "in-page" },
       redirect: "error",
-      signal: limit.signal,
+      signal: timeLimit(Number(form.dataset.inPage) * 1000), // a lost route can give no answer for minutes
     });
     const next = answer.headers.get("Portal-Location");
     if (next !== null) {
@@ -59,8 +58,6 @@ async function post(form, values, sends) {
     html = await answer.text();
   } catch {
     return stand(form, sends ? "lost" : "unreachable");
-  } finally {
-    clearTimeout(timer);
   }
   const page = new DOMParser().parseFromString(html, "text/html");
   const main = page.getElementById("main");
@@ -84,7 +81,7 @@ function keepMark(form, page, sends) {
 
 async function isReachable() {
   try {
-    await fetch(PROBE, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(PROBE_LIMIT) });
+    await fetch(PROBE, { method: "HEAD", cache: "no-store", signal: timeLimit(PROBE_LIMIT) });
     return true; // any answer counts: a proxy may block the address
   } catch {
     return false;

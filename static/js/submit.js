@@ -1,6 +1,6 @@
 // A second submit of a form within a second is ignored, and the pressed button shows it. A convenience only:
 // the token in the database prevents a second send. Names and values are posted unchanged.
-import { allowLeaving, isSending, isWatched } from "./leaving.js";
+import { isSending, isWatched, startLeaving } from "./leaving.js";
 import { sendInPage } from "./sending.js";
 import { word } from "./words.js";
 
@@ -30,7 +30,7 @@ export function startSubmitting(root) {
         lastSubmit.delete(form);
         if (!gone) restore();
       });
-    } else if (isWatched(form)) allowLeaving();
+    } else if (isWatched(form)) startLeaving(form);
     // After the browser has collected the posted values, because the text of an input button is its value.
     setTimeout(() => showSending(form, event.submitter, labels), 0);
   });

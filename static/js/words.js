@@ -8,8 +8,8 @@ export function word(name, number = "") {
 
 /** [data-announce]: what the page says there is announced when it is shown, because the focus is elsewhere. */
 export function startAnnouncing(root) {
-  const part = root.querySelector("[data-announce]");
-  if (part) announce(part.textContent.replace(/\s+/g, " ").trim());
+  const texts = [...root.querySelectorAll("[data-announce]")].map(({ textContent }) => textContent);
+  if (texts.length > 0) announce(texts.join(" ").replace(/\s+/g, " ").trim());
 }
 
 /** Announce a text to screen readers without moving the focus. */

@@ -242,6 +242,17 @@ def test_date_picker_opens_at_a_plausible_year_and_offers_no_future_date(
     expect(field).to_have_value("7 3 1991")  # nothing was selected
 
 
+def test_browser_without_a_calendar_of_its_own_shows_how_a_date_is_read(
+    windows: Windows, staff: User
+) -> None:
+    page = windows.open(staff)
+    page.add_init_script("delete HTMLInputElement.prototype.showPicker")
+    open_form(page)
+    page.locator("#id_date_of_birth").press_sequentially("7 3 1991")
+    expect(page.get_by_text("7 March 1991", exact=True).and_(page.locator(".date-echo"))).to_be_visible()
+    expect(page.get_by_role("button", name="Choose date of birth")).to_have_count(0)
+
+
 def test_form_without_a_date_sends_none(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
     page = windows.open(staff)
     open_form(page)

@@ -104,7 +104,7 @@ def test_two_tabs_of_one_draft_end_in_two_drafts(windows: Windows, staff: User) 
     expect(row.get_by_role("button")).to_have_count(0)
     row.locator("summary").click()
     row.get_by_role("button", name="Discard draft").click()
-    expect(second.get_by_text("The draft was discarded")).to_be_visible()
+    expect(second.locator(".messages")).to_have_text("The draft was discarded")
     assert _drafts() == [TYPED["second tab"]]
 
 

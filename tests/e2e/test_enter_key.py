@@ -138,6 +138,19 @@ def test_ctrl_enter_creates_from_a_control_that_enter_would_press(
     assert "identifiers" not in stored(sandbox)[0]
 
 
+def test_ctrl_enter_on_a_link_opens_it_in_a_new_tab(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Submissions").first.press("Control+Enter")
+    expect(opened.value.get_by_role("heading", level=1)).to_have_text("Submissions")
+    expect(page.get_by_label("Last name")).to_have_value(SIMPLE.last_name)
+    assert creates(sandbox) == 0
+
+
 def test_ctrl_enter_never_creates_past_a_warning(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -171,6 +184,22 @@ def test_question_mark_lists_the_shortcuts_and_can_be_switched_off(windows: Wind
         open_form(page)
     page.get_by_role("button", name="Keyboard shortcuts").click()
     expect(dialog.get_by_label("Use shortcuts of a single key")).not_to_be_checked()
+
+
+def test_choice_of_shortcuts_that_cannot_be_stored_says_so(windows: Windows, staff: User) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
+    box = dialog.get_by_label("Use shortcuts of a single key")
+    page.route("**/consumers/shortcuts/", lambda route: route.fulfill(status=503), times=1)
+    box.click()
+    expect(dialog.get_by_role("status")).to_have_text("The choice could not be stored. Try again.")
+    expect(box).to_be_checked()
+    with page.expect_response("**/consumers/shortcuts/"):
+        box.click()
+    expect(dialog.get_by_role("status")).to_be_empty()
+    expect(box).not_to_be_checked()
 
 
 def _press_in(page: Page, name: str, key: str = "Enter") -> dict[str, list[str]]:

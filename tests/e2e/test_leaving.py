@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 from pytest_django import Settings
@@ -10,6 +12,7 @@ from apps.accounts.models import User
 from apps.consumers.models import Submission
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
+from tests.e2e.conftest import IN_BOTH_ENGINES
 from tests.e2e.pages import SIMPLE, create, expect_receipt, fill_entry, open_form, press_create, typed_again
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
@@ -131,4 +134,52 @@ def test_unfinished_resolution_asks_before_leaving_and_a_sent_one_does_not(
     page.locator("#id_not_created-reason").select_option("not_seen_in_cdp")
     page.get_by_role("button", name="Mark as not created").click()
     expect_receipt(page, "A supervisor marked this consumer as not created")
+    assert questions.asked == 1
+
+
+@IN_BOTH_ENGINES
+def test_sending_one_of_several_forms_asks_about_what_is_typed_in_another(
+    windows: Windows, staff: User, supervisor: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(supervisor)
+    page.goto(f"/submissions/{World(staff, supervisor).unknown.public_id}/")
+    questions = Questions(page)
+    page.get_by_text("Add a note").click()
+    _type(page, "#id_note_text", TYPED["world note"])
+    page.locator("#id_not_created-reason").select_option("not_seen_in_cdp")
+    _type(page, "#id_not_created-note", TYPED["world earlier note"])
+    with page.expect_event("dialog"):
+        page.get_by_role("button", name="Mark as not created").click(no_wait_after=True)
+    expect(page.locator("#id_note_text")).to_have_value(TYPED["world note"])
+    expect(page.locator("#id_not_created-note")).to_have_value(TYPED["world earlier note"])
+    # The form was not sent, so what is typed in it can be lost again.
+    page.locator("#id_note_text").fill("")
+    with page.expect_event("dialog"):
+        page.get_by_role("link", name="Submissions").first.click(no_wait_after=True)
+    assert questions.asked == 2
+
+
+def test_comparison_before_a_resolution_asks_before_leaving_and_not_before_its_buttons(
+    windows: Windows, staff: User, supervisor: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(supervisor)
+    page.goto(f"/submissions/{World(staff, supervisor).unknown.public_id}/")
+    questions = Questions(page)
+    # Nothing typed comes back with these errors, so that nothing is lost by the other form.
+    page.get_by_role("button", name="Mark as created").click()
+    expect(page.locator("[data-error-summary]")).to_be_focused()
+    page.get_by_role("button", name="Mark as not created").click()
+    expect(page.locator("#id_not_created-reason_error")).to_be_visible()
+    page.get_by_label("Consumer reference").fill(str(uuid.uuid4()))
+    page.locator("#id_created-reason").select_option("seen_in_cdp")
+    page.get_by_role("button", name="Mark as created").click()
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("Compare before you mark as created")
+    assert questions.asked == 0
+    with page.expect_event("dialog"):
+        page.get_by_role("link", name="Back to the receipt").click(no_wait_after=True)
+    assert questions.asked == 1
+    expect(heading).to_have_text("Compare before you mark as created")
+    page.get_by_role("button", name="Change").click()
+    expect(page.get_by_label("Consumer reference")).not_to_be_empty()
     assert questions.asked == 1

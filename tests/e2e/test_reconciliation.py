@@ -49,6 +49,16 @@ def test_check_now_finds_the_consumer_whose_answer_was_lost(
     expect(page.locator(".panel-created")).to_contain_text("Confirmed by reconciliation")
 
 
+def test_message_after_an_act_is_announced(
+    windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    page = _lost(windows, staff, sandbox)
+    settings.CDP_RECONCILIATION = False  # meanwhile
+    page.get_by_role("button", name="Check now").click()
+    expect(page.locator(".messages")).to_have_text("Checks are turned off.")
+    expect(page.locator("[data-announcer]")).to_have_text("Checks are turned off.")
+
+
 def test_page_of_an_unknown_outcome_shows_the_workers_result_without_a_reload(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:

@@ -105,6 +105,19 @@ def test_sending_is_visible_from_every_field_and_announced_once(
     assert creates(sandbox) == 1
 
 
+def test_browser_without_a_time_limit_of_its_own_saves_and_sends(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    page.add_init_script("delete AbortSignal.timeout")  # browsers have it only since 2022
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    expect(page.locator(".draft-state")).to_contain_text("Draft saved")
+    press_create(page)
+    expect_receipt(page, "Consumer created")
+    assert creates(sandbox) == 1
+
+
 def test_session_expiry_prompt_waits_until_the_form_is_sent(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:

@@ -102,9 +102,11 @@ def test_session_is_not_called_ended_while_the_portal_does_not_answer(
         (failures.pop(0) if failures else Route.continue_)(route)
 
     page.route("**/accounts/session/", answer)
+    status = dialog.get_by_role("status")
+    expect(status).to_be_empty()  # and rendered, so that its text is announced
     with page.expect_event("requestfailed"):
         stay.press("Enter")
-    expect(failure).to_be_visible()
+    expect(status.and_(failure)).to_be_visible()
     windows.expect_lost_connection()
     with page.expect_response("**/accounts/session/"):
         stay.press("Enter")
@@ -112,6 +114,34 @@ def test_session_is_not_called_ended_while_the_portal_does_not_answer(
     Session.objects.all().delete()
     stay.press("Enter")
     expect(page.get_by_role("dialog", name="Your session has ended")).to_be_visible()
+
+
+@pytest.mark.parametrize("ended", [True, False], ids=["ended", "extended_in_another_window"])
+def test_whoever_closes_the_question_is_told_when_the_session_has_ended(
+    windows: Windows, administrator: User, ended: bool
+) -> None:
+    page = windows.open(administrator, own=True)
+    page.clock.install()
+    page.goto("/people/new/")
+    page.get_by_label("User name").fill(TYPED["kept"])
+    page.clock.run_for(28 * 60 * 1000)
+    question = page.get_by_role("dialog", name="Are you still there?")
+    expect(question.get_by_text("send it before then, or copy it").locator("visible=true")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(question).to_be_hidden()
+    if ended:
+        Session.objects.all().delete()  # the page's clock is not the server's
+    with page.expect_response("**/accounts/session/") as asked:
+        page.clock.run_for(122 * 1000)
+    assert asked.value.request.method == "GET"
+    said = page.get_by_role("dialog", name="Your session has ended")
+    if ended:
+        expect(said.get_by_text("Copy what you typed before you send it")).to_be_visible()
+        return
+    page.clock.run_for(27 * 60 * 1000)
+    expect(page.locator("dialog[data-session]")).to_be_hidden()
+    page.clock.run_for(60 * 1000)
+    expect(question).to_be_visible()
 
 
 @pytest.mark.parametrize("ended", [False, True], ids=["ends_soon", "has_ended"])
@@ -128,5 +158,5 @@ def test_dialog_promises_no_entry_back_on_a_page_that_does_not_keep_it(
     stay.press("Enter")
     dialog = page.get_by_role("dialog")
     said = "Copy what you typed before you send it" if ended else "send it before then, or copy it"
-    expect(dialog.get_by_text(said)).to_be_visible()
+    expect(dialog.get_by_text(said).locator("visible=true")).to_have_count(1)
     expect(dialog.get_by_text("comes back filled in").locator("visible=true")).to_have_count(0)

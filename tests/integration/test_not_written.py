@@ -230,6 +230,7 @@ def test_page_of_the_failure_contains_the_entry_without_any_database(
     assert "may have been sent" not in text(page)
     again = {**on_page(page), "csrfmiddlewaretoken": _secret(page)}
     assert again == form
+    assert 'data-warn-before-leaving="unsaved"' in text(page)
     assert "Send it again" not in text(strange)
     assert creates(sandbox) == []
 

@@ -218,6 +218,7 @@ def test_entered_resolution_can_be_changed(as_supervisor: Client, unknown: Submi
     assert '<option value="seen_in_cdp" selected>' in page
     assert "Resolve this submission" in page
     assert "<title>Error" not in page
+    assert page.count('data-warn-before-leaving="unsaved"') == 1  # nothing was entered in the other form
 
 
 # --- Refusals -------------------------------------------------------------------------------------

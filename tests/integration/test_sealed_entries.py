@@ -147,16 +147,20 @@ def test_foreign_form_without_csrf_token_is_refused(as_staff: Client, staff: Use
     assert client.post(NEW, _entry("")).status_code == 403
 
 
-def test_post_extends_the_session_and_returns_the_seconds_left_and_the_end(
+def test_post_extends_the_session_and_both_methods_return_the_seconds_left_and_the_end(
     as_staff: Client, staff: User
 ) -> None:
     User.objects.filter(pk=staff.pk).update(time_zone="Asia/Tokyo")
     with time_machine.travel("2026-06-01T10:00:00Z", tick=False):
         as_staff.force_login(staff)
-        answer = as_staff.post("/accounts/session/")
-        assert answer.json() == {"seconds": 1800, "ends_at": "19:30"}
-        assert as_staff.get("/accounts/session/").status_code == 405
+        assert as_staff.post("/accounts/session/").json() == {"seconds": 1800, "ends_at": "19:30"}
+    with time_machine.travel("2026-06-01T10:05:00Z", tick=False):
+        for _ in range(2):  # to ask extends nothing
+            assert as_staff.get("/accounts/session/").json() == {"seconds": 1500, "ends_at": "19:30"}
+        assert as_staff.post("/accounts/session/").json() == {"seconds": 1800, "ends_at": "19:35"}
+        assert as_staff.get("/accounts/session/").json() == {"seconds": 1800, "ends_at": "19:35"}
     assert Client().post("/accounts/session/").status_code == 401
+    assert Client().get("/accounts/session/").status_code == 401
 
 
 def test_typing_and_choosing_on_after_the_session_ended_leaves_no_messages_on_the_sign_in_page(

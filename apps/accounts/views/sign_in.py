@@ -168,13 +168,14 @@ def sign_out_elsewhere(request: HttpRequest) -> HttpResponse:
 
 
 @background
-@require_http_methods(["POST"])
+@require_http_methods(["GET", "POST"])
 def extend_session(request: HttpRequest) -> HttpResponse:
-    """Restart the idle time. Return as JSON the seconds left, and the time at which the session ends.
+    """Restart the idle time by POST. Return as JSON the seconds left, and the time at which the session ends.
 
     Answers a script: it says that the session has ended, so that the sign-in page need not.
     """
-    sessions.renew(request, force=True)
+    if request.method == "POST":
+        sessions.renew(request, force=True)
     seconds = sessions.seconds_left(request)
     ends_at = timezone.localtime(clock.now() + datetime.timedelta(seconds=seconds))
     return JsonResponse({"seconds": seconds, "ends_at": date_format(ends_at, "H:i")})

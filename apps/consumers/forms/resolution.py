@@ -49,6 +49,7 @@ class ResolutionForm(PortalForm):
         prefix = self.outcome.value
         values = {name.removeprefix(f"{prefix}-"): value for name, value in (initial or {}).items()}
         super().__init__(data, prefix=prefix, initial=values)
+        self._is_returned = data is not None or any(name.startswith(f"{prefix}-") for name in initial or {})
         self.submission = submission
         self.use_required_attribute = False
         self.fields["reason"].choices = [  # type: ignore[attr-defined]  # a ChoiceField, as declared
@@ -60,6 +61,11 @@ class ResolutionForm(PortalForm):
     def announcement(self) -> str:
         """What the next page shows; empty if the resolution is stored at once."""
         return ""
+
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether it shows again what the supervisor entered, which is stored nowhere."""
+        return self._is_returned and bool(self.typed())
 
     def clean(self) -> dict[str, Any]:
         super().clean()
