@@ -91,10 +91,10 @@ def signing_key_problem(value: str) -> str:
 def mac_keys_problem(value: str) -> str:
     """The problem with a comma-separated list of keys for the MACs of the audit log, or ``""``."""
     try:
-        MacKeys(split_list(value))
+        keys = MacKeys(split_list(value)).fingerprints
     except ValueError:
         return "is not a list of keys (base64 of 32 random bytes each)"
-    return ""
+    return "contains a value twice" if len({*keys}) != len(keys) else ""
 
 
 def hook_secrets_problem(value: str) -> str:
@@ -301,10 +301,8 @@ class Startup:
 
     def check_former_mac_keys(self, former: list[str], *, present: list[str]) -> None:
         """Former MAC keys must be valid, and none may still be accepted for new rows."""
-        if former and mac_keys_problem(",".join(former)):
-            self.problems.append(
-                "AUDIT_FORMER_MAC_KEYS is not a list of keys (base64 of 32 random bytes each)"
-            )
+        if former and (problem := mac_keys_problem(",".join(former))):
+            self.problems.append(f"AUDIT_FORMER_MAC_KEYS {problem}")
         if set(former) & set(present):
             self.problems.append("AUDIT_FORMER_MAC_KEYS contains a key that AUDIT_MAC_KEYS still contains")
 

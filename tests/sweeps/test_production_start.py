@@ -109,6 +109,8 @@ def test_practice_values_are_refused_by_name() -> None:
         ("AUDIT_SIGNING_KEY", "not a key", "is not the base64 of 32 bytes"),
         ("AUDIT_MAC_KEYS", "not a key", "is not a list of keys (base64 of 32 random bytes each)"),
         ("AUDIT_MAC_KEYS", f"{COMPLETE['AUDIT_MAC_KEYS']},c2hvcnQ=", "is not a list of keys"),
+        ("AUDIT_MAC_KEYS", ",".join([b64encode(bytes(32)).decode()] * 2), "contains a value twice"),
+        ("AUDIT_FORMER_MAC_KEYS", ",".join([b64encode(bytes(32)).decode()] * 2), "contains a value twice"),
         ("AUDIT_MAC_KEYS", " , ", "is not set"),
         ("AUDIT_FORMER_PUBLIC_KEYS", "not a key", "is not a list of public keys"),
         ("ALLOWED_HOSTS", "*", "accepts every host"),
