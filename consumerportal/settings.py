@@ -35,13 +35,14 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 ENV_FILE = BASE_DIR / ".env"
 env = Environment()
-if os.environ.get("PORTAL_MODE") != "practice":
-    # Practice does not read .env, which may belong to a production portal. Environment variables have
-    # priority.
+# Practice does not read .env, which may belong to a production portal. Environment variables have priority.
+_PRACTICE_IN_ENVIRONMENT = os.environ.get("PORTAL_MODE") == "practice"
+if not _PRACTICE_IN_ENVIRONMENT:
     Environment.read_env(ENV_FILE)
 
 # --- Mode and required settings -------------------------------------------------------------------
 startup = Startup(env)
+startup.check_practice_reads_no_file(in_environment=_PRACTICE_IN_ENVIRONMENT)
 PRACTICE_MODE = startup.practice
 SECRET_KEY = startup.required("SECRET_KEY", secret_problem)
 # Other keys whose signatures are valid: the next one while machines change to it, the former one afterwards.

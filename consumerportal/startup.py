@@ -241,6 +241,11 @@ class Startup:
         elif problem := check(given):
             self.problems.append(f"{name} {problem}")
 
+    def check_practice_reads_no_file(self, *, in_environment: bool) -> None:
+        """Practice mode must be set in the environment; from .env it would use that file's database and keys."""
+        if self.practice and not in_environment:
+            self.problems.append("PORTAL_MODE=practice is set in .env and not in the environment")
+
     def check_practice_is_local(self, base_url: str) -> None:
         """In practice mode the API must be on this machine, because the keys are published."""
         if not self.practice:

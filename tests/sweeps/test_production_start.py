@@ -323,6 +323,13 @@ def test_practice_reads_no_production_file(environment: dict[str, str], reads: i
     assert read.call_count == reads
 
 
+def test_practice_mode_in_a_production_file_is_refused() -> None:
+    """Otherwise practice would work with the database and the keys of that file."""
+    file = {**COMPLETE, "PORTAL_MODE": "practice", "CDP_BASE_URL": PRACTICE_VALUES["CDP_BASE_URL"]}
+    with mock.patch.object(Environment, "read_env", side_effect=lambda _: os.environ.update(file)):
+        assert "PORTAL_MODE=practice is set in .env and not in the environment" in _refusal()
+
+
 def test_practice_processes_read_no_production_file() -> None:
     recipe = (ROOT / "Makefile").read_text()
     assert "honcho --env /dev/null start" in recipe  # honcho would let .env override the environment
