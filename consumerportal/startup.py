@@ -242,7 +242,7 @@ class Startup:
             self.problems.append(f"{name} {problem}")
 
     def check_practice_reads_no_file(self, *, in_environment: bool) -> None:
-        """Practice mode must be set in the environment; from .env it would use that file's database and keys."""
+        """Practice mode must be set in the environment; in .env it would use the database and keys there."""
         if self.practice and not in_environment:
             self.problems.append("PORTAL_MODE=practice is set in .env and not in the environment")
 

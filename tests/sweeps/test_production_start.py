@@ -11,6 +11,7 @@ import sys
 from base64 import b64encode
 from io import StringIO
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -56,16 +57,22 @@ def _manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     return _run("manage.py", *arguments, **environment)
 
 
-def _refusal(**environment: str) -> str:
-    """The message with which the settings refuse this environment; empty if they accept it."""
+def _settings(**environment: str) -> dict[str, Any]:
+    """The settings in this environment. Raises ``ImproperlyConfigured`` if they refuse it."""
     umask = os.umask(0o077)  # the settings change it
     try:
         with mock.patch.dict(os.environ, environment, clear=True):
-            runpy.run_path(str(ROOT / "consumerportal/settings.py"))
-    except ImproperlyConfigured as refused:
-        return str(refused)
+            return runpy.run_path(str(ROOT / "consumerportal/settings.py"))
     finally:
         os.umask(umask)
+
+
+def _refusal(**environment: str) -> str:
+    """The message with which the settings refuse this environment; empty if they accept it."""
+    try:
+        _settings(**environment)
+    except ImproperlyConfigured as refused:
+        return str(refused)
     return ""
 
 
@@ -253,6 +260,33 @@ def test_complete_settings_pass_the_deployment_check(database: str) -> None:
 )
 def test_unusual_settings_are_accepted(valid: dict[str, str]) -> None:
     assert _refusal(**{**COMPLETE, **valid}) == ""
+
+
+def test_relative_path_begins_at_the_portals_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In whichever directory a process is started."""
+    shown = dict(
+        re.findall(r"(?m)^# ([A-Z_]+)=(?:sqlite:///)?(var/.+)$", (ROOT / ".env.example").read_text())
+    )
+    assert {*shown} == {"DATABASE_URL", "SPOOL_DIR", "AUDIT_CHECKPOINT_FILE", "STATIC_ROOT"}
+    shown |= dict.fromkeys(
+        ("CDP_CA_FILE", "SMTP_CA_FILE", "NOTICE_HOOK_CA_FILE", "EXPORT_DIR"), "var/another"
+    )
+    database = shown.pop("DATABASE_URL")
+    monkeypatch.chdir(tmp_path)
+    relative = _settings(**COMPLETE, **shown, DATABASE_URL=f"sqlite:///{database}")
+    assert relative["DATABASES"]["default"]["NAME"] == str(ROOT / database)
+    assert {name: str(relative[name]) for name in shown} == {
+        name: str(ROOT / path) for name, path in shown.items()
+    }
+    absolute = _settings(
+        **COMPLETE, DATABASE_URL=f"sqlite:///{tmp_path}/a.sqlite3", SPOOL_DIR=f"{tmp_path}/spool"
+    )
+    assert absolute["DATABASES"]["default"]["NAME"] == f"{tmp_path}/a.sqlite3"
+    assert absolute["SPOOL_DIR"] == tmp_path / "spool"
+    assert (
+        _settings(**COMPLETE, DATABASE_URL="sqlite://:memory:")["DATABASES"]["default"]["NAME"] == ":memory:"
+    )
+    assert absolute["EXPORT_DIR"] == absolute["CDP_CA_FILE"] == ""
 
 
 def test_files_created_by_the_portal_are_private_to_its_user(tmp_path: Path) -> None:
