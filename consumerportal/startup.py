@@ -49,7 +49,7 @@ PRACTICE_VALUES = {
     "CDP_BASE_URL": "http://127.0.0.1:8031",
 }
 
-_PUBLISHED = frozenset(PRACTICE_VALUES.values()) | {"localhost", "127.0.0.1", "[::1]"}
+_PUBLISHED = frozenset(PRACTICE_VALUES.values())
 
 
 def secret_problem(value: str) -> str:
@@ -108,8 +108,14 @@ def hook_secrets_problem(value: str) -> str:
 
 
 def host_names_problem(value: str) -> str:
-    """The problem with a comma-separated list of allowed host names, or ``""``."""
-    return "contains *, which accepts every host" if "*" in split_list(value) else ""
+    """The problem with a comma-separated list of allowed host names, or ``""``.
+
+    This machine's own names, as for a health check, must be beside a name of the portal.
+    """
+    names = {*split_list(value)}
+    if names.issubset(split_list(PRACTICE_VALUES["ALLOWED_HOSTS"])):
+        return "is a practice value, which is published"
+    return "contains *, which accepts every host" if "*" in names else ""
 
 
 def split_list(value: str) -> list[str]:

@@ -121,6 +121,7 @@ def test_practice_values_are_refused_by_name() -> None:
         ("AUDIT_MAC_KEYS", " , ", "is not set"),
         ("AUDIT_FORMER_PUBLIC_KEYS", "not a key", "is not a list of public keys"),
         ("ALLOWED_HOSTS", "*", "accepts every host"),
+        ("ALLOWED_HOSTS", "localhost", "is a practice value, which is published"),
         ("ALLOWED_HOSTS", "portal.example.com, *", "accepts every host"),
         ("ALLOWED_HOSTS", " , ", "is not set"),
         ("CDP_CLIENT_KEY", " ", "is not set"),
@@ -251,6 +252,8 @@ def test_complete_settings_pass_the_deployment_check(database: str) -> None:
             # a secret may begin with a dollar sign
             "CDP_API_TOKEN": "$a-token",
             "SECRET_KEY": "$" + COMPLETE["SECRET_KEY"],
+            # a health check at the machine itself
+            "ALLOWED_HOSTS": "portal.example.com,127.0.0.1",
             # an address of IPv6 with a port, and all hosts of a domain
             "PORTAL_URL": "https://[2001:db8::1]:8443/",
             "CSRF_TRUSTED_ORIGINS": "https://*.example.com,https://portal.example.org:8443",

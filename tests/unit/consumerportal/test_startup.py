@@ -132,6 +132,7 @@ def test_practice_has_values_that_the_environment_overrides() -> None:
         (portal.encryption_keys_problem, KEY, KEY.replace("e", "*")),
         (portal.signing_key_problem, PUBLIC_KEY, PUBLIC_KEY[4:]),
         (portal.host_names_problem, "portal.example,.example.org", "portal.example, *"),
+        (portal.host_names_problem, "portal.example,127.0.0.1,[::1]", "127.0.0.1, localhost"),
     ],
 )
 def test_value_of_a_required_setting_is_checked(check: Callable[[str], str], good: str, bad: str) -> None:
