@@ -20,7 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from apps.audit.integrity.checkpoints import public_key, signing_key
 from apps.audit.macs import MacKeys
 from apps.cdp.attempt import Limits
-from apps.cdp.links import BaseUrl
+from apps.cdp.links import BaseUrl, is_loopback
 from apps.core.encryption import read_keys
 from apps.core.web.requests import UNIX_SOCKET
 from apps.core.web.uploads import MAX_BODY_BYTES
@@ -49,7 +49,8 @@ PRACTICE_VALUES = {
     "CDP_BASE_URL": "http://127.0.0.1:8031",
 }
 
-_PUBLISHED = frozenset(PRACTICE_VALUES.values())
+# The sandbox's address is refused in every spelling, by check_client_settings.
+_PUBLISHED = frozenset(PRACTICE_VALUES.values()) - {PRACTICE_VALUES["CDP_BASE_URL"]}
 
 
 def secret_problem(value: str) -> str:
@@ -264,17 +265,33 @@ class Startup:
             self.problems.append("CDP_BASE_URL leaves this machine, which practice mode does not allow")
 
     def check_client_settings(self, base_url: str, extra_hosts: list[str], limits: dict[str, float]) -> None:
-        """The base URL and the time limits (seconds) must be usable, or every create would fail."""
+        """The base URL and the time limits (seconds) must be usable, or every create would fail.
+
+        In production the base URL is not the sandbox's, and one of this machine, such as a gateway's, is
+        also in ``extra_hosts``: a sandbox would accept consumers that Sitecore CDP never gets.
+        """
         if base_url:
             try:
-                BaseUrl.parse(base_url, extra_hosts=extra_hosts)
+                base = BaseUrl.parse(base_url, extra_hosts=extra_hosts)
             except ValueError as error:
                 self.problems.append(f"CDP_BASE_URL cannot be used: {error}")
+            else:
+                self._check_no_sandbox(base, extra_hosts)
         try:
             Limits(**limits)
         except ValueError:
             self.problems.append(
                 "CDP_CONNECT_TIMEOUT, CDP_READ_TIMEOUT and CDP_TOTAL_TIMEOUT are not all positive"
+            )
+
+    def _check_no_sandbox(self, base: BaseUrl, extra_hosts: list[str]) -> None:
+        if self.practice:
+            return
+        if base == BaseUrl.parse(PRACTICE_VALUES["CDP_BASE_URL"]):
+            self.problems.append("CDP_BASE_URL is a practice value, which is published")
+        elif is_loopback(base.host) and base.host not in {extra.lower() for extra in extra_hosts}:
+            self.problems.append(
+                "CDP_BASE_URL is on this machine, and CDP_EXTRA_HOSTS does not name its host"
             )
 
     def check_calls_in_flight(self, calls: int, *, threads: int, for_pages: int) -> None:

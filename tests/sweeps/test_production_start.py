@@ -134,6 +134,8 @@ def test_practice_values_are_refused_by_name() -> None:
         ("DIGEST_KEYS", PRACTICE_VALUES["SECRET_KEY"], "practice value"),
         ("CDP_BASE_URL", "https://evil.example", "cannot be used"),
         ("CDP_BASE_URL", "https://api-engage-eu.sitecorecloud.io/v2.1", "cannot be used"),
+        ("CDP_BASE_URL", "http://127.0.0.1:8031/", "is a practice value, which is published"),
+        ("CDP_BASE_URL", "http://localhost:8031", "CDP_EXTRA_HOSTS does not name its host"),
         ("CDP_TOTAL_TIMEOUT", "-1", "are not all positive"),
         ("CDP_IN_FLIGHT", "0", "CDP_IN_FLIGHT (0) is not at least 1 and at least 20 below WEB_THREADS (64)"),
         ("CDP_IN_FLIGHT", "45", "at least 20 below WEB_THREADS (64)"),
