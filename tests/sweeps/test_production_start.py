@@ -89,10 +89,13 @@ def test_start_without_settings_names_all_missing_ones_in_one_message() -> None:
     assert sorted(listed) == sorted(f"- {name} is not set" for name in PRACTICE_VALUES)
 
 
-def test_message_of_the_settings_ends_a_command() -> None:
-    answer = _manage("check", **PRACTICE_VALUES)
-    assert answer.returncode != 0
+@pytest.mark.parametrize("command", ["check", "status", "audit_verify"])
+def test_message_of_the_settings_ends_a_command(command: str) -> None:
+    """With an exit code that is no result of a command: 1 of status is a warning."""
+    answer = _manage(command, **PRACTICE_VALUES)
+    assert answer.returncode == 3
     assert _refusal(**PRACTICE_VALUES) in answer.stderr
+    assert "Traceback" not in answer.stderr
     assert not any(value in answer.stderr for value in PRACTICE_VALUES.values())
 
 
