@@ -432,6 +432,7 @@ LANGUAGE_CODE = "en-gb"
 LANGUAGES = [("en-gb", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE: str = env.str("TIME_ZONE", default="UTC")
+startup.check_time_zone(TIME_ZONE)
 USE_TZ = True
 
 # --- Static files ---------------------------------------------------------------------------------

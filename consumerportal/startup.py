@@ -13,6 +13,7 @@ from contextlib import suppress
 from ipaddress import ip_network
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -370,6 +371,13 @@ class Startup:
         """The level must be one of Python's names; logging would fail at start without a clear message."""
         if level not in LOG_LEVELS:
             self.problems.append(f"LOG_LEVEL is none of {', '.join(LOG_LEVELS)}")
+
+    def check_time_zone(self, name: str) -> None:
+        """The time zone must be one that this machine has. Django itself accepts a folder, such as Europe."""
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self.problems.append("TIME_ZONE is not a time zone such as Europe/Dublin")
 
     def check_country_codes(self, countries: list[str]) -> None:
         """Countries in addition to ISO 3166-1 must each have a code of two capital letters and a name."""

@@ -160,6 +160,7 @@ def test_value_of_a_required_setting_is_checked(check: Callable[[str], str], goo
         lambda it: it.check_reconciliation_delays([0.5, 30 * DAY]),
         lambda it: it.check_batch_bytes(MAX_BODY_BYTES - 2_621_440, fields=2_621_440),
         lambda it: it.check_log_level("WARNING"),
+        lambda it: it.check_time_zone("America/Argentina/Salta"),
         lambda it: it.check_country_codes(["XK=Kosovo", "XA=A=B"]),
     ],
 )
@@ -211,6 +212,8 @@ def test_usable_setting_is_accepted(check: Check) -> None:
             "BATCH_MAX_BYTES (7864321) exceeds 7864320",
         ),
         (lambda it: it.check_log_level("info"), "LOG_LEVEL is none of DEBUG, INFO,"),
+        (lambda it: it.check_time_zone("Europe"), "TIME_ZONE is not a time zone"),
+        (lambda it: it.check_time_zone(""), "TIME_ZONE is not a time zone"),
         (lambda it: it.check_country_codes(["XK=Kosovo", "Kosovo"]), "EXTRA_COUNTRIES contains"),
         (lambda it: it.check_country_codes(["xk=Kosovo"]), "EXTRA_COUNTRIES contains"),
         (lambda it: it.check_country_codes(["XK= "]), "EXTRA_COUNTRIES contains"),
