@@ -286,7 +286,7 @@ def _register(keys: dict[str, Iterable[str]], actor: Actor) -> list[str]:
     for name, new in keys.items():  # retired ones that are registered again
         KeyFingerprint.objects.filter(kind=name, fingerprint__in=[*new]).exclude(retired_at=None).delete()
     KeyFingerprint.objects.bulk_create(
-        KeyFingerprint(kind=name, fingerprint=one) for name, new in keys.items() for one in sorted(new)
+        KeyFingerprint(kind=name, fingerprint=one) for name, new in keys.items() for one in sorted({*new})
     )
     used = set(KeyInUse.objects.values_list("kind", flat=True))
     KeyInUse.objects.bulk_create(

@@ -34,14 +34,22 @@ os.umask(0o077)
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 ENV_FILE = BASE_DIR / ".env"
+
+
+def _path(value: str) -> str:
+    """The path in a setting; a relative one begins at the portal's folder, whatever the working directory."""
+    return str(BASE_DIR / value) if value else ""
+
+
 env = Environment()
-if os.environ.get("PORTAL_MODE") != "practice":
-    # Practice does not read .env, which may belong to a production portal. Environment variables have
-    # priority.
+# Practice does not read .env, which may belong to a production portal. Environment variables have priority.
+_PRACTICE_IN_ENVIRONMENT = os.environ.get("PORTAL_MODE") == "practice"
+if not _PRACTICE_IN_ENVIRONMENT:
     Environment.read_env(ENV_FILE)
 
 # --- Mode and required settings -------------------------------------------------------------------
 startup = Startup(env)
+startup.check_practice_reads_no_file(in_environment=_PRACTICE_IN_ENVIRONMENT)
 PRACTICE_MODE = startup.practice
 SECRET_KEY = startup.required("SECRET_KEY", secret_problem)
 # Other keys whose signatures are valid: the next one while machines change to it, the former one afterwards.
@@ -61,7 +69,7 @@ CDP_EXTRA_HOSTS: list[str] = env.list("CDP_EXTRA_HOSTS", default=[])
 CDP_CONNECT_TIMEOUT: float = env.float("CDP_CONNECT_TIMEOUT", default=5.0)
 CDP_READ_TIMEOUT: float = env.float("CDP_READ_TIMEOUT", default=20.0)
 CDP_TOTAL_TIMEOUT: float = env.float("CDP_TOTAL_TIMEOUT", default=30.0)
-CDP_CA_FILE: str = env.str("CDP_CA_FILE", default="")
+CDP_CA_FILE: str = _path(env.str("CDP_CA_FILE", default=""))
 CDP_PROXY: str = env.str("CDP_PROXY", default="")
 CDP_MAX_ANSWER_BYTES: int = env.positive("CDP_MAX_ANSWER_BYTES", default=1_000_000)
 # Whether people can find orders and open the vendor's records in the portal.
@@ -81,7 +89,7 @@ UNKNOWN_OVERDUE_AFTER_HOURS: int = env.positive("UNKNOWN_OVERDUE_AFTER_HOURS", d
 MACHINE_NAME: str = env.str("MACHINE_NAME", default="") or socket.gethostname()
 WORKER_SILENT_SECONDS: int = env.positive("WORKER_SILENT_SECONDS", default=120)
 # Outcomes that could not be stored in the database: references and codes, no personal data.
-SPOOL_DIR = Path(env.str("SPOOL_DIR", default=str(BASE_DIR / "var/spool")))
+SPOOL_DIR = BASE_DIR / env.str("SPOOL_DIR", default="var/spool")
 
 # --- The web server process -----------------------------------------------------------------------
 WEB_WORKERS: int = env.positive("WEB_WORKERS", default=2)
@@ -98,7 +106,7 @@ CDP_POOL_SIZE = CDP_IN_FLIGHT  # so that no thread waits for a connection
 # --- Exports of submissions -----------------------------------------------------------------------
 EXPORTS_AT_ONCE: int = env.positive("EXPORTS_AT_ONCE", default=3)  # in all processes together
 EXPORT_STALL_SECONDS: int = env.positive("EXPORT_STALL_SECONDS", default=600)
-EXPORT_DIR: str = env.str("EXPORT_DIR", default="")
+EXPORT_DIR: str = _path(env.str("EXPORT_DIR", default=""))
 
 # --- Audit log --------------------------------------------------------------------------------------
 AUDIT_FORMER_MAC_KEYS: list[str] = env.list("AUDIT_FORMER_MAC_KEYS", default=[])
@@ -133,13 +141,13 @@ SMTP_PORT: int = env.positive("SMTP_PORT", default=587)
 SMTP_SECURITY: str = env.str("SMTP_SECURITY", default="starttls")  # starttls, tls or none
 SMTP_USER: str = env.str("SMTP_USER", default="")
 SMTP_PASSWORD: str = startup.optional("SMTP_PASSWORD", no_problem)
-SMTP_CA_FILE: str = env.str("SMTP_CA_FILE", default="")
+SMTP_CA_FILE: str = _path(env.str("SMTP_CA_FILE", default=""))
 NOTICE_HOOK_URL: str = startup.optional(
     "NOTICE_HOOK_URL", no_problem
 )  # may contain a token; empty: no web hook
 # All secrets sign, so that the receiver can change from one to the next.
 NOTICE_HOOK_SECRETS: list[str] = split_list(startup.optional("NOTICE_HOOK_SECRETS", hook_secrets_problem))
-NOTICE_HOOK_CA_FILE: str = env.str("NOTICE_HOOK_CA_FILE", default="")
+NOTICE_HOOK_CA_FILE: str = _path(env.str("NOTICE_HOOK_CA_FILE", default=""))
 NOTICE_HOOK_PROXY: str = env.str("NOTICE_HOOK_PROXY", default="")
 
 # --- Countries in addition to ISO 3166-1 ------------------------------------------------------------
@@ -290,6 +298,8 @@ _database: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{BASE
 _SQLITE = _database["ENGINE"] == "django.db.backends.sqlite3"
 if _SQLITE:
     _database["ENGINE"] = "apps.core.sqlite"
+    if _database["NAME"] != ":memory:":
+        _database["NAME"] = _path(_database["NAME"])
     _database["CONN_MAX_AGE"] = (
         None  # one connection per thread stays open, because closing the last one checkpoints the whole WAL
     )
@@ -328,7 +338,7 @@ _CHECKPOINTS = (
     if _SQLITE
     else BASE_DIR / "var/audit-checkpoints.jsonl"
 )
-AUDIT_CHECKPOINT_FILE = Path(env.str("AUDIT_CHECKPOINT_FILE", default=str(_CHECKPOINTS)))
+AUDIT_CHECKPOINT_FILE = BASE_DIR / env.str("AUDIT_CHECKPOINT_FILE", default=str(_CHECKPOINTS))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Shared by all processes. The portal's own limits are rows (apps/core/limits.py); this cache is for packages
 # that count in a cache, such as allauth.
@@ -422,11 +432,12 @@ LANGUAGE_CODE = "en-gb"
 LANGUAGES = [("en-gb", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE: str = env.str("TIME_ZONE", default="UTC")
+startup.check_time_zone(TIME_ZONE)
 USE_TZ = True
 
 # --- Static files ---------------------------------------------------------------------------------
 STATIC_URL = "static/"
-STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "var/static")))
+STATIC_ROOT = BASE_DIR / env.str("STATIC_ROOT", default="var/static")
 STATICFILES_DIRS = [BASE_DIR / "static", ("bootstrap", Path(bootstrap.__path__[0]) / "css")]
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # pages of other hosts have no use for our files
 STATICFILES_FINDERS = [

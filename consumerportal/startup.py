@@ -13,6 +13,7 @@ from contextlib import suppress
 from ipaddress import ip_network
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -48,7 +49,8 @@ PRACTICE_VALUES = {
     "CDP_BASE_URL": "http://127.0.0.1:8031",
 }
 
-_PUBLISHED = frozenset(PRACTICE_VALUES.values()) | {"localhost", "127.0.0.1", "[::1]"}
+# The sandbox's address is refused in every spelling, by check_client_settings.
+_PUBLISHED = frozenset(PRACTICE_VALUES.values()) - {PRACTICE_VALUES["CDP_BASE_URL"]}
 
 
 def secret_problem(value: str) -> str:
@@ -90,10 +92,10 @@ def signing_key_problem(value: str) -> str:
 def mac_keys_problem(value: str) -> str:
     """The problem with a comma-separated list of keys for the MACs of the audit log, or ``""``."""
     try:
-        MacKeys(split_list(value))
+        keys = MacKeys(split_list(value)).fingerprints
     except ValueError:
         return "is not a list of keys (base64 of 32 random bytes each)"
-    return ""
+    return "contains a value twice" if len({*keys}) != len(keys) else ""
 
 
 def hook_secrets_problem(value: str) -> str:
@@ -107,8 +109,14 @@ def hook_secrets_problem(value: str) -> str:
 
 
 def host_names_problem(value: str) -> str:
-    """The problem with a comma-separated list of allowed host names, or ``""``."""
-    return "contains *, which accepts every host" if "*" in split_list(value) else ""
+    """The problem with a comma-separated list of allowed host names, or ``""``.
+
+    This machine's own names, as for a health check, must be beside a name of the portal.
+    """
+    names = {*split_list(value)}
+    if names.issubset(split_list(PRACTICE_VALUES["ALLOWED_HOSTS"])):
+        return "is a practice value, which is published"
+    return "contains *, which accepts every host" if "*" in names else ""
 
 
 def split_list(value: str) -> list[str]:
@@ -240,6 +248,11 @@ class Startup:
         elif problem := check(given):
             self.problems.append(f"{name} {problem}")
 
+    def check_practice_reads_no_file(self, *, in_environment: bool) -> None:
+        """Practice mode must be set in the environment; in .env it would use the database and keys there."""
+        if self.practice and not in_environment:
+            self.problems.append("PORTAL_MODE=practice is set in .env and not in the environment")
+
     def check_practice_is_local(self, base_url: str) -> None:
         """In practice mode the API must be on this machine, because the keys are published."""
         if not self.practice:
@@ -252,17 +265,33 @@ class Startup:
             self.problems.append("CDP_BASE_URL leaves this machine, which practice mode does not allow")
 
     def check_client_settings(self, base_url: str, extra_hosts: list[str], limits: dict[str, float]) -> None:
-        """The base URL and the time limits (seconds) must be usable, or every create would fail."""
+        """The base URL and the time limits (seconds) must be usable, or every create would fail.
+
+        In production the base URL is not the sandbox's, and one of this machine, such as a gateway's, is
+        also in ``extra_hosts``: a sandbox would accept consumers that Sitecore CDP never gets.
+        """
         if base_url:
             try:
-                BaseUrl.parse(base_url, extra_hosts=extra_hosts)
+                base = BaseUrl.parse(base_url, extra_hosts=extra_hosts)
             except ValueError as error:
                 self.problems.append(f"CDP_BASE_URL cannot be used: {error}")
+            else:
+                self._check_no_sandbox(base, extra_hosts)
         try:
             Limits(**limits)
         except ValueError:
             self.problems.append(
                 "CDP_CONNECT_TIMEOUT, CDP_READ_TIMEOUT and CDP_TOTAL_TIMEOUT are not all positive"
+            )
+
+    def _check_no_sandbox(self, base: BaseUrl, extra_hosts: list[str]) -> None:
+        if self.practice:
+            return
+        if base == BaseUrl.parse(PRACTICE_VALUES["CDP_BASE_URL"]):
+            self.problems.append("CDP_BASE_URL is a practice value, which is published")
+        elif is_loopback(base.host) and base.host not in {extra.lower() for extra in extra_hosts}:
+            self.problems.append(
+                "CDP_BASE_URL is on this machine, and CDP_EXTRA_HOSTS does not name its host"
             )
 
     def check_calls_in_flight(self, calls: int, *, threads: int, for_pages: int) -> None:
@@ -300,10 +329,8 @@ class Startup:
 
     def check_former_mac_keys(self, former: list[str], *, present: list[str]) -> None:
         """Former MAC keys must be valid, and none may still be accepted for new rows."""
-        if former and mac_keys_problem(",".join(former)):
-            self.problems.append(
-                "AUDIT_FORMER_MAC_KEYS is not a list of keys (base64 of 32 random bytes each)"
-            )
+        if former and (problem := mac_keys_problem(",".join(former))):
+            self.problems.append(f"AUDIT_FORMER_MAC_KEYS {problem}")
         if set(former) & set(present):
             self.problems.append("AUDIT_FORMER_MAC_KEYS contains a key that AUDIT_MAC_KEYS still contains")
 
@@ -343,6 +370,13 @@ class Startup:
         """The level must be one of Python's names; logging would fail at start without a clear message."""
         if level not in LOG_LEVELS:
             self.problems.append(f"LOG_LEVEL is none of {', '.join(LOG_LEVELS)}")
+
+    def check_time_zone(self, name: str) -> None:
+        """The time zone must be one that this machine has. Django itself accepts a folder, such as Europe."""
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self.problems.append("TIME_ZONE is not a time zone such as Europe/Dublin")
 
     def check_country_codes(self, countries: list[str]) -> None:
         """Countries in addition to ISO 3166-1 must each have a code of two capital letters and a name."""

@@ -20,6 +20,7 @@ from pytest_django import Settings
 
 from apps.audit.integrity import checkpoints
 from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.key_fingerprint import AUDIT_SIGNING
 from apps.audit.integrity.verification import verify
 from apps.audit.models import AuditEvent
 from apps.core import key_fingerprints
@@ -84,6 +85,11 @@ def changes() -> list[tuple[str, list[str]]]:
     """The events about keys, oldest first: action, keys."""
     recorded = AuditEvent.objects.filter(action__startswith="keys.").order_by("seq")
     return [(event.action, event.details["keys"]) for event in recorded]
+
+
+def _public_key(signing_key: str) -> str:
+    key = checkpoints.signing_key(signing_key).public_key()
+    return base64.b64encode(key.public_bytes_raw()).decode()
 
 
 # --- The first start ------------------------------------------------------------------------------
@@ -237,13 +243,28 @@ def test_new_encryption_key_is_registered_deliberately(
 
 
 def test_new_signing_key_is_accepted_beside_the_former_public_key(settings: Settings) -> None:
-    former = checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key().public_bytes_raw()
+    former = _public_key(settings.AUDIT_SIGNING_KEY)
     settings.AUDIT_SIGNING_KEY = OTHER["AUDIT_SIGNING_KEY"]
     with pytest.raises(CommandError, match="AUDIT_FORMER_PUBLIC_KEYS: a key is missing"):
         call_command("rotate_keys", "--add")
-    settings.AUDIT_FORMER_PUBLIC_KEYS = [base64.b64encode(former).decode()]
+    settings.AUDIT_FORMER_PUBLIC_KEYS = [former]
     call_command("rotate_keys", "--add")
     accept_keys(ACTOR)
+
+
+@pytest.mark.parametrize("first_start", [False, True])
+def test_signing_key_may_also_be_among_the_former_public_keys(first_start: bool, settings: Settings) -> None:
+    """As while machines change to it and afterwards. A restored backup may not know the key."""
+    former = _public_key(settings.AUDIT_SIGNING_KEY)
+    settings.AUDIT_SIGNING_KEY = OTHER["AUDIT_SIGNING_KEY"]
+    settings.AUDIT_FORMER_PUBLIC_KEYS = [former, _public_key(settings.AUDIT_SIGNING_KEY)]
+    if first_start:
+        KeyFingerprint.objects.filter(kind="audit_signing").delete()
+    else:
+        call_command("rotate_keys", "--add")
+    accept_keys(ACTOR)
+    stored = KeyFingerprint.objects.filter(kind="audit_signing").values_list("fingerprint", flat=True)
+    assert sorted(stored) == sorted(AUDIT_SIGNING.fingerprints())
 
 
 def test_another_digest_key_instead_of_the_registered_one_is_not_accepted(settings: Settings) -> None:

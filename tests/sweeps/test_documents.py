@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +150,51 @@ def test_version_is_written_only_in_the_projects_metadata() -> None:
     [version] = re.findall(r'(?m)^version = "(.+)"$', _text(ROOT / "pyproject.toml"))
     places = [*modules(APPS), *modules(ROOT / "consumerportal"), *(ROOT / "templates").rglob("*.html")]
     assert [relative(path) for path in places if version in _text(path)] == []
+
+
+# --- The commands of a document, as they stand there ----------------------------------------------
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A portal's folder with its Python, and an empty ``var``."""
+    place = tmp_path / "portal"
+    (place / ".venv/bin").mkdir(parents=True)
+    (place / ".venv/bin/python").symlink_to(sys.executable)
+    (place / "var").mkdir()
+    return place
+
+
+def _run(command: str, folder: Path, zone: str = "UTC") -> None:
+    environment = {"PATH": os.environ["PATH"], "TZ": zone}
+    subprocess.run(["sh", "-ec", command], cwd=folder, env=environment, check=True, timeout=60)
+
+
+def _rows(database: Path) -> list[str]:
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        return [name for (name,) in connection.execute("SELECT name FROM consumer ORDER BY rowid")]
+
+
+def test_backup_of_sqlite_is_made_again_and_restored_over_a_log_that_was_left(folder: Path) -> None:
+    section = _text(ROOT / "docs/operating.md").partition("\n## Backup\n")[2].partition("\n## ")[0]
+    backup, restore = re.findall(r"(?ms)^ *```sh\n(.*?)^ *```", section)
+    with closing(sqlite3.connect(folder / "var/portal.sqlite3", isolation_level=None)) as portal:
+        portal.execute("PRAGMA journal_mode=WAL")
+        portal.execute("CREATE TABLE consumer (name)")
+        portal.execute("INSERT INTO consumer VALUES ('first')")
+        _run(backup, folder)
+        portal.execute("INSERT INTO consumer VALUES ('second')")
+        _run(backup, folder, zone="UTC-9")  # nine hours later
+        portal.execute("INSERT INTO consumer VALUES ('third')")
+        # As a killed portal leaves it: what was written last is in the log beside the file.
+        killed = folder.parent / "killed"
+        shutil.copytree(folder, killed, symlinks=True)
+    backups = {tuple(_rows(path)): path for path in folder.glob("*.sqlite3")}
+    assert backups.keys() == {("first",), ("first", "second")}
+    assert {path.stat().st_mode & 0o777 for path in backups.values()} == {0o600}
+
+    assert (killed / "var/portal.sqlite3-wal").stat().st_size
+    _run(restore.replace("BACKUP", str(backups["first",])), killed)
+    assert _rows(killed / "var/portal.sqlite3") == ["first"]
+    assert (killed / "var/portal.sqlite3").stat().st_mode & 0o777 == 0o600
+    [replaced] = killed.glob("var/*/portal.sqlite3")
+    assert _rows(replaced) == ["first", "second", "third"]

@@ -11,6 +11,7 @@ import sys
 from base64 import b64encode
 from io import StringIO
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -56,16 +57,22 @@ def _manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     return _run("manage.py", *arguments, **environment)
 
 
-def _refusal(**environment: str) -> str:
-    """The message with which the settings refuse this environment; empty if they accept it."""
+def _settings(**environment: str) -> dict[str, Any]:
+    """The settings in this environment. Raises ``ImproperlyConfigured`` if they refuse it."""
     umask = os.umask(0o077)  # the settings change it
     try:
         with mock.patch.dict(os.environ, environment, clear=True):
-            runpy.run_path(str(ROOT / "consumerportal/settings.py"))
-    except ImproperlyConfigured as refused:
-        return str(refused)
+            return runpy.run_path(str(ROOT / "consumerportal/settings.py"))
     finally:
         os.umask(umask)
+
+
+def _refusal(**environment: str) -> str:
+    """The message with which the settings refuse this environment; empty if they accept it."""
+    try:
+        _settings(**environment)
+    except ImproperlyConfigured as refused:
+        return str(refused)
     return ""
 
 
@@ -82,10 +89,13 @@ def test_start_without_settings_names_all_missing_ones_in_one_message() -> None:
     assert sorted(listed) == sorted(f"- {name} is not set" for name in PRACTICE_VALUES)
 
 
-def test_message_of_the_settings_ends_a_command() -> None:
-    answer = _manage("check", **PRACTICE_VALUES)
-    assert answer.returncode != 0
+@pytest.mark.parametrize("command", ["check", "status", "audit_verify"])
+def test_message_of_the_settings_ends_a_command(command: str) -> None:
+    """With an exit code that is no result of a command: 1 of status is a warning."""
+    answer = _manage(command, **PRACTICE_VALUES)
+    assert answer.returncode == 3
     assert _refusal(**PRACTICE_VALUES) in answer.stderr
+    assert "Traceback" not in answer.stderr
     assert not any(value in answer.stderr for value in PRACTICE_VALUES.values())
 
 
@@ -109,9 +119,12 @@ def test_practice_values_are_refused_by_name() -> None:
         ("AUDIT_SIGNING_KEY", "not a key", "is not the base64 of 32 bytes"),
         ("AUDIT_MAC_KEYS", "not a key", "is not a list of keys (base64 of 32 random bytes each)"),
         ("AUDIT_MAC_KEYS", f"{COMPLETE['AUDIT_MAC_KEYS']},c2hvcnQ=", "is not a list of keys"),
+        ("AUDIT_MAC_KEYS", ",".join([b64encode(bytes(32)).decode()] * 2), "contains a value twice"),
+        ("AUDIT_FORMER_MAC_KEYS", ",".join([b64encode(bytes(32)).decode()] * 2), "contains a value twice"),
         ("AUDIT_MAC_KEYS", " , ", "is not set"),
         ("AUDIT_FORMER_PUBLIC_KEYS", "not a key", "is not a list of public keys"),
         ("ALLOWED_HOSTS", "*", "accepts every host"),
+        ("ALLOWED_HOSTS", "localhost", "is a practice value, which is published"),
         ("ALLOWED_HOSTS", "portal.example.com, *", "accepts every host"),
         ("ALLOWED_HOSTS", " , ", "is not set"),
         ("CDP_CLIENT_KEY", " ", "is not set"),
@@ -124,6 +137,8 @@ def test_practice_values_are_refused_by_name() -> None:
         ("DIGEST_KEYS", PRACTICE_VALUES["SECRET_KEY"], "practice value"),
         ("CDP_BASE_URL", "https://evil.example", "cannot be used"),
         ("CDP_BASE_URL", "https://api-engage-eu.sitecorecloud.io/v2.1", "cannot be used"),
+        ("CDP_BASE_URL", "http://127.0.0.1:8031/", "is a practice value, which is published"),
+        ("CDP_BASE_URL", "http://localhost:8031", "CDP_EXTRA_HOSTS does not name its host"),
         ("CDP_TOTAL_TIMEOUT", "-1", "are not all positive"),
         ("CDP_IN_FLIGHT", "0", "CDP_IN_FLIGHT (0) is not at least 1 and at least 20 below WEB_THREADS (64)"),
         ("CDP_IN_FLIGHT", "45", "at least 20 below WEB_THREADS (64)"),
@@ -132,6 +147,9 @@ def test_practice_values_are_refused_by_name() -> None:
         ("TRUSTED_PROXIES", "10.0.0.0/8,my-proxy", "TRUSTED_PROXIES contains a value that is not an address"),
         ("TLS_AT_PROXY", "True", "TLS_AT_PROXY is on, but TRUSTED_PROXIES does not name the proxy"),
         ("TLS_AT_PROXY", "enabled", "TLS_AT_PROXY is not True or False"),
+        ("TIME_ZONE", "Europe/Berln", "TIME_ZONE is not a time zone such as Europe/Dublin"),
+        ("TIME_ZONE", "Europe", "TIME_ZONE is not a time zone"),
+        ("TIME_ZONE", "../zone", "TIME_ZONE is not a time zone"),
         ("EXTRA_COUNTRIES", "Kosovo", "EXTRA_COUNTRIES contains a value that is not a pair"),
         ("DATABASE_URL", "", "DATABASE_URL is not the address of a SQLite or PostgreSQL database"),
         ("WEB_BODY_SECONDS", "0", "WEB_BODY_SECONDS (0) is not at least 1"),
@@ -242,6 +260,8 @@ def test_complete_settings_pass_the_deployment_check(database: str) -> None:
             # a secret may begin with a dollar sign
             "CDP_API_TOKEN": "$a-token",
             "SECRET_KEY": "$" + COMPLETE["SECRET_KEY"],
+            # a health check at the machine itself
+            "ALLOWED_HOSTS": "portal.example.com,127.0.0.1",
             # an address of IPv6 with a port, and all hosts of a domain
             "PORTAL_URL": "https://[2001:db8::1]:8443/",
             "CSRF_TRUSTED_ORIGINS": "https://*.example.com,https://portal.example.org:8443",
@@ -251,6 +271,33 @@ def test_complete_settings_pass_the_deployment_check(database: str) -> None:
 )
 def test_unusual_settings_are_accepted(valid: dict[str, str]) -> None:
     assert _refusal(**{**COMPLETE, **valid}) == ""
+
+
+def test_relative_path_begins_at_the_portals_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In whichever directory a process is started."""
+    shown = dict(
+        re.findall(r"(?m)^# ([A-Z_]+)=(?:sqlite:///)?(var/.+)$", (ROOT / ".env.example").read_text())
+    )
+    assert {*shown} == {"DATABASE_URL", "SPOOL_DIR", "AUDIT_CHECKPOINT_FILE", "STATIC_ROOT"}
+    shown |= dict.fromkeys(
+        ("CDP_CA_FILE", "SMTP_CA_FILE", "NOTICE_HOOK_CA_FILE", "EXPORT_DIR"), "var/another"
+    )
+    database = shown.pop("DATABASE_URL")
+    monkeypatch.chdir(tmp_path)
+    relative = _settings(**COMPLETE, **shown, DATABASE_URL=f"sqlite:///{database}")
+    assert relative["DATABASES"]["default"]["NAME"] == str(ROOT / database)
+    assert {name: str(relative[name]) for name in shown} == {
+        name: str(ROOT / path) for name, path in shown.items()
+    }
+    absolute = _settings(
+        **COMPLETE, DATABASE_URL=f"sqlite:///{tmp_path}/a.sqlite3", SPOOL_DIR=f"{tmp_path}/spool"
+    )
+    assert absolute["DATABASES"]["default"]["NAME"] == f"{tmp_path}/a.sqlite3"
+    assert absolute["SPOOL_DIR"] == tmp_path / "spool"
+    assert (
+        _settings(**COMPLETE, DATABASE_URL="sqlite://:memory:")["DATABASES"]["default"]["NAME"] == ":memory:"
+    )
+    assert absolute["EXPORT_DIR"] == absolute["CDP_CA_FILE"] == ""
 
 
 def test_files_created_by_the_portal_are_private_to_its_user(tmp_path: Path) -> None:
@@ -319,6 +366,13 @@ def test_practice_reads_no_production_file(environment: dict[str, str], reads: i
     with mock.patch.object(Environment, "read_env") as read:
         assert _refusal(**environment) == ""
     assert read.call_count == reads
+
+
+def test_practice_mode_in_a_production_file_is_refused() -> None:
+    """Otherwise practice would work with the database and the keys of that file."""
+    file = {**COMPLETE, "PORTAL_MODE": "practice", "CDP_BASE_URL": PRACTICE_VALUES["CDP_BASE_URL"]}
+    with mock.patch.object(Environment, "read_env", side_effect=lambda _: os.environ.update(file)):
+        assert "PORTAL_MODE=practice is set in .env and not in the environment" in _refusal()
 
 
 def test_practice_processes_read_no_production_file() -> None:

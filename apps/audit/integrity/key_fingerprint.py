@@ -12,10 +12,13 @@ from apps.core.key_fingerprints import KeyKind
 
 
 def _fingerprints() -> list[str]:
-    """SHA-256 of each public key, the current key first. The first 16 digits are the key's id."""
+    """SHA-256 of each public key, once each, the current key first. The first 16 digits are the key's id.
+
+    While machines change to a new key, the current one is also among the former ones.
+    """
     current = checkpoints.signing_key(settings.AUDIT_SIGNING_KEY).public_key()
     keys = [current, *map(checkpoints.public_key, settings.AUDIT_FORMER_PUBLIC_KEYS)]
-    return [hashlib.sha256(key.public_bytes_raw()).hexdigest() for key in keys]
+    return [*dict.fromkeys(hashlib.sha256(key.public_bytes_raw()).hexdigest() for key in keys)]
 
 
 def _mac_fingerprints() -> list[str]:

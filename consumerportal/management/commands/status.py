@@ -12,7 +12,7 @@ from consumerportal import status
 
 
 class Command(BaseCommand):
-    help = "Prints the status of the portal. Exit code: 0 OK, 1 warning, 2 critical."
+    help = "Prints the status of the portal. Exit code: 0 OK, 1 warning, 2 critical, 3 settings refused."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -32,6 +32,7 @@ from apps.history.totals.keeping import TotalsKeeper
 from consumerportal import batch_threads, notice_threads
 from consumerportal.key_rewriting import rewrite_due
 from consumerportal.keys import REWRITE_AFTER, KeysNotAcceptedError, accept_keys
+from consumerportal.private_files import log_readable_files
 
 logger = logging.getLogger("apps.worker")
 ROUND_INTERVAL = 1.0
@@ -50,6 +51,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: request_stop(stop))
+        log_readable_files()
         if keys_are_accepted(stop):
             Worker(stop).work()
 

@@ -132,6 +132,7 @@ def test_practice_has_values_that_the_environment_overrides() -> None:
         (portal.encryption_keys_problem, KEY, KEY.replace("e", "*")),
         (portal.signing_key_problem, PUBLIC_KEY, PUBLIC_KEY[4:]),
         (portal.host_names_problem, "portal.example,.example.org", "portal.example, *"),
+        (portal.host_names_problem, "portal.example,127.0.0.1,[::1]", "127.0.0.1, localhost"),
     ],
 )
 def test_value_of_a_required_setting_is_checked(check: Callable[[str], str], good: str, bad: str) -> None:
@@ -148,6 +149,8 @@ def test_value_of_a_required_setting_is_checked(check: Callable[[str], str], goo
         lambda it: it.check_client_settings(VENDOR, [], LIMITS),
         lambda it: it.check_client_settings("https://cdp.example", ["cdp.example"], LIMITS),
         lambda it: it.check_client_settings("", [], LIMITS),  # "is not set" is enough
+        lambda it: it.check_client_settings("http://LOCALHOST:8040", ["localhost"], LIMITS),  # a gateway
+        lambda it: it.check_client_settings("https://[::1]", ["::1"], LIMITS),
         lambda it: it.check_practice_is_local(VENDOR),  # not in production
         lambda it: it.check_calls_in_flight(44, threads=64, for_pages=20),
         lambda it: it.check_audit_public_keys([PUBLIC_KEY]),
@@ -157,6 +160,7 @@ def test_value_of_a_required_setting_is_checked(check: Callable[[str], str], goo
         lambda it: it.check_reconciliation_delays([0.5, 30 * DAY]),
         lambda it: it.check_batch_bytes(MAX_BODY_BYTES - 2_621_440, fields=2_621_440),
         lambda it: it.check_log_level("WARNING"),
+        lambda it: it.check_time_zone("America/Argentina/Salta"),
         lambda it: it.check_country_codes(["XK=Kosovo", "XA=A=B"]),
     ],
 )
@@ -208,6 +212,8 @@ def test_usable_setting_is_accepted(check: Check) -> None:
             "BATCH_MAX_BYTES (7864321) exceeds 7864320",
         ),
         (lambda it: it.check_log_level("info"), "LOG_LEVEL is none of DEBUG, INFO,"),
+        (lambda it: it.check_time_zone("Europe"), "TIME_ZONE is not a time zone"),
+        (lambda it: it.check_time_zone(""), "TIME_ZONE is not a time zone"),
         (lambda it: it.check_country_codes(["XK=Kosovo", "Kosovo"]), "EXTRA_COUNTRIES contains"),
         (lambda it: it.check_country_codes(["xk=Kosovo"]), "EXTRA_COUNTRIES contains"),
         (lambda it: it.check_country_codes(["XK= "]), "EXTRA_COUNTRIES contains"),
@@ -218,6 +224,29 @@ def test_unusable_setting_is_a_problem(check: Check, problem: str) -> None:
     check(begun)
     [found] = begun.problems
     assert problem in found
+
+
+@pytest.mark.parametrize(
+    ("base_url", "extra_hosts", "problem"),
+    [
+        ("http://127.0.0.1:8031", [], "is a practice value, which is published"),
+        ("http://127.0.0.1:8031/", ["127.0.0.1"], "is a practice value, which is published"),
+        ("http://localhost:8031", [], "is on this machine, and CDP_EXTRA_HOSTS does not name its host"),
+        (
+            "http://[::1]:8031",
+            ["localhost"],
+            "is on this machine, and CDP_EXTRA_HOSTS does not name its host",
+        ),
+        ("https://127.0.0.2", [], "is on this machine, and CDP_EXTRA_HOSTS does not name its host"),
+    ],
+)
+def test_production_calls_no_sandbox(base_url: str, extra_hosts: list[str], problem: str) -> None:
+    begun = startup(CDP_BASE_URL=base_url)
+    begun.check_client_settings(begun.required("CDP_BASE_URL"), extra_hosts, LIMITS)
+    assert begun.problems == [f"CDP_BASE_URL {problem}"]
+    practice = startup("practice", CDP_BASE_URL=base_url)
+    practice.check_client_settings(practice.required("CDP_BASE_URL"), [], LIMITS)
+    assert practice.problems == []
 
 
 @pytest.mark.parametrize("proxies", [[], ["10.0.0.0/8"]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,3 +122,55 @@ def test_beginning_that_does_not_verify_is_not_signed(on: Callable[[str], Path],
     assert isinstance(refused.value.__cause__, NotSignedError)
     assert refused.value.returncode == 2
     assert not own.exists()
+
+
+# --- A file that was copied, restored or lost (docs/audit.md) ---------------------------------------
+def test_machines_that_continue_a_copied_file_each_begin_a_new_one(
+    on: Callable[[str], Path], tmp_path: Path
+) -> None:
+    first = on("first")
+    write(2)
+    sign_checkpoint(SIGNER)
+    shutil.copy(first, on("clone"))
+    for machine in ("first", "clone"):
+        on(machine)
+        write(1)
+        sign_checkpoint(SIGNER)
+    for machine in ("first", "clone"):
+        own = on(machine)
+        assert verify().verdict is Verdict.CHECKPOINTS_DAMAGED
+        own.rename(tmp_path / f"{machine}.away")
+        sign_checkpoint(SIGNER)
+        assert verify().verdict is Verdict.UNCHANGED
+    on("first")
+    assert verify().verdict is Verdict.UNCHANGED
+
+
+def test_restored_file_is_completed_with_the_lines_of_the_log_shipper(on: Callable[[str], Path]) -> None:
+    own = on("first")
+    for _ in range(3):
+        write(1)
+        sign_checkpoint(SIGNER)
+    earlier, *missing = own.read_text().splitlines(keepends=True)
+    own.write_text(earlier)
+    assert verify().verdict is Verdict.CHECKPOINTS_DAMAGED
+    with own.open("a") as file:
+        file.writelines(missing)
+    assert verify().verdict is Verdict.UNCHANGED
+
+
+def test_restored_file_that_was_continued_is_replaced(
+    on: Callable[[str], Path], retained: Path, tmp_path: Path
+) -> None:
+    on("first")
+    lines = retained.read_text().splitlines(keepends=True)
+    write(1)
+    sign_checkpoint(SIGNER)
+    retained.write_text("".join(lines))
+    write(1)
+    sign_checkpoint(SIGNER)
+    assert verify().verdict is Verdict.CHECKPOINTS_DAMAGED
+    away = retained.rename(tmp_path / "away.jsonl")
+    assert verify().verdict is Verdict.MISSING
+    begin(away)
+    assert verify().verdict is Verdict.UNCHANGED
