@@ -385,7 +385,7 @@ def _end_sessions(person: User, *, keep: str = "") -> _Ended:
         # Not exclude(), which also leaves out rows without an id.
         rows = rows.filter(~Q(sign_in=keep) | Q(sign_in=None))
     # Locked: one that ends meanwhile has an event of its own, and is not among them.
-    rows = rows.select_for_update().order_by("signed_in_at")
+    rows = rows.select_for_update(no_key=True).order_by("signed_in_at")
     found = list(rows.values_list("session_key", "sign_in"))
     open_keys = {*Session.open().filter(person=person).values_list("session_key", flat=True)}
     Session.objects.filter(session_key__in=[key for key, _id in found]).delete()

@@ -49,7 +49,7 @@ class NotPossible(NotChanged):
 
 def held_batch(batch: Batch, *, ended: bool = False) -> Batch:
     """The batch, held until the commit. ``ended``: whether it has to be over; else it must not be stopped."""
-    held = Batch.objects.select_for_update().get(pk=batch.pk)
+    held = Batch.objects.select_for_update(no_key=True).get(pk=batch.pk)
     if held.erased_at is not None:
         raise NotPossible("erased")
     if ended and held.state not in ENDED_STATES:
