@@ -272,11 +272,15 @@ def _issue_link(person: User, actor: Actor) -> str:
 
 @transaction.atomic
 def record_links_shown(*, person_ids: Sequence[int], actor: Actor) -> None:
-    """Record that the actor was shown the links that they had issued for these people."""
-    people = [str(one) for one in person_ids[:MAX_ITEMS]]
-    person = people[0] if len(person_ids) == 1 else ""
-    data: dict[str, Value] = {"count": len(person_ids), "people": people}
-    record(Event(PASSWORD_LINKS_SHOWN, actor, person=person, data=data))
+    """Record that the actor was shown the links that they had issued for these people.
+
+    Each is named: of more than :data:`MAX_ITEMS`, one event for each so many.
+    """
+    for start in range(0, len(person_ids), MAX_ITEMS):
+        people = [str(one) for one in person_ids[start : start + MAX_ITEMS]]
+        person = people[0] if len(people) == 1 else ""
+        data: dict[str, Value] = {"count": len(people), "people": people}
+        record(Event(PASSWORD_LINKS_SHOWN, actor, person=person, data=data))
 
 
 def set_password_by_link(*, person_id: int, token: str, password: str, actor: Actor) -> None:
