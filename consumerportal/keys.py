@@ -239,7 +239,7 @@ def _begin_writing_with(kind: str, fingerprint: str, *, unreadable_too: bool = F
 
 
 def _digest_open_submissions(fingerprint: str, *, unreadable_too: bool) -> None:
-    for row in _open_submissions().select_for_update():
+    for row in _open_submissions().select_for_update(no_key=True):
         if not _is_readable(row):
             if unreadable_too:
                 continue

@@ -272,11 +272,15 @@ def _issue_link(person: User, actor: Actor) -> str:
 
 @transaction.atomic
 def record_links_shown(*, person_ids: Sequence[int], actor: Actor) -> None:
-    """Record that the actor was shown the links that they had issued for these people."""
-    people = [str(one) for one in person_ids[:MAX_ITEMS]]
-    person = people[0] if len(person_ids) == 1 else ""
-    data: dict[str, Value] = {"count": len(person_ids), "people": people}
-    record(Event(PASSWORD_LINKS_SHOWN, actor, person=person, data=data))
+    """Record that the actor was shown the links that they had issued for these people.
+
+    Each is named: of more than :data:`MAX_ITEMS`, one event for each so many.
+    """
+    for start in range(0, len(person_ids), MAX_ITEMS):
+        people = [str(one) for one in person_ids[start : start + MAX_ITEMS]]
+        person = people[0] if len(people) == 1 else ""
+        data: dict[str, Value] = {"count": len(people), "people": people}
+        record(Event(PASSWORD_LINKS_SHOWN, actor, person=person, data=data))
 
 
 def set_password_by_link(*, person_id: int, token: str, password: str, actor: Actor) -> None:
@@ -385,7 +389,7 @@ def _end_sessions(person: User, *, keep: str = "") -> _Ended:
         # Not exclude(), which also leaves out rows without an id.
         rows = rows.filter(~Q(sign_in=keep) | Q(sign_in=None))
     # Locked: one that ends meanwhile has an event of its own, and is not among them.
-    rows = rows.select_for_update().order_by("signed_in_at")
+    rows = rows.select_for_update(no_key=True).order_by("signed_in_at")
     found = list(rows.values_list("session_key", "sign_in"))
     open_keys = {*Session.open().filter(person=person).values_list("session_key", flat=True)}
     Session.objects.filter(session_key__in=[key for key, _id in found]).delete()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from apps.audit.events import VENDOR_REFERENCE
 from apps.audit.models import AuditEvent
 from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.consumers import drafts, recording, selectors
@@ -15,7 +16,7 @@ from apps.consumers.models import Submission
 from apps.consumers.order_lookup.readings import find_reading
 from apps.consumers.viewer import Viewer
 from apps.core.actor import Actor
-from apps.core.references import RecordKind, reference_key
+from apps.core.references import UUID_SHAPED, RecordKind, reference_key
 
 COPIED = "carry-from"
 """The name of the form's field with the key of the person whose details were copied last."""
@@ -38,6 +39,14 @@ def named_submission(key: str) -> uuid.UUID | None:
         return uuid.UUID(name) if kind == RecordKind.SUBMISSION else None
     except ValueError:
         return None
+
+
+def _named_consumer(key: str) -> tuple[str, str] | None:
+    """The references of the order and the consumer that the form names; None if no page wrote this key."""
+    kind, _, name = key.partition(":")
+    order_ref, _, ref = name.partition("/")
+    is_of_a_page = UUID_SHAPED.fullmatch(order_ref) and VENDOR_REFERENCE.fullmatch(ref)
+    return (order_ref, ref) if kind == RecordKind.CONSUMER and is_of_a_page else None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -77,11 +86,8 @@ def find_source(key: str, viewer: Viewer) -> CopySource | None:
     if (public_id := named_submission(key)) is not None:
         submission = selectors.find_visible(public_id, viewer)
         return source_of(submission) if submission else None
-    kind, _, name = key.partition(":")
-    if kind == RecordKind.CONSUMER and viewer.may_view_vendor_records:
-        order_ref, _, ref = name.rpartition("/")
-        return _of_reading(key, order_ref, ref)
-    return None
+    named = _named_consumer(key)
+    return _of_reading(key, *named) if named and viewer.may_view_vendor_records else None
 
 
 def submissions_in(values: Mapping[str, str]) -> list[Submission]:
@@ -111,10 +117,10 @@ def copied_before(key: str, person_id: str) -> CopiedBefore | None:
 
     So a key that somebody typed names nobody.
     """
-    kind, _, name = key.partition(":")
-    order_ref, _, ref = name.rpartition("/")
-    if kind != RecordKind.CONSUMER or not ref:
+    named = _named_consumer(key)
+    if named is None:
         return None
+    order_ref, ref = named
     seen = AuditEvent.objects.filter(
         consumer_ref=ref, order_ref=order_ref, action=VENDOR_RECORD_VIEWED.name, actor_id=person_id
     )

@@ -179,7 +179,7 @@ def finish(mark: DraftMark, *, person_id: int) -> None:
 
     Another page's draft stays, if this page was about to write a separate one.
     """
-    locked = Draft.objects.select_for_update()
+    locked = Draft.objects.select_for_update(no_key=True)
     while (stored := locked.filter(public_id=mark.public_id).first()) and not mark.may_write(stored):
         mark = mark.separate()
     if stored is not None and stored.person_id != person_id:

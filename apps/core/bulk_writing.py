@@ -110,12 +110,14 @@ def _column(model: type[models.Model], name: str) -> str:
 
 def _arrays(model: type[models.Model], names: Sequence[str]) -> str:
     """Placeholders of arrays of PostgreSQL with the types of these columns."""
+    return ", ".join(f"%s::{_element_type(_field(model, name))}[]" for name in names)
+
+
+def _element_type(field: Any) -> str:
     # Of the primary key, the type of a column that refers to it: its own would be that of a sequence.
-    types = [
-        field.rel_db_type(connection) if field.primary_key else field.db_type(connection)
-        for field in (_field(model, name) for name in names)
-    ]
-    return ", ".join(f"%s::{one}[]" for one in types)
+    found = str(field.rel_db_type(connection) if field.primary_key else field.db_type(connection))
+    # A cast to varchar(n) cuts longer text off. Without it the column refuses the text, as with the ORM.
+    return "text" if found.startswith("varchar") else found
 
 
 def _field(model: type[models.Model], name: str) -> Any:

@@ -160,8 +160,11 @@ def stored_order_number(number: str) -> str:
 
 
 def reference_key(reference: str) -> str:
-    """The key to compare references by: lower case, no dashes. The vendor uses both cases (contract 1.4)."""
-    return reference.lower().replace("-", "")
+    """The key to compare references by: lower case, no dashes. The vendor uses both cases (contract 1.4).
+
+    Not longer than the reference: ``lower`` alone makes two characters of İ.
+    """
+    return reference.lower().replace("i\u0307", "İ").replace("-", "")
 
 
 def with_dashes(text: str) -> str:

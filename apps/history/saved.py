@@ -162,7 +162,7 @@ def _store(view: SavedView, choice: ViewChoice) -> SavedView | None:
     former = None
     if choice.is_default:
         defaults = _of_the_same(view).exclude(pk=view.pk).filter(is_default=True)
-        former = defaults.select_for_update().first()
+        former = defaults.select_for_update(no_key=True).first()
         defaults.update(is_default=False)
     stored = asdict(choice) | {
         "query": {name: list(values) for name, values in choice.query.items()},
@@ -198,7 +198,7 @@ def _of_role(role: str) -> QuerySet[SavedView]:
 
 def _locked(view: SavedView) -> SavedView:
     """The stored view, locked until the transaction ends. Raises :class:`ViewGone`."""
-    stored = SavedView.objects.select_for_update().filter(pk=view.pk).first()
+    stored = SavedView.objects.select_for_update(no_key=True).filter(pk=view.pk).first()
     if stored is None:
         raise ViewGone
     return stored

@@ -62,7 +62,7 @@ class Deliverer:
         if not self._due(now).exists():  # without locking SQLite for writing
             return None
         with transaction.atomic():
-            locked = self._due(now).select_for_update(skip_locked=True, of=("self",))
+            locked = self._due(now).select_for_update(skip_locked=True, no_key=True, of=("self",))
             delivery = locked.select_related("notice").order_by("due_at", "id").first()
             if delivery is None:
                 return None

@@ -140,7 +140,7 @@ def _add_channels(notices: list[Notice], channels: Iterable[str]) -> None:
         if missing := [one for one in channels if (notice.pk, one) not in known]:
             with contextlib.suppress(IntegrityError), transaction.atomic():  # another process was quicker
                 # Locked, so that it does not end meanwhile.
-                if Notice.objects.select_for_update().filter(pk=notice.pk, ended_at=None).exists():
+                if Notice.objects.select_for_update(no_key=True).filter(pk=notice.pk, ended_at=None).exists():
                     _store_deliveries(notice, About.OPENED, missing, clock.now())
 
 

@@ -99,6 +99,7 @@ TEXTS = [
     "not_created",
     "sam",
     "on",
+    f"consumer:{SAMPLE_ORDER}/\x00",
 ]
 NAMES = [
     # fields of the forms, arguments of the addresses, and what Django and allauth read themselves
@@ -109,7 +110,7 @@ NAMES = [
     *("outcome", "created-reason", "created-note", "created-consumer_ref", "not_created-reason"),
     *("name", "provider", "username", "roles", "time_zone", "login", "password", "remember"),
     *("since", "until", "person", "account", "action", "reference", "address", "failures", "sort", "after"),
-    *("format", "first", "last"),
+    *("format", "first", "last", "carry-from", "copy", "copy-replace"),
     *("period", "consumer", "guest", "reason", "answered_from", "answered_under"),
     *("email", "search", "search-email", "search-phone", "search-last_name"),
     *(

@@ -129,6 +129,7 @@ def test_consumer_whose_order_was_read_long_ago_is_not_copied(
     assert not Submission.objects.exists()
 
 
+@pytest.mark.sql("new")
 def test_only_what_the_person_may_see_is_copied(as_staff: Client, staff: User) -> None:
     foreign = store(make_person("nora", "staff"), Outcome.CREATED, clean(last_name="Foreign"))
     keys = (
@@ -136,6 +137,8 @@ def test_only_what_the_person_may_see_is_copied(as_staff: Client, staff: User) -
         f"submission:{uuid.uuid4()}",
         "consumer:",
         f"consumer:{SAMPLE_ORDER}/x",
+        f"consumer:{SAMPLE_ORDER}/\0",
+        "consumer:\0/x",  # PostgreSQL refuses NUL, also in a query
         "",
         "x",
     )

@@ -177,6 +177,17 @@ def test_draft_with_a_key_of_somebody_that_nobody_has_seen_records_nothing(as_st
     assert events("vendor_record.viewed") == []
 
 
+@pytest.mark.sql("new")
+@pytest.mark.parametrize("name", [f"{FAMILY_ORDER}/\0", "\0/x", f"{FAMILY_ORDER}/a b", "/x", "x/y", "\0"])
+def test_draft_with_a_key_that_no_page_wrote_can_be_listed_and_opened(as_staff: Client, name: str) -> None:
+    # PostgreSQL refuses NUL, also in a query.
+    tab = Tab(as_staff)
+    tab.save({"last_name": "Typed", "carry-from": f"consumer:{name}"})
+    assert "Typed" in text(as_staff.get("/"))
+    assert _open(as_staff, tab.mark.public_id).form["last_name"] == "Typed"
+    assert events("vendor_record.viewed") == []
+
+
 def test_start_page_lists_drafts_with_what_was_typed_and_discards_one(as_staff: Client) -> None:
     first, second = Tab(as_staff), Tab(as_staff)
     first.save(first_name="Ida", last_name="First", order_ref="ORD-1")

@@ -303,6 +303,17 @@ def test_link_survives_a_reload_for_its_issuer_only(as_ada: Client, ada: User) -
     ]
 
 
+def test_everybody_whose_link_is_shown_is_named_in_an_event(as_ada: Client, ada: User) -> None:
+    people = [make_person(f"pat-{number}", STAFF).pk for number in range(51)]
+    for pk in people:
+        services.issue_password_link(person_id=pk, actor=acting(ada))
+    assert len({*_links(text(as_ada.get(LINKS)))}) == 51
+    shown = events("password_links.shown")
+    assert [one.details["count"] for one in shown] == [50, 1]
+    assert sorted(name for one in shown for name in one.details["people"]) == sorted(map(str, people))
+    assert [one.person for one in shown] == [None, shown[1].details["people"][0]]
+
+
 def test_no_row_and_no_event_has_the_secret(as_ada: Client, ada: User) -> None:
     pat = make_person("pat", STAFF)
     answer = as_ada.post(f"/people/{pat.pk}/password-link/", follow=True)

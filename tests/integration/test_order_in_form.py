@@ -249,6 +249,27 @@ def test_limit_of_searches_does_not_stop_a_create(
     assert _creates(sandbox) == [SAMPLE_ORDER]
 
 
+@pytest.mark.parametrize("number", ["NO-SUCH-1", TRIPLE_REFERENCE_ID], ids=["no order", "several"])
+def test_complete_entry_does_not_search_beyond_the_limit(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings, number: str
+) -> None:
+    settings.SEARCHES_PER_HOUR = 2
+    found = [_text(as_staff.post(NEW, posted(clean(), order=number))) for _ in range(3)]
+    assert ["You have searched too often" in text for text in found] == [False, False, True]
+    assert "have the number" not in found[2]
+    assert "No order has this number" not in found[2]
+    assert as_staff.post(NEW, posted(clean(), order=SAMPLE_REFERENCE_ID)).status_code == 303
+
+
+def test_lookup_for_an_entry_that_is_not_sent_counts_as_a_search(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.SEARCHES_PER_HOUR = 1
+    warned = posted(clean(emails=()), order=SAMPLE_REFERENCE_ID)
+    assert 'name="accepted"' in as_staff.post(NEW, warned).content.decode()
+    assert "You have searched too often" in _panel(as_staff, SAMPLE_REFERENCE_ID)
+
+
 def test_lookup_of_a_create_may_take_the_slot_of_creates(
     as_staff: Client, sandbox: SandboxServer, settings: Settings
 ) -> None:

@@ -128,7 +128,7 @@ def _close_expired(key: str, origin: Origin) -> None:
     if not expired.exists():
         return
     with transaction.atomic():
-        session = expired.select_for_update().first()
+        session = expired.select_for_update(no_key=True).first()
         if session is None:
             return
         data = session.get_decoded()

@@ -71,7 +71,7 @@ def _all_standing_problems() -> Iterator[AuditEvent]:
         return
     older = AuditEvent.objects.filter(seq__lt=event.seq).order_by("-seq")
     failed = older.filter(action=AUDIT_FOUND_ALTERED.name)
-    for verified in older.filter(action=AUDIT_VERIFIED.name, data__contains=_OF_THE_WHOLE).iterator():
+    for verified in _in_parts(older.filter(action=AUDIT_VERIFIED.name, data__contains=_OF_THE_WHOLE)):
         result = result_of(verified)
         if result is not None and _ends_problems(result):
             failed = failed.filter(seq__gt=verified.seq)
@@ -131,3 +131,14 @@ def _recent() -> Iterator[AuditEvent]:
         yield from events
         if len(events) < _AT_ONCE:
             return
+
+
+def _in_parts(newest: AuditEventQuerySet) -> Iterator[AuditEvent]:
+    """These events, which are sorted newest first, some at once.
+
+    ``iterator()`` would fail at an altered row whose text is not UTF-8 (:class:`AuditEventQuerySet`).
+    """
+    events = list(newest[:_AT_ONCE])
+    while events:
+        yield from events
+        events = list(newest.filter(seq__lt=events[-1].seq)[:_AT_ONCE])

@@ -107,7 +107,7 @@ def _check(
 
 def _locked(batch: Batch) -> Batch | None:
     """The batch, held until the commit; None if its rows are not checked any more."""
-    kept = Batch.objects.select_for_update().filter(pk=batch.pk, erased_at__isnull=True)
+    kept = Batch.objects.select_for_update(no_key=True).filter(pk=batch.pk, erased_at__isnull=True)
     return kept.exclude(state__in=(BatchState.MATCHING, *FINAL_STATES)).first()
 
 

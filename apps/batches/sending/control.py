@@ -144,7 +144,7 @@ def _confirm(batch: Batch, seen: list[BatchRow], actor: Actor) -> None:
     now = clock.now()
     codes, reason = _overridden(seen)
     with transaction.atomic(durable=True):
-        current = Batch.objects.select_for_update().get(pk=batch.pk)
+        current = Batch.objects.select_for_update(no_key=True).get(pk=batch.pk)
         _require_confirmable(current, actor)
         ready = [*selectors.rows_to_confirm(current)]
         if {(row.pk, row.version) for row in ready} != {(row.pk, row.version) for row in seen}:
@@ -185,7 +185,7 @@ def pause(batch: Batch, *, actor: Actor) -> None:
     Raises :class:`NotInThisState`.
     """
     with transaction.atomic(durable=True):
-        current = Batch.objects.select_for_update().get(pk=batch.pk)
+        current = Batch.objects.select_for_update(no_key=True).get(pk=batch.pk)
         if current.state != BatchState.SENDING:
             raise NotInThisState(current.state)
         current.state, current.due_at = BatchState.PAUSED, None
@@ -201,7 +201,7 @@ def resume(batch: Batch, *, actor: Actor) -> None:
     Raises :class:`NotInThisState`, and :class:`ConfirmerNotPermitted` if that person may no longer send it.
     """
     with transaction.atomic(durable=True):
-        current = Batch.objects.select_for_update().get(pk=batch.pk)
+        current = Batch.objects.select_for_update(no_key=True).get(pk=batch.pk)
         if current.state != BatchState.PAUSED or current.erased_at is not None:
             raise NotInThisState(current.state)
         if confirming_person(current) is None:
@@ -222,7 +222,7 @@ def stop(batch: Batch, *, actor: Actor) -> None:
     Raises :class:`NotInThisState`.
     """
     with transaction.atomic(durable=True):
-        current = Batch.objects.select_for_update().get(pk=batch.pk)
+        current = Batch.objects.select_for_update(no_key=True).get(pk=batch.pk)
         if current.state not in CAN_BE_STOPPED:
             raise NotInThisState(current.state)
         stop_held(current, actor)

@@ -46,7 +46,7 @@ def _expired() -> QuerySet[Batch]:
 
 def _erase(batch: Batch, actor: Actor) -> bool:
     with transaction.atomic(durable=True):
-        current = _expired().select_for_update().filter(pk=batch.pk).first()
+        current = _expired().select_for_update(no_key=True).filter(pk=batch.pk).first()
         if current is None:  # another worker has erased it, or it was confirmed just now
             return False
         if current.state == BatchState.PAUSED:

@@ -52,7 +52,7 @@ def held_batch(batch: Batch, *, ended: bool = False) -> Batch:
 
     Raises :class:`NotPossible`.
     """
-    held = Batch.objects.select_for_update().get(pk=batch.pk)
+    held = Batch.objects.select_for_update(no_key=True).get(pk=batch.pk)
     if held.erased_at is not None:
         raise NotPossible("erased")
     if ended and held.state not in ENDED_STATES:

@@ -157,7 +157,7 @@ def require_current(batch: Batch, row: BatchRow) -> None:
 
     Raises :class:`RowNotCurrent`.
     """
-    current = Batch.objects.select_for_update().filter(pk=batch.pk).first()
+    current = Batch.objects.select_for_update(no_key=True).filter(pk=batch.pk).first()
     if (
         current is None
         or current.state != BatchState.SENDING
@@ -171,7 +171,7 @@ def require_current(batch: Batch, row: BatchRow) -> None:
         raise RowNotCurrent("The person who confirmed may no longer send it")
     if selectors.in_flight_on_order(batch.order_ref).exists():
         raise RowNotCurrent("Another row is being sent to the order")
-    now = BatchRow.objects.select_for_update().filter(pk=row.pk).first()
+    now = BatchRow.objects.select_for_update(no_key=True).filter(pk=row.pk).first()
     if (
         now is None
         or now.state != OwnState.READY

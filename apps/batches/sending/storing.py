@@ -120,7 +120,7 @@ def choose_columns(batch: Batch, choice: Choice, *, actor: Actor, shown: str = "
     """
     providers = offered_providers()
     with transaction.atomic():
-        batch = Batch.objects.select_for_update().get(pk=batch.pk)
+        batch = Batch.objects.select_for_update(no_key=True).get(pk=batch.pk)
         _require_choosable(batch, shown)
         require_readable(batch, batch.rows.all())
         table = table_of(batch)

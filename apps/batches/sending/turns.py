@@ -23,7 +23,7 @@ def end_turn(batch: Batch, turn: Turn, *, began: dt.datetime, actor: Actor) -> N
     A batch that was paused or stopped during the turn stays so. ``began``: when the turn began.
     """
     with transaction.atomic(durable=True):
-        current = Batch.objects.select_for_update().filter(pk=batch.pk, lease=batch.lease).first()
+        current = Batch.objects.select_for_update(no_key=True).filter(pk=batch.pk, lease=batch.lease).first()
         if current is None:
             return
         current.lease = current.leased_until = None

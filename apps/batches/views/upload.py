@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -115,9 +116,14 @@ def _find_order(request: HttpRequest, form: UploadForm) -> tuple[_Order | None, 
     if not found.is_certain:
         form.replace_order_error(several_orders_text(found, number))
         return None, choice_panel(found, number)
-    form.errors.pop("order_ref", None)
     [order] = found.orders
-    return _Order(order.ref, order.reference_id), OrderPanel(number=number, chosen=order.ref)
+    try:
+        ref = form.fields["order_ref"].clean(order.ref)
+    except ValidationError as error:  # nothing can be sent to an order with such a reference
+        form.replace_order_error(error)
+        return None, None
+    form.errors.pop("order_ref", None)
+    return _Order(ref, order.reference_id), OrderPanel(number=number, chosen=ref)
 
 
 def _read_order(request: HttpRequest, ref: str) -> _Order:

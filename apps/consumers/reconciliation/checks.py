@@ -61,7 +61,8 @@ def run_due_check(*, actor: Actor, client: CdpClient) -> bool:
         return False
     with transaction.atomic():
         due = Submission.objects.filter(_has_waited(now), outcome=Outcome.UNKNOWN, next_check_at__lte=now)
-        submission = due.order_by("next_check_at", "id").select_for_update(skip_locked=True).first()
+        due = due.order_by("next_check_at", "id").select_for_update(skip_locked=True, no_key=True)
+        submission = due.first()
         if submission is None or not _claim(submission, now):
             return False
     _run_check(submission, actor, client)

@@ -82,7 +82,7 @@ def resolve(
         with transaction.atomic(durable=True):
             if consumer_ref:
                 hold_reference(consumer_ref)
-            row = Submission.objects.select_for_update().get(pk=submission.pk)
+            row = Submission.objects.select_for_update(no_key=True).get(pk=submission.pk)
             if not can_be_resolved(row) or version_of(row) != version_of(submission):
                 raise NotUnknown("The submission is not as it was seen")
             if consumer_ref and selectors.submissions_with_reference(consumer_ref, besides=row):

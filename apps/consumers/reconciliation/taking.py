@@ -63,7 +63,8 @@ def take(submission: Submission, *, actor: Actor, over_from: str = "") -> None:
     if over_from:
         free |= Q(taken_by_id=over_from)
     with transaction.atomic():
-        row = Submission.objects.select_for_update().filter(free, _NEEDS_RESOLUTION, pk=submission.pk).first()
+        stored = Submission.objects.select_for_update(no_key=True).filter(pk=submission.pk)
+        row = stored.filter(free, _NEEDS_RESOLUTION).first()
         if row is None:
             raise TakenByAnother("taken by another person, or resolved")
         was_taken, holder, name = is_taken(row), str(row.taken_by_id), row.taken_by_name

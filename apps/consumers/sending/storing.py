@@ -98,7 +98,7 @@ def store_outcome(submission: Submission, result: Result, actor: Actor) -> Submi
                 setattr(submission, name, value)
         else:
             # Lock the row: a supervisor may correct the resolution at the same time.
-            submission.refresh_from_db(from_queryset=Submission.objects.select_for_update())
+            submission.refresh_from_db(from_queryset=Submission.objects.select_for_update(no_key=True))
         if not changed and _is_stored_already(submission, result):
             return submission
         facts: dict[str, Any] = {"http_status": result.http_status, "duration_ms": result.duration_ms}

@@ -97,15 +97,18 @@ def _panel_of_number(number: str, request: HttpRequest) -> OrderPanel:
 def find_orders(number: str, actor: Actor, *, for_create: bool = False) -> lookup.FoundOrders | str:
     """The orders with this number, or why they could not be looked up.
 
-    Counts as a search of the person, unless the look-up is all that a create needs (``for_create``): the
-    limit of searches must not stop it.
+    Counts as a search of the person. If the look-up is all that a create needs (``for_create``), the limit of
+    searches does not stop it: beyond the limit the order is returned if it is certain, and nothing else.
     """
-    if not for_create and not person_limits.allows(person_limits.Act.SEARCH, actor):
+    is_within_limit = person_limits.allows(person_limits.Act.SEARCH, actor)
+    if not is_within_limit and not for_create:
         return person_limits.refusal(person_limits.Act.SEARCH)
     try:
         found = lookup.find_order(number, actor=actor, client=get_client(), for_create=for_create)
     except CdpError:
         return str(presenter.NOT_LOOKED_UP)
+    if not is_within_limit and not found.is_certain:
+        return person_limits.refusal(person_limits.Act.SEARCH)
     if not found.orders and not found.is_whole:  # such as the answer of a cache: there may be one
         return str(presenter.NOT_LOOKED_UP)
     return found

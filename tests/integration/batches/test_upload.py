@@ -12,8 +12,10 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.batches.models import Batch
+from apps.batches.views import upload
 from apps.cdp.client import ListedConsumers
 from apps.cdp.records import Order
+from apps.consumers.order_lookup.lookup import FoundOrders
 from apps.consumers.order_lookup.readings import store_reading
 from apps.core import clock
 from sandbox.data.seed import SAMPLE_ORDER, TRIPLE_REFERENCE_ID
@@ -40,6 +42,17 @@ def test_a_number_is_resolved_as_in_the_form(as_staff: Client, sandbox: SandboxS
     answer = paste(as_staff, order=TRIPLE_REFERENCE_ID, **offered)
     assert answer.status_code == 303
     assert (only_batch().order_ref, only_batch().order_number) == (refs[1], TRIPLE_REFERENCE_ID)
+
+
+@pytest.mark.parametrize("ref", ["A@1", "A-1"])
+def test_order_with_a_reference_of_another_shape_is_refused_as_in_the_form(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, ref: str
+) -> None:
+    orders = FoundOrders((Order(ref, reference_id="ODD-1"),), is_whole=True)
+    monkeypatch.setattr(upload, "find_orders", lambda *_args: orders)
+    [problem] = summary_of(paste(as_staff, order="ODD-1"))
+    assert "Enter the order reference in full" in problem
+    assert not Batch.objects.exists()
 
 
 def test_long_order_number_is_cut_and_rows_may_name_the_whole(

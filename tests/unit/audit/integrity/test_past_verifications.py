@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
@@ -15,11 +16,13 @@ from apps.audit.integrity.past_verifications import (
     latest_verification,
     latest_whole_verification,
     standing_problem,
+    standing_problems,
 )
 from apps.audit.integrity.signing import sign_checkpoint
 from apps.audit.models import AuditEvent
 from apps.core.actor import Actor
 from consumerportal import status
+from tests.support.audit_flush import lift_triggers
 from tests.support.audit_logs import move_head, put, stored, write
 from tests.unit.audit.integrity.test_written_past import forge_next_event
 
@@ -149,3 +152,20 @@ def test_verification_without_checkpoints_ends_no_problem(
     call_command("audit_checkpoint")
     call_command("audit_verify")
     assert standing_problem() is None
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL stores no text that is not UTF-8")
+def test_older_verification_that_is_not_utf_8_is_passed_over(
+    verified: AuditEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(past_verifications, "_RECENT", 1)
+    monkeypatch.setattr(past_verifications, "_AT_ONCE", 1)
+    call_command("audit_verify")
+    latest = latest_verification()
+    assert latest is not None
+    alter(latest, data="x")
+    with lift_triggers(connection), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE audit_event SET data = CAST(data || x'ff' AS TEXT) WHERE seq = %s", [verified.seq]
+        )
+    assert [one.seq for one in standing_problems()] == [latest.seq]
