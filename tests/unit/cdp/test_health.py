@@ -61,8 +61,9 @@ def test_page_of_another_server_does_not_change_the_health(serve: Serve, status:
     assert reported == []
 
 
-def test_answer_from_a_cache_does_not_change_the_health(serve: Serve) -> None:
+@pytest.mark.parametrize("headers", [{"Age": "30"}, {"X-Cache": "TCP_HIT"}, {"X-Cache-Status": "STALE"}])
+def test_answer_from_a_cache_does_not_change_the_health(serve: Serve, headers: dict[str, str]) -> None:
     reported: list[AnswerHealth] = []
-    server = serve(always(answer(200, {"items": []}, headers={"Age": "30"})))
+    server = serve(always(answer(200, {"items": []}, headers=headers)))
     client_of(server.url, report_health=reported.append).observe_order_consumers(ORDER)
     assert reported == []
