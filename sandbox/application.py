@@ -165,7 +165,8 @@ class Sandbox:
         with self._database.transaction() as tx:
             call = Call(request, operation, found.ref, tx, self.options, self.switches, self._clock())
             with tx.savepoint(undo=fault is not None and not fault.done):
-                answer = in_key_case(found.route.handle(call), self.switches.key_case)
+                plain = found.route.handle(call)
+                answer = in_key_case(plain, self.switches.key_case)
                 if fault is not None and fault.makes > 1 and answer.done:
                     found.route.handle(call)
                 if fault is None and operation == LIST:
@@ -174,7 +175,7 @@ class Sandbox:
             worked = answer.done or (request.method == "GET" and answer.status < 300)
             script: Script = (Send(answer),)
             if active and (worked or not (active.fault.done or active.fault.uses_answer)):
-                script = active.fault.script(FaultContext(call, answer, active.seconds))
+                script = active.fault.script(FaultContext(call, answer, plain, active.seconds))
             done = answer.done and (fault is None or fault.done)
             if counted:
                 tx.finish_request(counted, done=done, status=status_sent(script))

@@ -20,6 +20,7 @@ from sandbox.options import Switches
 PREFIX = "_sandbox"
 MAX_TIMES = 1_000_000
 MAX_SECONDS = 3_600
+_ON_ONE_ORDER = tuple(route.operation for route in ROUTES if route.path.startswith("/v2.1/orders/{ref}"))
 
 
 class ControlledSandbox(Protocol):
@@ -70,6 +71,10 @@ def armed_from(values: JsonObject) -> Armed:
     operations = [route.operation for route in ROUTES]
     if not isinstance(operation, str) or operation not in operations:
         raise ValueError(f"operation: must be one of {', '.join(dict.fromkeys(operations))}")
+    if order and operation not in _ON_ONE_ORDER:
+        raise ValueError(
+            f"order: the path of {operation} names no order; give order only for {', '.join(_ON_ONE_ORDER)}"
+        )
     return Armed(fault, times, order, operation, _seconds(seconds))
 
 

@@ -34,6 +34,7 @@ from apps.cdp.transport import RawAnswer, Transport
 RETRY_PAUSE = 0.2  # seconds before a retry of a read if the vendor sends no Retry-After
 MAX_RETRY_WAIT = 2.0  # seconds; a read is not retried if the vendor asks for a longer wait
 MAX_RETRY_AFTER = 86_400.0  # seconds; longer values are ignored
+MAX_CLOCK_DIFFERENCE = 366 * 86_400.0  # seconds; with a clock that far off, no certificate would be accepted
 
 _HEADERS = {
     "Accept": "application/json",
@@ -59,7 +60,7 @@ class AnswerHealth:
     """What one answer shows about connection health.
 
     `status`: HTTP status, which shows whether the credentials were accepted. `clock_ahead`: seconds by which
-    our clock is ahead of the vendor's; None without a valid `Date` header.
+    our clock is ahead of the vendor's; None without a plausible `Date` header.
     """
 
     status: int
@@ -209,11 +210,15 @@ class Exchange:
             self.report_health(AnswerHealth(raw.status, self._clock_ahead(raw.date)))
 
     def _clock_ahead(self, header: str) -> float | None:
-        """Seconds by which our clock is ahead of a Date header (RFC 9110, 6.6.1); None if it is invalid."""
+        """Seconds by which our clock is ahead of a Date header (RFC 9110, 6.6.1).
+
+        None if it is invalid, or further away than `MAX_CLOCK_DIFFERENCE`.
+        """
         try:
-            return (self.clock() - _http_date(header)).total_seconds()
+            seconds = (self.clock() - _http_date(header)).total_seconds()
         except (ValueError, OverflowError):
             return None
+        return seconds if abs(seconds) <= MAX_CLOCK_DIFFERENCE else None
 
     def _retry_after(self, header: str) -> float | None:
         """Seconds from a Retry-After header, a number or a date (RFC 9110, 10.2.3).

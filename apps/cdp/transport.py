@@ -39,7 +39,8 @@ SWITCHING_PROTOCOLS = 101  # a final answer to this client, which asks for no ot
 
 _CHUNK = 65_536  # bytes
 
-_HIT = re.compile(r"\bhit\b")
+# Such as TCP_HIT. STALE alone is of nginx and Cloudflare; with fwd=stale (RFC 9211) the vendor answered.
+_FROM_CACHE = re.compile(r"(?<![a-z])hit(?![a-z])|(?:^|,) *(?:stale|updating) *(?:,|$)")
 
 _current: contextvars.ContextVar[Attempt] = contextvars.ContextVar("cdp_attempt")
 
@@ -269,9 +270,22 @@ class Transport:
 
 
 def _is_from_cache(headers: Mapping[str, str]) -> bool:
-    """Whether a cache answered, by `Age` (RFC 9111, 5.1), `Cache-Status` (RFC 9211) or `X-Cache`."""
-    cache_headers = f"{headers.get('Cache-Status', '')} {headers.get('X-Cache', '')}".lower()
-    return "Age" in headers or _HIT.search(cache_headers) is not None
+    """Whether a cache answered.
+
+    By `Age` (RFC 9111, 5.1), `Cache-Status` (RFC 9211) or a header like `X-Cache`, which has no standard.
+    """
+    return "Age" in headers or any(
+        _FROM_CACHE.search(value.lower()) for name, value in headers.items() if _is_about_cache(name.lower())
+    )
+
+
+def _is_about_cache(name: str) -> bool:
+    """Whether a header with this name says if a cache answered.
+
+    Squid's `X-Cache-Lookup` does not: it is HIT also if the vendor answered because of `no-cache`.
+    """
+    named = name.startswith("x-cache") or name.endswith("-cache") or "cache-status" in name
+    return named and name != "x-cache-lookup"
 
 
 @contextlib.contextmanager

@@ -62,7 +62,7 @@ def submissions_to_order_since(order_ref: str, since: datetime, viewer: Viewer) 
     Only those whose consumer was created, or may have been.
     """
     of_order = visible_submissions(viewer).alias(order_key=Lower("order_ref"))
-    since_then = of_order.filter(order_key=order_ref.lower(), submitted_at__gte=since)
+    since_then = of_order.filter(order_key__in=references.spellings(order_ref), submitted_at__gte=since)
     return since_then.filter(outcome__in=EXISTING_OUTCOMES)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.db import models
@@ -132,6 +133,14 @@ class Export(models.Model):
 
     def __str__(self) -> str:
         return str(self.public_id)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the times that say its name: the chosen one, or UTC if this machine lacks it."""
+        try:
+            return ZoneInfo(self.time_zone)
+        except (OSError, ValueError, ZoneInfoNotFoundError):
+            return ZoneInfo("UTC")
 
     @property
     def rows_selected(self) -> int:

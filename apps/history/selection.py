@@ -19,6 +19,7 @@ from apps.consumers import selectors
 from apps.consumers.models import DURATION_OR_ZERO, DigestKind, Outcome, Submission, SubmissionDigest
 from apps.consumers.searches import Search
 from apps.consumers.viewer import UNRESTRICTED, Viewer
+from apps.core.references import spellings
 from apps.core.web import keyset
 
 REFERENCES = ("order_ref", "consumer_ref", "guest_ref")
@@ -255,9 +256,8 @@ class Selection:
             found = found.exclude(error_code="")
         for name in REFERENCES:
             if reference := getattr(asked, name):
-                # Vendor: references are case-insensitive.
                 found = found.alias(**{f"{name}_key": Lower(name)})
-                found = found.filter(**{f"{name}_key": reference.lower()})
+                found = found.filter(**{f"{name}_key__in": spellings(reference)})
         return found
 
     def _shared_by_many(self) -> bool:

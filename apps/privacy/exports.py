@@ -27,6 +27,7 @@ from apps.consumers.audit_events import (
     CONSUMER_RESOLVED,
 )
 from apps.consumers.models import DigestKind, Outcome, Submission
+from apps.core.references import spellings
 from apps.history.audit_events import EXPORT_FINISHED
 from apps.privacy.parts import VALUES_AT_ONCE, in_parts
 
@@ -47,7 +48,7 @@ _UNCHANGING: Final[dict[str, Callable[[Submission, str], bool]]] = {
     "since": lambda submission, value: submission.submitted_at >= _moment(value),
     "until": lambda submission, value: submission.submitted_at < _moment(value),
     "person": lambda submission, value: str(submission.actor_id) == value,
-    "order_ref": lambda submission, value: submission.order_ref.lower() == value.lower(),
+    "order_ref": lambda submission, value: submission.order_ref.lower() in spellings(value),
     "batch": lambda submission, value: submission.batch == uuid.UUID(value),
 }
 """The filters whose result never changes, each with whether a submission matches a value."""
@@ -282,8 +283,8 @@ def _compare_states(submission: Submission, given: Mapping[str, Sequence[str]]) 
     """Compare the filters with a submission that has not changed since. Raises :class:`Different`."""
     duration = submission.duration_ms
     compared: dict[str, Callable[[str], bool]] = {
-        "consumer_ref": lambda value: submission.consumer_ref.lower() == value.lower(),
-        "guest_ref": lambda value: submission.guest_ref.lower() == value.lower(),
+        "consumer_ref": lambda value: submission.consumer_ref.lower() in spellings(value),
+        "guest_ref": lambda value: submission.guest_ref.lower() in spellings(value),
         "reason": lambda value: submission.error_code == value,
         "answered_from": lambda value: duration is not None and duration >= int(value),
         "answered_under": lambda value: duration is not None and duration < int(value),

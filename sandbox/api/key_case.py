@@ -7,10 +7,16 @@ from dataclasses import replace
 from sandbox.api.answers import Answer
 
 _CASES: dict[str, Callable[[str], str]] = {
+    "documented": lambda name: name,
     "capitalised": lambda name: name[:1].upper() + name[1:],
     "lower": str.lower,
     "upper": str.upper,
 }
+
+
+def name_in_case(name: str, case: str) -> str:
+    """A name in the given case (`options.KEY_CASES`)."""
+    return _CASES[case](name)
 
 
 def in_key_case(answer: Answer, case: str) -> Answer:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from sandbox.api.answers import error
+from sandbox.api.key_case import in_key_case, name_in_case
 from sandbox.api.resources import consumer_json
 from sandbox.data.store import JsonObject, StoredConsumer
 from sandbox.faults.damage import BuildScript, FaultContext
@@ -35,11 +36,14 @@ def truncated(context: FaultContext) -> Script:
     return (Send(replace(context.answer, body=context.answer.body[: len(context.answer.body) // 2])),)
 
 
-def prefixed(member: bytes) -> BuildScript:
+def prefixed(name: str, value: bytes) -> BuildScript:
     """A success whose JSON object has an additional first member."""
-    return lambda context: (
-        Send(replace(context.answer, body=b"{" + member + b", " + context.answer.body[1:])),
-    )
+
+    def script(context: FaultContext) -> Script:
+        member = json.dumps(name_in_case(name, context.call.switches.key_case)).encode() + b": " + value
+        return (Send(replace(context.answer, body=b"{" + member + b", " + context.answer.body[1:])),)
+
+    return script
 
 
 def without_ref(context: FaultContext) -> Script:
@@ -124,13 +128,14 @@ def quoting_all_values(context: FaultContext) -> Script:
 
 
 def _fields(context: FaultContext) -> JsonObject:
-    fields: JsonObject = json.loads(context.answer.body)
+    fields: JsonObject = json.loads(context.plain.body)
     return fields
 
 
 def _changed(context: FaultContext, fields: JsonObject) -> Script:
     body = json.dumps(fields, ensure_ascii=False).encode("utf-8", "backslashreplace")
-    return (Send(replace(context.answer, body=body)),)
+    answer = replace(context.answer, body=body)
+    return (Send(in_key_case(answer, context.call.switches.key_case)),)
 
 
 def _relinked(fields: JsonObject, old: str, new: str) -> JsonObject:

@@ -97,7 +97,7 @@ _SERVER_ERROR = error(500, "Internal server error.", "An unexpected condition wa
 _CONFLICT = error(409, "Conflict.", "The resource is being changed by another request.")
 _SIGN_IN = as_html(200, "Sign in to the network")
 _LONG = "x" * MEGABYTE
-_REPEATED_REF = b'"ref": "00000000-0000-4000-8000-00000000000f"'
+_OTHER_REF = b'"00000000-0000-4000-8000-00000000000f"'
 
 REQUEST_FAULTS: Mapping[str, Fault] = {
     # No answer, or an incomplete one
@@ -149,9 +149,9 @@ REQUEST_FAULTS: Mapping[str, Fault] = {
     **_damaged("empty_body", "success with an empty body", body_damage.body_of(b"")),
     **_damaged("no_object", "success whose JSON is a list", body_damage.body_of(b'["ref"]')),
     **_before_and_after("200_html", "200 as an HTML page", _SIGN_IN),
-    **_damaged("duplicate_keys", "success that has `ref` twice", body_damage.prefixed(_REPEATED_REF)),
-    **_damaged("nan", "success with NaN in its JSON", body_damage.prefixed(b'"price": NaN')),
-    **_damaged("bad_utf8", "success that is not UTF-8", body_damage.prefixed(b'"note": "\xff\xfe"')),
+    **_damaged("duplicate_keys", "success that has `ref` twice", body_damage.prefixed("ref", _OTHER_REF)),
+    **_damaged("nan", "success with NaN in its JSON", body_damage.prefixed("price", b"NaN")),
+    **_damaged("bad_utf8", "success that is not UTF-8", body_damage.prefixed("note", b'"\xff\xfe"')),
     **_damaged("broken_gzip", "success declared as gzip that is not gzip", damage.broken_gzip),
     **_damaged("broken_chunked", "success whose second chunk has no length", damage.broken_chunked),
     **_damaged(

@@ -15,10 +15,14 @@ MEGABYTE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FaultContext:
-    """The input of a fault: the call, its real answer, and the length of the pause in seconds."""
+    """The input of a fault: the call, its real answer, and the length of the pause in seconds.
+
+    `plain`: the answer with its names as documented, where the switch `key_case` has not changed them.
+    """
 
     call: Call
     answer: Answer
+    plain: Answer
     seconds: float
 
 

@@ -204,6 +204,24 @@ def test_start_page_lists_drafts_with_what_was_typed_and_discards_one(as_staff: 
 
 
 @pytest.mark.sql("new")
+@pytest.mark.parametrize("finish", ["sent", "discarded"])
+def test_discarding_a_finished_draft_does_not_say_that_nothing_was_sent(
+    as_staff: Client, sandbox: SandboxServer, finish: str
+) -> None:
+    tab = Tab(as_staff)
+    tab.save({name: value for name, value in posted().items() if name in tab.form})
+    address = f"/consumers/drafts/{tab.mark.public_id}/discard/"
+    if finish == "sent":
+        assert tab.post().status_code == 303
+    else:
+        as_staff.post(address)
+        as_staff.get("/")
+    shown = text(as_staff.post(address, follow=True))
+    assert "This draft was sent or discarded." in shown
+    assert "The draft was discarded" not in shown
+
+
+@pytest.mark.sql("new")
 def test_drafts_of_more_submissions_than_an_event_names_are_all_recorded(
     as_staff: Client, staff: User, settings: Settings
 ) -> None:

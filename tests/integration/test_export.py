@@ -489,6 +489,22 @@ def test_no_file_if_the_event_cannot_be_recorded(
     assert export.state == State.READY
 
 
+@pytest.mark.parametrize("format_", [Format.CSV, Format.XLSX])
+def test_file_of_an_export_whose_time_zone_this_machine_has_lost_is_in_utc(
+    as_supervisor: Client, supervisor: User, format_: Format
+) -> None:
+    store(supervisor, Outcome.CREATED)
+    export = choose(as_supervisor, "?period=all", format=format_.value)
+    Export.objects.filter(pk=export.pk).update(time_zone="Europe/Gone")
+    answer: Any = as_supervisor.post(reverse("history:export_file", args=[export.public_id]))
+    content = b"".join(answer.streaming_content)
+    if format_ is Format.CSV:
+        assert "_UTC_" in answer["Content-Disposition"]
+        assert "submitted_at (UTC)" in cells(content)[0]
+    export.refresh_from_db()
+    assert (export.state, export.slot) == (State.FINISHED, None)
+
+
 def test_tampered_head_of_the_log_is_not_reported_as_full_slots(as_supervisor: Client) -> None:
     export = choose(as_supervisor)
     with connection.cursor() as cursor:

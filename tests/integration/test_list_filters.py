@@ -11,6 +11,7 @@ from html import unescape
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 
@@ -20,6 +21,7 @@ from apps.cdp.consumers import Identifier
 from apps.consumers import recording, searches
 from apps.consumers.models import DigestKind, Outcome, RecordedSearch, Submission, SubmissionDigest
 from apps.consumers.sending.digests import search_digest
+from apps.consumers.viewer import Viewer
 from apps.core import personal_data
 from apps.history import selection as selections
 from apps.history.views import list as views
@@ -176,6 +178,38 @@ def test_filters_are_combined(
         )
         assert names(page, story) == shown, query
         assert ("No submissions match" in page) is (not shown), query
+
+
+@pytest.mark.sql("repeated")
+@pytest.mark.parametrize(("name", "column"), [("order", "order_ref"), ("consumer", "consumer_ref"),
+                                              ("guest", "guest_ref")])  # fmt: skip
+def test_reference_is_found_in_every_spelling(
+    as_supervisor: Client, staff: User, name: str, column: str
+) -> None:
+    plain = ORDER.replace("-", "")
+    stored = (ORDER, ORDER.upper(), plain, plain.upper(), OTHER)
+    made = {one: store(staff, Outcome.CREATED, clean(last_name=f"Of {one}")) for one in stored}
+    for one, submission in made.items():
+        Submission.objects.filter(pk=submission.pk).update(**{column: one})
+    for asked in stored[:-1]:
+        page = text(as_supervisor.get(f"{PAGE}?{name}={asked}"))
+        assert {*names(page, made)} == {*stored[:-1]}, asked
+
+
+@pytest.mark.sql("repeated")
+def test_reference_is_found_by_an_index() -> None:
+    viewer = Viewer("1", sees_all=True)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")  # the table is empty
+    for column, index in (
+        ("order_ref", "submission_of_order"),
+        ("consumer_ref", "submission_by_reference"),
+        ("guest_ref", "submission_of_guest"),
+    ):
+        asked = selections.SubmissionFilter(**{column: ORDER})  # type: ignore[arg-type]
+        plan = selections.Selection(asked, viewer).submissions().order_by().explain()
+        assert index in plan
 
 
 def test_staff_see_only_their_own_submissions_for_any_address(

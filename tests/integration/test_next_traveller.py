@@ -6,6 +6,7 @@ import datetime
 import json
 import uuid
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from django.db import connection
@@ -225,6 +226,27 @@ def test_list_has_only_people_who_were_added_or_may_have_been(as_staff: Client, 
     page = text(as_staff.get(NEW, {"order": SAMPLE_ORDER}))
     shown = {outcome for outcome in Outcome if f"Last{outcome.value}" in page}
     assert shown == {Outcome.CREATED, Outcome.SENDING, Outcome.UNKNOWN}
+
+
+@pytest.mark.parametrize("number", [20, 21])
+def test_list_says_that_it_leaves_people_out(as_staff: Client, staff: User, number: int) -> None:
+    for position in range(number):
+        store(staff, Outcome.UNKNOWN, clean(last_name=f"Last{position:02}"))
+    answer = as_staff.get(NEW, {"order": SAMPLE_ORDER})
+    page = text(answer)
+    assert len(answer.context["added_today"]) == 20
+    assert ("Last00" in page) is (number == 20)
+    assert ("Only the latest 20 are shown." in page) is (number == 21)
+    assert events("submissions.listed")[-1].details["count"] == 20
+    if number == 21:
+        address = f"/submissions/?order={SAMPLE_ORDER}&amp;period=today"
+        assert f'<a href="{address}" target="_blank"' in page
+        assert "Last00" in text(as_staff.get(unescape(address)))
+
+
+def test_order_in_another_spelling_has_the_same_list(as_staff: Client, staff: User) -> None:
+    store(staff, Outcome.CREATED, clean(last_name="Plain"), order=SAMPLE_ORDER.replace("-", "").upper())
+    assert "Plain" in text(as_staff.get(NEW, {"order": SAMPLE_ORDER}))
 
 
 def test_form_without_an_order_has_no_list(as_staff: Client, staff: User) -> None:

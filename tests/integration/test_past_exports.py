@@ -157,6 +157,18 @@ def test_only_started_exports_are_listed_newest_first(as_supervisor: Client, sup
     assert found == [str(export.public_id) for export in reversed(made)]
 
 
+def test_export_with_a_time_zone_that_this_machine_lacks_is_shown_in_utc(
+    as_supervisor: Client, olga: User
+) -> None:
+    export = finished(olga)
+    selection = export.selection | {"asked": {"since": "2026-03-01T00:00:00+00:00"}}
+    Export.objects.filter(pk=export.pk).update(time_zone="Europe/Gone", selection=selection)
+    for address in (LIST, page_of(export)):
+        answer = as_supervisor.get(address)
+        assert answer.status_code == 200
+        assert "from 2026-03-01 00:00:00 (UTC)" in text(answer)
+
+
 def test_filters_by_person_and_period(as_supervisor: Client, supervisor: User, olga: User) -> None:
     day = dt.datetime(2026, 3, 7, 12, tzinfo=dt.UTC)
     mine, hers = finished(supervisor, started_at=day), finished(olga, started_at=day)

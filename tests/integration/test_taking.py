@@ -17,8 +17,8 @@ from apps.consumers.reconciliation import taking
 from apps.core import personal_data
 from apps.core.open_work import OpenWork, open_work
 from tests.support.entries import clean, store, text
-from tests.support.people import acting, events, make_person
-from tests.support.resolving import AS_NOT_CREATED, enter, fresh, receipt
+from tests.support.people import PASSWORD, acting, events, make_person
+from tests.support.resolving import AS_NOT_CREATED, enter, fresh, receipt, resolve_url
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
@@ -215,21 +215,68 @@ def test_refused_note_comes_back_as_typed(
     assert SubmissionNote.objects.count() == 0
 
 
-@pytest.mark.sql("new")
-def test_note_that_was_posted_after_the_session_ended_is_not_lost(
-    as_supervisor: Client, supervisor: User, unknown: Submission
+def test_refused_note_comes_back_although_the_submission_was_resolved_meanwhile(
+    as_supervisor: Client, as_other: Client, unknown: Submission
 ) -> None:
-    page = as_supervisor.get(receipt(unknown)).content.decode()
-    author = page.partition('name="entry_of" value="')[2].partition('"')[0]
-    as_supervisor.logout()
-    press(as_supervisor, "note", unknown, note_text=NOTE, entry_of=author)
+    enter(as_other, unknown, AS_NOT_CREATED)
+    answer = press(as_supervisor, "note", unknown, note_text="a" * 2001)
+    page = text(answer)
+    assert "The note has at most 2,000 characters" in page
+    assert "a" * 2001 in page
+    assert press(as_supervisor, "note", unknown, note_text=NOTE).status_code == 303
+    assert SubmissionNote.objects.count() == 1
+
+
+def without_session(client: Client, person: User, submission: Submission, page: str) -> Any:
+    """Post a note from this page after the session has ended, sign in, and open where that leads."""
+    author = client.get(receipt(submission)).context["entry_of"]
+    client.logout()
+    answer = client.post(
+        reverse("consumers:note", args=[submission.public_id]),
+        {"note_text": NOTE, "entry_of": author},
+        headers={"Referer": f"http://testserver{page}"} if page else {},
+    )
+    login = {"login": person.username, "password": PASSWORD}
+    signed_in = client.post(answer["Location"], login)
     assert SubmissionNote.objects.count() == 0
-    as_supervisor.force_login(supervisor)
-    answer = as_supervisor.get(reverse("consumers:note", args=[unknown.public_id]))
+    return client.get(signed_in["Location"], follow=True)
+
+
+@pytest.mark.sql("new")
+@pytest.mark.parametrize("page", ["receipt", "resolve", "note", "no referer"])
+def test_note_that_was_posted_after_the_session_ended_is_not_lost(
+    as_supervisor: Client, supervisor: User, unknown: Submission, page: str
+) -> None:
+    pages = {
+        "receipt": receipt(unknown),
+        "resolve": resolve_url(unknown),
+        "note": reverse("consumers:note", args=[unknown.public_id]),
+    }
+    answer = without_session(as_supervisor, supervisor, unknown, pages.get(page, ""))
     assert "&lt;b&gt;no Mrs Quux&lt;/b&gt;" in text(answer)
     assert SubmissionNote.objects.count() == 0
-    answer = as_supervisor.get(reverse("consumers:note", args=[unknown.public_id]))
-    assert answer.status_code == 303
+    assert "no Mrs Quux" not in text(as_supervisor.get(receipt(unknown)))  # once
+
+
+@pytest.mark.sql("new")
+@pytest.mark.parametrize("page", [receipt, resolve_url])
+def test_note_is_not_lost_although_the_submission_was_resolved_while_signed_out(
+    as_supervisor: Client, supervisor: User, as_other: Client, unknown: Submission, page: Any
+) -> None:
+    enter(as_other, unknown, AS_NOT_CREATED)
+    answer = without_session(as_supervisor, supervisor, unknown, page(unknown))
+    assert "&lt;b&gt;no Mrs Quux&lt;/b&gt;" in text(answer)
+
+
+@pytest.mark.sql("new")
+def test_receipt_with_a_note_that_is_not_stored_does_not_refresh_itself(
+    as_supervisor: Client, supervisor: User, staff: User
+) -> None:
+    sending = store(staff, Outcome.SENDING)
+    assert "Refresh" in as_supervisor.get(receipt(sending))
+    answer = without_session(as_supervisor, supervisor, sending, receipt(sending))
+    assert "&lt;b&gt;no Mrs Quux&lt;/b&gt;" in text(answer)
+    assert "Refresh" not in answer
 
 
 def test_next_unknown_is_the_oldest_that_nobody_else_has(

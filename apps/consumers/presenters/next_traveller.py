@@ -106,6 +106,11 @@ def copy_result(source: CopySource, filled: Iterable[str], kept: Sequence[str]) 
     )
 
 
+def sent_today_url(order_ref: str) -> str:
+    """The list of submissions to this order since midnight."""
+    return f"{reverse('history:submissions')}?{urlencode({'order': order_ref, 'period': 'today'})}"
+
+
 def added_lines(submissions: Iterable[Submission], viewer: Viewer) -> tuple[AddedLine, ...]:
     """Submissions as rows, each with what the form posts to copy its details."""
     return tuple(

@@ -86,9 +86,13 @@ def save_draft(request: HttpRequest, public_id: uuid.UUID) -> JsonResponse:
 @require_POST
 def discard_draft(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Discard a draft and return to the start page. Raises ``Http404`` for another person's draft."""
-    if not drafts.discard(public_id, person_id=person_id(request)):
+    person = person_id(request)
+    if drafts.discard(public_id, person_id=person):
+        messages.success(request, _("The draft was discarded"))
+    elif drafts.find(public_id, person):  # finished meanwhile, perhaps because it was sent
+        messages.info(request, _("This draft was sent or discarded."))
+    else:
         raise Http404
-    messages.success(request, _("The draft was discarded"))
     return HttpResponseSeeOther(reverse("start"))
 
 

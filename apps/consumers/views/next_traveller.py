@@ -198,11 +198,17 @@ def page_parts(
     if not order_ref:
         return {"single_key_shortcuts": shortcuts, "carry_over": choice}
     today = midnight(timezone.localdate(clock.now()))
-    added = [*selectors.submissions_to_order_since(order_ref, today, viewer)[:MAX_ADDED]]
-    lines = presenter.added_lines(added, viewer)
+    # One more shows whether there are others.
+    found = [*selectors.submissions_to_order_since(order_ref, today, viewer)[: MAX_ADDED + 1]]
+    added = found[:MAX_ADDED]
     if added:
         recording.record_listed(added, viewer=viewer, actor=actor_of(request))
-    return {"single_key_shortcuts": shortcuts, "carry_over": choice, "added_today": lines}
+    return {
+        "single_key_shortcuts": shortcuts,
+        "carry_over": choice,
+        "added_today": presenter.added_lines(added, viewer),
+        "all_added_url": presenter.sent_today_url(order_ref) if len(found) > MAX_ADDED else "",
+    }
 
 
 @background

@@ -164,7 +164,12 @@ def receipt_page(
     *,
     note_form: NoteForm | None = None,
 ) -> HttpResponse:
-    """Render the receipt, with the resolution forms if given. ``note_form``: a note that is not stored."""
+    """Render the receipt, with the resolution forms if given. ``note_form``: a note that is not stored.
+
+    By default a note that was posted after the session ended, if there is one: signing in leads to the page
+    that contained its form.
+    """
+    note_form = note_form or _sealed_note(request, submission)
     page = receipts.receipt_page(submission, Viewer.of(request.user), get_client(), forms=forms)
     context = {
         "list_url": list_address(request, reverse("history:submissions")),
@@ -178,9 +183,16 @@ def receipt_page(
     }
     response = render(request, "consumers/receipt.html", context)
     seconds = _refresh_seconds(submission, is_stuck=page.is_stuck)
-    if seconds and not forms:  # a refresh would discard what was entered in a form
+    if seconds and not forms and note_form is None:  # a refresh would discard what was entered in a form
         response["Refresh"] = str(seconds)  # works without JavaScript
     return response
+
+
+def _sealed_note(request: HttpRequest, submission: Submission) -> NoteForm | None:
+    if not Viewer.of(request.user).may_resolve:
+        return None
+    sealed = sealed_entries.unseal(request, path=reverse("consumers:note", args=[submission.public_id]))
+    return NoteForm(initial=sealed) if sealed else None
 
 
 def _refresh_seconds(submission: Submission, *, is_stuck: bool) -> int:

@@ -16,7 +16,6 @@ from apps.consumers.permissions import RESOLVE_SUBMISSION
 from apps.consumers.reconciliation import resolution, taking
 from apps.consumers.views.submissions import find, receipt_page, to_receipt
 from apps.core.forms.input import single_value
-from apps.core.web import sealed_entries
 from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
 
@@ -47,18 +46,14 @@ def release(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 @requires(RESOLVE_SUBMISSION, submission="public_id")
 @require_http_methods(["GET", "POST"])
 def note(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    """Store a note. By GET: the receipt, with the note that was posted after the session ended, if any."""
+    """Store a note. By GET, to which signing in may lead: the receipt, which shows a sealed note."""
     submission = find(request, public_id)
-    if request.method == "POST":
-        form = NoteForm(request.POST)
-        if form.is_valid():
-            taking.add_note(submission, form.cleaned_data["note_text"], actor=actor_of(request))
-            return to_receipt(submission.public_id)
-    else:
-        sealed = sealed_entries.unseal(request)
-        if not sealed:
-            return to_receipt(submission.public_id)
-        form = NoteForm(initial=sealed)
+    if request.method != "POST":
+        return to_receipt(submission.public_id)
+    form = NoteForm(request.POST)
+    if form.is_valid():
+        taking.add_note(submission, form.cleaned_data["note_text"], actor=actor_of(request))
+        return to_receipt(submission.public_id)
     recording.record_viewed(submission, actor_of(request))
     forms = resolution_forms(submission) if resolution.needs_resolution(submission) else []
     return receipt_page(request, submission, forms, note_form=form)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
@@ -18,7 +18,7 @@ def facts_about(export: Export) -> tuple[tuple[str, str], ...]:
         (_("Exported by"), f"{export.person_name} ({export.person.username})"),
     ]
     if export.started_at:
-        facts.append((_("Rows as of"), _time(export.started_at, export.time_zone)))
+        facts.append((_("Rows as of"), _time(export.started_at, export.zone)))
     facts.append((_("Period"), period_text(export)))
     facts += [(label, text) if text else (_("Filter"), label) for label, text in export.filters]
     everybody = export.selection["everybody"]
@@ -29,10 +29,10 @@ def facts_about(export: Export) -> tuple[tuple[str, str], ...]:
 
 
 def period_text(export: Export) -> str:
-    """From when until when the submissions of an export were sent, in its time zone."""
+    """From when until when the submissions of an export were sent, in its ``Export.zone``."""
     period = selections.period_of(export.selection)
     since, until = (
-        _time(moment, export.time_zone) if moment else "" for moment in (period["since"], period["until"])
+        _time(moment, export.zone) if moment else "" for moment in (period["since"], period["until"])
     )
     if since and until:
         return _("from %(since)s until before %(until)s") % {"since": since, "until": until}
@@ -41,5 +41,5 @@ def period_text(export: Export) -> str:
     return _("until before %(until)s") % {"until": until} if until else _("all")
 
 
-def _time(moment: dt.datetime, time_zone: str) -> str:
-    return f"{moment.astimezone(zoneinfo.ZoneInfo(time_zone)):%Y-%m-%d %H:%M:%S} ({time_zone})"
+def _time(moment: dt.datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S} ({zone.key})"

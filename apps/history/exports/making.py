@@ -59,7 +59,7 @@ class ExportFile:
         self._layout = Layout(
             format=Format(export.format),
             columns=tuple(export.columns),
-            time_zone=export.time_zone,
+            time_zone=export.zone.key,
             separator=export.separator,
             byte_order_mark=export.byte_order_mark,
         )

@@ -146,7 +146,7 @@ def file_name(export: Export, now: dt.datetime) -> str:
     )
     format_ = Format(export.format)
     stem = "order-consumers-exact" if format_ is Format.CSV_EXACT else "order-consumers"
-    zone = f"_{export.time_zone.replace('/', '-')}" if format_ in (Format.CSV, Format.CSV_EXACT) else ""
+    zone = f"_{export.zone.key.replace('/', '-')}" if format_ in (Format.CSV, Format.CSV_EXACT) else ""
     return dated_name(f"{stem}_{days}{zone}", now, format_.extension)
 
 

@@ -25,6 +25,7 @@ from apps.consumers.models import (
 from apps.core.actor import Actor
 from apps.history.exports import services as exports
 from apps.history.exports.services import FailureCode, Progress
+from apps.history.models import Export
 from apps.history.selection import SubmissionFilter
 from apps.privacy.exports import COMPARED, Uncertainty
 from apps.privacy.verdicts import Verdict
@@ -41,6 +42,19 @@ def test_export_with_filters_that_match_showed_it(one: Submission, supervisor: U
     same = {"outcomes": (Outcome.UNKNOWN,), "person": str(one.actor_id), "order_ref": one.order_ref}
     export(supervisor, finish, same)
     assert verdicts(one) == [(Verdict.SHOWED, None)] * 2
+
+
+@pytest.mark.parametrize("column", ["order_ref", "consumer_ref", "guest_ref"])
+@pytest.mark.parametrize("stored", [REF, REF.upper(), REF.replace("-", "")])
+def test_export_for_a_reference_in_another_spelling_showed_it(
+    one: Submission, supervisor: User, column: str, stored: str
+) -> None:
+    columns = {"outcome": Outcome.CREATED, "error_code": "", "consumer_ref": REF, column: stored}
+    Submission.objects.filter(pk=one.pk).update(**columns)
+    for asked in (REF, REF.upper(), REF.replace("-", "")):
+        export(supervisor, finish, {column: asked})
+    assert {one.rows_expected for one in Export.objects.all()} == {1}
+    assert verdicts(one) == [(Verdict.SHOWED, None)] * 3
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import datetime
 import pytest
 from django.test import Client
 
+from apps.cdp.factory import get_client
+from apps.consumers import connection_health
 from apps.consumers.models import CheckResult, ConnectionHealth, Outcome
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
@@ -92,3 +94,17 @@ def test_creation_time_is_judged_by_the_vendors_clock(
     ConnectionHealth.objects.update_or_create(pk=1, defaults={"clock_ahead": ahead})
     assert run_check()
     assert fresh(submission).check_result == result
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_absurd_date_of_an_answer_leaves_the_clocks_as_measured_before(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, year: int
+) -> None:
+    submission = lost(as_staff, sandbox)
+    connection_health.clear_latest()
+    date = f"Fri, 31 Dec {year:04} 23:59:59 GMT"
+    monkeypatch.setattr("sandbox.api.answers.formatdate", lambda **_: date)
+    get_client().retrieve_order(SAMPLE_ORDER)
+    connection_health.store_latest()
+    assert run_check()
+    assert fresh(submission).outcome == Outcome.CREATED

@@ -44,6 +44,25 @@ def test_difference_of_the_clocks_is_in_seconds(serve: Serve, zone: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("date", "ahead"),
+    [
+        ("Fri, 31 Dec 9999 23:59:59 GMT", None),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", None),
+        ("Tue, 09 Mar 2027 12:00:30 GMT", None),
+        ("Mon, 09 Mar 2026 12:00:30 GMT", -2 * 86_400.0),  # the machine's clock may be days late
+    ],
+)
+def test_difference_that_no_clock_can_have_is_not_measured(
+    serve: Serve, date: str, ahead: float | None
+) -> None:
+    reported: list[AnswerHealth] = []
+    now = dt.datetime(2026, 3, 7, 12, 0, 30, tzinfo=dt.UTC)
+    server = serve(always(answer(200, {"items": []}, headers={"Date": date})))
+    client_of(server.url, report_health=reported.append, clock=lambda: now).observe_order_consumers(ORDER)
+    assert [health.clock_ahead for health in reported] == [ahead]
+
+
+@pytest.mark.parametrize(
     ("status", "raw"),
     [
         (401, b"<html>Sign in to the proxy</html>"),
@@ -61,8 +80,9 @@ def test_page_of_another_server_does_not_change_the_health(serve: Serve, status:
     assert reported == []
 
 
-def test_answer_from_a_cache_does_not_change_the_health(serve: Serve) -> None:
+@pytest.mark.parametrize("headers", [{"Age": "30"}, {"X-Cache": "TCP_HIT"}, {"X-Cache-Status": "STALE"}])
+def test_answer_from_a_cache_does_not_change_the_health(serve: Serve, headers: dict[str, str]) -> None:
     reported: list[AnswerHealth] = []
-    server = serve(always(answer(200, {"items": []}, headers={"Age": "30"})))
+    server = serve(always(answer(200, {"items": []}, headers=headers)))
     client_of(server.url, report_health=reported.append).observe_order_consumers(ORDER)
     assert reported == []

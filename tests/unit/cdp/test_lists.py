@@ -310,6 +310,47 @@ def test_list_is_complete_if_nothing_can_have_been_missed(
     assert (observed.refs, observed.is_whole) == (refs, is_whole)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "is_whole"),
+    [
+        ("X-Cache", "TCP_HIT", False),
+        ("X-Cache", "TCP_REMOTE_HIT", False),
+        ("X-Cache", "TCP_MEM_HIT from edge", False),
+        ("X-Cache", "TCP_MISS", True),
+        ("X-Cache", "PRIVATE_NOSTORE", True),
+        ("X-Cache", "Hit from cloudfront", False),
+        ("X-Cache", "RefreshHit from cloudfront", True),  # the vendor confirmed it
+        ("X-Cache", "MISS, HIT", False),  # of two caches
+        ("X-Cache-Remote", "TCP_HIT", False),
+        ("X-Cache-Lookup", "HIT from squid:3128", True),
+        ("X-Cache-Status", "HIT", False),
+        ("X-Cache-Status", "STALE", False),
+        ("X-Cache-Status", "UPDATING", False),
+        ("X-Cache-Status", "EXPIRED", True),
+        ("X-Cache-Status", "MISS", True),
+        ("X-Cache-Status", "BYPASS", True),
+        ("CF-Cache-Status", "HIT", False),
+        ("CF-Cache-Status", "DYNAMIC", True),
+        ("X-Proxy-Cache", "HIT", False),
+        ("X-Proxy-Cache", "MISS", True),
+        ("Cache-Status", "Edge; fwd=stale; stored", True),
+        ("Cache-Status", "Edge; fwd=uri-miss, Origin; hit", False),
+        ("X-Whitelist", "hit", True),
+    ],
+)
+def test_list_with_a_page_that_a_cache_answered_is_not_whole(
+    serve: Serve, name: str, value: str, is_whole: bool
+) -> None:
+    pages = [page("a", headers={name: value}), page()]
+
+    def script(peer: Peer) -> None:
+        while peer.read_request():
+            peer.send(pages[min(len(peer.server.requests), len(pages)) - 1])
+
+    observed = client_of(serve(script).url).observe_order_consumers(ORDER)
+    assert observed.is_whole is is_whole
+
+
 @pytest.mark.parametrize(("headers", "is_whole"), [({}, True), ({"Age": "7"}, False)])
 def test_list_of_orders_says_whether_one_can_have_been_missed(
     serve: Serve, headers: dict[str, str], is_whole: bool

@@ -64,6 +64,10 @@ def test_list_of_faults_describes_each(caller: Caller) -> None:
         {"fault": "slow", "seconds": True},
         {"fault": "slow", "seconds": "2"},
         {"fault": "refuse", "order": SAMPLE_ORDER},
+        {"fault": "401", "order": SAMPLE_ORDER, "operation": "retrieve_order_consumer"},
+        {"fault": "401", "order": SAMPLE_ORDER, "operation": "update_order_consumer"},
+        {"fault": "401", "order": SAMPLE_ORDER, "operation": "list_orders"},
+        {"fault": "401", "order": SAMPLE_ORDER, "operation": "search_guests"},
         {"fault": "reset_on_accept", "operation": "create_order_consumer"},
         {"fault": "expired"},
         [],
@@ -72,6 +76,12 @@ def test_list_of_faults_describes_each(caller: Caller) -> None:
 def test_fault_that_cannot_be_armed_is_a_400_and_arms_nothing(caller: Caller, body: object) -> None:
     assert caller.post("/_sandbox/faults", body).status == 400
     assert caller.get("/_sandbox/faults").json["armed"] == []
+
+
+@pytest.mark.parametrize("operation", ["list_order_consumers", "retrieve_order", "list_order_contacts"])
+def test_fault_on_one_order_is_armed_for_operations_of_an_order(caller: Caller, operation: str) -> None:
+    values = {"fault": "401", "order": SAMPLE_ORDER, "operation": operation}
+    assert caller.post("/_sandbox/faults", values).status == 201
 
 
 def test_switches_are_turned_one_by_one(caller: Caller, server: SandboxServer) -> None:
