@@ -23,6 +23,7 @@ from apps.consumers.models import IdentityRule, Outcome
 from apps.core.actor import Actor
 from apps.core.models import LimitedAct
 from apps.core.web.sealed_entries import author_token
+from tests.support.addresses import ADDRESSES
 from tests.support.entries import REF, on_page, store, text
 from tests.support.people import PASSWORD, make_person
 
@@ -405,6 +406,39 @@ def test_page_calls_sending_again_safe_only_for_forms_that_are_done_once(
     assert answer.status_code == 503
     assert "This page contains what you sent." in text(answer)
     assert [one for one in (SAFE, CHECK_FIRST) if one in text(answer)] == [words]
+    assert ("may have been sent" in text(answer)) is (view == "consumers:new")
+
+
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [
+        ("consumers:new", [SAFE]),
+        ("consumers:resolve", [NOTHING, SAFE]),
+        ("consumers:note", [NOTHING]),
+        ("batches:new", [CHECK_FIRST]),
+        ("batches:columns", [CHECK_FIRST]),
+        ("batches:row", [SAFE]),
+        ("batches:confirm", [CHECK_FIRST]),
+    ],
+)
+def test_page_of_a_failed_view_says_what_the_view_may_have_done(
+    visitor: Client, rf: RequestFactory, monkeypatch: pytest.MonkeyPatch, view: str, words: list[str]
+) -> None:
+    request = rf.get("/")
+    request.user = staff = make_person("sam", "staff", "supervisor")
+    visitor.force_login(staff)
+    [address] = [one for one in ADDRESSES if one.name == view]
+    values = {"public_id": uuid.uuid4(), "batch_id": uuid.uuid4(), "number": 2}
+
+    def lose(*_: Any) -> bool:
+        raise OperationalError(TEXT_OF_THE_FAULT)
+
+    monkeypatch.setattr(User, "has_perm", lose)  # the first thing that each view asks
+    path = reverse(view, kwargs={name: values[name] for name in address.arguments})
+    answer = visitor.post(path, {"entry_of": author_token(request)})
+    assert answer.status_code == 503
+    assert "This page contains what you sent." in text(answer)
+    assert [one for one in (NOTHING, SAFE, CHECK_FIRST) if one in text(answer)] == words
 
 
 @pytest.mark.sql("new")

@@ -21,6 +21,7 @@ ABOUT_REQUESTS = {
     "apps/accounts/sign_in/limits.py",
     "apps/core/export/responses.py",
     "apps/core/web/back_links.py",
+    "apps/core/web/failures.py",
     "apps/core/web/filters.py",
     "apps/core/web/sealed_entries.py",
     "apps/core/web/keyset.py",

@@ -51,11 +51,13 @@ from apps.consumers.views.visible import person_id
 from apps.core.encryption import NotReadableError
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
+from apps.core.web.failures import Effects, if_it_fails
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 
 
+@if_it_fails(Effects(in_steps=True))
 @requires(SEND_BATCHES, batch="batch_id")
 @require_http_methods(["GET", "POST"])
 def columns(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:

@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from apps.core.web.failures import Effects, if_it_fails
+
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
@@ -17,6 +19,7 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 def only_post(view: View[P]) -> View[P]:
     """Call the view for a POST. A GET leads to the list: such as after an error page, or the sign-in page."""
 
+    @if_it_fails(Effects(in_steps=True))  # an act may check the rows after the change is stored
     @require_http_methods(["GET", "HEAD", "POST"])
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:

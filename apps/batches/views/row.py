@@ -30,11 +30,13 @@ from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.posted import PostedEntry, PostedKind
 from apps.core.forms.input import single_value
 from apps.core.web import sealed_entries
+from apps.core.web.failures import Effects, if_it_fails
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 
 
+@if_it_fails(Effects(in_steps=True, never_twice=True))
 @requires(SEND_BATCHES, batch="batch_id")
 @require_http_methods(["GET", "POST"])
 def row(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpResponse:

@@ -44,6 +44,7 @@ from apps.consumers.views.visible import person_id
 from apps.core.forms.errors import FieldError, form_errors
 from apps.core.forms.input import single_value
 from apps.core.web import sealed_entries
+from apps.core.web.failures import Effects, if_it_fails
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
@@ -58,6 +59,7 @@ class _Order:
     number: str = ""
 
 
+@if_it_fails(Effects(in_steps=True))
 @accepts_files(up_to=settings.BATCH_MAX_BYTES)
 @requires(SEND_BATCHES)
 @require_http_methods(["GET", "POST"])

@@ -62,6 +62,7 @@ from apps.core.forms.input import single_value
 from apps.core.forms.long_select import suggestions
 from apps.core.web import sealed_entries
 from apps.core.web.context_processors import environment_label
+from apps.core.web.failures import Effects, if_it_fails
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of, is_in_page, support_code
@@ -72,6 +73,7 @@ logger = logging.getLogger(__name__)
 ANSWER_MARGIN = 30
 
 
+@if_it_fails(Effects(may_be_sent=True, in_steps=True, never_twice=True))
 @requires(CREATE_ORDER_CONSUMER)
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:

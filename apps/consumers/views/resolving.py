@@ -31,6 +31,7 @@ from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
 from apps.core.references import same_reference
 from apps.core.web import sealed_entries
+from apps.core.web.failures import Effects, if_it_fails
 from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
 
@@ -38,6 +39,7 @@ CONFIRM, CHANGE = "confirm", "change"
 """Posted steps: mark as created as shown, or change the entry. Any other value reads the consumer first."""
 
 
+@if_it_fails(Effects(never_twice=True))
 @requires(RESOLVE_SUBMISSION, submission="public_id")
 @require_http_methods(["GET", "POST"])
 def resolve(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:

@@ -20,6 +20,7 @@ from apps.core.forms.input import ConflictingValues
 from apps.core.web import readiness, sealed_entries
 from apps.core.web.background import is_background
 from apps.core.web.context_processors import environment_label
+from apps.core.web.failures import effects_of
 from apps.core.web.filters import UnreadableAddress
 from apps.core.web.keyset import UnreadableKey
 from apps.core.web.redirects import HttpResponseSeeOther
@@ -29,10 +30,6 @@ from apps.core.web.uploads import FileRefused
 
 TOO_LARGE_ERRORS = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 PLAIN_TEXT = "text/plain; charset=utf-8"
-CREATE_VIEW = "consumers:new"  # the only view that sends data to the vendor
-LISTS = "batches:"  # their views store a change, and then check the rows
-# Their forms name what they change by a token or a version, so a second one changes nothing.
-NEVER_TWICE = frozenset({CREATE_VIEW, "consumers:resolve", "batches:row"})
 
 
 @login_not_required
@@ -112,13 +109,14 @@ def _has_no_session_to_lose(request: HttpRequest) -> bool:
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500. Answers 503 if the database does not answer, or this process lacks a key in use."""
     error = sys.exc_info()[1]  # Django calls this while the exception is being handled
+    effects = effects_of(request)
     context: dict[str, Any] = {
         "unchanged": _changed_nothing(request, error),
-        "may_be_sent": _view_name(request) == CREATE_VIEW,
+        "may_be_sent": effects.may_be_sent,
     }
     context["key_missing"] = isinstance(error, MissingKeyError)
     if is_database_unavailable(error) or context["key_missing"]:
-        context["never_twice"] = _view_name(request) in NEVER_TWICE
+        context["never_twice"] = effects.never_twice
         context |= sealed_entries.to_send_again(request)
         return _plain_page(request, "503.html", HTTPStatus.SERVICE_UNAVAILABLE, **context)
     return _plain_page(request, "500.html", HTTPStatus.INTERNAL_SERVER_ERROR, **context)
@@ -132,13 +130,7 @@ def _changed_nothing(request: HttpRequest, error: BaseException | None) -> bool:
     """
     if request.method != "POST" or getattr(request, "answer_was_ready", False) or commit_was_attempted():
         return False
-    in_steps = _view_name(request).startswith((CREATE_VIEW, LISTS))
-    return isinstance(error, DATABASE_ERRORS) and not in_steps
-
-
-def _view_name(request: HttpRequest) -> str:
-    """The URL name of the request's view; empty if the address was not resolved."""
-    return request.resolver_match.view_name if request.resolver_match else ""
+    return isinstance(error, DATABASE_ERRORS) and not effects_of(request).in_steps
 
 
 def _plain_page(request: HttpRequest, template: str, status: HTTPStatus, **context: Any) -> HttpResponse:
