@@ -441,6 +441,20 @@ def test_page_of_a_failed_view_says_what_the_view_may_have_done(
     assert [one for one in (NOTHING, SAFE, CHECK_FIRST) if one in text(answer)] == words
 
 
+def test_page_of_a_form_that_could_not_be_opened_says_nothing_about_a_send(
+    visitor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor.force_login(staff)
+
+    def fail(*_: Any) -> bool:
+        raise ProgrammingError(TEXT_OF_THE_FAULT)
+
+    monkeypatch.setattr(User, "has_perm", fail)
+    answer = visitor.get(reverse("consumers:new"))
+    assert answer.status_code == 500
+    assert "may have been sent" not in text(answer)
+
+
 @pytest.mark.sql("new")
 def test_form_that_changed_nothing_can_be_sent_again_without_a_check(
     visitor: Client, staff: User, rf: RequestFactory, monkeypatch: pytest.MonkeyPatch

@@ -41,7 +41,9 @@ def if_it_fails(effects: Effects) -> Callable[[View], View]:
 
 
 def effects_of(request: HttpRequest) -> Effects:
-    """The effects of the request's view: none if it is unmarked, or if the address was not resolved."""
+    """The effects of the request: none if it is no POST, or if its view is unmarked or was not resolved."""
     match = request.resolver_match
-    effects: Effects = getattr(match.func, _ATTRIBUTE, _NONE) if match else _NONE
+    if request.method != "POST" or match is None:
+        return _NONE
+    effects: Effects = getattr(match.func, _ATTRIBUTE, _NONE)
     return effects
