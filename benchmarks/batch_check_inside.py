@@ -34,7 +34,7 @@ from apps.batches.columns.matching import propose
 from apps.batches.models import BatchRow, OwnState
 from apps.batches.reading.read import read_file, read_pasted
 from apps.batches.reading.table import Table
-from apps.batches.sending.storing import create_batch
+from apps.batches.storing.upload import create_batch
 from apps.cdp.factory import get_client
 from apps.core.actor import Actor
 from benchmarks.batch_check import PEER

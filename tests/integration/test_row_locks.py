@@ -19,7 +19,7 @@ from apps.audit.recording import record
 from apps.batches.models import SourceKind
 from apps.batches.reading.table import Table, TableRow
 from apps.batches.sending import control
-from apps.batches.sending.storing import create_batch
+from apps.batches.storing.upload import create_batch
 from apps.consumers.models import Outcome, SubmissionNote
 from apps.consumers.reconciliation import resolution, taking
 from sandbox.data.seed import SAMPLE_ORDER

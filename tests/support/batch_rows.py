@@ -7,10 +7,10 @@ from typing import Any
 
 from apps.accounts.models import User
 from apps.batches import selectors
+from apps.batches.changing.shown import digest_of_rows, digest_of_warnings
 from apps.batches.checking.check import check_batch
 from apps.batches.checking.findings import Findings
 from apps.batches.models import Batch, BatchRow, BatchState, RowState, SourceKind
-from apps.batches.sending.shown import digest_of_rows, digest_of_warnings
 from apps.cdp.consumers import NewConsumer
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission

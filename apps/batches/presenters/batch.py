@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from apps.batches import labels
+from apps.batches.changing.shown import digest_of_rows, digest_of_warnings
 from apps.batches.checking.findings import findings_of
 from apps.batches.models import Batch, BatchRow, BatchState, RowState, SourceKind
 from apps.batches.presenters.columns import choice_text
@@ -18,8 +19,7 @@ from apps.batches.presenters.naming import batch_url, order_name
 from apps.batches.presenters.progress import Progress, has_no_worker, progress_of
 from apps.batches.presenters.rows import RowLine, WarningGroup
 from apps.batches.sending.control import CAN_BE_CONFIRMED
-from apps.batches.sending.shown import digest_of_rows, digest_of_warnings
-from apps.batches.sending.storing import columns_may_change
+from apps.batches.storing.columns import columns_may_change
 from apps.consumers.presenters.record_urls import record_url
 from apps.core.web.filters import with_query
 

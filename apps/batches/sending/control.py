@@ -13,12 +13,12 @@ from django.db.models import F
 from apps.audit.recording import record
 from apps.batches import selectors
 from apps.batches.audit_events import BATCH_CONFIRMED, BATCH_PAUSED, BATCH_RESUMED, BATCH_STOPPED
+from apps.batches.changing.shown import digest_of_rows
 from apps.batches.checking.check import check_batch
 from apps.batches.checking.findings import findings_of
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason, RowState
 from apps.batches.recording import event_of
 from apps.batches.sending.run import confirming_person
-from apps.batches.sending.shown import digest_of_rows
 from apps.cdp.client import CdpClient
 from apps.cdp.errors import CdpError
 from apps.consumers.selectors import may_have_changed_since

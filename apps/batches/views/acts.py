@@ -11,14 +11,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.batches import labels, selectors
+from apps.batches.changing import decisions, held_rows, rows
+from apps.batches.changing.shown import AllShown, ChosenRows
 from apps.batches.checking.check import check_batch
 from apps.batches.models import Batch, PauseReason, RowState
 from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
 from apps.batches.presenters import done
 from apps.batches.presenters.naming import batch_url
 from apps.batches.presenters.rows import has_warning, warning_groups
-from apps.batches.sending import changing, control, decisions, held_rows, new_list
-from apps.batches.sending.shown import AllShown, ChosenRows
+from apps.batches.sending import control
+from apps.batches.storing import new_list
 from apps.batches.views.batch import show
 from apps.batches.views.checked import check_stored
 from apps.batches.views.place import AT_ROWS, answer_stale, back_to_list, place_of
@@ -92,14 +94,14 @@ def accept(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 @only_post
 def leave_out(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Leave rows out: the named ones, or all that need attention, exactly those that the page has shown."""
-    return _change_rows(request, batch_id, changing.leave_out)
+    return _change_rows(request, batch_id, rows.leave_out)
 
 
 @requires(SEND_BATCHES, batch="batch_id")
 @only_post
 def take_back(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Take rows that were left out back in: the named ones, or all, exactly those that the page has shown."""
-    return _change_rows(request, batch_id, changing.take_back_in)
+    return _change_rows(request, batch_id, rows.take_back_in)
 
 
 @requires(SEND_BATCHES, batch="batch_id")
@@ -146,7 +148,7 @@ def stop(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 @only_post
 def send_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Make the named rows, or all that were not sent, ready to be sent once more, as for leaving out."""
-    return _change_rows(request, batch_id, changing.send_again, at_rows=False)
+    return _change_rows(request, batch_id, rows.send_again, at_rows=False)
 
 
 @requires(SEND_BATCHES, batch="batch_id")

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from apps.batches import labels
+from apps.batches.changing.shown import digest_of_rows
 from apps.batches.columns.date_orders import order_of
 from apps.batches.columns.matching import (
     Choice,
@@ -34,15 +35,9 @@ from apps.batches.presenters import columns as presenter
 from apps.batches.presenters.findings import finding_texts
 from apps.batches.presenters.naming import batch_url, order_name
 from apps.batches.reading.table import Table
-from apps.batches.sending.shown import digest_of_rows
-from apps.batches.sending.storing import (
-    ColumnsNotStored,
-    TooManyPeople,
-    choose_columns,
-    columns_may_change,
-    count_changed,
-    table_of,
-)
+from apps.batches.storing.columns import choose_columns, columns_may_change
+from apps.batches.storing.contents import ColumnsNotStored, TooManyPeople
+from apps.batches.storing.stored_table import count_changed, table_of
 from apps.batches.views.checked import check_stored
 from apps.batches.views.place import answer_stale
 from apps.batches.views.visible import find_own, may_choose_columns

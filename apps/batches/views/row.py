@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from apps.batches import selectors
+from apps.batches.changing import decisions, held_rows, rows
 from apps.batches.forms.release import ReleaseForm
 from apps.batches.models import Batch, BatchRow, BatchState, RowState
 from apps.batches.permissions import SEND_BATCHES
@@ -20,7 +21,6 @@ from apps.batches.presenters.conflicts import Conflict, lasting_conflict, row_ch
 from apps.batches.presenters.done import row_text
 from apps.batches.presenters.naming import batch_url
 from apps.batches.presenters.rows import CORRECTABLE
-from apps.batches.sending import changing, decisions, held_rows
 from apps.batches.views.place import AT_ROWS, Place, answer_stale, place_of
 from apps.batches.views.posting import only_post
 from apps.batches.views.row_page import confirms_order, entry_of_row, other_order_of, show_row
@@ -135,7 +135,7 @@ def _save(request: HttpRequest, batch: Batch, found: Any) -> HttpResponse:
     before, place = RowState(found.current), place_of(request)
     typed = {name: str(value) for name, value in posted.values.items()}
     try:
-        changing.correct_row(batch, found, typed, actor=actor_of(request))
+        rows.correct_row(batch, found, typed, actor=actor_of(request))
     except held_rows.NotChanged:  # in the meantime: what it is now says why
         batch.refresh_from_db()
         found = _find_row(batch, found.number)

@@ -22,7 +22,7 @@ from apps.batches.permissions import SEND_BATCHES
 from apps.batches.presenters.naming import batch_url, order_name
 from apps.batches.reading.read import read_file, read_pasted
 from apps.batches.reading.table import NotReadable, Table
-from apps.batches.sending.storing import create_batch
+from apps.batches.storing.upload import create_batch
 from apps.batches.views.checked import check_stored
 from apps.batches.views.visible import find_own
 from apps.cdp.errors import CdpError

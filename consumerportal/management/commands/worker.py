@@ -15,7 +15,7 @@ from django.db import close_old_connections
 
 from apps.accounts.sign_in.sessions import close_expired_sessions
 from apps.audit.integrity.monitor import IntegrityMonitor
-from apps.batches.sending.expiry import delete_expired
+from apps.batches.expiry import delete_expired
 from apps.cdp.factory import get_client
 from apps.consumers import connection_health, drafts, searches
 from apps.consumers.order_lookup.readings import delete_expired_readings

@@ -121,11 +121,11 @@ def answer_of(command: str, facts: dict[str, Any]) -> dict[str, Any]:
 def _commands() -> dict[str, Callable[..., dict[str, Any]]]:
     from apps.accounts.models import User
     from apps.batches import selectors
+    from apps.batches.changing.held_rows import NotChanged
+    from apps.batches.changing.rows import send_again
     from apps.batches.checking.check import check_batch
     from apps.batches.models import Batch
     from apps.batches.sending import control
-    from apps.batches.sending.changing import send_again
-    from apps.batches.sending.held_rows import NotChanged
     from apps.cdp.factory import get_client
     from apps.consumers.models import CORRECTABLE_OUTCOMES
     from apps.core.actor import Actor

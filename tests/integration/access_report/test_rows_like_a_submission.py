@@ -13,12 +13,12 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.audit.recording import record
+from apps.batches.changing.rows import correct_row
 from apps.batches.files.result import Result, ResultRow, record_downloaded, runs_of_rows
 from apps.batches.models import Batch
 from apps.batches.recording import Others, record_viewed
 from apps.batches.selectors import rows_of
-from apps.batches.sending.changing import correct_row
-from apps.batches.sending.new_list import rows_again
+from apps.batches.storing.new_list import rows_again
 from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED
 from apps.consumers.models import Outcome, ShownKey, Submission
 from apps.consumers.recording import event_of

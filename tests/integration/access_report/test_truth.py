@@ -30,9 +30,9 @@ from apps.accounts.models import User
 from apps.accounts.roles import PERSONAL_DATA_EXPORT
 from apps.audit.models import AuditEvent
 from apps.audit.recording import record
+from apps.batches.changing.rows import correct_row
 from apps.batches.models import Batch, RowState
 from apps.batches.selectors import rows_in
-from apps.batches.sending.changing import correct_row
 from apps.cdp.consumers import NewConsumer, OrderConsumer
 from apps.cdp.factory import get_client
 from apps.consumers import drafts, searches

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from apps.accounts.models import User
+from apps.batches.changing.decisions import accept_warnings, release_row
+from apps.batches.changing.held_rows import NotPossible
+from apps.batches.changing.rows import correct_row
 from apps.batches.checking.accepting import accepted_keys
 from apps.batches.checking.check import check_batch, recheck, set_attention
 from apps.batches.models import Batch, ReleaseReason
-from apps.batches.sending.changing import correct_row
-from apps.batches.sending.decisions import accept_warnings, release_row
-from apps.batches.sending.held_rows import NotPossible
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome
 from apps.consumers.sending.submit import submit

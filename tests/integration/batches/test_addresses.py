@@ -15,7 +15,8 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.batches.columns.matching import Choice
 from apps.batches.models import Batch, BatchState, OwnState
-from apps.batches.sending.storing import ColumnsNotStored, choose_columns
+from apps.batches.storing.columns import choose_columns
+from apps.batches.storing.contents import ColumnsNotStored
 from apps.batches.urls import urlpatterns
 from apps.batches.views import batch as batch_views
 from apps.core import clock

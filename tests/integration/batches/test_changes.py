@@ -9,11 +9,11 @@ from django.db.models import F
 
 from apps.accounts.models import User
 from apps.batches import selectors
+from apps.batches.changing.decisions import release_row
+from apps.batches.changing.held_rows import NotChanged, NotPossible, RowChanged
+from apps.batches.changing.rows import correct_row, leave_out, send_again, take_back_in
+from apps.batches.changing.shown import AllShown, digest_of_rows
 from apps.batches.models import BatchRow, BatchState, ReleaseReason
-from apps.batches.sending.changing import correct_row, leave_out, send_again, take_back_in
-from apps.batches.sending.decisions import release_row
-from apps.batches.sending.held_rows import NotChanged, NotPossible, RowChanged
-from apps.batches.sending.shown import AllShown, digest_of_rows
 from apps.consumers.models import Outcome
 from apps.core import clock
 from tests.support.batch_rows import (

@@ -13,11 +13,11 @@ import pytest
 from django.db import connection
 
 from apps.accounts.models import User
+from apps.batches.changing import rows
+from apps.batches.changing.held_rows import NotChanged, RowChanged
+from apps.batches.changing.rows import correct_row
 from apps.batches.checking.check import check_batch
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState
-from apps.batches.sending import changing
-from apps.batches.sending.changing import correct_row
-from apps.batches.sending.held_rows import NotChanged, RowChanged
 from apps.batches.sending.run import RowNotCurrent, require_current
 from apps.cdp.factory import get_client
 from apps.consumers.models import Submission
@@ -81,7 +81,7 @@ def test_send_waits_for_a_correction_that_is_under_way(
     if connection.vendor != "postgresql":
         pytest.skip("a transaction of SQLite has the only lock from its start")
     batch = being_sent(staff)
-    row, renew, refused = row_of(batch, 2), changing._renew, []
+    row, renew, refused = row_of(batch, 2), rows._renew, []
     sending = threading.Thread(target=lambda: refused.extend(at_once(partial(send, batch, row))))
 
     def renew_late(stored: BatchRow) -> None:
@@ -89,7 +89,7 @@ def test_send_waits_for_a_correction_that_is_under_way(
         sending.start()
         assert wait_for(_is_a_transaction_waiting, 20)
 
-    monkeypatch.setattr(changing, "_renew", renew_late)
+    monkeypatch.setattr(rows, "_renew", renew_late)
     correct_row(batch, row_of(batch, 2), posted(KAI), actor=acting(staff))
     sending.join()
     assert (refused, Submission.objects.count()) == ([RowNotCurrent], 0)

@@ -10,6 +10,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from apps.accounts.models import User
+from apps.batches.changing.rows import correct_row, leave_out, take_back_in
 from apps.batches.checking import check, evidence
 from apps.batches.checking.accepting import accepted_keys
 from apps.batches.checking.check import check_batch, check_rows, recheck, set_attention
@@ -17,7 +18,7 @@ from apps.batches.checking.evaluation import evaluate
 from apps.batches.checking.evidence import OrderEvidence
 from apps.batches.models import BatchState, OwnState
 from apps.batches.selectors import rows_of, rows_to_send
-from apps.batches.sending import changing, control
+from apps.batches.sending import control
 from apps.cdp.client import CdpClient, ListedConsumers
 from apps.cdp.errors import CdpUnreachable
 from apps.cdp.factory import get_client
@@ -206,9 +207,9 @@ def test_cancelled_order_stays_a_warning_until_the_order_is_read_again(
     check_batch(batch, client=get_client())
     OrderReading.objects.update(read_at=clock.now() - timedelta(minutes=11))
     if change == "left_out":
-        changing.leave_out(batch, [3], actor=acting(staff))
+        leave_out(batch, [3], actor=acting(staff))
     else:
-        changing.correct_row(batch, row_of(batch, 3), posted(OLA, order=""), actor=acting(staff))
+        correct_row(batch, row_of(batch, 3), posted(OLA, order=""), actor=acting(staff))
     waiting = [2, 4] if change == "left_out" else [2, 3, 4]
     assert [row.number for row in rows_of(batch) if row.current == OwnState.NEEDS_ATTENTION] == waiting
     assert [warning_codes(batch, number) for number in waiting] == [["cancelled_order"]] * len(waiting)
@@ -228,7 +229,7 @@ def test_cancelled_order_stays_a_warning_of_a_row_that_had_errors_meanwhile(
     check_batch(batch, client=get_client())
     OrderReading.objects.update(read_at=clock.now() - timedelta(minutes=11))
     for values in (posted(OLA, first_name="", order=""), posted(OLA, order="")):
-        changing.correct_row(batch, row_of(batch, 2), values, actor=acting(staff))
+        correct_row(batch, row_of(batch, 2), values, actor=acting(staff))
     assert (states(batch), warning_codes(batch, 2)) == (["attention"], ["cancelled_order"])
 
 
@@ -241,7 +242,7 @@ def test_row_that_a_cancelled_order_put_aside_is_not_sent_after_a_correction(
     batch.rows.update(state=OwnState.READY, confirmed_version=1)
     warning = EntryWarning(CANCELLED, "order_ref", value=reference_key(CANCELLED_ORDER), part="CANCELLED")
     set_attention(row_of(batch, 2), (warning,))
-    changing.correct_row(batch, row_of(batch, corrected), posted(KAI, order=""), actor=acting(staff))
+    correct_row(batch, row_of(batch, corrected), posted(KAI, order=""), actor=acting(staff))
     assert states(batch) == ["attention", "attention"]
     assert not rows_to_send(batch).exists()
 
@@ -262,9 +263,9 @@ def test_row_that_was_not_compared_with_the_order_is_compared_before_it_is_confi
         check_batch(batch, client=get_client())
     OrderReading.objects.update(read_at=clock.now() - timedelta(minutes=11))
     if cause == "corrected":
-        changing.correct_row(batch, row_of(batch, 2), posted(KAI), actor=acting(staff))
+        correct_row(batch, row_of(batch, 2), posted(KAI), actor=acting(staff))
     if cause == "taken_back":
-        changing.take_back_in(batch, [2], actor=acting(staff))
+        take_back_in(batch, [2], actor=acting(staff))
     assert states(batch) == ["ready"]
     batch.refresh_from_db()
     result = control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
@@ -282,7 +283,7 @@ def test_confirmation_after_a_correction_reads_only_the_references(
     settings.CDP_RECONCILIATION = True
     batch = batch_of(staff, [IDA, OLA])
     check_batch(batch, client=get_client())
-    changing.leave_out(batch, [3], actor=acting(staff))  # compared with what the check has read
+    leave_out(batch, [3], actor=acting(staff))  # compared with what the check has read
     batch.refresh_from_db()
     monkeypatch.setattr(control, "check_batch", lambda *_, **__: pytest.fail("checked again"))
     result = control.confirm(batch, shown=shown_rows(batch), actor=acting(staff), client=get_client())
@@ -384,7 +385,7 @@ def test_check_that_reads_fewer_consumers_than_an_earlier_one_keeps_their_data(
     assert reading.read_at == earlier  # that of its oldest part
     assert reading.listed is not None
     assert {elsewhere.ref, later.ref} <= {*reading.listed.refs}
-    changing.correct_row(batch, row_of(batch, 2), posted(KAI, order=""), actor=acting(staff))
+    correct_row(batch, row_of(batch, 2), posted(KAI, order=""), actor=acting(staff))
     assert (states(batch), warning_codes(batch, 2)) == (["attention"], ["similar_consumer"])
 
 

@@ -15,6 +15,9 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.audit.events import Event
 from apps.batches import selectors
+from apps.batches.changing.decisions import accept_warnings
+from apps.batches.changing.rows import correct_row, leave_out
+from apps.batches.changing.shown import digest_of_rows
 from apps.batches.checking import check
 from apps.batches.checking.check import check_batch, check_rows, recheck
 from apps.batches.checking.evaluation import evaluate
@@ -25,13 +28,13 @@ from apps.batches.files.result import read_result
 from apps.batches.labels import warning_label
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, SourceKind
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault, TableRow
-from apps.batches.sending import storing
-from apps.batches.sending.changing import correct_row, leave_out
 from apps.batches.sending.control import stop
-from apps.batches.sending.decisions import accept_warnings
-from apps.batches.sending.new_list import rows_again
-from apps.batches.sending.shown import digest_of_rows
-from apps.batches.sending.storing import ColumnsNotStored, choose_columns, create_batch, table_of
+from apps.batches.storing import columns, upload
+from apps.batches.storing.columns import choose_columns
+from apps.batches.storing.contents import ColumnsNotStored, TooManyPeople
+from apps.batches.storing.new_list import rows_again
+from apps.batches.storing.stored_table import table_of
+from apps.batches.storing.upload import create_batch
 from apps.cdp.factory import get_client
 from apps.core import clock, personal_data
 from apps.core.encryption import NotReadableError
@@ -176,7 +179,7 @@ def test_nothing_is_stored_if_the_database_fails_at_the_event(
     def lost(_event: Event) -> NoReturn:
         raise OperationalError("the connection is lost")
 
-    monkeypatch.setattr(storing, "record", lost)
+    monkeypatch.setattr(upload, "record", lost)
     with pytest.raises(OperationalError):
         _stored(staff, _list(), Choice(True, TARGETS))
     assert not Batch.objects.exists()
@@ -190,7 +193,7 @@ def test_a_choice_is_stored_as_a_whole_or_not_at_all(staff: User, monkeypatch: p
     def lost(_event: Event) -> NoReturn:
         raise OperationalError("the connection is lost")
 
-    monkeypatch.setattr(storing, "record", lost)
+    monkeypatch.setattr(columns, "record", lost)
     with pytest.raises(OperationalError):
         choose_columns(batch, Choice(True, TARGETS), actor=acting(staff))
     batch.refresh_from_db()
@@ -206,7 +209,7 @@ def test_headers_alone_may_be_one_row_more_than_a_list_has_people(staff: User, s
     settings.BATCH_MAX_ROWS = 1
     table = _table(("First name", "Last name"), ("Ada", "Lovelace"))
     targets = ("first_name", "last_name")
-    with pytest.raises(storing.TooManyPeople) as refused:
+    with pytest.raises(TooManyPeople) as refused:
         _stored(staff, table, Choice(False, targets))
     assert (refused.value.fault, refused.value.count) == (TableFault.TOO_MANY_ROWS, 2)
     assert not Batch.objects.exists()

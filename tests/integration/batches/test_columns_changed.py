@@ -11,11 +11,14 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
+from apps.batches.changing.rows import correct_row, leave_out
+from apps.batches.changing.shown import digest_of_rows
 from apps.batches.columns.matching import Choice
 from apps.batches.models import Batch, BatchState, OwnState
-from apps.batches.sending import changing, control, new_list
-from apps.batches.sending.shown import digest_of_rows
-from apps.batches.sending.storing import ColumnsNotStored, choose_columns
+from apps.batches.sending import control
+from apps.batches.storing import new_list
+from apps.batches.storing.columns import choose_columns
+from apps.batches.storing.contents import ColumnsNotStored
 from apps.batches.views import columns
 from apps.cdp.factory import get_client
 from apps.core import clock
@@ -97,8 +100,8 @@ def test_changes_of_rows_are_discarded_only_if_the_person_says_so(
 ) -> None:
     batch = _pasted(as_staff)
     row = row_of(batch, 2)
-    changing.correct_row(batch, row, {**row.values, "first_name": "Corrected"}, actor=acting(staff))
-    changing.leave_out(batch, [3], actor=acting(staff))
+    correct_row(batch, row, {**row.values, "first_name": "Corrected"}, actor=acting(staff))
+    leave_out(batch, [3], actor=acting(staff))
     page = text(as_staff.get(at("columns", batch)))
     assert "2 rows were changed" in page
     assert "These changes are lost if the columns change." in page
@@ -117,7 +120,7 @@ def test_nothing_is_lost_if_the_columns_stay_as_they_are(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
     batch = _pasted(as_staff)
-    changing.leave_out(batch, [3], actor=acting(staff))
+    leave_out(batch, [3], actor=acting(staff))
     for agreement in ({}, {"discard": "on"}):
         same = {**WRONG, **_shown(batch), **agreement}
         answer = as_staff.post(at("columns", batch), same, follow=True)
@@ -129,7 +132,7 @@ def test_what_is_wrong_with_the_columns_is_said_together_with_the_changes(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
     batch = _pasted(as_staff)
-    changing.leave_out(batch, [3], actor=acting(staff))
+    leave_out(batch, [3], actor=acting(staff))
     tick = "Tick that the changes are discarded, or go back to the list without changing it"
     twice = {**RIGHT, "column-0": "first_name", **_shown(batch)}
     answer = as_staff.post(at("columns", batch), twice)
@@ -145,7 +148,7 @@ def test_rows_that_changed_since_the_page_was_shown_are_not_lost(
 ) -> None:
     batch = _pasted(as_staff)
     seen = _shown(batch)
-    changing.leave_out(batch, [3], actor=acting(staff))
+    leave_out(batch, [3], actor=acting(staff))
     answer = as_staff.post(at("columns", batch), {**RIGHT, **seen, "discard": "on"}, follow=True)
     assert "The list had changed meanwhile. Nothing was done" in text(answer)
     assert states(batch) == ["ready", "left_out"]
@@ -155,7 +158,7 @@ def test_rows_that_changed_since_the_page_was_shown_are_not_lost(
 
 def _corrected(batch: Batch, person: User) -> None:
     row = row_of(batch, 2)
-    changing.correct_row(batch, row, {**row.values, "first_name": "Corrected"}, actor=acting(person))
+    correct_row(batch, row, {**row.values, "first_name": "Corrected"}, actor=acting(person))
 
 
 def _erased(batch: Batch, _person: User) -> None:
@@ -254,7 +257,7 @@ def test_ambiguous_dates_are_asked_again(as_staff: Client, staff: User, sandbox:
     other = {**RIGHT, **_shown(batch), **dates, "date_order": "month-day"}
     assert as_staff.post(at("columns", batch), other).status_code == 303
     assert row_of(batch, 2).values["date_of_birth"] == "1990-03-04"
-    changing.leave_out(batch, [3], actor=acting(staff))
+    leave_out(batch, [3], actor=acting(staff))
     back = {**RIGHT, **_shown(batch), **dates}
     page = as_staff.post(at("columns", batch), back)  # the answer about the dates stays on the page
     assert [one for one in re.findall("<input[^>]+ checked", page.content.decode()) if "day-month" in one]

@@ -12,9 +12,10 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
+from apps.batches.changing import rows
 from apps.batches.checking.check import recheck
 from apps.batches.models import Batch, BatchState, PauseReason
-from apps.batches.sending import changing, control, run
+from apps.batches.sending import control, run
 from apps.batches.views import checked, upload
 from apps.consumers.models import Outcome
 from apps.consumers.sending import storing, submit
@@ -170,7 +171,7 @@ def test_act_without_a_database_says_so(
     as_staff.raise_request_exception = False
     monkeypatch.setattr(control, "confirm", _lost)
     monkeypatch.setattr(control, "pause", _lost)
-    monkeypatch.setattr(changing, "leave_out", _lost)
+    monkeypatch.setattr(rows, "leave_out", _lost)
     answer = as_staff.post(at(name, batch), {"shown": "x", "number": "2"})
     assert answer.status_code == 503
     assert "Nothing was changed" not in text(answer)  # it may have been

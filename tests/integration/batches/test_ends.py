@@ -10,8 +10,10 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
+from apps.batches.changing.rows import leave_out, take_back_in
 from apps.batches.models import Batch, BatchState, OwnState, PauseReason
-from apps.batches.sending import changing, control, new_list
+from apps.batches.sending import control
+from apps.batches.storing import new_list
 from apps.consumers.models import Outcome
 from apps.core import clock, heartbeats
 from sandbox.server.sandbox_server import SandboxServer
@@ -102,8 +104,8 @@ def test_paused_list_says_which_rows_are_not_confirmed(
     control.pause(batch, actor=acting(staff))
     said = "1 row was changed since the list was confirmed. After Resume, it is sent once you confirm it."
     assert said not in text(as_staff.get(at("batch", batch)))
-    changing.leave_out(batch, [2], actor=acting(staff))
-    changing.take_back_in(batch, [2], actor=acting(staff))
+    leave_out(batch, [2], actor=acting(staff))
+    take_back_in(batch, [2], actor=acting(staff))
     assert states(batch) == ["ready", "ready"]
     assert said in text(as_staff.get(at("batch", batch)))
     as_staff.post(at("resume", batch))

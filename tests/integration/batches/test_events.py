@@ -9,11 +9,12 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.audit.presenters.events import line
+from apps.batches.changing.decisions import accept_warnings
+from apps.batches.changing.rows import correct_row
 from apps.batches.checking.check import check_batch
 from apps.batches.models import Batch
-from apps.batches.sending import control, new_list
-from apps.batches.sending.changing import correct_row
-from apps.batches.sending.decisions import accept_warnings
+from apps.batches.sending import control
+from apps.batches.storing import new_list
 from apps.cdp.factory import get_client
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import at

@@ -23,7 +23,7 @@ from apps.batches.files.result import read_result, record_downloaded, result_fil
 from apps.batches.models import Batch, BatchRow, OwnState, RowState, SourceKind
 from apps.batches.reading.read import read_file
 from apps.batches.reading.table import Table, TableRow
-from apps.batches.sending.storing import create_batch
+from apps.batches.storing.upload import create_batch
 from apps.consumers import labels
 from apps.consumers.models import Outcome, ShownKey, Submission
 from apps.consumers.recording import key_of

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from apps.accounts.models import User
+from apps.batches.changing.rows import correct_row
 from apps.batches.checking.check import check_batch
 from apps.batches.columns.matching import propose
 from apps.batches.files.result import read_result, result_file
 from apps.batches.models import Batch
 from apps.batches.reading.read import read_file
-from apps.batches.sending.changing import correct_row
-from apps.batches.sending.storing import create_batch
+from apps.batches.storing.upload import create_batch
 from apps.cdp.factory import get_client
 from apps.core.export.formats import Format
 from sandbox.data.seed import SAMPLE_ORDER

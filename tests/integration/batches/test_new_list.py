@@ -7,12 +7,12 @@ from django.test import Client
 
 from apps.accounts.models import User
 from apps.batches import selectors
+from apps.batches.changing.held_rows import NotPossible
+from apps.batches.changing.rows import leave_out
 from apps.batches.checking.check import check_batch
 from apps.batches.models import Batch, BatchRow, BatchState, SourceKind
 from apps.batches.sending import control
-from apps.batches.sending.changing import leave_out
-from apps.batches.sending.held_rows import NotPossible
-from apps.batches.sending.new_list import rows_again
+from apps.batches.storing.new_list import rows_again
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome
 from apps.core.encryption import NotReadableError

@@ -12,9 +12,10 @@ from django.db.models import F
 from django.test import Client
 
 from apps.accounts.models import User
+from apps.batches.changing import held_rows, rows
 from apps.batches.checking.check import check_batch
 from apps.batches.models import Batch, OwnState
-from apps.batches.sending import changing, control, held_rows
+from apps.batches.sending import control
 from apps.batches.views import batch as batch_views
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
@@ -99,11 +100,11 @@ def test_all_rows_of_a_filter_are_left_out_and_taken_back(
     [seen] = shown_on_buttons(page)
     nothing = as_staff.post(at("take_back", batch), {"show": "left_out"}, follow=True)
     assert "had changed meanwhile" in said(nothing)[0]
-    changing.take_back_in(batch, [3], actor=acting(staff))  # in another window
+    rows.take_back_in(batch, [3], actor=acting(staff))  # in another window
     stale = as_staff.post(at("take_back", batch), {"show": "left_out", "shown": seen}, follow=True)
     assert "had changed meanwhile" in said(stale)[0]
     assert states(batch) == ["left_out", "attention", "left_out"]
-    changing.leave_out(batch, [3], actor=acting(staff))
+    rows.leave_out(batch, [3], actor=acting(staff))
     [seen] = shown_on_buttons(as_staff.get(at("batch", batch), {"show": "left_out"}))
     answer = as_staff.post(at("take_back", batch), {"show": "left_out", "shown": seen}, follow=True)
     assert said(answer) == ["3 rows. Needs attention: 3."]
@@ -122,7 +123,7 @@ def test_row_that_is_corrected_while_all_are_left_out_is_not_left_out(
         held.rows.filter(number=3).update(version=F("version") + 1)
         return hold(held)
 
-    monkeypatch.setattr(changing, "held_batch", hold_after_another_window)
+    monkeypatch.setattr(rows, "held_batch", hold_after_another_window)
     answer = as_staff.post(at("leave_out", batch), {"shown": seen}, follow=True)
     assert "had changed meanwhile" in said(answer)[0]
     assert states(batch) == ["attention"] * 3

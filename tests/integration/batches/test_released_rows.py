@@ -8,10 +8,10 @@ import pytest
 
 from apps.accounts.models import User
 from apps.batches import selectors
+from apps.batches.changing.decisions import release_row
+from apps.batches.changing.held_rows import NotPossible, RowChanged
 from apps.batches.checking.check import check_batch, recheck
 from apps.batches.models import BatchState, ReleaseReason, RowState
-from apps.batches.sending.decisions import release_row
-from apps.batches.sending.held_rows import NotPossible, RowChanged
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending.submit import submit

@@ -11,11 +11,12 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
+from apps.batches.changing import rows
+from apps.batches.changing.decisions import release_row
 from apps.batches.checking import check
 from apps.batches.files.result import read_result
 from apps.batches.models import Batch, OwnState, ReleaseReason
-from apps.batches.sending import changing, control
-from apps.batches.sending.decisions import release_row
+from apps.batches.sending import control
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.reconciliation.resolution import WORKER_DELAY, longest_send
@@ -348,13 +349,13 @@ def test_row_that_is_sent_while_its_correction_is_stored_keeps_what_was_typed(
 ) -> None:
     batch = checked_batch(staff, people(1))
     values = values_of(as_staff.get(at("row", batch, 2)))
-    correct = changing.correct_row
+    correct = rows.correct_row
 
     def meanwhile(*arguments: Any, **options: Any) -> None:
         _sent(batch, staff)
         correct(*arguments, **options)
 
-    monkeypatch.setattr(changing, "correct_row", meanwhile)
+    monkeypatch.setattr(rows, "correct_row", meanwhile)
     answer = as_staff.post(at("row", batch, 2), {**values, "last_name": "Late"})
     assert (answer.status_code, "This row was sent" in text(answer)) == (409, True)
     assert values_of(answer)["last_name"] == "Late"

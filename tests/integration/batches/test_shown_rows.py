@@ -10,10 +10,10 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
+from apps.batches.changing.decisions import release_row
+from apps.batches.changing.rows import leave_out
 from apps.batches.checking.check import recheck
 from apps.batches.models import Batch, OwnState, ReleaseReason
-from apps.batches.sending import changing
-from apps.batches.sending.decisions import release_row
 from apps.batches.views import batch as batch_views
 from apps.consumers import labels
 from apps.consumers.models import Outcome, Submission
@@ -112,7 +112,7 @@ def test_released_row_has_nothing_of_the_earlier_submission(
     release_row(batch, row_of(batch, 2), ReleaseReason.DELETED_IN_CDP, actor=acting(staff))
     assert states(batch) == ["ready"]
     assert receipt not in as_staff.get(at("batch", batch)).content.decode()
-    changing.leave_out(batch, [2], actor=acting(staff))
+    leave_out(batch, [2], actor=acting(staff))
     page = as_staff.get(at("batch", batch))
     assert (receipt in page.content.decode(), problem in text(page)) == (False, False)
 

@@ -11,8 +11,9 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.batches import selectors
+from apps.batches.changing.rows import leave_out, take_back_in
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState
-from apps.batches.sending import changing, control
+from apps.batches.sending import control
 from apps.cdp.factory import get_client
 from apps.core import clock
 from sandbox.data.seed import SAMPLE_ORDER
@@ -30,11 +31,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 @pytest.mark.parametrize("left_out", [[], [2], [2, 4]])
 def test_other_rows_than_shown_are_refused(sandbox: SandboxServer, staff: User, left_out: list[int]) -> None:
     batch = checked_batch(staff, people(4))
-    changing.leave_out(batch, [3], actor=acting(staff))
+    leave_out(batch, [3], actor=acting(staff))
     seen = shown_rows(batch)
     # Also as many others, as in another tab.
-    changing.take_back_in(batch, [3], actor=acting(staff))
-    changing.leave_out(batch, left_out, actor=acting(staff))
+    take_back_in(batch, [3], actor=acting(staff))
+    leave_out(batch, left_out, actor=acting(staff))
     with pytest.raises(control.RowsChanged) as refused:
         control.confirm(batch, shown=seen, actor=acting(staff), client=get_client())
     assert refused.value.rows == 4 - len(left_out)
@@ -117,7 +118,7 @@ def _discard(batch: Batch, staff: User) -> None:
 
 
 def _leave_out(batch: Batch, staff: User) -> None:
-    changing.leave_out(batch, [3], actor=acting(staff))
+    leave_out(batch, [3], actor=acting(staff))
 
 
 def _confirm(batch: Batch, staff: User) -> None:

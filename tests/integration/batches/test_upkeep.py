@@ -15,11 +15,11 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.batches import leases
+from apps.batches.changing.decisions import accept_warnings
 from apps.batches.checking.check import check_batch
+from apps.batches.expiry import delete_expired
 from apps.batches.models import Batch, BatchState, PauseReason
 from apps.batches.sending import control, pace
-from apps.batches.sending.decisions import accept_warnings
-from apps.batches.sending.expiry import delete_expired
 from apps.batches.sending.run import send_next_due
 from apps.batches.sending.turns import end_turn
 from apps.cdp.factory import get_client

@@ -10,6 +10,15 @@ from django.db import transaction
 from apps.audit.recording import record
 from apps.batches import selectors
 from apps.batches.audit_events import BATCH_ROW_RELEASED
+from apps.batches.changing.held_rows import (
+    NotPossible,
+    RowChanged,
+    held_batch,
+    require_unsent,
+    rows_with,
+    save_row,
+)
+from apps.batches.changing.shown import digest_of_warnings
 from apps.batches.checking.accepting import blocking_submission
 from apps.batches.checking.check import recheck
 from apps.batches.checking.earlier import is_open, same_content
@@ -23,15 +32,6 @@ from apps.batches.models import (
     RowState,
 )
 from apps.batches.recording import event_of
-from apps.batches.sending.held_rows import (
-    NotPossible,
-    RowChanged,
-    held_batch,
-    require_unsent,
-    rows_with,
-    save_row,
-)
-from apps.batches.sending.shown import digest_of_warnings
 from apps.consumers.duplicates.reasons import SimilarReason
 from apps.consumers.models import Submission
 from apps.core.actor import Actor

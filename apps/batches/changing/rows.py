@@ -13,6 +13,15 @@ from typing import Any, Final
 
 from django.db import transaction
 
+from apps.batches.changing.held_rows import (
+    RowChanged,
+    chosen_rows,
+    held_batch,
+    require_unsent,
+    rows_with,
+    save_row,
+)
+from apps.batches.changing.shown import ChosenRows
 from apps.batches.checking.accepting import row_of_key
 from apps.batches.checking.check import recheck
 from apps.batches.checking.evaluation import about_the_order
@@ -23,15 +32,6 @@ from apps.batches.models import (
     OwnState,
     RowState,
 )
-from apps.batches.sending.held_rows import (
-    RowChanged,
-    chosen_rows,
-    held_batch,
-    require_unsent,
-    rows_with,
-    save_row,
-)
-from apps.batches.sending.shown import ChosenRows
 from apps.consumers.forms.consumer import ConsumerForm
 from apps.consumers.forms.lists import LISTS
 from apps.consumers.models import CORRECTABLE_OUTCOMES

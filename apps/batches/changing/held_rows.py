@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from apps.batches import selectors
+from apps.batches.changing.shown import AllShown, ChosenRows, digest_of_rows
 from apps.batches.models import (
     ENDED_STATES,
     FINAL_STATES,
@@ -19,7 +20,6 @@ from apps.batches.models import (
     OwnState,
     RowState,
 )
-from apps.batches.sending.shown import AllShown, ChosenRows, digest_of_rows
 
 
 class NotChanged(Exception):
