@@ -38,7 +38,7 @@ from apps.consumers.sending.digests import search_digest
 from apps.core.actor import Actor
 from apps.core.bulk_writing import insert_rows
 from apps.history.audit_events import EXPORT_FINISHED, EXPORT_STARTED
-from apps.history.exports.services import EXPORT_KEY
+from apps.history.exports.shown_ranges import EXPORT_KEY
 from benchmarks.clocks import request_clock
 from tests.support import audit_rows
 

@@ -18,7 +18,7 @@ from django.db.models import Max
 from apps.audit.models import AuditEvent
 from apps.consumers.audit_events import CONSUMER_COMPARED, SUBMISSION_VIEWED
 from apps.consumers.models import SEVERAL, UNBOUNDED, ShownKey, ShownRange, Submission
-from apps.history.exports.services import OUT_OF_ORDER
+from apps.history.exports.shown_ranges import OUT_OF_ORDER
 from apps.privacy.parts import VALUES_AT_ONCE, in_parts
 from apps.privacy.subjects import Subject
 

@@ -32,7 +32,7 @@ from apps.history.audit_events import (
     FIGURES_EXPORTED,
     FIGURES_VIEWED,
 )
-from apps.history.exports.services import EXPORT_KEY
+from apps.history.exports.shown_ranges import EXPORT_KEY
 from apps.privacy import batches
 from apps.privacy.audit_events import ACCESS_INDEX_COMPLETED
 from apps.privacy.exports import texts_in

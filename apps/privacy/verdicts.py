@@ -26,7 +26,7 @@ from apps.consumers.models import ShownKey
 from apps.consumers.recording import SEARCH, key_of, read_runs
 from apps.core.references import reference_key
 from apps.history.audit_events import EXPORT_STARTED, FIGURES_EXPORTED, FIGURES_VIEWED
-from apps.history.exports.services import EXPORT_KEY
+from apps.history.exports.shown_ranges import EXPORT_KEY
 from apps.privacy import batches
 from apps.privacy.audit_events import ACCESS_REPORT_SEARCHED
 from apps.privacy.exports import Different, EventsOf, History, PastExport, Uncertainty, find_search, texts_in

@@ -29,12 +29,12 @@ pytestmark = [
 
 ROWS = 10_000  # more bytes than the buffers between portal and reader hold
 
-SWEEP = """
+FAIL_LOST = """
 import django
 django.setup()
 from apps.core.actor import Actor
-from apps.history.exports.services import sweep
-print(sweep(Actor.system("worker")))
+from apps.history.exports.lifecycle import fail_lost_exports
+print(fail_lost_exports(Actor.system("worker")))
 """
 
 
@@ -156,7 +156,7 @@ def test_killed_process_leaves_a_failed_export_and_a_free_slot(
     assert exports.state(address) == (State.DELIVERING, "")
     failed = there.events("export.failed")
     _age(there)
-    assert run([sys.executable, "-c", SWEEP], there.environment, log=there.folder / "log").strip() == "1"
+    assert run([sys.executable, "-c", FAIL_LOST], there.environment, log=there.folder / "log").strip() == "1"
     assert exports.state(address) == (State.FAILED, "process_lost")
     assert there.events("export.failed") == failed + 1
     assert there.rows("SELECT slot FROM history_export WHERE slot IS NOT NULL") == []

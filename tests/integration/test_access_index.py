@@ -19,8 +19,9 @@ from apps.consumers.audit_events import VENDOR_RECORD_VIEWED
 from apps.consumers.models import UNBOUNDED, Outcome, ShownKey, ShownRange, Submission, level_of
 from apps.consumers.viewer import Viewer
 from apps.core.bulk_writing import insert_rows
-from apps.history.exports import services as exports
-from apps.history.exports.services import Progress, close_shown_ranges
+from apps.history.exports import lifecycle
+from apps.history.exports.lifecycle import Progress
+from apps.history.exports.shown_ranges import close_shown_ranges
 from apps.history.selection import Selection, SubmissionFilter
 from apps.privacy import index, subjects
 from apps.privacy.candidates import LAST, Candidates, Span, statement_for
@@ -44,9 +45,9 @@ def rows(staff: User, supervisor: User) -> list[Submission]:
     for shown in (made[:3], made):
         recording.record_listed(shown, viewer=Viewer("1", sees_all=True), actor=acting(supervisor))
     selection = Selection(SubmissionFilter(), Viewer(str(supervisor.pk), sees_all=True))
-    export = exports.prepare(selection, PLAIN, query="", rows=4, person=acting(supervisor))
-    exports.start(export, acting(supervisor))
-    assert exports.finish(export, Progress(rows=4), "0" * 64, acting(supervisor))
+    export = lifecycle.prepare(selection, PLAIN, query="", rows=4, person=acting(supervisor))
+    lifecycle.start(export, acting(supervisor))
+    assert lifecycle.finish(export, Progress(rows=4), "0" * 64, acting(supervisor))
     close_shown_ranges()
     with transaction.atomic():
         data = {"kind": "guest", "result": "found"}
@@ -139,8 +140,8 @@ def test_export_that_selected_nothing_needs_no_row_that_it_did_not_have(
     rows: list[Submission], supervisor: User
 ) -> None:
     selection = Selection(SubmissionFilter(reason="busy"), Viewer(str(supervisor.pk), sees_all=True))
-    export = exports.prepare(selection, PLAIN, query="", rows=0, person=acting(supervisor))
-    exports.start(export, acting(supervisor))
+    export = lifecycle.prepare(selection, PLAIN, query="", rows=0, person=acting(supervisor))
+    lifecycle.start(export, acting(supervisor))
     started = events("export.started")[1].seq
     ShownRange.objects.filter(seq=started).update(first=F("first") + 1)  # as of a portal with many rows
     assert complete_index(TESTS).ranges == 0

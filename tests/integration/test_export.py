@@ -40,8 +40,8 @@ from apps.consumers.sending.digests import search_digest
 from apps.core import personal_data
 from apps.core.export.formats import Format
 from apps.history import selection
-from apps.history.exports import delivery, making, services
-from apps.history.exports.services import FailureCode, Progress
+from apps.history.exports import delivery, lifecycle, making, shown_ranges
+from apps.history.exports.lifecycle import FailureCode, Progress
 from apps.history.forms.export import values_of
 from apps.history.forms.filters import SEARCH
 from apps.history.models import Export, State
@@ -259,13 +259,13 @@ def test_export_of_an_erased_search_writes_no_file(
     if when == "before the start":
         personal_data.erase(RecordedSearch.objects.get())
     else:
-        start = services.start
+        start = lifecycle.start
 
         def start_then_erase(*args: Any) -> None:
             start(*args)
             personal_data.erase(RecordedSearch.objects.get())
 
-        monkeypatch.setattr(services, "start", start_then_erase)
+        monkeypatch.setattr(lifecycle, "start", start_then_erase)
     page = text(as_permitted.post(reverse("history:export_file", args=[export.public_id]), follow=True))
     export.refresh_from_db()
     assert export.rows == 0
@@ -480,7 +480,7 @@ def test_no_file_if_the_event_cannot_be_recorded(
         raise DatabaseError
 
     export = choose(as_supervisor)
-    monkeypatch.setattr(services, "record", refuse)
+    monkeypatch.setattr(lifecycle, "record", refuse)
     answer = as_supervisor.post(reverse("history:export_file", args=[export.public_id]))
     assert answer.status_code == 503
     assert "could not write its record" in text(answer)
@@ -536,7 +536,7 @@ def test_progress_is_a_number_and_a_bar(as_supervisor: Client, supervisor: User)
     assert "<html" not in part.content.decode()
 
 
-@pytest.mark.parametrize("code", list(services.FailureCode))
+@pytest.mark.parametrize("code", list(lifecycle.FailureCode))
 def test_failed_export_shows_the_next_step(as_supervisor: Client, supervisor: User, code: str) -> None:
     export = stored(supervisor, State.FAILED, failure_code=code)
     Export.objects.filter(pk=export.pk).update(selection={**export.selection, "query": "outcome=created"})
@@ -601,15 +601,15 @@ def test_worker_closes_the_ranges_of_exports_that_have_ended(supervisor: User) -
     actor = acting(supervisor)
     ended, running = prepared(supervisor), prepared(supervisor)
     for export in (ended, running):
-        services.start(export, actor)
-    assert services.fail(ended, FailureCode.DATABASE_LOST, Progress(), actor)
-    assert services.close_shown_ranges() == 1
+        lifecycle.start(export, actor)
+    assert lifecycle.fail(ended, FailureCode.DATABASE_LOST, Progress(), actor)
+    assert shown_ranges.close_shown_ranges() == 1
     newest = Submission.objects.get().pk
     still, closed = ShownRange.objects.order_by("-last")
     assert still.last == UNBOUNDED
     assert newest <= closed.last < UNBOUNDED
     assert closed.level == level_of(closed.first, closed.last)
-    assert services.finish(running, Progress(rows=1), "0" * 64, actor)
-    assert services.close_shown_ranges() == 1
-    assert services.close_shown_ranges() == 0
+    assert lifecycle.finish(running, Progress(rows=1), "0" * 64, actor)
+    assert shown_ranges.close_shown_ranges() == 1
+    assert shown_ranges.close_shown_ranges() == 0
     assert not ShownRange.objects.filter(last=UNBOUNDED).exists()

@@ -14,7 +14,7 @@ from django.db import connection
 
 from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
-from apps.history.exports import delivery, services
+from apps.history.exports import delivery, lifecycle
 from apps.history.exports.delivery import Delivery
 from apps.history.exports.making import ExportBroken
 from apps.history.models import Export, State
@@ -66,7 +66,7 @@ def waiting_query(person: User) -> Iterator[tuple[Export, Delivery, psycopg.Conn
     """An export whose query waits for a lock, after its first bytes have been sent."""
     store(person, Outcome.CREATED)
     export = prepared(person)
-    services.start(export, acting(person))
+    lifecycle.start(export, acting(person))
     file = Delivery(export, acting(person), session_series=person.session_series)
     with server() as administrator, server() as locked:
         administrator.autocommit = True
@@ -85,7 +85,7 @@ def test_submissions_stored_during_the_query_are_not_blocked_and_not_in_the_file
     """On SQLite a transaction around the query would block every write."""
     fill(connection, ROWS)
     export = prepared(supervisor)
-    services.start(export, acting(supervisor))
+    lifecycle.start(export, acting(supervisor))
     begun, go_on = threading.Event(), threading.Event()
 
     def held(selection: Any, layout: Any, write_bytes: Callable[[bytes], object], **more: Any) -> Written:
@@ -122,7 +122,7 @@ def test_submissions_stored_during_the_query_are_not_blocked_and_not_in_the_file
 def test_abandoned_query_is_cancelled_in_the_database(supervisor: User, how: str) -> None:
     with waiting_query(supervisor) as (export, file, administrator):
         if how == "cancel":
-            assert services.cancel(export, acting(supervisor))
+            assert lifecycle.cancel(export, acting(supervisor))
             with pytest.raises(ExportBroken):
                 next(file)
         else:

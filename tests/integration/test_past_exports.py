@@ -19,8 +19,8 @@ from apps.audit.models import AuditEvent
 from apps.audit.person_limits import Act
 from apps.consumers.models import Outcome, RecordedSearch
 from apps.core import personal_data
-from apps.history.exports import services
-from apps.history.exports.services import Choice
+from apps.history.exports import lifecycle
+from apps.history.exports.lifecycle import Choice
 from apps.history.forms.filters import SEARCH
 from apps.history.models import Export, ExportReason, State
 from tests.support.entries import clean, store
@@ -395,7 +395,7 @@ def test_erased_search_cannot_be_exported_again(as_supervisor: Client, olga: Use
 
 def test_event_of_an_export_leads_to_its_page(as_administrator: Client, olga: User) -> None:
     export = prepared(olga)
-    services.start(export, acting(olga))
+    lifecycle.start(export, acting(olga))
     shown = as_administrator.get(reverse("audit:log"), {"action": "export.started"}).content.decode()
     named = f'title="{export.public_id}">Export {str(export.public_id)[:8]}…</a>'
     assert f'<a href="{page_of(export)}" {named}' in shown

@@ -20,8 +20,8 @@ from apps.consumers.audit_events import CONSUMER_OUTCOME_UNKNOWN
 from apps.consumers.models import Submission
 from apps.consumers.viewer import Viewer
 from apps.core.actor import Actor
-from apps.history.exports import services as exports
-from apps.history.exports.services import Progress
+from apps.history.exports import lifecycle
+from apps.history.exports.lifecycle import Progress
 from apps.history.selection import Selection, SubmissionFilter
 from apps.privacy import subjects
 from apps.privacy.exports import Uncertainty
@@ -53,20 +53,20 @@ def downloaded(client: Client, address: str) -> bytes:
 def exported(by: User, asked: SubmissionFilter) -> Any:
     """An export with these filters that waits for its download."""
     selection = Selection(asked, Viewer(str(by.pk), sees_all=True))
-    return exports.prepare(selection, PLAIN, query="", rows=0, person=acting(by))
+    return lifecycle.prepare(selection, PLAIN, query="", rows=0, person=acting(by))
 
 
 def export(by: User, end: Callable[[Any, Actor], object] | None, asked: dict[str, Any] | None = None) -> None:
     """Start an export with these filters, and end it with ``end``, such as :func:`finish`."""
     made = exported(by, SubmissionFilter(**(asked or {})))
-    exports.start(made, acting(by))
+    lifecycle.start(made, acting(by))
     if end is not None:
         end(made, acting(by))
 
 
 def finish(made: Any, actor: Actor) -> None:
     """Store that the whole file of an export was sent."""
-    assert exports.finish(made, Progress(rows=1), "0" * 64, actor)
+    assert lifecycle.finish(made, Progress(rows=1), "0" * 64, actor)
 
 
 def verdicts(made: Submission) -> list[tuple[Verdict, Uncertainty | None]]:

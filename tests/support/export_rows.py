@@ -7,8 +7,8 @@ from typing import Any
 
 from apps.accounts.models import User
 from apps.consumers.viewer import Viewer
-from apps.history.exports import services
-from apps.history.exports.services import Choice
+from apps.history.exports import lifecycle
+from apps.history.exports.lifecycle import Choice
 from apps.history.models import Export, State
 from apps.history.selection import Selection, SubmissionFilter
 from tests.support.people import acting
@@ -31,11 +31,11 @@ def prepared(person: User, choice: Choice = PLAIN, *, query: str = "", **asked: 
     """An export that waits for its download."""
     selection = everything(person, **asked)
     rows = selection.submissions().count()
-    return services.prepare(selection, choice, query=query, rows=rows, person=acting(person))
+    return lifecycle.prepare(selection, choice, query=query, rows=rows, person=acting(person))
 
 
 def stored(person: User, state: State, **columns: Any) -> Export:
-    """A valid export in that state, stored without the services."""
+    """A valid export in that state, stored without the steps before it."""
     now = datetime.datetime.now(datetime.UTC)
     facts: dict[str, Any] = {}
     if state != State.READY:

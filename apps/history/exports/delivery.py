@@ -19,9 +19,9 @@ from django.db import close_old_connections, connections
 
 from apps.core.actor import Actor
 from apps.core.connections import DATABASE_ERRORS, release_database_connections
-from apps.history.exports import services
+from apps.history.exports import access, lifecycle
+from apps.history.exports.lifecycle import FailureCode, Progress
 from apps.history.exports.making import ExportBroken, ExportFile, code_of
-from apps.history.exports.services import FailureCode, Progress
 from apps.history.models import Export, State
 
 logger = logging.getLogger(__name__)
@@ -48,9 +48,9 @@ def end_when(is_stopping: Callable[[], bool], *, grace: float) -> None:
 
 
 class Delivery(Iterator[bytes]):
-    """The file in pieces for the server, of an export that :func:`services.start` has started.
+    """The file in pieces for the server, of an export that :func:`lifecycle.start` has started.
 
-    ``session_series``: that of the person in the request (:func:`services.has_access`).
+    ``session_series``: that of the person in the request (:func:`access.has_access`).
 
     The threads start with the first read or wait, so an unused delivery leaves none behind. ``hang_up``
     closes the connection, to wake a server thread that waits for a stalled reader. It is not called before
@@ -147,11 +147,11 @@ class Delivery(Iterator[bytes]):
         sha256 = self._file.sha256
 
         def store() -> bool:
-            if not services.has_access(self._export, self._actor, self._session_series):
+            if not access.has_access(self._export, self._actor, self._session_series):
                 self._file.break_off(FailureCode.ACCESS_ENDED)  # close() stores it
                 return False
             # If it had ended before, that may be our own commit whose confirmation was lost.
-            return services.finish(self._export, progress, sha256, self._actor) or services.has_finished(
+            return lifecycle.finish(self._export, progress, sha256, self._actor) or lifecycle.has_finished(
                 self._export, sha256
             )
 
@@ -190,12 +190,12 @@ class Delivery(Iterator[bytes]):
             return
         state = State.DELIVERING if self._file.is_whole else State.RUNNING
         try:
-            if not self._is_finishing and not services.has_access(
+            if not self._is_finishing and not access.has_access(
                 self._export, self._actor, self._session_series
             ):
                 self._end_because(FailureCode.ACCESS_ENDED)
                 return
-            is_active = services.beat(self._export, state, self._progress())
+            is_active = lifecycle.beat(self._export, state, self._progress())
         except DATABASE_ERRORS:  # locked or unavailable: the next heartbeat follows in a second
             logger.info("export_beat_skipped")
             return
@@ -235,7 +235,7 @@ class Delivery(Iterator[bytes]):
         if self._file.code is None:  # the end is stored already
             return
         try:
-            services.fail(self._export, self._file.code, self._progress(), self._actor)
+            lifecycle.fail(self._export, self._file.code, self._progress(), self._actor)
         except DATABASE_ERRORS:
             logger.warning("export_failure_not_written %s", self._export.public_id)  # the worker will
         finally:

@@ -25,7 +25,7 @@ from apps.core.export.formats import Format
 from apps.history import writing
 from apps.history.exports import selections
 from apps.history.exports.facts import facts_about
-from apps.history.exports.services import FailureCode
+from apps.history.exports.lifecycle import FailureCode
 from apps.history.models import Export
 from apps.history.selection import Selection
 from apps.history.writing import Layout

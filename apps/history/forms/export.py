@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.export.formats import Format
 from apps.core.forms.input import LineField, LinesField, PortalForm
 from apps.history.columns import COLUMNS
-from apps.history.exports.services import Choice
+from apps.history.exports.lifecycle import Choice
 from apps.history.models import Export, ExportReason
 
 PLAIN: Final = tuple(key for key, column in COLUMNS.items() if not column.personal)

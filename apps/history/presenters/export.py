@@ -21,8 +21,8 @@ from apps.core.web.filters import with_query
 from apps.history.columns import COLUMNS
 from apps.history.exports import selections
 from apps.history.exports.facts import period_text
+from apps.history.exports.lifecycle import FailureCode
 from apps.history.exports.past import search_of_another
-from apps.history.exports.services import FailureCode
 from apps.history.models import Export, State
 from apps.history.presenters.filters import filtered_url
 from apps.history.presenters.past_exports import filter_texts

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from django.utils.translation import ngettext
 
 from apps.core.open_work import OpenWork
-from apps.history.exports.services import running_exports, running_exports_beyond
+from apps.history.exports.access import running_exports, running_exports_beyond
 
 
 def open_work_of(person_id: int) -> list[OpenWork]:

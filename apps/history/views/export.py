@@ -33,10 +33,10 @@ from apps.core.web.permissions import PermissionMissing, requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 from apps.history import recording
-from apps.history.exports import past, services
+from apps.history.exports import access, lifecycle, past
 from apps.history.exports.delivery import Delivery
+from apps.history.exports.lifecycle import Choice
 from apps.history.exports.making import ExportBroken
-from apps.history.exports.services import Choice
 from apps.history.forms.export import ExportForm, moved, values_of, wants_personal
 from apps.history.forms.filters import SubmissionFilterForm
 from apps.history.models import Export
@@ -112,7 +112,7 @@ def progress(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
 def cancel(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
     """Cancel the export and show its page."""
     found = _own(request, export_id)
-    services.cancel(found, actor_of(request))
+    lifecycle.cancel(found, actor_of(request))
     return HttpResponseSeeOther(page_of(found))
 
 
@@ -124,10 +124,10 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
     _check_permissions(request, found)
     actor = actor_of(request)
     try:
-        services.start(found, actor)
-    except services.NotReady:
+        lifecycle.start(found, actor)
+    except lifecycle.NotReady:
         return HttpResponseSeeOther(page_of(found))
-    except services.Busy:
+    except lifecycle.Busy:
         response = exported_page(request, found, busy=True, status=HTTPStatus.SERVICE_UNAVAILABLE)
         response["Retry-After"] = str(RETRY_AFTER)
         return response
@@ -158,7 +158,7 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
 
 def prepare(request: HttpRequest, filters: SubmissionFilterForm, choice: Choice, *, rows: int) -> Export:
     """Store the rows of these valid filters and the choice as an export. ``rows``: their number now."""
-    return services.prepare(
+    return lifecycle.prepare(
         selection_of(filters, request.user),
         choice,
         query=with_query("", filters.query()).removeprefix("?"),
@@ -186,7 +186,7 @@ def _initial_values(request: HttpRequest, earlier: Export | None, *, with_person
     if earlier is not None:
         return values_of(earlier, time_zone=earlier.time_zone, with_personal=with_personal)
     return values_of(
-        services.last_of(str(request.user.pk)),
+        lifecycle.last_of(str(request.user.pk)),
         time_zone=timezone.get_current_timezone_name(),
         listed=chosen_columns(int(request.user.pk or 0)),
     )
@@ -194,7 +194,7 @@ def _initial_values(request: HttpRequest, earlier: Export | None, *, with_person
 
 def _check_permissions(request: HttpRequest, found: Export) -> None:
     """Raise ``PermissionMissing`` if the person has lost a permission since the export was prepared."""
-    for permission in services.permissions_for(found):
+    for permission in access.permissions_for(found):
         if not request.user.has_perm(permission):
             raise PermissionMissing(permission)
 
@@ -234,7 +234,7 @@ def exported_page(
 
 def find_visible(request: HttpRequest, export_id: uuid.UUID) -> Export:
     """The person's own export, or with the permission any that was started. Raises ``Http404``."""
-    found = services.find(export_id, str(request.user.pk))
+    found = lifecycle.find(export_id, str(request.user.pk))
     if found is None and request.user.has_perm(VIEW_PAST_EXPORTS):
         found = past.find_started(export_id)
     if found is None:
@@ -258,7 +258,7 @@ def _is_own(request: HttpRequest, found: Export) -> bool:
 
 def _own(request: HttpRequest, export_id: uuid.UUID) -> Export:
     """The person's own export. Raises ``Http404`` for another person's as for an unknown one."""
-    found = services.find(export_id, str(request.user.pk))
+    found = lifecycle.find(export_id, str(request.user.pk))
     if found is None:
         raise Http404
     return found

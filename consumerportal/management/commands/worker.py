@@ -26,8 +26,8 @@ from apps.consumers.sending.storing import drain_spool
 from apps.core import heartbeats, key_fingerprints, limits
 from apps.core.actor import Actor
 from apps.core.connections import DATABASE_ERRORS, is_database_unavailable
-from apps.history.exports.services import close_shown_ranges
-from apps.history.exports.services import sweep as sweep_exports
+from apps.history.exports.lifecycle import fail_lost_exports
+from apps.history.exports.shown_ranges import close_shown_ranges
 from apps.history.totals.keeping import TotalsKeeper
 from consumerportal import batch_threads, notice_threads
 from consumerportal.key_rewriting import rewrite_due
@@ -97,7 +97,7 @@ class Worker:
             "mark_overdue_unknown": lambda: mark_overdue_unknown(ACTOR),
             "run_due_checks": self.run_due_checks,
             "store_connection_health": connection_health.store_latest,
-            "sweep_exports": lambda: sweep_exports(ACTOR),
+            "sweep_exports": lambda: fail_lost_exports(ACTOR),
             "close_shown_ranges": close_shown_ranges,
             "close_expired_sessions": close_expired_sessions,
             "delete_expired_limits": limits.delete_expired,

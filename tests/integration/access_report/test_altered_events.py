@@ -13,8 +13,8 @@ from apps.batches.audit_events import BATCH_DOWNLOADED
 from apps.consumers import recording
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.viewer import Viewer
-from apps.history.exports import services as exports
-from apps.history.exports.services import FailureCode, Progress
+from apps.history.exports import lifecycle
+from apps.history.exports.lifecycle import FailureCode, Progress
 from apps.privacy.exports import Uncertainty
 from apps.privacy.presenters import UNCERTAINTY_LABELS
 from apps.privacy.verdicts import Verdict
@@ -69,7 +69,7 @@ def test_event_with_its_own_hash_but_no_valid_mac_is_an_uncertainty(
 
 
 def test_altered_end_of_an_export_is_an_uncertainty(one: Submission, supervisor: User) -> None:
-    export(supervisor, lambda made, actor: exports.fail(made, FailureCode.READER_GONE, Progress(), actor))
+    export(supervisor, lambda made, actor: lifecycle.fail(made, FailureCode.READER_GONE, Progress(), actor))
     altered("action = 'export.finished'", "export.failed")
     assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.ALTERED)]
 

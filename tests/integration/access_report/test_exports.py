@@ -23,8 +23,8 @@ from apps.consumers.models import (
     SubmissionDigest,
 )
 from apps.core.actor import Actor
-from apps.history.exports import services as exports
-from apps.history.exports.services import FailureCode, Progress
+from apps.history.exports import lifecycle
+from apps.history.exports.lifecycle import FailureCode, Progress
 from apps.history.models import Export
 from apps.history.selection import SubmissionFilter
 from apps.privacy.exports import COMPARED, Uncertainty
@@ -133,8 +133,8 @@ def test_submission_while_a_file_is_written_is_an_uncertainty_and_after_it_none(
 @pytest.mark.sql("repeated")
 def test_file_that_was_not_completed_is_an_uncertainty(one: Submission, supervisor: User) -> None:
     export(supervisor, None)
-    export(supervisor, lambda made, actor: exports.fail(made, FailureCode.READER_GONE, Progress(), actor))
-    export(supervisor, exports.cancel)
+    export(supervisor, lambda made, actor: lifecycle.fail(made, FailureCode.READER_GONE, Progress(), actor))
+    export(supervisor, lifecycle.cancel)
     assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.NOT_COMPLETED)] * 3
 
 
@@ -175,14 +175,14 @@ def test_change_between_the_selection_and_the_start_is_an_uncertainty(
     """The bounds of the selected rows say nothing of a submission that came to match after they were read."""
     made = exported(supervisor, SubmissionFilter(reason="read_timeout"))
     Submission.objects.update(error_code="busy")
-    reserve = exports._reserve_slot
+    reserve = lifecycle._reserve_slot
 
     def change_first(*arguments: Any) -> None:
         change(one, supervisor, error_code="read_timeout")
         reserve(*arguments)
 
-    monkeypatch.setattr(exports, "_reserve_slot", change_first)
-    exports.start(made, acting(supervisor))
+    monkeypatch.setattr(lifecycle, "_reserve_slot", change_first)
+    lifecycle.start(made, acting(supervisor))
     finish(made, acting(supervisor))
     [started] = events("export.started")
     assert started.details["expected"] == 0

@@ -21,7 +21,7 @@ from apps.batches.audit_events import BATCH_DOWNLOADED, BATCH_VIEWED
 from apps.consumers import recording
 from apps.consumers.audit_events import VENDOR_RECORD_VIEWED
 from apps.consumers.models import Outcome, Submission
-from apps.history.exports import services as exports
+from apps.history.exports import lifecycle
 from apps.history.permissions import VIEW_PAST_EXPORTS
 from apps.history.selection import SubmissionFilter
 from apps.privacy import subjects
@@ -118,7 +118,7 @@ def test_export_in_a_report_leads_to_its_page_for_those_who_may_see_it(
     as_auditor: Client, one: Submission, supervisor: User
 ) -> None:
     made = exported(supervisor, SubmissionFilter())
-    exports.start(made, acting(supervisor))
+    lifecycle.start(made, acting(supervisor))
     link = reverse("history:exported", args=[made.public_id])
     assert f'href="{link}"' in text(as_auditor.post(PAGE, PASSPORT, follow=True))
     [entry] = of(one).entries()

@@ -61,7 +61,7 @@ from apps.consumers.sending import submit
 from apps.consumers.sending.warnings import NO_IDENTITY
 from apps.core import clock
 from apps.history.exports import delivery
-from apps.history.exports.services import close_shown_ranges
+from apps.history.exports.shown_ranges import close_shown_ranges
 from apps.history.forms.export import values_of
 from apps.history.models import Export, SavedView
 from apps.privacy.exports import Uncertainty

@@ -53,8 +53,8 @@ from apps.consumers.sending import warnings
 from apps.core.export.formats import Format
 from apps.history import audit_events as history_events
 from apps.history.audit_events import EXPORT_VIEWED, EXPORTS_LISTED, VIEW_CHANGED
+from apps.history.exports.lifecycle import FailureCode
 from apps.history.exports.past import PastExportFilter
-from apps.history.exports.services import FailureCode
 from apps.history.forms.filters import SubmissionFilterForm
 from apps.history.models import ExportReason
 from apps.history.saved import ROLES_WITH_A_LIST

@@ -27,7 +27,7 @@ from apps.accounts.roles import SUPERVISOR
 from apps.core import clock
 from apps.core.open_work import open_work
 from apps.history import writing
-from apps.history.exports import delivery, making, services
+from apps.history.exports import delivery, lifecycle, making
 from apps.history.exports.delivery import Delivery
 from apps.history.exports.making import ExportBroken, code_of
 from apps.history.models import Export, State
@@ -116,7 +116,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Start:
     def start(person: User, write: Rows, **more: Any) -> tuple[Export, Delivery]:
         monkeypatch.setattr(writing, "write", write)
         export = prepared(person)
-        services.start(export, acting(person))
+        lifecycle.start(export, acting(person))
         return export, Delivery(export, acting(person), session_series=person.session_series, **more)
 
     return start
@@ -250,7 +250,7 @@ def test_export_goes_on_in_the_session_that_signs_the_others_out(
     )
     actor = replace(acting(supervisor), session=str(here.sign_in))
     export = prepared(supervisor)
-    services.start(export, actor)
+    lifecycle.start(export, actor)
     monkeypatch.setattr(writing, "write", Rows(3))
     file = Delivery(export, actor, session_series=supervisor.session_series)
     file.wait_until_begun()
@@ -264,7 +264,7 @@ def test_cancelling_stops_the_query_and_breaks_the_download(supervisor: User, st
     rows, hung_up = Rows(10**9, go=lambda: time.sleep(0.001)), threading.Event()
     export, file = started(supervisor, rows, hang_up=hung_up.set)
     next(file)
-    assert services.cancel(export, acting(supervisor))
+    assert lifecycle.cancel(export, acting(supervisor))
     with pytest.raises(ExportBroken):
         for _ in file:
             pass
@@ -278,7 +278,7 @@ def test_cancelling_stops_the_query_and_breaks_the_download(supervisor: User, st
 def test_end_is_not_sent_if_cancelled_after_the_last_row(supervisor: User, started: Start) -> None:
     export, file = started(supervisor, Rows(1))
     assert file.wait_until_whole() > 0
-    services.cancel(export, acting(supervisor))
+    lifecycle.cancel(export, acting(supervisor))
     with pytest.raises(ExportBroken):
         b"".join(file)
     file.close()
@@ -375,7 +375,7 @@ def test_failure_that_cannot_be_recorded_leaves_no_thread(
     _export, file = started(supervisor, Rows(10**9, go=lambda: time.sleep(0.001)))
     next(file)
     with monkeypatch.context() as patched:
-        patched.setattr(services, "fail", refuse)
+        patched.setattr(lifecycle, "fail", refuse)
         with pytest.raises(RuntimeError):
             file.close()
     # The fixture above asserts that no thread is left.
@@ -424,7 +424,7 @@ def test_file_is_not_closed_while_it_is_read(
     reader = threading.Thread(target=lambda: found.append(next(file)))
     reader.start()
     assert reading.wait(TIMEOUT)
-    services.cancel(export, acting(supervisor))
+    lifecycle.cancel(export, acting(supervisor))
     reader.join(TIMEOUT)
     assert found[0].startswith(b"head")
     until(lambda: not file._watcher.is_alive())
@@ -482,7 +482,7 @@ def test_lock_of_sqlite_is_recorded_as_such(tmp_path: Path) -> None:
 def test_failed_write_of_the_end_is_retried(
     supervisor: User, monkeypatch: pytest.MonkeyPatch, committed: bool, started: Start
 ) -> None:
-    finish, refusals = services.finish, [OperationalError(), InterfaceError()]
+    finish, refusals = lifecycle.finish, [OperationalError(), InterfaceError()]
 
     def refuse(*given: Any) -> bool:
         if refusals:
@@ -491,7 +491,7 @@ def test_failed_write_of_the_end_is_retried(
             raise refusals.pop()
         return finish(*given)
 
-    monkeypatch.setattr(services, "finish", refuse)
+    monkeypatch.setattr(lifecycle, "finish", refuse)
     export, file = started(supervisor, Rows(3))
     assert b"".join(file) == b"head\r\n" + LINE * 3
     file.close()
@@ -504,7 +504,7 @@ def test_end_with_another_checksum_is_not_taken_as_written(
 ) -> None:
     export, file = started(supervisor, Rows(3))
     file.wait_until_begun()
-    assert services.finish(export, services.Progress(), "0" * 64, acting(supervisor))
+    assert lifecycle.finish(export, lifecycle.Progress(), "0" * 64, acting(supervisor))
     with pytest.raises(ExportBroken, match="ended"):
         b"".join(file)
     file.close()
@@ -519,7 +519,7 @@ def test_lock_until_the_last_attempt_is_recorded_as_such(
         tries.append(1)
         raise as_django_raises(psycopg.errors.LockNotAvailable())
 
-    monkeypatch.setattr(services, "finish", locked)
+    monkeypatch.setattr(lifecycle, "finish", locked)
     export, file = started(supervisor, Rows(3))
     with pytest.raises(ExportBroken, match="not_recorded"):
         b"".join(file)
@@ -534,12 +534,12 @@ def test_end_that_cannot_be_recorded_breaks_the_download(
         raise DatabaseError
 
     export, file = started(supervisor, Rows(1))
-    monkeypatch.setattr(services, "record", refuse)
+    monkeypatch.setattr(lifecycle, "record", refuse)
     with pytest.raises(ExportBroken, match="not_recorded"):
         b"".join(file)
     file.close()
     export.refresh_from_db()
-    assert export.is_active  # nothing can be recorded now; the worker's sweep does it later
+    assert export.is_active  # nothing can be recorded now; the worker does it later
 
 
 @pytest.mark.parametrize("stopping", [False, True], ids=["beat", "stop"])
@@ -548,7 +548,7 @@ def test_check_of_a_row_that_has_just_finished_breaks_nothing(
 ) -> None:
     """Between the commit of the end and this thread's reading of it."""
     beats, hung_up = threading.Semaphore(0), threading.Event()
-    beat, finish = services.beat, services.finish
+    beat, finish = lifecycle.beat, lifecycle.finish
 
     def counted(*given: Any) -> bool:
         try:
@@ -566,8 +566,8 @@ def test_check_of_a_row_that_has_just_finished_breaks_nothing(
             assert beats.acquire(timeout=TIMEOUT)
         return ended
 
-    monkeypatch.setattr(services, "beat", counted)
-    monkeypatch.setattr(services, "finish", watched)
+    monkeypatch.setattr(lifecycle, "beat", counted)
+    monkeypatch.setattr(lifecycle, "finish", watched)
     export, file = started(supervisor, Rows(3), hang_up=hung_up.set)
     try:
         assert b"".join(file) == b"head\r\n" + LINE * 3
@@ -599,7 +599,7 @@ def test_failed_heartbeats_stop_nothing(
         tries.set()
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(services, "beat", locked)
+    monkeypatch.setattr(lifecycle, "beat", locked)
     export, file = started(supervisor, Rows(10, go=lambda: time.sleep(0.02)))
     assert b"".join(file) == b"head\r\n" + LINE * 10
     file.close()

@@ -5,7 +5,7 @@ from django.http import QueryDict
 
 from apps.accounts.models import User
 from apps.core.export.formats import Format
-from apps.history.exports.services import Choice
+from apps.history.exports.lifecycle import Choice
 from apps.history.forms.export import (
     DEFAULT_COLUMNS,
     PERSONAL,

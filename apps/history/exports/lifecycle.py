@@ -1,4 +1,4 @@
-"""The record of an export from the choice to the end, each step with its audit event.
+"""The life of an export from the choice to the end, each step with its audit event.
 
 The end is stored by the thread that sends the file, by the person's cancellation, or by the worker when the
 heartbeat stops. Each of them changes only a row that is still active, so an export ends once.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import logging
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -18,20 +18,18 @@ from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Count, Max, Min, Q, QuerySet
 
-from apps.accounts.models import Session
-from apps.accounts.selectors import find_account
 from apps.audit.events import Event, nearest_number
 from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.audit.selectors import last_event
 from apps.consumers import recording
-from apps.consumers.models import UNBOUNDED, ShownKey, ShownRange, Submission
-from apps.consumers.permissions import EXPORT_PERSONAL_DATA, EXPORT_SUBMISSIONS, VIEW_ALL_SUBMISSIONS
+from apps.consumers.models import UNBOUNDED, Submission
 from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import is_database_unavailable
 from apps.history.audit_events import EXPORT_CANCELLED, EXPORT_FAILED, EXPORT_FINISHED, EXPORT_STARTED
 from apps.history.exports import selections
+from apps.history.exports.shown_ranges import EXPORT_KEY, OUT_OF_ORDER
 from apps.history.models import ACTIVE, Export, State
 from apps.history.selection import Selection
 
@@ -39,11 +37,6 @@ logger = logging.getLogger(__name__)
 
 # Without a heartbeat for this long, the process is lost. Exceeds its wait for SQLite's lock or the pool.
 LOST_AFTER = datetime.timedelta(seconds=60)
-
-EXPORT_KEY = "export"
-"""The kind of the keys under which the index finds the events of an export."""
-OUT_OF_ORDER = 1_000
-"""A submission with a lower row number than another can be stored after it: by fewer numbers than this."""
 
 
 class FailureCode(StrEnum):
@@ -246,49 +239,6 @@ def beat(export: Export, state: State, progress: Progress) -> bool:
     )
 
 
-def permissions_for(export: Export) -> tuple[str, ...]:
-    """The permissions that its person needs for the file, from its beginning to its end."""
-    wanted = {
-        EXPORT_SUBMISSIONS: True,
-        EXPORT_PERSONAL_DATA: export.personal,
-        VIEW_ALL_SUBMISSIONS: export.selection["everybody"],
-    }
-    return tuple(permission for permission, needed in wanted.items() if needed)
-
-
-def has_access(export: Export, actor: Actor, session_series: int) -> bool:
-    """Whether the person may still receive the file: an export goes on for longer than its request.
-
-    They still need the permissions, which a deactivated person does not have. ``session_series``: that of the
-    request which started the export. Another one says that the person was signed out everywhere; only the
-    session in which they did so themselves goes on. Raises the database's errors.
-    """
-    person = find_account(export.person_id)  # read again: it caches its permissions
-    if person is None or not person.has_perms(permissions_for(export)):
-        return False
-    if person.session_series == session_series:
-        return True
-    if not actor.session:
-        return False
-    return Session.objects.filter(person=export.person_id, sign_in=actor.session).exists()
-
-
-def running_exports(person_id: int) -> int:
-    """How many exports of the person are running."""
-    return _running(person_id).count()
-
-
-def running_exports_beyond(person_id: int, permissions: Collection[str]) -> int:
-    """How many exports of the person are running that these permissions do not allow."""
-    running = _running(person_id).only("selection", "personal")
-    return sum(not {*permissions_for(export)} <= {*permissions} for export in running)
-
-
-def _running(person_id: int) -> QuerySet[Export]:
-    # Active exports have a slot, which has a small index.
-    return Export.objects.filter(slot__gte=1, person=person_id, state__in=ACTIVE)
-
-
 def finish(export: Export, progress: Progress, sha256: str, actor: Actor) -> bool:
     """Store that the whole file was sent. Returns False if the export had ended before.
 
@@ -330,39 +280,20 @@ def cancel(export: Export, actor: Actor) -> bool:
     return ended
 
 
-def sweep(actor: Actor) -> int:
+def fail_lost_exports(actor: Actor) -> int:
     """Mark the exports as failed whose process was lost, and free their slots. Returns their number."""
-    swept = 0
+    failed = 0
     # Active exports have a slot. With its small index the worker need not read the whole table each second.
     silent = Export.objects.filter(slot__gte=1, state__in=ACTIVE, beat_at__lt=clock.now() - LOST_AFTER)
     for export in silent:
         try:
-            swept += _end_lost(export, actor)
+            failed += _end_lost(export, actor)
         except DatabaseError as error:
             if is_database_unavailable(error):
                 raise
             # A row that the database refuses must not block the slots of the others.
             logger.exception("export_not_swept %s", export.public_id)
-    return swept
-
-
-def close_shown_ranges() -> int:
-    """Set the last submission that exports which have ended may have shown. Returns the number of exports.
-
-    The worker does it, not the end of an export: an end must be stored even if submissions cannot be read.
-    """
-    # Before the active exports are read: an export that starts in between has no range here.
-    unbounded = [*ShownRange.objects.filter(last=UNBOUNDED).values_list("seq", flat=True)]
-    if not unbounded:
-        return 0
-    active = Export.objects.filter(state__in=ACTIVE).values_list("public_id", flat=True)
-    keys = [recording.key_of(EXPORT_KEY, public_id) for public_id in active]
-    running = {*ShownKey.objects.filter(key__in=keys, seq__in=unbounded).values_list("seq", flat=True)}
-    ended = [seq for seq in unbounded if seq not in running]
-    if ended:
-        newest = Submission.objects.aggregate(Max("pk"))["pk__max"] or 0
-        recording.close_ranges(ended, newest + OUT_OF_ORDER)
-    return len(ended)
+    return failed
 
 
 def _end_lost(export: Export, actor: Actor) -> bool:

@@ -3,24 +3,20 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
-from django.contrib.auth.models import Group, Permission
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from apps.accounts import services as accounts
 from apps.accounts.models import User
-from apps.accounts.roles import PERSONAL_DATA_EXPORT, SUPERVISOR
 from apps.audit.presenters.events import sentence
 from apps.consumers import searches
 from apps.consumers.models import Outcome
 from apps.consumers.viewer import Viewer
-from apps.history.exports import selections, services
-from apps.history.exports.services import Choice, FailureCode, Progress
-from apps.history.models import Export, ExportReason, State
+from apps.history.exports import lifecycle, selections
+from apps.history.exports.lifecycle import Choice, FailureCode, Progress
+from apps.history.models import Export, State
 from apps.history.selection import Selection, Sort, SubmissionFilter
 from tests.support.entries import store
 from tests.support.export_rows import PLAIN, prepared, stored
@@ -46,7 +42,7 @@ def test_selection_round_trips_through_the_database(supervisor: User) -> None:
         search=searches.find(recorded(supervisor, email="ida@example.com", last_name="Zed").public_id),
     )
     selection = Selection(asked, Viewer(str(supervisor.pk)), Sort.SLOWEST)
-    export = services.prepare(selection, PLAIN, query="", rows=0, person=acting(supervisor))
+    export = lifecycle.prepare(selection, PLAIN, query="", rows=0, person=acting(supervisor))
     export.refresh_from_db()
     assert selections.from_json(export.selection) == selection
     assert len(selection.asked.digests) == 2
@@ -65,7 +61,7 @@ def test_start_is_recorded_with_filters_counts_and_bounds(supervisor: User) -> N
     newest = store(supervisor, Outcome.REJECTED)
     order = "2D7DE9DF-45A2-45EA-872C-30E45139007D"
     export = prepared(supervisor, order_ref=order, outcomes=(Outcome.CREATED,))
-    services.start(export, acting(supervisor))
+    lifecycle.start(export, acting(supervisor))
     [event] = events("export.started")
     assert event.details == {
         "export": str(export.public_id),
@@ -93,8 +89,8 @@ def test_note_is_encrypted_and_not_recorded(supervisor: User) -> None:
     export = prepared(supervisor, choice)
     assert b"Marker" not in export.encrypted_note
     assert export.note == "for Mrs Marker"
-    services.start(export, acting(supervisor))
-    services.fail(export, FailureCode.FAULT, Progress(), acting(supervisor))
+    lifecycle.start(export, acting(supervisor))
+    lifecycle.fail(export, FailureCode.FAULT, Progress(), acting(supervisor))
     recorded = events("export.started") + events("export.failed")
     assert [event.details["personal"] for event in recorded] == ["yes", "yes"]
     assert recorded[0].details["reason"] == "other"
@@ -107,18 +103,18 @@ def test_no_export_starts_without_its_event(supervisor: User, monkeypatch: pytes
         raise DatabaseError
 
     export = prepared(supervisor)
-    monkeypatch.setattr(services, "record", refuse)
+    monkeypatch.setattr(lifecycle, "record", refuse)
     with pytest.raises(DatabaseError):
-        services.start(export, acting(supervisor))
+        lifecycle.start(export, acting(supervisor))
     export.refresh_from_db()
     assert (export.state, export.slot) == (State.READY, None)
 
 
 def test_export_starts_once(supervisor: User) -> None:
     export = prepared(supervisor)
-    services.start(export, acting(supervisor))
-    with pytest.raises(services.NotReady):
-        services.start(export, acting(supervisor))
+    lifecycle.start(export, acting(supervisor))
+    with pytest.raises(lifecycle.NotReady):
+        lifecycle.start(export, acting(supervisor))
     assert len(events("export.started")) == 1
 
 
@@ -127,11 +123,11 @@ def test_started_export_is_reported_as_started_although_slots_are_full(
 ) -> None:
     settings.EXPORTS_AT_ONCE = 1
     export = prepared(supervisor)
-    services.start(export, acting(supervisor))
-    with pytest.raises(services.NotReady):
-        services.start(export, acting(supervisor))
-    with pytest.raises(services.Busy):
-        services.start(prepared(supervisor), acting(supervisor))
+    lifecycle.start(export, acting(supervisor))
+    with pytest.raises(lifecycle.NotReady):
+        lifecycle.start(export, acting(supervisor))
+    with pytest.raises(lifecycle.Busy):
+        lifecycle.start(prepared(supervisor), acting(supervisor))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -147,8 +143,8 @@ def test_of_eight_concurrent_starts_as_many_succeed_as_there_are_slots(
         try:
             connection.ensure_connection()
             together.wait(10)
-            services.start(export, actor)
-        except services.Busy:
+            lifecycle.start(export, actor)
+        except lifecycle.Busy:
             return "busy"
         finally:
             connection.close()
@@ -165,15 +161,15 @@ def test_of_eight_concurrent_starts_as_many_succeed_as_there_are_slots(
 @pytest.mark.parametrize("end", ["finish", "fail", "cancel"])
 def test_each_end_is_recorded_once_and_releases_the_slot(supervisor: User, end: str) -> None:
     export, actor = prepared(supervisor), acting(supervisor)
-    services.start(export, actor)
+    lifecycle.start(export, actor)
     ends: dict[str, Callable[[], bool]] = {
-        "finish": lambda: services.finish(export, Progress(rows=2, unreadable=1, bytes=9), SUM, actor),
-        "fail": lambda: services.fail(export, FailureCode.DISK_FULL, Progress(rows=2), actor),
-        "cancel": lambda: services.cancel(export, actor),
+        "finish": lambda: lifecycle.finish(export, Progress(rows=2, unreadable=1, bytes=9), SUM, actor),
+        "fail": lambda: lifecycle.fail(export, FailureCode.DISK_FULL, Progress(rows=2), actor),
+        "cancel": lambda: lifecycle.cancel(export, actor),
     }
     assert ends[end]()
     assert [act() for act in ends.values()] == [False] * 3
-    assert not services.beat(export, State.RUNNING, Progress(rows=3))
+    assert not lifecycle.beat(export, State.RUNNING, Progress(rows=3))
     export.refresh_from_db()
     names = {"finish": "finished", "fail": "failed", "cancel": "cancelled"}
     assert (export.state, export.slot) == (names[end], None)
@@ -188,34 +184,9 @@ def test_each_end_is_recorded_once_and_releases_the_slot(supervisor: User, end: 
         assert (event.failure, event.details["failure_code"]) == (True, "disk_full")
 
 
-def test_export_goes_on_while_its_person_has_what_it_needs(supervisor: User) -> None:
-    """Its own rows, those of everybody, and personal data each need another permission."""
-    accounts.grant_role(person_id=supervisor.pk, role=PERSONAL_DATA_EXPORT, actor=TESTS)
-    own = Selection(SubmissionFilter(), Viewer(str(supervisor.pk)))
-    exports = (
-        services.prepare(own, PLAIN, query="", rows=0, person=acting(supervisor)),
-        prepared(supervisor),
-        prepared(supervisor, replace(PLAIN, personal=True, reason=ExportReason.COMPLAINT.value)),
-    )
-
-    def going_on() -> list[bool]:
-        return [services.has_access(one, acting(supervisor), supervisor.session_series) for one in exports]
-
-    assert going_on() == [True, True, True]
-    accounts.revoke_role(person_id=supervisor.pk, role=PERSONAL_DATA_EXPORT, actor=TESTS)
-    assert going_on() == [True, True, False]
-    supervisors = Group.objects.get(name=SUPERVISOR)
-    for permission, expected in (
-        ("view_all_submissions", [True, False, False]),
-        ("export_submissions", [False] * 3),
-    ):
-        supervisors.permissions.remove(Permission.objects.get(codename=permission))
-        assert going_on() == expected
-
-
 def test_heartbeat_stores_the_progress(supervisor: User) -> None:
     export = stored(supervisor, State.RUNNING)
-    assert services.beat(export, State.DELIVERING, Progress(rows=5, bytes=70, bytes_sent=20))
+    assert lifecycle.beat(export, State.DELIVERING, Progress(rows=5, bytes=70, bytes_sent=20))
     before = export.beat_at
     export.refresh_from_db()
     assert (export.state, export.rows, export.bytes, export.bytes_sent) == ("delivering", 5, 70, 20)
@@ -225,12 +196,12 @@ def test_heartbeat_stores_the_progress(supervisor: User) -> None:
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.DELIVERING])
-def test_sweep_ends_exports_without_a_heartbeat(supervisor: User, state: State) -> None:
+def test_exports_without_a_heartbeat_fail(supervisor: User, state: State) -> None:
     now = datetime.datetime.now(datetime.UTC)
-    lost = stored(supervisor, state, beat_at=now - services.LOST_AFTER - datetime.timedelta(seconds=1))
-    alive = stored(supervisor, state, slot=2, beat_at=now - services.LOST_AFTER / 2)
-    assert services.sweep(TESTS) == 1
-    assert services.sweep(TESTS) == 0
+    lost = stored(supervisor, state, beat_at=now - lifecycle.LOST_AFTER - datetime.timedelta(seconds=1))
+    alive = stored(supervisor, state, slot=2, beat_at=now - lifecycle.LOST_AFTER / 2)
+    assert lifecycle.fail_lost_exports(TESTS) == 1
+    assert lifecycle.fail_lost_exports(TESTS) == 0
     lost.refresh_from_db()
     alive.refresh_from_db()
     assert (lost.state, lost.slot, lost.failure_code) == ("failed", None, "process_lost")
@@ -240,11 +211,11 @@ def test_sweep_ends_exports_without_a_heartbeat(supervisor: User, state: State) 
     assert sentence(event).startswith(f"An export of submissions by {supervisor.name} failed: ")
 
 
-def test_sweep_uses_the_index_of_the_slots(supervisor: User) -> None:
+def test_lost_exports_are_found_by_the_index_of_the_slots(supervisor: User) -> None:
     """It runs each second, and the table contains every export ever made."""
     stored(supervisor, State.RUNNING)
     with CaptureQueriesContext(connection) as asked:
-        services.sweep(TESTS)
+        lifecycle.fail_lost_exports(TESTS)
     explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -256,8 +227,8 @@ def test_sweep_uses_the_index_of_the_slots(supervisor: User) -> None:
 
 def test_export_is_found_only_by_its_person(supervisor: User, administrator: User) -> None:
     export = prepared(supervisor)
-    assert services.find(export.public_id, str(supervisor.pk)) == export
-    assert services.find(export.public_id, str(administrator.pk)) is None
+    assert lifecycle.find(export.public_id, str(supervisor.pk)) == export
+    assert lifecycle.find(export.public_id, str(administrator.pk)) is None
     newer = prepared(supervisor)
-    assert services.last_of(str(supervisor.pk)) == newer
-    assert services.last_of(str(administrator.pk)) is None
+    assert lifecycle.last_of(str(supervisor.pk)) == newer
+    assert lifecycle.last_of(str(administrator.pk)) is None
