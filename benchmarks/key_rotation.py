@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.figures import machine, sizes, table
-from consumerportal.startup import PRACTICE_VALUES
+from consumerportal.practice_values import PRACTICE_VALUES
 from tests.support.keys import new_encryption_key
 from tests.support.postgresql import find_binaries, temporary_server
 from tests.support.processes import ROOT, run

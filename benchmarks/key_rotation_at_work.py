@@ -27,7 +27,7 @@ import psycopg
 from benchmarks.create import NEW, PERSON, portal
 from benchmarks.figures import machine, percentile, sizes, table
 from benchmarks.pace import Timed, paced
-from consumerportal.startup import PRACTICE_VALUES
+from consumerportal.practice_values import PRACTICE_VALUES
 from tests.support.http_browser import Answer, Browser
 from tests.support.keys import new_encryption_key
 from tests.support.postgresql import find_binaries, temporary_server

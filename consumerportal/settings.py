@@ -15,9 +15,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.redaction import hide_addresses
 from apps.core.tracebacks import without_text
-from consumerportal.startup import (
-    Environment,
-    Startup,
+from consumerportal.environment import Environment, split_list
+from consumerportal.setting_problems import (
     encryption_keys_problem,
     hook_secrets_problem,
     host_names_problem,
@@ -26,8 +25,8 @@ from consumerportal.startup import (
     secret_problem,
     secrets_problem,
     signing_key_problem,
-    split_list,
 )
+from consumerportal.startup import Startup
 
 # Files that the portal creates are private to its user: SQLite files, exports, the spool.
 os.umask(0o077)

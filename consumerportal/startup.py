@@ -1,212 +1,30 @@
-"""Reads and checks the required settings. All problems are reported in one message.
-
-Practice mode has built-in values, so that a fresh machine starts with one command; production refuses them.
-"""
+"""Reads the required settings and checks all settings. All problems are reported in one message."""
 
 from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from ipaddress import ip_network
-from typing import Any
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from apps.audit.integrity.checkpoints import public_key, signing_key
-from apps.audit.macs import MacKeys
+from apps.audit.integrity.checkpoints import public_key
 from apps.cdp.attempt import Limits
 from apps.cdp.links import BaseUrl, is_loopback
-from apps.core.encryption import read_keys
 from apps.core.web.requests import UNIX_SOCKET
 from apps.core.web.uploads import MAX_BODY_BYTES
 from apps.notices.hook_address import HookAddress
-from apps.notices.signatures import key_of
+from consumerportal.environment import Environment, split_list
+from consumerportal.practice_values import PRACTICE_VALUES, PUBLISHED
+from consumerportal.setting_problems import hook_secrets_problem, mac_keys_problem, no_problem
 
 MAX_CHECK_DELAY = 30 * 24 * 3600.0  # seconds
-MAX_DAYS = 365
 CREATE_MARGIN_SECONDS = 10  # besides its call, a create reads the order and writes to the database twice
-DATABASE_ENGINES = frozenset({"django.db.backends.sqlite3", "django.db.backends.postgresql"})
 SMTP_SECURITY = ("starttls", "tls", "none")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-_TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
-
-# Published with the source and therefore not secret. `Startup.required` refuses them in production.
-PRACTICE_VALUES = {
-    "SECRET_KEY": "practice-only-secret-key-practice-only-secret-key-practice",
-    "ENCRYPTION_KEYS": "cHJhY3RpY2Utb25seS1wcmFjdGljZS1vbmx5LWtleSE=",
-    "DIGEST_KEYS": "practice-only-digest-key-practice-only",
-    "AUDIT_SIGNING_KEY": "cHJhY3RpY2Utb25seS1hdWRpdC1zaWduaW5nLWtleSE=",
-    "AUDIT_MAC_KEYS": "cHJhY3RpY2Utb25seS1hdWRpdC1tYWMta2V5LTAwMDE=",
-    "CDP_CLIENT_KEY": "practice-client-key",
-    "CDP_API_TOKEN": "practice-api-token",
-    "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
-    "CDP_BASE_URL": "http://127.0.0.1:8031",
-}
-
-# The sandbox's address is refused in every spelling, by check_client_settings.
-_PUBLISHED = frozenset(PRACTICE_VALUES.values()) - {PRACTICE_VALUES["CDP_BASE_URL"]}
-
-
-def secret_problem(value: str) -> str:
-    """The problem with a secret, which must be random text of at least 32 characters; or ``""``.
-
-    It has no comma, because a secret that is replaced becomes an item of a list.
-    """
-    if "," in value:
-        return "contains a comma, which separates secrets in SECRET_KEY_FALLBACKS"
-    return "" if len(value) >= 32 and len(set(value)) >= 8 else "is shorter than 32 random characters"
-
-
-def secrets_problem(value: str) -> str:
-    """The problem with a comma-separated list of secrets, or ``""``."""
-    secrets = split_list(value)
-    if len({*secrets}) != len(secrets):
-        return "contains a value twice"
-    return next(filter(None, map(secret_problem, secrets)), "")
-
-
-def encryption_keys_problem(value: str) -> str:
-    """The problem with a comma-separated list of encryption keys, or ``""``."""
-    try:
-        read_keys(split_list(value))
-    except ValueError:
-        return "is not a list of different keys (32 random bytes in URL-safe base64 each)"
-    return ""
-
-
-def signing_key_problem(value: str) -> str:
-    """The problem with the key that signs the audit log's checkpoints, or ``""``."""
-    try:
-        signing_key(value)
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-def mac_keys_problem(value: str) -> str:
-    """The problem with a comma-separated list of keys for the MACs of the audit log, or ``""``."""
-    try:
-        keys = MacKeys(split_list(value)).fingerprints
-    except ValueError:
-        return "is not a list of keys (base64 of 32 random bytes each)"
-    return "contains a value twice" if len({*keys}) != len(keys) else ""
-
-
-def hook_secrets_problem(value: str) -> str:
-    """The problem with a comma-separated list of secrets for web hooks, or ``""``."""
-    try:
-        for secret in split_list(value):
-            key_of(secret)
-    except ValueError:
-        return "is not a list of secrets (whsec_ and the base64 of 24 to 64 bytes each)"
-    return ""
-
-
-def host_names_problem(value: str) -> str:
-    """The problem with a comma-separated list of allowed host names, or ``""``.
-
-    This machine's own names, as for a health check, must be beside a name of the portal.
-    """
-    names = {*split_list(value)}
-    if names.issubset(split_list(PRACTICE_VALUES["ALLOWED_HOSTS"])):
-        return "is a practice value, which is published"
-    return "contains *, which accepts every host" if "*" in names else ""
-
-
-def split_list(value: str) -> list[str]:
-    """The non-empty items of a comma-separated value, without surrounding blanks."""
-    return [item.strip() for item in value.split(",") if item.strip()]
-
-
-def _split_url(value: str) -> SplitResult | None:
-    """The parts of an address with a host; None if it has none, an unusable port or a blank."""
-    try:
-        url = urlsplit(value)
-        usable = url.hostname and url.port != 0 and value.isprintable() and " " not in value
-    except ValueError:  # such as https://[portal and https://portal:x
-        return None
-    return url if usable else None
-
-
-def _is_origin(value: str) -> bool:
-    """Whether the value is an origin as browsers send it: a scheme, a host and perhaps a port."""
-    url = _split_url(value)
-    if url is None or url.scheme not in ("http", "https") or "@" in url.netloc:
-        return False
-    return value == f"{url.scheme}://{url.netloc}"
-
-
-def no_problem(value: str) -> str:
-    """``""``: any value is accepted."""
-    return ""
-
-
-class Environment(environ.Env):  # type: ignore[misc]  # django-environ has no types
-    """Reads typed values. One that is not of its type becomes a problem, and the default is returned.
-
-    django-environ itself reads ``TLS_AT_PROXY=enabled`` as false and ``CDP_TOTAL_TIMEOUT=1e3`` as 13.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.problems: list[str] = []
-
-    def get_value(
-        self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: bool = False
-    ) -> Any:
-        """The value of a variable as the type ``cast``, or the default."""
-        try:
-            return super().get_value(var, cast, default, parse_default)
-        except ValueError:
-            kind = {bool: "True or False", int: "a whole number", float: "a number"}
-            wanted = "a list of numbers" if isinstance(cast, list) else kind[cast]
-            self.problems.append(f"{var} is not {wanted}")
-            return default
-
-    def positive(self, var: str, default: int) -> int:
-        """The value of a variable as a whole number of at least 1, or the default."""
-        number: int = self.int(var, default=default)
-        if number < 1:
-            self.problems.append(f"{var} ({number}) is not at least 1")
-            return default
-        return number
-
-    def days(self, var: str, default: int) -> int:
-        """The value of a variable as a number of days from 0 to 365, or the default."""
-        number: int = self.int(var, default=default)
-        if not 0 <= number <= MAX_DAYS:
-            self.problems.append(f"{var} ({number}) is not between 0 and {MAX_DAYS}")
-            return default
-        return number
-
-    def db_url(self, var: str, default: str) -> dict[str, Any]:
-        """The configuration of the database at this address, or at the default."""
-        parsed: dict[str, Any] = {}
-        # The library's warning and its exception may quote the password.
-        with warnings.catch_warnings(action="ignore"), suppress(ValueError):
-            parsed = self.db_url_config(self.get_value(var, str, default))
-        if parsed.get("ENGINE") not in DATABASE_ENGINES:
-            self.problems.append(f"{var} is not the address of a SQLite or PostgreSQL database")
-            parsed = self.db_url_config(default)
-        return parsed
-
-    @classmethod
-    def parse_value(cls, value: str, cast: Any) -> Any:
-        """The value as the type ``cast``. Raises ``ValueError`` if it is none."""
-        if cast is bool:
-            word = value.strip().lower()
-            if word not in _TRUE | _FALSE:
-                raise ValueError("neither true nor false")
-            return word in _TRUE
-        if cast is float:
-            return float(value)
-        return split_list(value) if cast is list else super().parse_value(value, cast)
 
 
 class Startup:
@@ -243,7 +61,7 @@ class Startup:
         return given
 
     def _check(self, name: str, given: str, check: Callable[[str], str]) -> None:
-        if set(split_list(given)) & _PUBLISHED:
+        if set(split_list(given)) & PUBLISHED:
             self.problems.append(f"{name} is a practice value, which is published")
         elif problem := check(given):
             self.problems.append(f"{name} {problem}")
@@ -436,3 +254,21 @@ class Startup:
                 f"The portal does not start in {self.mode} mode:\n{lines}\n"
                 "The file .env.example explains every setting. To try the portal: make run."
             )
+
+
+def _split_url(value: str) -> SplitResult | None:
+    """The parts of an address with a host; None if it has none, an unusable port or a blank."""
+    try:
+        url = urlsplit(value)
+        usable = url.hostname and url.port != 0 and value.isprintable() and " " not in value
+    except ValueError:  # such as https://[portal and https://portal:x
+        return None
+    return url if usable else None
+
+
+def _is_origin(value: str) -> bool:
+    """Whether the value is an origin as browsers send it: a scheme, a host and perhaps a port."""
+    url = _split_url(value)
+    if url is None or url.scheme not in ("http", "https") or "@" in url.netloc:
+        return False
+    return value == f"{url.scheme}://{url.netloc}"

@@ -20,7 +20,8 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 from consumerportal.announcement import record_start
-from consumerportal.startup import PRACTICE_VALUES, Environment
+from consumerportal.environment import Environment
+from consumerportal.practice_values import PRACTICE_VALUES
 from tests.support.keys import new_encryption_key
 from tests.support.source import ROOT
 

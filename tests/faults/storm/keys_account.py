@@ -16,7 +16,7 @@ from apps.core import key_fingerprints, keys_in_use, personal_data
 from apps.core.encryption import DIGEST, ENCRYPTION, KEY_ID_BYTES, encryption_key_id
 from apps.core.models import KeyFingerprint, KeyInUse
 from apps.core.personal_data import PersonalModel
-from consumerportal.startup import split_list
+from consumerportal.environment import split_list
 
 BATCH = 500
 LISTS = (

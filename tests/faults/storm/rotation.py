@@ -24,7 +24,7 @@ from typing import Any
 import psycopg
 
 from apps.audit.integrity import checkpoints
-from consumerportal.startup import PRACTICE_VALUES
+from consumerportal.practice_values import PRACTICE_VALUES
 from tests.faults.storm.inspectors import FOUND, STOPPED
 from tests.faults.storm.world import Machine, World
 from tests.support.supervised_processes import ROOT, send

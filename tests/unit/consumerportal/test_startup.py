@@ -9,13 +9,14 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.core.web.uploads import MAX_BODY_BYTES
-from consumerportal import startup as portal
-from consumerportal.startup import PRACTICE_VALUES, Environment, Startup
+from consumerportal.environment import Environment
+from consumerportal.practice_values import PRACTICE_VALUES
+from consumerportal.setting_problems import secret_problem
+from consumerportal.startup import Startup
 
 VENDOR = "https://api-engage-eu.sitecorecloud.io"
 LIMITS = {"connect": 5.0, "read": 20.0, "total": 30.0}
 DAY = 24 * 3600.0
-KEY, OTHER_KEY = (base64.urlsafe_b64encode(byte * 32).decode() for byte in (b"x", b"y"))
 PUBLIC_KEY = MAC_KEY = base64.b64encode(bytes(32)).decode()
 
 Check = Callable[[Startup], object]
@@ -28,80 +29,12 @@ def startup(mode: str = "production", **variables: str) -> Startup:
     return Startup(env)
 
 
-# --- Typed values ---------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("True", True), ("on", True), (" yes ", True), ("1", True), ("FALSE", False), ("0", False)],
-)
-def test_flag_is_read(text: str, value: bool) -> None:
-    begun = startup(FLAG=text)
-    assert begun.env.bool("FLAG", default=not value) is value
-    assert begun.problems == []
-
-
-@pytest.mark.parametrize(
-    ("read", "text", "problem"),
-    [
-        (lambda env: env.bool("X", default=True), "enabled", "X is not True or False"),
-        (lambda env: env.bool("X", default=True), "", "X is not True or False"),
-        (lambda env: env.int("X", default=True), "2.5", "X is not a whole number"),
-        (lambda env: env.float("X", default=True), "30s", "X is not a number"),
-        (lambda env: env.float("X", default=True), "1,000", "X is not a number"),
-        (lambda env: env.list("X", float, True), "2,ten", "X is not a list of numbers"),
-    ],
-)
-def test_value_of_another_type_is_a_problem(
-    read: Callable[[Environment], object], text: str, problem: str
-) -> None:
-    begun = startup(X=text)
-    assert read(begun.env) is True, "the default"
-    assert begun.problems == [problem]
-
-
-@pytest.mark.parametrize("text", ["0", "-1"])
-def test_number_below_one_is_a_problem_where_it_cannot_work(text: str) -> None:
-    begun = startup(X=text)
-    assert begun.env.positive("X", default=2) == 2
-    assert begun.problems == [f"X ({text}) is not at least 1"]
-    assert startup(X="1").env.positive("X", default=2) == 1
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "",
-        "postgres",
-        "mysql://portal@db/portal",
-        "postgres://portal:pass#word@db:port/portal",
-        "postgres://db:x",
-    ],
-)
-def test_address_that_is_no_database_is_a_problem_and_not_shown(address: str) -> None:
-    begun = startup(DATABASE_URL=address)
-    assert begun.env.db_url("DATABASE_URL", "sqlite:///portal.sqlite3")["NAME"] == "portal.sqlite3"
-    assert begun.problems == ["DATABASE_URL is not the address of a SQLite or PostgreSQL database"]
-
-
-def test_address_of_a_database_is_read() -> None:
-    begun = startup(DATABASE_URL="postgres://portal:secret@db:5433/portal")
-    read = begun.env.db_url("DATABASE_URL", "sqlite:///portal.sqlite3")
-    assert (read["HOST"], read["PORT"], read["NAME"], begun.problems) == ("db", 5433, "portal", [])
-
-
-def test_number_is_read_as_written() -> None:
-    assert startup(X="1e3").env.float("X", default=0.0) == 1000.0
-
-
-def test_blanks_around_the_items_of_a_list_do_not_belong_to_them() -> None:
-    assert startup(X="a.example, b.example,").env.list("X", default=[]) == ["a.example", "b.example"]
-
-
 # --- Required settings ----------------------------------------------------------------------------
 def test_production_needs_a_value_of_its_own() -> None:
     begun = startup(CDP_CLIENT_KEY=" , ", CDP_API_TOKEN=PRACTICE_VALUES["CDP_API_TOKEN"], SECRET_KEY="short")
     for name in ("CDP_CLIENT_KEY", "CDP_API_TOKEN"):
         begun.required(name)
-    begun.required("SECRET_KEY", portal.secret_problem)
+    begun.required("SECRET_KEY", secret_problem)
     assert begun.problems == [
         "CDP_CLIENT_KEY is not set",
         "CDP_API_TOKEN is a practice value, which is published",
@@ -118,28 +51,6 @@ def test_practice_has_values_that_the_environment_overrides() -> None:
     assert begun.required("CDP_API_TOKEN") == "mine"
     assert begun.required("DIGEST_KEYS") == PRACTICE_VALUES["DIGEST_KEYS"]
     assert begun.problems == []
-
-
-@pytest.mark.parametrize(
-    ("check", "good", "bad"),
-    [
-        (portal.secret_problem, "0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcde"),
-        (portal.secret_problem, "abcdefgh" * 4, "abcdefg" * 5),
-        (portal.secret_problem, "abcdefgh" * 5, ",abcdefgh" * 5),
-        (portal.encryption_keys_problem, PRACTICE_VALUES["ENCRYPTION_KEYS"], "bm90IDMyIGJ5dGVz"),
-        (portal.encryption_keys_problem, f"{KEY},{OTHER_KEY}", f"{KEY},{KEY}"),
-        (portal.encryption_keys_problem, KEY, f"{KEY},{OTHER_KEY[:-4]}"),
-        (portal.encryption_keys_problem, KEY, KEY.replace("e", "*")),
-        (portal.signing_key_problem, PUBLIC_KEY, PUBLIC_KEY[4:]),
-        (portal.host_names_problem, "portal.example,.example.org", "portal.example, *"),
-        (portal.host_names_problem, "portal.example,127.0.0.1,[::1]", "127.0.0.1, localhost"),
-    ],
-)
-def test_value_of_a_required_setting_is_checked(check: Callable[[str], str], good: str, bad: str) -> None:
-    assert check(good) == ""
-    problem = check(bad)
-    assert problem
-    assert bad not in problem
 
 
 # --- Optional settings ----------------------------------------------------------------------------
