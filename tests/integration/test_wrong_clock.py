@@ -28,12 +28,12 @@ from apps.core import clock, heartbeats, machine_clocks
 from apps.core.clock import Measurement
 from apps.core.limits import Limit
 from apps.core.models import Heartbeat, MachineClock
-from consumerportal import status
-from consumerportal.status import Level, Line
+from consumerportal.status import Level
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.audit_logs import recorded
 from tests.support.entries import posted, store
 from tests.support.people import PASSWORD, TESTS
+from tests.support.status_lines import line
 
 pytestmark = pytest.mark.django_db
 
@@ -53,11 +53,6 @@ def machine(ahead: dt.timedelta) -> Iterator[None]:
 
 def is_now(moment: dt.datetime | None) -> bool:
     return moment is not None and abs(dt.datetime.now(dt.UTC) - moment) < CLOSE
-
-
-def line(name: str) -> Line:
-    [found] = [one for one in status.lines() if one.name == name]
-    return found
 
 
 def sign_in(client: Client) -> None:
