@@ -28,8 +28,12 @@ def submission_key(submission: Submission) -> str:
 
 
 def consumer_key(order_ref: str, ref: str) -> str:
-    """What the form posts to copy from a consumer on an order. Contains references only."""
-    return f"{RecordKind.CONSUMER}:{order_ref}/{ref}"
+    """What the form posts to copy from a consumer on an order. Contains references only.
+
+    Empty if it would name nobody: of an order whose reference is not UUID-shaped, nothing can be copied.
+    """
+    key = f"{RecordKind.CONSUMER}:{order_ref}/{ref}"
+    return key if _named_consumer(key) else ""
 
 
 def named_submission(key: str) -> uuid.UUID | None:

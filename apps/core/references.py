@@ -149,7 +149,10 @@ def same_reference(one: str, other: str) -> bool:
 
 
 def spellings(reference: str) -> tuple[str, ...]:
-    """The spellings in which a reference may be stored, in lower case: as given, with and without dashes."""
+    """The spellings in which a reference may be stored, in lower case: as given, and without dashes.
+
+    Of 32 hex digits, also with the four dashes of a UUID.
+    """
     plain = reference_key(reference)
     return tuple({reference.lower(), plain, with_dashes(plain)})
 
@@ -160,11 +163,8 @@ def stored_order_number(number: str) -> str:
 
 
 def reference_key(reference: str) -> str:
-    """The key to compare references by: lower case, no dashes. The vendor uses both cases (contract 1.4).
-
-    Not longer than the reference: ``lower`` alone makes two characters of İ.
-    """
-    return reference.lower().replace("i\u0307", "İ").replace("-", "")
+    """The key to compare references by: lower case, no dashes. The vendor uses both cases (contract 1.4)."""
+    return reference.lower().replace("-", "")
 
 
 def with_dashes(text: str) -> str:

@@ -29,6 +29,7 @@ from apps.consumers.audit_events import (
 from apps.consumers.models import DigestKind, Outcome, Submission
 from apps.core.references import spellings
 from apps.history.audit_events import EXPORT_FINISHED
+from apps.history.selection import REFERENCES
 from apps.privacy.parts import VALUES_AT_ONCE, in_parts
 
 _FIXED: Final = {
@@ -75,6 +76,7 @@ class Uncertainty(StrEnum):
     ROW_UNCERTAIN = "row_uncertain"
     LATER_LIST = "later_list"
     LIKE_A_ROW = "like_a_row"
+    OTHER_SPELLING = "other_spelling"
     HISTORY_ALTERED = "history_altered"
 
 
@@ -216,6 +218,7 @@ class PastExport:
             raise Different
         if self.end is None or self.end.action != EXPORT_FINISHED.name:
             uncertainties.append(Uncertainty.NOT_COMPLETED)
+        uncertainties.append(self._other_spelling(history.submission))
         return next((one for one in uncertainties if one), None)
 
     def _is_outside_the_bounds(self, history: History, end: int) -> bool:
@@ -245,6 +248,18 @@ class PastExport:
             if self.filters.get(name) == []:
                 uncertainty = Uncertainty.NOT_RECORDED
         return uncertainty
+
+    def _other_spelling(self, submission: Submission) -> Uncertainty | None:
+        """Compare the references with the filters as earlier versions of the portal did: ignoring case only.
+
+        Whether an export selected a reference with other dashes than its filter depends on the version that
+        made it, which no event says. Certain are the lowest and the highest selected row in any spelling.
+        """
+        if submission.pk in (self.facts.get("first"), self.facts.get("last")):
+            return None
+        given = [(name, value) for name in REFERENCES for value in self.filters.get(name, ())]
+        is_other = any(getattr(submission, name).lower() != value.lower() for name, value in given)
+        return Uncertainty.OTHER_SPELLING if is_other else None
 
     def _searched(self, history: History) -> Uncertainty | None:
         if not self.facts.get("search"):

@@ -56,6 +56,10 @@ UNCERTAINTY_LABELS: Final = {
         "the list replaces the person's, and has the row with the same number"
     ),
     Uncertainty.LIKE_A_ROW: gettext_lazy("it may have said that a row of the list is like the person"),
+    Uncertainty.OTHER_SPELLING: gettext_lazy(
+        "it has the reference with other dashes than the filter, which earlier versions of the portal did not"
+        " find"
+    ),
 }
 _RECORDS: Final = {EXPORT_STARTED.name: EXPORT.name, **dict.fromkeys(batches.SHOWING, BATCH.name)}
 """The key of each event that names a record which the report leads to."""

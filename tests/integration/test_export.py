@@ -501,6 +501,9 @@ def test_file_of_an_export_whose_time_zone_this_machine_has_lost_is_in_utc(
     if format_ is Format.CSV:
         assert "_UTC_" in answer["Content-Disposition"]
         assert "submitted_at (UTC)" in cells(content)[0]
+    else:
+        book = openpyxl.load_workbook(io.BytesIO(content))
+        assert ("Time zone of times", "UTC") in [line[:2] for line in book["About"].values]
     export.refresh_from_db()
     assert (export.state, export.slot) == (State.FINISHED, None)
 

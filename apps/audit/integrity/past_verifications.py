@@ -126,11 +126,7 @@ def _activity_after(seq: int) -> AuditEventQuerySet:
 def _recent() -> Iterator[AuditEvent]:
     """The recent verifications, newest first. Most readers need only a few of them."""
     newest = AuditEvent.objects.filter(action__in=_VERIFICATIONS).order_by("-seq")
-    for begin in range(0, _RECENT, _AT_ONCE):
-        events = list(newest[begin : begin + _AT_ONCE])
-        yield from events
-        if len(events) < _AT_ONCE:
-            return
+    return islice(_in_parts(newest), _RECENT)
 
 
 def _in_parts(newest: AuditEventQuerySet) -> Iterator[AuditEvent]:
@@ -141,4 +137,6 @@ def _in_parts(newest: AuditEventQuerySet) -> Iterator[AuditEvent]:
     events = list(newest[:_AT_ONCE])
     while events:
         yield from events
+        if len(events) < _AT_ONCE:
+            return
         events = list(newest.filter(seq__lt=events[-1].seq)[:_AT_ONCE])

@@ -34,7 +34,8 @@ class ConsumerLine:
     """One consumer on an order. ``name`` is empty if it has none, or was not read; ``url``: its page.
 
     ``who``, ``when``: who added it through the portal, and when; ``receipt_url``: if the reader may open it.
-    ``copy_key``: names the consumer in the form; empty on other pages, or if it was not read.
+    ``copy_key``: names the consumer in the form; empty on other pages, if it was not read, or if nothing can
+    be copied from it (:func:`consumer_key`).
     """
 
     ref: str

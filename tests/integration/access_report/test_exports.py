@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from apps.consumers.models import (
     SubmissionDigest,
 )
 from apps.core.actor import Actor
+from apps.core.references import spellings
 from apps.history.exports import lifecycle
 from apps.history.exports.lifecycle import FailureCode, Progress
 from apps.history.models import Export
@@ -55,6 +57,29 @@ def test_export_for_a_reference_in_another_spelling_showed_it(
         export(supervisor, finish, {column: asked})
     assert {one.rows_expected for one in Export.objects.all()} == {1}
     assert verdicts(one) == [(Verdict.SHOWED, None)] * 3
+
+
+@pytest.mark.parametrize("column", ["order_ref", "consumer_ref", "guest_ref"])
+@pytest.mark.parametrize("compared", [spellings, lambda ref: (ref.lower(),)], ids=["now", "before"])
+def test_export_for_another_spelling_is_an_uncertainty_between_its_bounds(
+    staff: User,
+    supervisor: User,
+    monkeypatch: pytest.MonkeyPatch,
+    column: str,
+    compared: Callable[[str], tuple[str, ...]],
+) -> None:
+    """Earlier versions of the portal did not select it, and no event says which version made the file."""
+    made = []
+    for spelling in (REF, REF.replace("-", ""), REF.upper(), REF):
+        columns: dict[str, Any] = {"consumer_ref": str(uuid.uuid4()), column: spelling}
+        made.append(store(staff, Outcome.CREATED, **columns))
+        with transaction.atomic():
+            record(recording.event_of(CONSUMER_CREATE_REQUESTED, made[-1], acting(staff)))
+    monkeypatch.setattr("apps.history.selection.spellings", compared)
+    export(supervisor, finish, {column: REF})
+    uncertain = (Verdict.POSSIBLE, Uncertainty.OTHER_SPELLING)
+    showed = (Verdict.SHOWED, None)
+    assert [verdicts(one) for one in made] == [[showed], [uncertain], [showed], [showed]]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ from apps.core.references import (
     NoReference,
     RecordKind,
     reference_in_link,
-    reference_key,
     same_reference,
     spellings,
 )
@@ -199,11 +198,6 @@ def test_case_and_dashes_are_ignored() -> None:
     assert not same_reference(REF, f"1{REF[1:]}")
     assert not same_reference("", "")
     assert not same_reference(REF, "")
-
-
-def test_key_is_not_longer_than_its_reference() -> None:
-    assert len(reference_key("İ" * 200)) == 200
-    assert reference_key("İ-i\u0307") == reference_key("i\u0307-İ")
 
 
 def test_every_spelling_is_searched_in_lower_case() -> None:

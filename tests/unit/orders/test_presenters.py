@@ -181,3 +181,12 @@ def test_consumer_was_read_however_the_list_and_its_record_spell_the_reference()
     listed = ListedConsumers((CONSUMER.upper(),), read, has_ended=True, is_whole=True)
     [line] = consumer_lines(listed, [], UNRESTRICTED, copied_from=ORDER)
     assert (line.is_read, line.name, line.copy_key) == (True, "Ann", consumer_key(ORDER, CONSUMER))
+
+
+def test_copy_is_not_offered_where_the_form_would_refuse_it() -> None:
+    read = (OrderConsumer(ref=CONSUMER, first_name="Ann"),)
+    listed = ListedConsumers((CONSUMER,), read, has_ended=True, is_whole=True)
+    keys = {ORDER: f"consumer:{ORDER}/{CONSUMER}", "odd-1": "", ORDER.replace("-", ""): ""}
+    for order_ref, key in keys.items():
+        [line] = consumer_lines(listed, [], UNRESTRICTED, copied_from=order_ref)
+        assert (line.is_read, line.copy_key) == (True, key)
