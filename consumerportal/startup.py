@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from ipaddress import ip_network
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -59,6 +60,10 @@ class Startup:
         if given and not self.practice:
             self._check(name, given, check)
         return given
+
+    def text(self, name: str, *, default: str) -> str:
+        """The value of a setting; an empty one counts as not set. An empty path would be a whole folder."""
+        return self.env.str(name, default="").strip() or default
 
     def _check(self, name: str, given: str, check: Callable[[str], str]) -> None:
         if set(split_list(given)) & PUBLISHED:
@@ -182,6 +187,14 @@ class Startup:
             self.problems.append(
                 f"BATCH_MAX_BYTES ({most}) exceeds {MAX_BODY_BYTES - fields}: the portal would not read such"
                 " a file"
+            )
+
+    def check_static_root(self, folder: Path, *, private: list[Path]) -> None:
+        """The folder must contain no private path: its files are served also without sign-in."""
+        if any(path.resolve().is_relative_to(folder.resolve()) for path in private):
+            self.problems.append(
+                "STATIC_ROOT contains the portal's folder, var, the database, the spool or the file of"
+                " checkpoints, which everybody could then read"
             )
 
     def check_log_level(self, level: str) -> None:

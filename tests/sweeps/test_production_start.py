@@ -299,6 +299,24 @@ def test_relative_path_begins_at_the_portals_folder(tmp_path: Path, monkeypatch:
         _settings(**COMPLETE, DATABASE_URL="sqlite://:memory:")["DATABASES"]["default"]["NAME"] == ":memory:"
     )
     assert absolute["EXPORT_DIR"] == absolute["CDP_CA_FILE"] == ""
+    unset = _settings(**COMPLETE)
+    for nothing in ("", " "):
+        empty = _settings(**COMPLETE, **dict.fromkeys(shown, nothing))
+        assert {name: empty[name] for name in shown} == {name: unset[name] for name in shown}
+
+
+@pytest.mark.parametrize("folder", [".", "..", "static/..", "var", "{}/data", "{}/spool", "{}/evidence"])
+def test_folder_of_the_static_files_contains_nothing_private(folder: str, tmp_path: Path) -> None:
+    """Its files are served to everybody: .env and the database must not be among them."""
+    elsewhere = {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/data/portal.sqlite3",
+        "SPOOL_DIR": f"{tmp_path}/spool",
+        "AUDIT_CHECKPOINT_FILE": f"{tmp_path}/evidence/checkpoints.jsonl",
+    }
+    chosen = folder.format(tmp_path)
+    refusal = _refusal(**COMPLETE, **elsewhere, STATIC_ROOT=chosen)
+    assert "STATIC_ROOT contains the portal's folder, var, the database, the spool or the file of" in refusal
+    assert _refusal(**COMPLETE, **elsewhere, STATIC_ROOT=f"{chosen}/static") == ""
 
 
 def test_files_created_by_the_portal_are_private_to_its_user(tmp_path: Path) -> None:
