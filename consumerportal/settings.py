@@ -22,6 +22,7 @@ from consumerportal.setting_problems import (
     host_names_problem,
     mac_keys_problem,
     no_problem,
+    portal_host,
     secret_problem,
     secrets_problem,
     signing_key_problem,
@@ -117,7 +118,7 @@ AUDIT_FORMER_PUBLIC_KEYS: list[str] = env.list("AUDIT_FORMER_PUBLIC_KEYS", defau
 PORTAL_URL: str = startup.portal_url(env.str("PORTAL_URL", default="")) or (
     f"http://localhost:{os.environ.get('PORTAL_PORT', '8030')}"
     if PRACTICE_MODE
-    else f"https://{(ALLOWED_HOSTS or [''])[0].lstrip('.')}"
+    else f"https://{portal_host(ALLOWED_HOSTS)}"
 )
 NOTICE_CAUSES: list[str] = env.list(
     "NOTICE_CAUSES",
