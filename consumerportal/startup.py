@@ -108,11 +108,11 @@ class Startup:
             )
 
     def _check_no_sandbox(self, base: BaseUrl, extra_hosts: list[str]) -> None:
-        if self.practice:
+        if self.practice or not is_loopback(base.host):
             return
-        if base == BaseUrl.parse(PRACTICE_VALUES["CDP_BASE_URL"]):
+        if base.port == BaseUrl.parse(PRACTICE_VALUES["CDP_BASE_URL"]).port:
             self.problems.append("CDP_BASE_URL is a practice value, which is published")
-        elif is_loopback(base.host) and base.host not in {extra.lower() for extra in extra_hosts}:
+        elif base.host not in {extra.lower() for extra in extra_hosts}:
             self.problems.append(
                 "CDP_BASE_URL is on this machine, and CDP_EXTRA_HOSTS does not name its host"
             )
