@@ -8,13 +8,13 @@ from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.audit.integrity.checkpoints import public_key
 from apps.cdp.attempt import Limits
 from apps.cdp.links import BaseUrl, is_loopback
+from apps.core.time_zones import find_zone
 from apps.core.web.requests import UNIX_SOCKET
 from apps.core.web.uploads import MAX_BODY_BYTES
 from apps.notices.hook_address import HookAddress
@@ -204,9 +204,7 @@ class Startup:
 
     def check_time_zone(self, name: str) -> None:
         """The time zone must be one that this machine has. Django itself accepts a folder, such as Europe."""
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
+        if find_zone(name) is None:
             self.problems.append("TIME_ZONE is not a time zone such as Europe/Dublin")
 
     def check_country_codes(self, countries: list[str]) -> None:
