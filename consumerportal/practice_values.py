@@ -15,5 +15,9 @@ PRACTICE_VALUES = {
     "CDP_BASE_URL": "http://127.0.0.1:8031",
 }
 
-# The sandbox's address is refused in every spelling, by check_client_settings.
-PUBLISHED = frozenset(PRACTICE_VALUES.values()) - {PRACTICE_VALUES["CDP_BASE_URL"]}
+# Names and addresses of this machine are refused in every spelling, by host_names_problem and
+# check_client_settings.
+PUBLISHED = frozenset(PRACTICE_VALUES.values()) - {
+    PRACTICE_VALUES["ALLOWED_HOSTS"],
+    PRACTICE_VALUES["CDP_BASE_URL"],
+}

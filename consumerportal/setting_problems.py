@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from apps.audit.integrity.checkpoints import signing_key
 from apps.audit.macs import MacKeys
+from apps.cdp.links import is_loopback
 from apps.core.encryption import read_keys
 from apps.notices.signatures import key_of
 from consumerportal.environment import split_list
-from consumerportal.practice_values import PRACTICE_VALUES
 
 
 def no_problem(value: str) -> str:
@@ -70,12 +70,17 @@ def hook_secrets_problem(value: str) -> str:
     return ""
 
 
+def portal_host(names: list[str]) -> str:
+    """The first of these allowed host names that is not this machine's own, or ``""``."""
+    return next((name.lstrip(".") for name in names if not is_loopback(name.strip("[]").lower())), "")
+
+
 def host_names_problem(value: str) -> str:
     """The problem with a comma-separated list of allowed host names, or ``""``.
 
-    This machine's own names, as for a health check, must be beside a name of the portal.
+    This machine's own names, as for a health check, must be beside a name of the portal, in any order.
     """
-    names = {*split_list(value)}
-    if names.issubset(split_list(PRACTICE_VALUES["ALLOWED_HOSTS"])):
-        return "is a practice value, which is published"
+    names = split_list(value)
+    if not portal_host(names):
+        return "names this machine only, and not the portal"
     return "contains *, which accepts every host" if "*" in names else ""

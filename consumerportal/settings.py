@@ -22,6 +22,7 @@ from consumerportal.setting_problems import (
     host_names_problem,
     mac_keys_problem,
     no_problem,
+    portal_host,
     secret_problem,
     secrets_problem,
     signing_key_problem,
@@ -68,7 +69,7 @@ CDP_EXTRA_HOSTS: list[str] = env.list("CDP_EXTRA_HOSTS", default=[])
 CDP_CONNECT_TIMEOUT: float = env.float("CDP_CONNECT_TIMEOUT", default=5.0)
 CDP_READ_TIMEOUT: float = env.float("CDP_READ_TIMEOUT", default=20.0)
 CDP_TOTAL_TIMEOUT: float = env.float("CDP_TOTAL_TIMEOUT", default=30.0)
-CDP_CA_FILE: str = _path(env.str("CDP_CA_FILE", default=""))
+CDP_CA_FILE: str = _path(startup.text("CDP_CA_FILE", default=""))
 CDP_PROXY: str = env.str("CDP_PROXY", default="")
 CDP_MAX_ANSWER_BYTES: int = env.positive("CDP_MAX_ANSWER_BYTES", default=1_000_000)
 # Whether people can find orders and open the vendor's records in the portal.
@@ -88,7 +89,7 @@ UNKNOWN_OVERDUE_AFTER_HOURS: int = env.positive("UNKNOWN_OVERDUE_AFTER_HOURS", d
 MACHINE_NAME: str = env.str("MACHINE_NAME", default="") or socket.gethostname()
 WORKER_SILENT_SECONDS: int = env.positive("WORKER_SILENT_SECONDS", default=120)
 # Outcomes that could not be stored in the database: references and codes, no personal data.
-SPOOL_DIR = BASE_DIR / env.str("SPOOL_DIR", default="var/spool")
+SPOOL_DIR = BASE_DIR / startup.text("SPOOL_DIR", default="var/spool")
 
 # --- The web server process -----------------------------------------------------------------------
 WEB_WORKERS: int = env.positive("WEB_WORKERS", default=2)
@@ -105,7 +106,7 @@ CDP_POOL_SIZE = CDP_IN_FLIGHT  # so that no thread waits for a connection
 # --- Exports of submissions -----------------------------------------------------------------------
 EXPORTS_AT_ONCE: int = env.positive("EXPORTS_AT_ONCE", default=3)  # in all processes together
 EXPORT_STALL_SECONDS: int = env.positive("EXPORT_STALL_SECONDS", default=600)
-EXPORT_DIR: str = _path(env.str("EXPORT_DIR", default=""))
+EXPORT_DIR: str = _path(startup.text("EXPORT_DIR", default=""))
 
 # --- Audit log --------------------------------------------------------------------------------------
 AUDIT_FORMER_MAC_KEYS: list[str] = env.list("AUDIT_FORMER_MAC_KEYS", default=[])
@@ -117,7 +118,7 @@ AUDIT_FORMER_PUBLIC_KEYS: list[str] = env.list("AUDIT_FORMER_PUBLIC_KEYS", defau
 PORTAL_URL: str = startup.portal_url(env.str("PORTAL_URL", default="")) or (
     f"http://localhost:{os.environ.get('PORTAL_PORT', '8030')}"
     if PRACTICE_MODE
-    else f"https://{(ALLOWED_HOSTS or [''])[0].lstrip('.')}"
+    else f"https://{portal_host(ALLOWED_HOSTS)}"
 )
 NOTICE_CAUSES: list[str] = env.list(
     "NOTICE_CAUSES",
@@ -140,13 +141,13 @@ SMTP_PORT: int = env.positive("SMTP_PORT", default=587)
 SMTP_SECURITY: str = env.str("SMTP_SECURITY", default="starttls")  # starttls, tls or none
 SMTP_USER: str = env.str("SMTP_USER", default="")
 SMTP_PASSWORD: str = startup.optional("SMTP_PASSWORD", no_problem)
-SMTP_CA_FILE: str = _path(env.str("SMTP_CA_FILE", default=""))
+SMTP_CA_FILE: str = _path(startup.text("SMTP_CA_FILE", default=""))
 NOTICE_HOOK_URL: str = startup.optional(
     "NOTICE_HOOK_URL", no_problem
 )  # may contain a token; empty: no web hook
 # All secrets sign, so that the receiver can change from one to the next.
 NOTICE_HOOK_SECRETS: list[str] = split_list(startup.optional("NOTICE_HOOK_SECRETS", hook_secrets_problem))
-NOTICE_HOOK_CA_FILE: str = _path(env.str("NOTICE_HOOK_CA_FILE", default=""))
+NOTICE_HOOK_CA_FILE: str = _path(startup.text("NOTICE_HOOK_CA_FILE", default=""))
 NOTICE_HOOK_PROXY: str = env.str("NOTICE_HOOK_PROXY", default="")
 
 # --- Countries in addition to ISO 3166-1 ------------------------------------------------------------
@@ -337,7 +338,7 @@ _CHECKPOINTS = (
     if _SQLITE
     else BASE_DIR / "var/audit-checkpoints.jsonl"
 )
-AUDIT_CHECKPOINT_FILE = BASE_DIR / env.str("AUDIT_CHECKPOINT_FILE", default=str(_CHECKPOINTS))
+AUDIT_CHECKPOINT_FILE = BASE_DIR / startup.text("AUDIT_CHECKPOINT_FILE", default=str(_CHECKPOINTS))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Shared by all processes. The portal's own limits are rows (apps/core/limits.py); this cache is for packages
 # that count in a cache, such as allauth.
@@ -436,7 +437,17 @@ USE_TZ = True
 
 # --- Static files ---------------------------------------------------------------------------------
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / env.str("STATIC_ROOT", default="var/static")
+STATIC_ROOT = BASE_DIR / startup.text("STATIC_ROOT", default="var/static")
+startup.check_static_root(
+    STATIC_ROOT,
+    private=[
+        BASE_DIR,
+        BASE_DIR / "var",
+        SPOOL_DIR,
+        AUDIT_CHECKPOINT_FILE,
+        *([Path(_database["NAME"])] if _SQLITE else []),
+    ],
+)
 STATICFILES_DIRS = [BASE_DIR / "static", ("bootstrap", Path(bootstrap.__path__[0]) / "css")]
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # pages of other hosts have no use for our files
 STATICFILES_FINDERS = [

@@ -6,14 +6,15 @@ import math
 import re
 from collections.abc import Callable
 from ipaddress import ip_network
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.audit.integrity.checkpoints import public_key
 from apps.cdp.attempt import Limits
 from apps.cdp.links import BaseUrl, is_loopback
+from apps.core.time_zones import find_zone
 from apps.core.web.requests import UNIX_SOCKET
 from apps.core.web.uploads import MAX_BODY_BYTES
 from apps.notices.hook_address import HookAddress
@@ -60,6 +61,10 @@ class Startup:
             self._check(name, given, check)
         return given
 
+    def text(self, name: str, *, default: str) -> str:
+        """The value of a setting; an empty one counts as not set. An empty path would be a whole folder."""
+        return self.env.str(name, default="").strip() or default
+
     def _check(self, name: str, given: str, check: Callable[[str], str]) -> None:
         if set(split_list(given)) & PUBLISHED:
             self.problems.append(f"{name} is a practice value, which is published")
@@ -103,11 +108,11 @@ class Startup:
             )
 
     def _check_no_sandbox(self, base: BaseUrl, extra_hosts: list[str]) -> None:
-        if self.practice:
+        if self.practice or not is_loopback(base.host):
             return
-        if base == BaseUrl.parse(PRACTICE_VALUES["CDP_BASE_URL"]):
+        if base.port == BaseUrl.parse(PRACTICE_VALUES["CDP_BASE_URL"]).port:
             self.problems.append("CDP_BASE_URL is a practice value, which is published")
-        elif is_loopback(base.host) and base.host not in {extra.lower() for extra in extra_hosts}:
+        elif base.host not in {extra.lower() for extra in extra_hosts}:
             self.problems.append(
                 "CDP_BASE_URL is on this machine, and CDP_EXTRA_HOSTS does not name its host"
             )
@@ -184,6 +189,14 @@ class Startup:
                 " a file"
             )
 
+    def check_static_root(self, folder: Path, *, private: list[Path]) -> None:
+        """The folder must contain no private path: its files are served also without sign-in."""
+        if any(path.resolve().is_relative_to(folder.resolve()) for path in private):
+            self.problems.append(
+                "STATIC_ROOT contains the portal's folder, var, the database, the spool or the file of"
+                " checkpoints, which everybody could then read"
+            )
+
     def check_log_level(self, level: str) -> None:
         """The level must be one of Python's names; logging would fail at start without a clear message."""
         if level not in LOG_LEVELS:
@@ -191,9 +204,7 @@ class Startup:
 
     def check_time_zone(self, name: str) -> None:
         """The time zone must be one that this machine has. Django itself accepts a folder, such as Europe."""
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
+        if find_zone(name) is None:
             self.problems.append("TIME_ZONE is not a time zone such as Europe/Dublin")
 
     def check_country_codes(self, countries: list[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.sign_in import sessions
 from apps.core.connections import DATABASE_ERRORS, is_database_unavailable
 from apps.core.limits import Limit, network_of
+from apps.core.time_zones import find_zone
 from apps.core.web.background import is_background
 from apps.core.web.requests import is_for_part, origin_of
 from apps.core.web.sign_in_first import seal_and_sign_in, sign_in
@@ -136,7 +137,4 @@ def zone_of(request: HttpRequest) -> ZoneInfo | None:
     user = request.user
     if not user.is_authenticated or not user.time_zone:
         return None
-    try:
-        return ZoneInfo(user.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        return None
+    return find_zone(user.time_zone)

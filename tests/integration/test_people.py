@@ -517,6 +517,13 @@ def test_each_page_names_the_zone_of_its_times() -> None:
     assert "Times:" not in Client().get("/accounts/login/").content.decode()
 
 
+@pytest.mark.parametrize("name", ["Europe/Gone", "Europe"])
+def test_person_whose_zone_this_machine_lacks_sees_times_in_the_portals_zone(name: str) -> None:
+    client = Client()
+    client.force_login(make_person("pat", STAFF, time_zone=name))
+    assert "<p>Times: UTC</p>" in client.get("/").content.decode()
+
+
 @pytest.mark.sql("new")
 def test_person_can_change_only_their_time_zone() -> None:
     pat = make_person("pat", STAFF)

@@ -103,7 +103,12 @@ def test_message_of_the_settings_ends_a_command(command: str) -> None:
 def test_practice_values_are_refused_by_name() -> None:
     refusal = _refusal(**PRACTICE_VALUES)
     for name, value in PRACTICE_VALUES.items():
-        assert f"{name} is a practice value, which is published" in refusal
+        problem = (
+            "names this machine only"
+            if name == "ALLOWED_HOSTS"
+            else "is a practice value, which is published"
+        )
+        assert f"{name} {problem}" in refusal
         assert value not in refusal
 
 
@@ -125,7 +130,7 @@ def test_practice_values_are_refused_by_name() -> None:
         ("AUDIT_MAC_KEYS", " , ", "is not set"),
         ("AUDIT_FORMER_PUBLIC_KEYS", "not a key", "is not a list of public keys"),
         ("ALLOWED_HOSTS", "*", "accepts every host"),
-        ("ALLOWED_HOSTS", "localhost", "is a practice value, which is published"),
+        ("ALLOWED_HOSTS", "localhost", "names this machine only"),
         ("ALLOWED_HOSTS", "portal.example.com, *", "accepts every host"),
         ("ALLOWED_HOSTS", " , ", "is not set"),
         ("CDP_CLIENT_KEY", " ", "is not set"),
@@ -139,7 +144,8 @@ def test_practice_values_are_refused_by_name() -> None:
         ("CDP_BASE_URL", "https://evil.example", "cannot be used"),
         ("CDP_BASE_URL", "https://api-engage-eu.sitecorecloud.io/v2.1", "cannot be used"),
         ("CDP_BASE_URL", "http://127.0.0.1:8031/", "is a practice value, which is published"),
-        ("CDP_BASE_URL", "http://localhost:8031", "CDP_EXTRA_HOSTS does not name its host"),
+        ("CDP_BASE_URL", "http://localhost:8031", "is a practice value, which is published"),
+        ("CDP_BASE_URL", "http://localhost:8040", "CDP_EXTRA_HOSTS does not name its host"),
         ("CDP_TOTAL_TIMEOUT", "-1", "are not all positive"),
         ("CDP_IN_FLIGHT", "0", "CDP_IN_FLIGHT (0) is not at least 1 and at least 20 below WEB_THREADS (64)"),
         ("CDP_IN_FLIGHT", "45", "at least 20 below WEB_THREADS (64)"),
@@ -274,6 +280,19 @@ def test_unusual_settings_are_accepted(valid: dict[str, str]) -> None:
     assert _refusal(**{**COMPLETE, **valid}) == ""
 
 
+@pytest.mark.parametrize(
+    ("hosts", "address"),
+    [
+        ("portal.example.com,127.0.0.1", "https://portal.example.com"),
+        ("127.0.0.1,[::1],LocalHost,portal.example.com", "https://portal.example.com"),
+        ("localhost,.example.com,portal.example.org", "https://example.com"),
+    ],
+)
+def test_links_begin_with_the_first_allowed_host_that_is_not_this_machine(hosts: str, address: str) -> None:
+    """In whichever order the portal's name and the addresses for a health check are."""
+    assert _settings(**{**COMPLETE, "ALLOWED_HOSTS": hosts})["PORTAL_URL"] == address
+
+
 def test_relative_path_begins_at_the_portals_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In whichever directory a process is started."""
     shown = dict(
@@ -299,6 +318,26 @@ def test_relative_path_begins_at_the_portals_folder(tmp_path: Path, monkeypatch:
         _settings(**COMPLETE, DATABASE_URL="sqlite://:memory:")["DATABASES"]["default"]["NAME"] == ":memory:"
     )
     assert absolute["EXPORT_DIR"] == absolute["CDP_CA_FILE"] == ""
+    unset = _settings(**COMPLETE)
+    for nothing in ("", " "):
+        empty = _settings(**COMPLETE, **dict.fromkeys(shown, nothing))
+        assert {name: empty[name] for name in shown} == {name: unset[name] for name in shown}
+
+
+@pytest.mark.parametrize(
+    "folder", [".", "..", "static/..", "var", "{}", "{}/data", "{}/spool", "{}/evidence"]
+)
+def test_folder_of_the_static_files_contains_nothing_private(folder: str, tmp_path: Path) -> None:
+    """Its files are served to everybody: .env and the database must not be among them."""
+    elsewhere = {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/data/portal.sqlite3",
+        "SPOOL_DIR": f"{tmp_path}/spool",
+        "AUDIT_CHECKPOINT_FILE": f"{tmp_path}/evidence/checkpoints.jsonl",
+    }
+    chosen = folder.format(tmp_path)
+    refusal = _refusal(**COMPLETE, **elsewhere, STATIC_ROOT=chosen)
+    assert "STATIC_ROOT contains the portal's folder, var, the database, the spool or the file of" in refusal
+    assert _refusal(**COMPLETE, **elsewhere, STATIC_ROOT=f"{chosen}/static") == ""
 
 
 def test_files_created_by_the_portal_are_private_to_its_user(tmp_path: Path) -> None:

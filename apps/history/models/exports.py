@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import models
@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.core import personal_data
+from apps.core.time_zones import find_zone
 
 
 class State(models.TextChoices):
@@ -137,10 +138,7 @@ class Export(models.Model):
     @property
     def zone(self) -> ZoneInfo:
         """The time zone of the times that say its name: the chosen one, or UTC if this machine lacks it."""
-        try:
-            return ZoneInfo(self.time_zone)
-        except (OSError, ValueError, ZoneInfoNotFoundError):
-            return ZoneInfo("UTC")
+        return find_zone(self.time_zone) or ZoneInfo("UTC")
 
     @property
     def rows_selected(self) -> int:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from itertools import islice
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -23,6 +23,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.consumers.models import Submission
 from apps.core import clock
+from apps.core.time_zones import find_zone
 from apps.history.models import ChangedMoment, PeriodTotals
 from apps.history.totals.counts import Texts, counted, from_text, merged, to_texts
 from apps.history.totals.periods import Span, spans_to_keep
@@ -149,21 +150,15 @@ def _missing(now: dt.datetime) -> Iterator[tuple[Span, Days]]:
     short: dict[Span, Days] = {}
     longer: dict[Span, Days] = {}
     for zone in _zones():
-        first, today = (timezone.localtime(moment, ZoneInfo(zone)).date() for moment in (earliest, now))
-        days, of_zone = spans_to_keep(zone, first, today - dt.timedelta(days=1))
+        first, today = (timezone.localtime(moment, zone).date() for moment in (earliest, now))
+        days, of_zone = spans_to_keep(zone.key, first, today - dt.timedelta(days=1))
         short |= dict.fromkeys(days, ())
         longer |= of_zone
     yield from ((span, days) for span, days in (*short.items(), *longer.items()) if span not in known)
 
 
-def _zones() -> list[str]:
+def _zones() -> list[ZoneInfo]:
     """The portal's time zone and those of the people who may sign in, as far as this machine has them."""
     chosen = User.objects.filter(is_active=True).exclude(time_zone="").values_list("time_zone", flat=True)
-    found = []
-    for name in (settings.TIME_ZONE, *sorted(set(chosen.distinct()))):
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError):
-            continue
-        found.append(name)
-    return found
+    found = map(find_zone, (settings.TIME_ZONE, *sorted(set(chosen.distinct()))))
+    return [zone for zone in found if zone is not None]

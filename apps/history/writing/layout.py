@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from dataclasses import dataclass
 from typing import Final
 
 from apps.core.export.formats import Format
+from apps.core.time_zones import find_zone
 from apps.history.columns import COLUMNS
 from apps.history.writing.cells import Kind, Times, kind_of
 
@@ -38,10 +38,8 @@ class Layout:
             raise ValueError("a column with personal data before one without")
         if self.separator not in SEPARATORS:
             raise ValueError("an unknown separator")
-        try:
-            zoneinfo.ZoneInfo(self.time_zone)
-        except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
-            raise ValueError("an unknown time zone") from None
+        if find_zone(self.time_zone) is None:
+            raise ValueError("an unknown time zone")
 
     @property
     def plain(self) -> tuple[str, ...]:

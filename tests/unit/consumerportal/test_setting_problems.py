@@ -31,6 +31,7 @@ SIGNING_KEY = base64.b64encode(bytes(32)).decode()
         (setting_problems.signing_key_problem, SIGNING_KEY, SIGNING_KEY[4:]),
         (setting_problems.host_names_problem, "portal.example,.example.org", "portal.example, *"),
         (setting_problems.host_names_problem, "portal.example,127.0.0.1,[::1]", "127.0.0.1, localhost"),
+        (setting_problems.host_names_problem, "127.0.0.2,LOCALHOST,portal.example", "127.0.0.2,LOCALHOST"),
     ],
 )
 def test_value_of_a_required_setting_is_checked(check: Callable[[str], str], good: str, bad: str) -> None:

@@ -142,9 +142,13 @@ def test_unusable_setting_is_a_problem(check: Check, problem: str) -> None:
     [
         ("http://127.0.0.1:8031", [], "is a practice value, which is published"),
         ("http://127.0.0.1:8031/", ["127.0.0.1"], "is a practice value, which is published"),
-        ("http://localhost:8031", [], "is on this machine, and CDP_EXTRA_HOSTS does not name its host"),
+        ("http://localhost:8031", ["localhost"], "is a practice value, which is published"),
+        ("http://LOCALHOST:8031", [], "is a practice value, which is published"),
+        ("https://[::1]:8031", ["::1"], "is a practice value, which is published"),
+        ("http://127.0.0.2:8031", ["127.0.0.2"], "is a practice value, which is published"),
+        ("http://localhost:8040", [], "is on this machine, and CDP_EXTRA_HOSTS does not name its host"),
         (
-            "http://[::1]:8031",
+            "http://[::1]:8040",
             ["localhost"],
             "is on this machine, and CDP_EXTRA_HOSTS does not name its host",
         ),

@@ -168,7 +168,7 @@ def test_figures_equal_those_of_rows_after_any_changes(
     )
     viewer = Viewer(str(people[1].pk)) if restricted else UNRESTRICTED
     with (
-        mock.patch.object(keeping, "_zones", return_value=[zone]),
+        mock.patch.object(keeping, "_zones", return_value=[ZoneInfo(zone)]),
         timezone.override(ZoneInfo(reader or zone)),
     ):
         keep_totals(now=NOW)
@@ -226,6 +226,7 @@ def test_days_weeks_and_months_that_are_over_are_kept_in_the_zones_of_the_people
     assert days == DAYS - 1 + 17 + 3  # days, whole weeks, whole months
     User.objects.filter(pk=people[0].pk).update(time_zone="Asia/Kathmandu")
     User.objects.filter(pk=people[1].pk).update(time_zone="Not/AZone")
+    User.objects.filter(pk=people[2].pk).update(time_zone="Europe")  # a folder of zones
     keep_totals(now=NOW)
     assert PeriodTotals.objects.count() == 2 * days
     with timezone.override(ZoneInfo("Asia/Kathmandu")):
