@@ -79,7 +79,7 @@ def test_many_similar_consumers_are_counted_and_those_counted_are_neither_shown_
     row = as_staff.get(at("row", batch, 2))
     assert "3 more consumers on this order are like this one." in text(row)
     assert row.content.decode().count('<tbody role="rowgroup">') == 10
-    assert sorted(event.submission for event in events("submission.viewed")) == sorted(named)
+    assert sorted(str(event.submission) for event in events("submission.viewed")) == sorted(named)
 
 
 @pytest.mark.parametrize(("minutes", "is_compared"), [(1, True), (11, False)])
