@@ -381,6 +381,7 @@ EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # no mail but no
 # Limits per person (audit/person_limits.py).
 SEARCHES_PER_HOUR: int = env.positive("SEARCHES_PER_HOUR", default=300)
 EXPORTS_PER_HOUR: int = env.positive("EXPORTS_PER_HOUR", default=30)
+LISTS_PER_HOUR: int = env.positive("LISTS_PER_HOUR", default=60)
 DENIALS_PER_HOUR: int = env.positive("DENIALS_PER_HOUR", default=200)
 
 SESSION_IDLE_SECONDS: int = env.positive("SESSION_IDLE_SECONDS", default=30 * 60)

@@ -82,7 +82,12 @@ LIMITED_ACT = Key(
     "what",
     ValueType.CODE,
     _("Limit"),
-    {"search": _("searches"), "export": _("exports"), "denial": _("denied pages")},
+    {
+        "search": _("searches"),
+        "export": _("exports"),
+        "list": _("new lists"),
+        "denial": _("denied pages"),
+    },
 )
 
 AUDIT_VIEWED = EVENTS.define(

@@ -1,4 +1,4 @@
-"""Hourly limits for one person's searches, exports and denied pages.
+"""Hourly limits for one person's searches, exports, new lists and denied pages.
 
 Reaching a limit is recorded once per hour, not for each further request.
 """
@@ -25,17 +25,19 @@ class Act(StrEnum):
 
     SEARCH = "search"
     EXPORT = "export"
+    LIST = "list"
     DENIAL = "denial"
 
 
 _REFUSALS = {
     Act.SEARCH: _("You have searched too often within the last hour. Wait a while, then search again."),
     Act.EXPORT: _("You have exported too often within the last hour. Wait a while, then export again."),
+    Act.LIST: _("You have added too many lists within the last hour. Wait a while, then try again."),
 }
 
 
 def refusal(act: Act) -> str:
-    """The form's error message when :func:`allows` returns False for a search or an export."""
+    """The form's error message when :func:`allows` returns False. Denied pages have a page of their own."""
     return str(_REFUSALS[act])
 
 
@@ -57,6 +59,7 @@ def _hourly_limit(act: Act) -> int:
     limits = {
         Act.SEARCH: settings.SEARCHES_PER_HOUR,
         Act.EXPORT: settings.EXPORTS_PER_HOUR,
+        Act.LIST: settings.LISTS_PER_HOUR,
         Act.DENIAL: settings.DENIALS_PER_HOUR,
     }
     return int(limits[act])

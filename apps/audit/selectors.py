@@ -27,6 +27,8 @@ FEW = 200
 """Up to this number of matching events, their sequence numbers are listed in the query."""
 RELATED = 50
 """Maximum number of related events on the page of an event."""
+VIEWS = 20
+"""Maximum number of events of views in the timeline of a receipt."""
 COUNTED = 1_000
 """Up to this number, matching events are counted."""
 WITHOUT_SYSTEM = "without_system"
@@ -97,6 +99,13 @@ class Related(NamedTuple):
 
     events: list[AuditEvent]
     has_more: bool
+
+
+class SubmissionEvents(NamedTuple):
+    """Events of a submission, oldest first. ``left_out``: how many earlier events of views there are."""
+
+    events: tuple[AuditEvent, ...]
+    left_out: int
 
 
 def page_of_log(
@@ -203,9 +212,19 @@ def find_event(seq: int) -> AuditEvent | None:
     return AuditEvent.objects.filter(seq=seq).first()
 
 
-def events_of_submission(submission_id: str) -> tuple[AuditEvent, ...]:
-    """All events of a submission, oldest first, for the timeline of its receipt."""
-    return tuple(AuditEvent.objects.filter(submission=submission_id).order_by("seq"))
+def events_of_submission(submission_id: str, *, without: str) -> SubmissionEvents:
+    """The events of a submission, for the timeline of its receipt. Of views, only the latest :data:`VIEWS`.
+
+    ``without``: the action of opening the receipt, whose events are not read. The actions are compared as
+    expressions, as in :func:`newest_about`.
+    """
+    events = AuditEvent.objects.filter(submission=submission_id).annotate(compared=Lower("action"))
+    actions = _actions_of(EventGroup.VIEWS)
+    others = events.exclude(compared__in={*actions, without})
+    views = events.filter(compared__in=[action for action in actions if action != without])
+    latest = list(views.order_by("-seq")[:VIEWS])
+    left_out = views.count() - len(latest) if len(latest) == VIEWS else 0
+    return SubmissionEvents(tuple(sorted([*others, *latest], key=lambda event: event.seq)), left_out)
 
 
 def newest_about(person_id: str, action: str, count: int) -> list[AuditEvent]:

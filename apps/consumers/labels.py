@@ -433,6 +433,15 @@ def warning_text(warning: EntryWarning) -> str:
     return comparison_text(_similar_text(warning.similar), warning.similar.comparison)
 
 
+def more_similar_text(count: int) -> str:
+    """The text about similar consumers on the order that are counted and not named."""
+    return ngettext(
+        "%(count)s more consumer on this order is like this one.",
+        "%(count)s more consumers on this order are like this one.",
+        count,
+    ) % {"count": count}
+
+
 def comparison_text(where: str, comparison: Comparison) -> str:
     """The text about a similar consumer: a sentence about where it is, and the fields that agree."""
     texts = [where]

@@ -243,6 +243,40 @@ def test_only_the_newest_submissions_of_a_large_order_are_compared(
     assert (requested()["compared"], requested()["on_order"]) == (2, 3)
 
 
+NAMELESS = clean(first_name="TBA", last_name="TBA")
+
+
+def comparisons_on(page: str) -> int:
+    return page.count('<tbody role="rowgroup">')
+
+
+def test_many_similar_consumers_are_counted_and_confirmed_together(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    made = [store(staff, Outcome.CREATED, replace(NAMELESS, title="Mr")) for _ in range(13)]
+    elsewhere = [add_elsewhere(replace(NAMELESS, title="Mrs")) for _ in range(12)]
+    stopped = as_staff.post(NEW, posted(NAMELESS))
+    page = text(stopped)
+    assert comparisons_on(page) == 20
+    counted = "5 more consumers on this order are like this one."
+    assert page.count(counted) == 2, "In the panel and at the field"
+    shown = [event.submission for event in events("submission.viewed")]
+    assert shown == [str(one.public_id) for one in reversed(made[3:])]
+    assert [event.consumer_ref for event in events("vendor_record.viewed")] == [
+        one.ref for one in elsewhere[:10]
+    ]
+    decision = {"accepted": accepted_on(page), "similar_reason": "same_name"}
+    assert len(decision["accepted"].split()) == 25
+
+    add_elsewhere(replace(NAMELESS, title="Ms"))
+    again = as_staff.post(NEW, {**on_page(stopped), **decision})
+    assert again.status_code == 200
+    assert "Ms" in text(again), "A consumer that nobody has confirmed is named, also as the last on the order"
+    assert comparisons_on(text(again)) == 20
+    decision["accepted"] = accepted_on(text(again))
+    assert as_staff.post(NEW, {**on_page(again), **decision}).status_code == 303
+
+
 def test_data_of_another_persons_submission_are_not_shown(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer
 ) -> None:

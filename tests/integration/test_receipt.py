@@ -16,6 +16,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.cdp.consumers import OrderConsumer
+from apps.consumers import recording
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.reconciliation import resolution
 from apps.core import clock
@@ -32,7 +33,7 @@ from tests.support.entries import (
     store,
     text,
 )
-from tests.support.people import events, make_person
+from tests.support.people import acting, events, make_person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
@@ -266,6 +267,24 @@ def test_view_of_a_receipt_is_recorded_but_not_in_its_timeline(
     recorded = events("submission.viewed")
     assert [event.actor_id for event in recorded] == [str(staff.pk), str(supervisor.pk)]
     assert {event.submission for event in recorded} == {str(submission.public_id)}
+
+
+def test_many_comparisons_with_a_consumer_are_counted_in_its_timeline(
+    as_staff: Client, staff: User, supervisor: User
+) -> None:
+    submission = store(staff, Outcome.UNKNOWN)
+    for _ in range(23):
+        recording.record_warned(
+            submission.order_ref, shown=[submission], compared=[submission], actor=acting(supervisor)
+        )
+    page = text(as_staff.get(address(submission)))
+    assert page.count("saw which fields of an entry agree") == 20
+    assert "opened submission" not in page
+    assert "3 earlier events that changed nothing are not listed." in page
+    assert "Timeline of this submission" not in page
+    reader = Client()
+    reader.force_login(make_person("rae", "supervisor", "auditor"))
+    assert f"reference={submission.public_id}" in text(reader.get(address(submission)))
 
 
 def test_receipt_that_is_not_shown_is_not_recorded_as_viewed(as_staff: Client) -> None:

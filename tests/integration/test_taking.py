@@ -215,6 +215,20 @@ def test_refused_note_comes_back_as_typed(
     assert SubmissionNote.objects.count() == 0
 
 
+def test_note_beyond_the_maximum_is_refused_and_comes_back_as_typed(
+    as_supervisor: Client, unknown: Submission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking, "MAX_NOTES", 2)
+    for _ in range(2):
+        assert press(as_supervisor, "note", unknown, note_text="Asked Sitecore").status_code == 303
+    answer = press(as_supervisor, "note", unknown, note_text=NOTE)
+    assert (answer.status_code, SubmissionNote.objects.count()) == (200, 2)
+    assert text(answer).count("This submission has 2 notes, and cannot have more") == 2
+    assert 'href="#id_note_text"' in text(answer)
+    assert "no Mrs Quux" in text(answer)
+    assert len(events("submission.note_added")) == 2
+
+
 def test_refused_note_comes_back_although_the_submission_was_resolved_meanwhile(
     as_supervisor: Client, as_other: Client, unknown: Submission
 ) -> None:

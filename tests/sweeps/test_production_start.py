@@ -238,7 +238,13 @@ def test_practice_sends_no_notice_to_another_machine() -> None:
 def test_every_whole_number_below_one_is_refused(value: str) -> None:
     source = (ROOT / "consumerportal/settings.py").read_text()
     names = re.findall(r"""env\.(?:int|positive)\(\s*"([A-Z_]+)\"""", source)
-    assert {"SEARCHES_PER_HOUR", "EXPORTS_PER_HOUR", "DENIALS_PER_HOUR", "CDP_IN_FLIGHT"} <= {*names}
+    assert {
+        "SEARCHES_PER_HOUR",
+        "EXPORTS_PER_HOUR",
+        "LISTS_PER_HOUR",
+        "DENIALS_PER_HOUR",
+        "CDP_IN_FLIGHT",
+    } <= {*names}
     postgresql = {"DATABASE_URL": "postgresql://portal@db.example.com/portal"}  # has a setting of its own
     refusal = _refusal(**{**COMPLETE, **postgresql, **dict.fromkeys(names, value)})
     assert [name for name in names if f"{name} ({value}) is not at least 1" not in refusal] == []

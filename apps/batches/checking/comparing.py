@@ -22,7 +22,8 @@ def compared_again(
 ) -> tuple[Mapping[str, EntryWarning], Mapping[str, Similar]]:
     """What these warnings of a row are about, by their keys: consumers on the order, and rows of the list.
 
-    Makes no call. A warning is missing if its consumer is not known any more, or the row has errors.
+    Makes no call. A warning is missing if its consumer is not known any more, the row has errors, or it
+    counts several consumers.
     """
     codes = {warning.code for warning in warnings}
     if codes.isdisjoint({SIMILAR, SIMILAR_ROW}):
@@ -30,7 +31,9 @@ def compared_again(
     consumer = _consumer(batch, row)
     if consumer is None:
         return {}, {}
+    counted = {warning.key for warning in warnings if warning.also}
     on_order = _on_order(batch, consumer) if SIMILAR in codes else {}
+    on_order = {key: warning for key, warning in on_order.items() if key not in counted}
     return on_order, _in_list(batch, consumer, warnings)
 
 

@@ -20,7 +20,7 @@ from apps.batches.checking.row_warnings import (
     limited_to,
     similar_row_warnings,
 )
-from apps.batches.checking.similar_rows import NAMED, similar_rows
+from apps.batches.checking.similar_rows import similar_rows
 from apps.batches.models import Batch, BatchRow, OwnState
 from apps.cdp.consumers import NewConsumer
 from apps.consumers import selectors
@@ -28,6 +28,7 @@ from apps.consumers.models import Submission
 from apps.consumers.sending.order_comparison import compare_many
 from apps.consumers.sending.warnings import (
     CANCELLED,
+    NAMED,
     SIMILAR,
     EntryWarning,
     consumer_of_key,

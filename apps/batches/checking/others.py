@@ -11,9 +11,14 @@ from apps.consumers.sending.warnings import consumer_of_key
 
 
 def others_of(warnings: Iterable[RowWarning], earlier: Iterable[uuid.UUID | None]) -> Others:
-    """``warnings``: those that are shown. ``earlier``: the submissions of rows that were sent already."""
+    """``warnings``: those that are shown. ``earlier``: the submissions of rows that were sent already.
+
+    A warning that counts several consumers names none of them.
+    """
     submissions, consumers = [str(one) for one in earlier if one], []
     for warning in warnings:
+        if warning.also:
+            continue
         if warning.submission:
             submissions.append(warning.submission)
         elif ref := consumer_of_key(warning.key):

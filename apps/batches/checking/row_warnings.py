@@ -10,11 +10,11 @@ from django.utils.translation import gettext, ngettext
 from apps.batches.checking.accepting import row_key
 from apps.batches.checking.exchanged_dates import EXCHANGED_DATE
 from apps.batches.checking.findings import RowWarning
-from apps.batches.checking.similar_rows import NAMED, SimilarRow
+from apps.batches.checking.similar_rows import SimilarRow
 from apps.consumers import labels
 from apps.consumers.duplicates.compare import Likeness, Verdict
 from apps.consumers.models import Submission
-from apps.consumers.sending.warnings import SIMILAR, EntryWarning
+from apps.consumers.sending.warnings import NAMED, SIMILAR, EntryWarning, named_and_counted
 
 SIMILAR_ROW = "similar_row"
 SENT_BEFORE = "row_sent_before"
@@ -28,17 +28,8 @@ def form_warnings(warnings: Iterable[EntryWarning]) -> tuple[RowWarning, ...]:
     Similar consumers after the first ``NAMED`` are one warning; those that only the vendor has are counted on
     their own.
     """
-    named: list[RowWarning] = []
-    similar: dict[bool, list[EntryWarning]] = {True: [], False: []}
-    for warning in warnings:
-        if warning.code == SIMILAR:
-            same_kind = similar[warning.submission is not None]
-            same_kind.append(warning)
-            if len(same_kind) > NAMED:
-                continue
-        named.append(_form_warning(warning))
-    more = [_more_similar_warning(one[NAMED:]) for one in similar.values() if len(one) > NAMED]
-    return (*named, *more)
+    named, more = named_and_counted(warnings)
+    return (*map(_form_warning, named), *map(_more_similar_warning, more))
 
 
 def _form_warning(warning: EntryWarning) -> RowWarning:
@@ -58,11 +49,7 @@ def _more_similar_warning(more: Sequence[EntryWarning]) -> RowWarning:
 
 def _with_keys(warning: RowWarning, keys: Sequence[str]) -> RowWarning:
     """The warning about as many similar consumers as there are keys. They are counted and not named."""
-    text = ngettext(
-        "%(count)s more consumer on this order is like this one.",
-        "%(count)s more consumers on this order are like this one.",
-        len(keys),
-    ) % {"count": len(keys)}
+    text = labels.more_similar_text(len(keys))
     return replace(warning, key=keys[0], also=tuple(keys[1:]), text=text)
 
 

@@ -9,9 +9,7 @@ from apps.cdp.consumers import NewConsumer
 from apps.consumers.duplicates.candidates import Candidates
 from apps.consumers.duplicates.compare import Comparison, compare, decide
 from apps.consumers.duplicates.facts import Facts
-
-NAMED = 10
-"""How many similar rows a row names. Lists of people without names have hundreds of them in each row."""
+from apps.consumers.sending.warnings import NAMED
 
 
 @dataclass(frozen=True, slots=True)

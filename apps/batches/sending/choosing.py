@@ -65,9 +65,12 @@ def _waits_for_a_key(row: BatchRow) -> bool:
 
 def _first_sendable(batch: Batch, invalid: list[BatchRow]) -> Chosen | Nothing:
     """The row that :func:`next_row` returns. Adds the rows before it that are not valid to ``invalid``."""
-    offered, waits = providers(), False
+    offered = providers()
+    waiting: set[frozenset[tuple[str, str]]] = set()  # the values of rows, of which hundreds may be identical
     for pk in [*selectors.rows_to_send(batch).values_list("pk", flat=True)]:
         row = BatchRow.objects.get(pk=pk)
+        if waiting and _values_of(row) in waiting:
+            continue
         read = validated(batch, row, providers=offered)
         if read.is_unreadable:
             raise RowNotReadable
@@ -79,10 +82,14 @@ def _first_sendable(batch: Batch, invalid: list[BatchRow]) -> Chosen | Nothing:
         if same is None:
             return Chosen(row, read.entry, consumer)
         if is_open(same):
-            waits = True
+            waiting.add(_values_of(row))
         else:
             _mark_already_sent(row, same)
-    return Nothing.WAITS if waits else Nothing.LEFT
+    return Nothing.WAITS if waiting else Nothing.LEFT
+
+
+def _values_of(row: BatchRow) -> frozenset[tuple[str, str]]:
+    return frozenset((row.values or {}).items())
 
 
 def _same_content(batch: Batch, row: BatchRow, consumer: NewConsumer) -> Submission | None:

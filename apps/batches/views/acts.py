@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.audit import person_limits
 from apps.batches import labels, selectors
 from apps.batches.changing import decisions, held_rows, rows
 from apps.batches.changing.shown import AllShown, ChosenRows
@@ -156,6 +157,9 @@ def send_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 def rows_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """A new list of the rows that failed."""
     batch = find_own(request, batch_id)
+    if not person_limits.allows(person_limits.Act.LIST, actor_of(request)):
+        messages.warning(request, person_limits.refusal(person_limits.Act.LIST))
+        return back_to_list(request, batch)
     try:
         made = new_list.rows_again(batch, actor=actor_of(request))
     except STALE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from apps.audit import person_limits
 from apps.batches import labels
 from apps.batches.columns.matching import propose
 from apps.batches.columns.remembering import remembered_choice
@@ -76,14 +78,20 @@ def new(request: HttpRequest) -> HttpResponse:
     form = UploadForm(request.POST, request.FILES)
     form.is_valid()
     order, panel = _find_order(request, form)
-    table = _read_table(form)
+    table, status = None, HTTPStatus.OK
+    if form.errors.keys().isdisjoint({"table", "file"}):
+        if person_limits.allows(person_limits.Act.LIST, actor_of(request)):
+            table = _read_table(form)
+        else:
+            _refuse_table(form, person_limits.refusal(person_limits.Act.LIST))
+            status = HTTPStatus.TOO_MANY_REQUESTS
     if order is not None and table is not None and form.is_valid():
         try:
             return _store(request, table, order, replaces)
         except NotReadable as error:  # it has headers and nobody below them
             _add_fault(form, error)
     form.ask_for_the_file_again()
-    return _page(request, form, replaces, panel=panel)
+    return _page(request, form, replaces, panel=panel, status=status)
 
 
 def _replaced(request: HttpRequest) -> Batch | None:
@@ -147,8 +155,6 @@ def _read_order(request: HttpRequest, ref: str) -> _Order:
 
 def _read_table(form: UploadForm) -> Table | None:
     """The table of the form; None with an error at its field."""
-    if {"table", "file"} & form.errors.keys():
-        return None
     file = form.uploaded
     try:
         if file is None:
@@ -160,7 +166,11 @@ def _read_table(form: UploadForm) -> Table | None:
 
 
 def _add_fault(form: UploadForm, error: NotReadable) -> None:
-    form.add_error("table" if form.uploaded is None else "file", labels.fault_text(error))
+    _refuse_table(form, labels.fault_text(error))
+
+
+def _refuse_table(form: UploadForm, text: str) -> None:
+    form.add_error("table" if form.uploaded is None else "file", text)
 
 
 def _store(request: HttpRequest, table: Table, order: _Order, replaces: Batch | None) -> HttpResponse:
@@ -187,6 +197,7 @@ def _page(
     replaces: Batch | None,
     *,
     panel: OrderPanel | None = None,
+    status: HTTPStatus = HTTPStatus.OK,
     **context: Any,
 ) -> HttpResponse:
     errors = form_errors(form) if form.is_bound else []
@@ -210,4 +221,5 @@ def _page(
             "entry_of": sealed_entries.author_token(request),
             **context,
         },
+        status=status,
     )

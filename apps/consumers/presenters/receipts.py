@@ -8,9 +8,12 @@ from datetime import datetime
 
 from django.utils.translation import gettext
 
+from apps.audit.labels import WITH_SYSTEM
+from apps.audit.presenters.events import log_url
 from apps.audit.selectors import events_of_submission
 from apps.cdp.client import CdpClient
 from apps.consumers import labels
+from apps.consumers.audit_events import SUBMISSION_VIEWED
 from apps.consumers.audit_keys import PROCESS_LOST
 from apps.consumers.forms.resolution import ResolutionForm
 from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
@@ -51,6 +54,7 @@ class ReceiptPage:
     ``batch``, ``batch_row``: the list of people and its row that it was made for; empty and None without.
     ``is_repeated``: another submission has the same consumer reference. ``is_stuck``: it is stored as
     sending, but its process was lost and no worker has marked it as unknown; it is shown as unknown.
+    ``left_out``: how many earlier events of views the timeline does not have; ``log_url``: of all its events.
     """
 
     public_id: str
@@ -90,6 +94,8 @@ class ReceiptPage:
     rows: tuple[Compared, ...]
     links: tuple[Link, ...]
     timeline: tuple[TimelineItem, ...]
+    left_out: int
+    log_url: str
     checks: ChecksState
     resolution: ResolutionSection
     taking: Taking
@@ -100,7 +106,8 @@ def receipt_page(
 ) -> ReceiptPage:
     """The receipt as the viewer sees it. ``forms``: the resolution forms on the page, if any."""
     sent, answer = submission.consumer, submission.answer
-    events = events_of_submission(str(submission.public_id))
+    public_id = str(submission.public_id)
+    events, left_out = events_of_submission(public_id, without=SUBMISSION_VIEWED.name)
     compared_with, similar_reason = order_comparison(events)
     is_repeated = has_repeated_reference(submission)
     resolution = resolutions.resolution_section(submission, viewer, forms=forms)
@@ -113,7 +120,7 @@ def receipt_page(
     if name:
         headline = gettext("%(outcome)s: %(name)s") % {"outcome": headline, "name": name}
     return ReceiptPage(
-        public_id=str(submission.public_id),
+        public_id=public_id,
         outcome=submission.outcome,
         panel_kind="warning" if needs_attention else outcome,
         headline=headline,
@@ -151,6 +158,8 @@ def receipt_page(
         rows=compared(sent, answer, normalised_values(events)),
         links=returned_links(submission, client),
         timeline=timeline(events),
+        left_out=left_out,
+        log_url=log_url(group=WITH_SYSTEM, sort="oldest", reference=public_id),
         checks=checks_state(submission),
         resolution=resolution,
         taking=taking_section(submission, viewer),

@@ -21,7 +21,6 @@ from apps.consumers.audit_events import (
     CONSUMER_REJECTED,
     CONSUMER_RESOLUTION_CORRECTED,
     CONSUMER_RESOLVED,
-    SUBMISSION_VIEWED,
     is_reconciliation,
 )
 from apps.consumers.audit_keys import SIMILAR_REASON
@@ -48,13 +47,12 @@ class TimelineItem:
 
 
 def timeline(events: Iterable[AuditEvent]) -> tuple[TimelineItem, ...]:
-    """The events of a submission as timeline items, without those of viewing it."""
+    """The events of a submission as timeline items."""
     return tuple(
         TimelineItem(
             event.at, sentence(event), agent_label(event), _shown_outcome(event.action, event.details)
         )
         for event in events
-        if event.action != SUBMISSION_VIEWED.name
     )
 
 

@@ -20,6 +20,12 @@ from apps.core.actor import Actor
 
 # As in resolution.needs_resolution.
 _NEEDS_RESOLUTION = Q(outcome=Outcome.UNKNOWN) | Q(contradicted=True) | ~Q(doubt_code="")
+MAX_NOTES = 50
+"""Maximum number of notes on a submission. Its receipt shows all of them."""
+
+
+class TooManyNotes(Exception):
+    """The submission has :data:`MAX_NOTES` notes. Nothing was stored."""
 
 
 class TakenByAnother(Exception):
@@ -87,7 +93,12 @@ def release(submission: Submission, *, actor: Actor) -> None:
 
 
 def add_note(submission: Submission, text: str, *, actor: Actor) -> None:
-    """Store a note. Its event has no text."""
+    """Store a note. Its event has no text. Raises :class:`TooManyNotes`.
+
+    Notes that are stored at the same moment may exceed :data:`MAX_NOTES`.
+    """
+    if submission.notes.count() >= MAX_NOTES:
+        raise TooManyNotes("the submission has the most notes that it can have")
     note = SubmissionNote(
         submission=submission, author_id=actor.id, author_name=actor.name, written_at=clock.now()
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -30,6 +30,9 @@ SEVERAL_PEOPLE = "several_people_in_a_name"
 LOOKALIKES = "lookalike_letters"
 CANCELLED = "cancelled_order"
 OLDEST_YEARS = 120
+NAMED = 10
+"""How many similar consumers are named: of submissions, and of those that only the vendor has. An order may
+have hundreds without names."""
 _JOINED_NAMES = re.compile(r"[&+/;]|\band\b", re.IGNORECASE)
 
 
@@ -99,6 +102,26 @@ def _similar_id(similar: Similar) -> str:
     if similar.submission is not None:
         return str(similar.submission.public_id)
     return reference_key(similar.other.ref) if isinstance(similar.other, OrderConsumer) else ""
+
+
+def named_and_counted(
+    warnings: Iterable[EntryWarning], accepted: frozenset[str] = frozenset()
+) -> tuple[list[EntryWarning], list[list[EntryWarning]]]:
+    """The warnings to name, in their order, and those about further similar consumers, which are counted.
+
+    Of each kind of similar consumer (see :data:`NAMED`) those that no key in ``accepted`` confirms are named
+    first. The second value has a list for each kind with further ones.
+    """
+    warnings = list(warnings)
+    similar: dict[bool, list[EntryWarning]] = {True: [], False: []}
+    for warning in warnings:
+        if warning.code == SIMILAR:
+            similar[warning.submission is not None].append(warning)
+    sorted_kinds = [sorted(one, key=lambda each: each.is_confirmed(accepted)) for one in similar.values()]
+    more = [one[NAMED:] for one in sorted_kinds if len(one) > NAMED]
+    counted = {warning.key for one in more for warning in one}
+    named = [one for one in warnings if one.code != SIMILAR or one.key not in counted]
+    return named, more
 
 
 def find_warnings(

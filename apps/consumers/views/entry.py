@@ -36,6 +36,7 @@ from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_VENDOR_RECORD
 from apps.consumers.presenters import receipts
 from apps.consumers.presenters.entry import (
     BlockingSubmission,
+    WarningLine,
     blocking_submission,
     earlier_submission,
     warning_line,
@@ -48,6 +49,7 @@ from apps.consumers.presenters.order_panel import (
 )
 from apps.consumers.presenters.paste import PasteBox
 from apps.consumers.sending import storing, submit
+from apps.consumers.sending.warnings import named_and_counted
 from apps.consumers.viewer import Viewer
 from apps.consumers.views import drafts as draft_views
 from apps.consumers.views import next_traveller
@@ -248,12 +250,20 @@ def _form_used(
 def _warned(
     request: HttpRequest, posted: PostedEntry, parts: dict[str, Any], stop: submit.NotConfirmed
 ) -> HttpResponse:
-    """The form with its warnings. Similar consumers are shown beside the entry, which is recorded."""
+    """The form with its warnings. Similar consumers are shown beside the entry, which is recorded.
+
+    Of many similar consumers some are counted: they are not shown, and Create anyway confirms them, too.
+    """
     entry, viewer = posted.entry, Viewer.of(request.user)
-    lines = [warning_line(warning, viewer) for warning in stop.warnings]
-    for warning, line in zip(stop.warnings, lines, strict=True):
+    warnings, more = named_and_counted(stop.warnings, frozenset(posted.accepted.split()))
+    lines = [warning_line(warning, viewer) for warning in warnings]
+    for warning, line in zip(warnings, lines, strict=True):
         entry.warn(warning.field, line.text, value=warning.value)
-    named = [(warning.consumer, line.is_shown) for warning, line in zip(stop.warnings, lines, strict=True)]
+    named = [(warning.consumer, line.is_shown) for warning, line in zip(warnings, lines, strict=True)]
+    if more:
+        text = labels.more_similar_text(sum(map(len, more)))
+        entry.warn(more[0][0].field, text)
+        lines.append(WarningLine(text))
     recording.record_warned(
         entry.order_ref,
         shown=[one for one, is_shown in named if one and is_shown],

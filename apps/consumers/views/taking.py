@@ -52,8 +52,13 @@ def note(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         return to_receipt(submission.public_id)
     form = NoteForm(request.POST)
     if form.is_valid():
-        taking.add_note(submission, form.cleaned_data["note_text"], actor=actor_of(request))
-        return to_receipt(submission.public_id)
+        try:
+            taking.add_note(submission, form.cleaned_data["note_text"], actor=actor_of(request))
+        except taking.TooManyNotes:
+            text = _("This submission has %(count)s notes, and cannot have more")
+            form.add_error("note_text", text % {"count": taking.MAX_NOTES})
+        else:
+            return to_receipt(submission.public_id)
     recording.record_viewed(submission, actor_of(request))
     forms = resolution_forms(submission) if resolution.needs_resolution(submission) else []
     return receipt_page(request, submission, forms, note_form=form)

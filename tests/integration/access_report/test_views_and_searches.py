@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from apps.privacy.report import Report
 from apps.privacy.verdicts import Verdict
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.access_report import verdicts
+from tests.support.access_report import of, verdicts
 from tests.support.entries import FULL, clean, posted, store, text
 from tests.support.people import acting, events
 from tests.support.searches import recorded
@@ -115,6 +116,20 @@ def test_warning_about_values_that_are_not_shown_could_have_shown_them(
     [compared] = events("consumer.compared")
     assert (compared.submission, compared.actor_id) == (str(theirs.public_id), str(staff.pk))
     assert verdicts(theirs) == [(Verdict.POSSIBLE, Uncertainty.COMPARED)]
+
+
+@pytest.mark.sql("repeated")
+def test_warning_about_many_consumers_showed_those_that_it_names(
+    as_supervisor: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    nameless = clean(first_name="TBA", last_name="TBA")
+    made = [store(staff, Outcome.CREATED, nameless) for _ in range(12)]
+    as_supervisor.post(reverse("consumers:new"), posted(replace(nameless, title="Mr")))
+    viewed = [
+        [entry.verdict for entry in of(one).entries() if entry.event.action == "submission.viewed"]
+        for one in made
+    ]
+    assert viewed == [[]] * 2 + [[Verdict.SHOWED]] * 10
 
 
 def test_guest_of_a_consumer_that_is_shown_is_named(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.batches import selectors
@@ -38,6 +39,18 @@ def test_what_failed_becomes_a_new_list_that_names_the_old_one(
     made = Batch.objects.exclude(pk=batch.pk).get()
     assert (answer.status_code, answer["Location"]) == (303, at("batch", made))
     assert at("batch", batch) in as_staff.get(at("batch", made)).content.decode()
+
+
+def test_new_lists_of_what_failed_have_the_limit_of_uploaded_ones(
+    as_staff: Client, staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.LISTS_PER_HOUR = 1
+    batch = confirmed_batch(staff, people(1))
+    control.stop(batch, actor=acting(staff))
+    answers = [as_staff.post(at("rows_again", batch), follow=True) for _ in range(2)]
+    refusal = "You have added too many lists within the last hour."
+    assert [refusal in text(answer) for answer in answers] == [False, True]
+    assert Batch.objects.count() == 2
 
 
 def test_what_cannot_be_decrypted_becomes_no_new_list(

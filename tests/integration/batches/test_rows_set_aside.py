@@ -7,14 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db.models import F
 from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.batches.checking import check
+from apps.batches.checking.entries import RowEntry, validated
 from apps.batches.checking.evaluation import evaluate as real_evaluate
 from apps.batches.checking.findings import findings_of
-from apps.batches.models import BatchState
-from apps.batches.sending import control, pace
+from apps.batches.models import Batch, BatchRow, BatchState, OwnState
+from apps.batches.sending import choosing, control, pace
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
 from apps.core import clock
@@ -118,6 +120,29 @@ def _resolve_not_created(submission: Submission) -> None:
 
 
 @pytest.mark.sql("new")
+@pytest.mark.sql("new")
+def test_of_identical_rows_that_wait_only_the_first_is_validated(
+    sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nameless, other = people(2)
+    batch = confirmed_batch(staff, [*[nameless] * 4, other])
+    waiting = batch.rows.filter(number__lte=5)
+    waiting.update(state=OwnState.READY, confirmed_version=F("version"))
+    store(staff, Outcome.UNKNOWN, nameless)
+    read: list[int] = []
+
+    def counting(batch: Batch, row: BatchRow, **parts: Any) -> RowEntry:
+        read.append(row.number)
+        return validated(batch, row, **parts)
+
+    monkeypatch.setattr(choosing, "validated", counting)
+    found = choosing.next_row(batch)
+    assert (isinstance(found, choosing.Chosen) and found.row.number, read) == (6, [2, 6])
+    batch.rows.filter(number=6).delete()
+    read.clear()
+    assert (choosing.next_row(batch), read) == (choosing.Nothing.WAITS, [2])
+
+
 def test_row_whose_content_was_created_meanwhile_is_already_sent(sandbox: SandboxServer, staff: User) -> None:
     first, second = people(2)
     batch = confirmed_batch(staff, [first, second])

@@ -9,6 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.batches.models import Batch
@@ -22,7 +23,7 @@ from sandbox.data.seed import SAMPLE_ORDER, TRIPLE_REFERENCE_ID
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import ADA, BEN, HEADERS, NEW, TABLE, at, only_batch, paste, summary_of, text
 from tests.support.batch_rows import states
-from tests.support.people import PASSWORD
+from tests.support.people import PASSWORD, events
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
@@ -109,6 +110,30 @@ def test_an_unreadable_file_is_refused_with_what_to_do(as_staff: Client, sandbox
     answer = as_staff.post(NEW, {"order_ref": SAMPLE_ORDER, "file": file})
     assert summary_of(answer) == ["There are no rows. Put the people in the first sheet, one in each row."]
     assert not Batch.objects.exists()
+
+
+@pytest.mark.parametrize("field", ["table", "file"])
+def test_lists_beyond_the_limit_are_refused_before_they_are_read(
+    as_staff: Client, sandbox: SandboxServer, settings: Settings, monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    settings.LISTS_PER_HOUR = 2
+    assert paste(as_staff).status_code == 303
+    assert as_staff.post(NEW, {"order_ref": SAMPLE_ORDER}).status_code == 200  # nothing to read: not counted
+    assert paste(as_staff, table=f"{HEADERS}\n").status_code == 200
+    monkeypatch.delattr(upload, "read_file")
+    monkeypatch.delattr(upload, "read_pasted")
+    given = {"table": TABLE, "file": SimpleUploadedFile("people.csv", TABLE.encode())}[field]
+    answer = as_staff.post(NEW, {"order_ref": SAMPLE_ORDER, field: given})
+    assert (answer.status_code, summary_of(answer)) == (
+        429,
+        ["You have added too many lists within the last hour. Wait a while, then try again."],
+    )
+    page = answer.content.decode()
+    assert f'href="#id_{field}"' in page
+    assert f'value="{SAMPLE_ORDER}"' in page
+    assert (html.escape(ADA) in page) is (field == "table")
+    assert only_batch()
+    assert [event.details for event in events("limit.reached")] == [{"what": "list"}]
 
 
 def test_headers_alone_are_no_list(as_staff: Client, sandbox: SandboxServer) -> None:

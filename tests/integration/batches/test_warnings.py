@@ -18,7 +18,7 @@ from apps.core import clock
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import at, text
 from tests.support.batch_rows import IDA, batch_of, states
-from tests.support.entries import store
+from tests.support.entries import clean, store
 from tests.support.people import events, make_person
 from tests.support.resolving import add_elsewhere
 
@@ -62,6 +62,24 @@ def test_consumer_of_a_colleague_is_named_with_who_and_when_and_not_shown(
     assert "Not shown" in text(as_staff.get(at("row", batch, 2)))
     assert events("consumer.compared")
     assert not events("submission.viewed")
+
+
+def test_many_similar_consumers_are_counted_and_those_counted_are_neither_shown_nor_recorded(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    nameless = clean(first_name="TBA", last_name="TBA")
+    made = [store(staff, Outcome.CREATED, nameless) for _ in range(13)]
+    batch = batch_of(staff, [replace(nameless, title="Mr")])
+    check_batch(batch, client=get_client())
+    page = as_staff.get(at("batch", batch))
+    assert "3 more consumers on this order are like this one." in text(page)
+    [listed] = events("batch.viewed")
+    named = [str(one.public_id) for one in made[3:]]
+    assert sorted(listed.details["submissions"]) == sorted(named)
+    row = as_staff.get(at("row", batch, 2))
+    assert "3 more consumers on this order are like this one." in text(row)
+    assert row.content.decode().count('<tbody role="rowgroup">') == 10
+    assert sorted(str(event.submission) for event in events("submission.viewed")) == sorted(named)
 
 
 @pytest.mark.parametrize(("minutes", "is_compared"), [(1, True), (11, False)])

@@ -1,11 +1,20 @@
+from typing import Any
+
 import pytest
 from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 
 from apps.accounts.audit_events import PERSON_ADDED, SESSION_SIGNED_IN
+from apps.audit import selectors
 from apps.audit.events import Event
+from apps.audit.models import AuditEvent
 from apps.audit.selectors import events_of_submission, newest_about
-from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED, CONSUMER_CREATED
+from apps.consumers.audit_events import (
+    CONSUMER_COMPARED,
+    CONSUMER_CREATE_REQUESTED,
+    CONSUMER_CREATED,
+    SUBMISSION_VIEWED,
+)
 from apps.core.actor import Actor
 from tests.support.audit_logs import recorded
 
@@ -17,8 +26,38 @@ def test_events_of_a_submission_are_in_order_and_without_others(anna: Actor) -> 
     recorded(Event(CONSUMER_CREATE_REQUESTED, anna, submission="other"))
     recorded(Event(SESSION_SIGNED_IN, anna))
     recorded(Event(CONSUMER_CREATED, anna, submission="b7a0"))
-    found = events_of_submission("b7a0")
-    assert [event.action for event in found] == ["consumer.create_requested", "consumer.created"]
+    found = events_of_submission("b7a0", without="submission.viewed")
+    assert [event.action for event in found.events] == ["consumer.create_requested", "consumer.created"]
+
+
+def test_of_the_views_of_a_submission_only_the_latest_are_read(
+    anna: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selectors, "VIEWS", 2)
+    first = recorded(Event(CONSUMER_CREATE_REQUESTED, anna, submission="b7a0"))
+    for _ in range(3):
+        recorded(Event(SUBMISSION_VIEWED, anna, submission="b7a0"))
+        recorded(Event(CONSUMER_COMPARED, anna, submission="b7a0"))
+    last = recorded(Event(CONSUMER_CREATED, anna, submission="b7a0"))
+    read: list[int] = []
+    monkeypatch.setattr(AuditEvent, "from_db", _counting(read))
+    found = events_of_submission("b7a0", without="submission.viewed")
+    assert [event.seq for event in found.events] == [first, last - 3, last - 1, last]
+    assert found.left_out == 1
+    assert len(read) == 4
+    assert events_of_submission("other", without="submission.viewed") == ((), 0)
+
+
+def _counting(read: list[int]) -> Any:
+    """A ``from_db`` that adds the number of each event that is read to ``read``."""
+    original = AuditEvent.from_db.__func__  # type: ignore[attr-defined]  # a class method
+
+    def from_db(cls: type[AuditEvent], db: str, names: list[str], values: list[Any]) -> AuditEvent:
+        event: AuditEvent = original(cls, db, names, values)
+        read.append(event.seq)
+        return event
+
+    return classmethod(from_db)
 
 
 def test_newest_events_about_a_person_are_those_of_one_action_read_from_the_index_of_the_person(
