@@ -19,6 +19,8 @@ _DASHES = re.compile("[\u2010-\u2015\u2043\u2212\u2e3a\u2e3b\u301c\u30fc]")
 # Where a second number may begin: at a slash or bracket, or at a separator before at least six digits, each
 # after at most nine separators: without a limit, a text of separators would take quadratic time.
 _SECOND_NUMBER = re.compile(r"[/(]|[ .-](?=(?:[ ./()-]{0,9}\d){6})", re.ASCII)
+_PARSED_CHARACTERS = 250
+"""The library takes no longer text for a number."""
 
 
 class PhoneFault(StrEnum):
@@ -58,7 +60,7 @@ def read(text: str) -> PhoneReading:
         return PhoneReading(fault=PhoneFault.CHARACTERS)
     if re.search(r"\.\s*0\s*$", plain):
         return PhoneReading(fault=PhoneFault.DECIMAL)
-    if any(_parsed(plain[: match.start()]) for match in _SECOND_NUMBER.finditer(plain)):
+    if any(map(_parsed, _first_numbers(plain))):
         return PhoneReading(fault=PhoneFault.SEVERAL)
     whole, _dot, decimals = plain.rpartition(".")
     if decimals.strip() and _parsed(whole):
@@ -94,6 +96,16 @@ def _parsed(plain: str) -> phonenumbers.PhoneNumber | None:
     except phonenumbers.NumberParseException:
         return None
     return number if phonenumbers.is_valid_number(number) else None
+
+
+def _first_numbers(plain: str) -> dict[str, None]:
+    """What a text may have before a second number; each only once, whatever separators follow it."""
+    found: dict[str, None] = {}
+    for match in _SECOND_NUMBER.finditer(plain):
+        if match.start() > _PARSED_CHARACTERS:
+            break
+        found[plain[: match.start()].rstrip(" ./()-")] = None
+    return found
 
 
 def _country_of_code(plain: str) -> str:

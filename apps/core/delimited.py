@@ -40,6 +40,15 @@ def read_lines(text: str, delimiter: str) -> Iterator[tuple[str, ...]]:
     cells: list[str] = []
     at = 0
     while True:
+        if not cells:
+            end_of_line = text.find("\n", at)
+            line = text[at:end_of_line] if end_of_line >= 0 else text[at:]
+            if '"' not in line:  # nearly always
+                yield tuple(line.split(delimiter))
+                if end_of_line < 0:
+                    return
+                at = end_of_line + 1
+                continue
         if match := quoted.match(text, at):
             cells.append(match[1].replace('""', '"'))
             at = match.end()

@@ -16,7 +16,9 @@ import pytest
 
 from apps.batches.columns.date_orders import meaning_of
 from apps.batches.columns.problems import problems_of
+from apps.batches.reading.delimited import csv_rows
 from apps.batches.reading.encodings import decoded
+from apps.batches.reading.limits import Limits
 from apps.batches.reading.table import NotReadable
 from apps.batches.views.row_page import _on_one_line
 from apps.consumers import phones
@@ -30,6 +32,7 @@ from apps.core.references import NoReference, RecordKind, reference_in_link
 
 TODAY: Final = dt.date(2026, 11, 30)
 BOUND: Final = 0.25  # seconds for MAX_TEXT characters; readers that take quadratic time need 0.5 to 30
+LIMITS: Final = Limits(rows=500, characters=8_000_000)
 READERS: Final[dict[str, Callable[[str], object]]] = {
     "date": read_date,
     "meaning of a date": meaning_of,
@@ -47,8 +50,10 @@ READERS: Final[dict[str, Callable[[str], object]]] = {
     "quotes": lambda text: without_quoted(text, "\t;,"),
     "lines": lambda text: list(read_lines(text, ",")),
     "encoding": lambda text: decoded(text.encode() + b"\n\xfc"),
+    "encoding by letters": lambda text: decoded(text.encode("cp1252") + b"\n\xfc"),
+    "table": lambda text: csv_rows(text, LIMITS),
 }
-PIECES: Final = ("1", " ", "a", ".", ". ", "- ", "(", '"', "a@", "ab<", "A<", "\n ", "/v3/__")
+PIECES: Final = ("1", " ", "a", ".", ". ", "- ", "(", '"', "a@", "ab<", "A<", "\n ", "/v3/__", "Ä", ",;|\t\n")
 
 
 def _lowest_time(read: Callable[[str], object], text: str) -> float:

@@ -6,6 +6,7 @@ import datetime
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from django.conf import settings
@@ -25,7 +26,7 @@ CHECK_SECONDS: Final = 2.0
 """Limit for reading the order. A check that cannot read it compares with what the portal knows."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class OrderEvidence:
     """``known``: the vendor's consumers. ``order``: None if it was not read. ``read_at``: when it began.
 
@@ -43,9 +44,17 @@ class OrderEvidence:
 
         ``consumer``: the key of its reference.
         """
-        if any(reference_key(one.ref) == consumer for one in self.known.consumers):
-            return False
-        return not self.known.is_whole or consumer in map(reference_key, self.known.refs)
+        return consumer not in self._compared and (not self.known.is_whole or consumer in self._listed)
+
+    @cached_property
+    def _compared(self) -> frozenset[str]:
+        """The keys of the references of the consumers that are compared."""
+        return frozenset(reference_key(one.ref) for one in self.known.consumers)
+
+    @cached_property
+    def _listed(self) -> frozenset[str]:
+        """The keys of all references that are known."""
+        return frozenset(map(reference_key, self.known.refs))
 
 
 def known_evidence(order_ref: str) -> OrderEvidence:

@@ -1,14 +1,15 @@
-"""Read pasted texts and CSV files, with the delimiter told by the whole text."""
+"""Read pasted texts and CSV files, with the delimiter told by all lines of a usual list."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from statistics import median_low
 from typing import NamedTuple
 
-from apps.batches.reading.limits import Limits
+from apps.batches.reading.limits import COUNTED_ROWS, Limits
 from apps.batches.reading.sheet import Sheet, finished_rows, has_content
 from apps.batches.reading.table import (
     DELIMITER_NAMES,
@@ -30,6 +31,9 @@ _TOLD = re.compile(r"""["']?sep=(.)["']?\n""", re.IGNORECASE)
 _TEXT_FORMULA = re.compile(r'\A\s*="([^"]*)"\s*\Z')
 _CLEAR_SHARE = 0.8
 """A delimiter is clearly the right one if it separates this share of the lines into as many cells."""
+_COMPARED_LINES = 50_000
+"""The delimiters are compared by so many lines, blank ones included: a list has far fewer."""
+_BLANK = ("",)
 
 Rows = tuple[tuple[TableRow, ...], tuple[Finding, ...]]
 
@@ -74,10 +78,11 @@ def _rows(text: str, delimiter: str, limits: Limits, findings: list[Finding]) ->
     sheet = Sheet()
     widths: list[int] = []
     for number, cells in enumerate(read_lines(text, delimiter), 1):
-        if not has_content(cells):
+        if cells == _BLANK or not has_content(cells):
             continue
         if len(sheet.rows) >= limits.lines:  # the rest is counted, not kept
-            count = sum(map(has_content, read_lines(text, delimiter)))
+            filled_rows = filter(has_content, read_lines(text, delimiter))
+            count = sum(1 for _row in islice(filled_rows, COUNTED_ROWS))
             if count > limits.lines + 1:  # one may be the example of the template
                 raise NotReadable(TableFault.TOO_MANY_ROWS, count)
         filled = _without_blank_end(cells)
@@ -120,7 +125,8 @@ class _Fit(NamedTuple):
 def detected_delimiter(text: str, delimiters: str = _DELIMITERS) -> str:
     """Which of ``delimiters`` separates a text with line feeds only; empty if each line is one cell.
 
-    Raises :class:`NotReadable` with ``SEVERAL_FORMATS`` if parts of the text have different ones.
+    Found by its first ``_COMPARED_LINES`` lines. Raises :class:`NotReadable` with ``SEVERAL_FORMATS`` if
+    parts of them have different ones.
     """
     fits = list(_fits(text, delimiters))
     if clear := max((fit for fit in fits if fit.is_clear), default=None):
@@ -139,7 +145,8 @@ def _fits(text: str, delimiters: str) -> Iterator[_Fit]:
     for priority, delimiter in enumerate(reversed(delimiters)):
         if delimiter not in unquoted:
             continue
-        widths = [len(cells) for cells in read_lines(text, delimiter) if has_content(cells)]
+        lines = islice(read_lines(text, delimiter), _COMPARED_LINES)
+        widths = [len(cells) for cells in lines if has_content(cells)]
         separated = [width for width in widths if width > 1]
         if not separated:
             continue

@@ -228,7 +228,8 @@ def _misplaced_letters(word: str) -> int:
     if word.isascii():
         return 0
     inner = [(at, letter) for at, letter in enumerate(word) if at and letter > "\x7f"]
-    capitals = sum(letter.isupper() and not word.isupper() for _at, letter in inner)
+    # Once for the word: a file may be one word of as many letters as it has bytes.
+    capitals = 0 if word.isupper() else sum(letter.isupper() for _at, letter in inner)
     small = sum(
         letter.islower() and word[at - 1].isupper() and word[at + 1 : at + 2].isupper()
         for at, letter in inner

@@ -28,9 +28,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from apps.cdp.fields import NAMES
-from apps.consumers.duplicates.facts import Evidence, Facts, births, codes, have_conflict, phone_key, sets
-from apps.consumers.duplicates.names import Alike, alike, have_same_words
-from apps.core.text import code_key, same, same_key
+from apps.consumers.duplicates.facts import Evidence, Facts, births, codes, have_conflict, sets
+from apps.consumers.duplicates.names import Alike, alike
 
 
 class Verdict(enum.StrEnum):
@@ -131,7 +130,7 @@ def _decide(one: Facts, other: Facts) -> tuple[Verdict, Rule]:
         rule = Rule.SAME_PASSPORT
     elif max(first, last) <= Alike.SPELLING:
         rule = _against_same_name(one, other, born, document) or Rule.SAME_NAME
-    elif have_same_words((one.first, one.last), (other.first, other.last)):
+    elif one.words == other.words and len(one.words) > 1:  # wherever these are
         rule = _against_same_name(one, other, born, document) or Rule.EXCHANGED_NAMES
     else:
         rule = _rule_for_other_names(one, other, (first, last), born, document)
@@ -211,7 +210,6 @@ def _likenesses(one: Facts, other: Facts, rule: Rule) -> Iterator[tuple[str, Lik
 
 
 def _likeness(name: str, one: Facts, other: Facts, rule: Rule) -> Likeness:
-    mine, theirs = getattr(one.person, name), getattr(other.person, name)
     match name:
         case "first_name" | "last_name":
             parts = (one.first, other.first) if name == "first_name" else (one.last, other.last)
@@ -220,16 +218,12 @@ def _likeness(name: str, one: Facts, other: Facts, rule: Rule) -> Likeness:
                 return Likeness.DIFFERENT
             return Likeness.SAME if found is Alike.SAME else Likeness.SIMILAR
         case "date_of_birth":
-            return _LIKENESSES[births(mine, theirs)]
+            return _LIKENESSES[births(one.person.date_of_birth, other.person.date_of_birth)]
         case "passport_number":
-            return _LIKENESSES[codes(code_key(mine), code_key(theirs))]
-        case "emails":
-            return _LIKENESSES[sets(frozenset(map(same_key, mine)), frozenset(map(same_key, theirs)))]
-        case "phone_numbers":
-            return _LIKENESSES[sets(frozenset(map(phone_key, mine)), frozenset(map(phone_key, theirs)))]
-        case "identifiers":
-            return _LIKENESSES[sets(frozenset(mine), frozenset(theirs))]
-    return Likeness.SAME if same(mine, theirs) else Likeness.DIFFERENT
+            return _LIKENESSES[codes(one.texts[name], other.texts[name])]
+        case "emails" | "phone_numbers" | "identifiers":
+            return _LIKENESSES[sets(one.lists[name], other.lists[name])]
+    return Likeness.SAME if one.texts[name] == other.texts[name] else Likeness.DIFFERENT
 
 
 _LIKENESSES = {

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from rapidfuzz.distance import OSA
 
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
+from apps.cdp.fields import Shape, names_of
 from apps.consumers.duplicates.names import Name, name_of
 from apps.core.text import code_key, same_key
 
 Person = NewConsumer | OrderConsumer
 
+_TEXTS = names_of(Shape.TEXT)
 _PHONE_DIGITS = 9  # the end of a number, equal with and without the country's code
 
 
@@ -44,6 +47,11 @@ class Facts:
     def last(self) -> Name:
         return name_of(self.person.last_name)
 
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """The words of first and last name in their alphabetical order."""
+        return tuple(sorted(self.first.words + self.last.words))
+
     @property
     def generation(self) -> str:
         """The generation that the name states, such as Jr; empty without one."""
@@ -72,9 +80,28 @@ class Facts:
         return frozenset(map(same_key, (*self.person.emails, *shared)))
 
     @cached_property
+    def texts(self) -> Mapping[str, str]:
+        """The fields with one text, in the form in which they are compared."""
+        found = {name: same_key(getattr(self.person, name)) for name in _TEXTS}
+        return {**found, "passport_number": code_key(self.person.passport_number)}
+
+    @cached_property
+    def lists(self) -> Mapping[str, frozenset[object]]:
+        """The fields with several values, in the form in which these are compared."""
+        return {
+            "emails": frozenset(map(same_key, self.person.emails)),
+            "phone_numbers": self._phone_keys,
+            "identifiers": frozenset(self.person.identifiers),
+        }
+
+    @cached_property
+    def _phone_keys(self) -> frozenset[str]:
+        return frozenset(map(phone_key, self.person.phone_numbers))
+
+    @cached_property
     def contacts(self) -> frozenset[str]:
         """The e-mail addresses and phone numbers."""
-        return (self.emails | frozenset(map(phone_key, self.person.phone_numbers))) - {""}
+        return (self.emails | self._phone_keys) - {""}
 
 
 def births(one: dt.date | None, other: dt.date | None) -> Evidence:
@@ -105,7 +132,7 @@ def sets(one: frozenset[object], other: frozenset[object]) -> Evidence:
     """Compare two lists: they agree if they share a value."""
     if not one or not other:
         return Evidence.MISSING
-    return Evidence.SAME if one & other else Evidence.DIFFERENT
+    return Evidence.DIFFERENT if one.isdisjoint(other) else Evidence.SAME
 
 
 def have_conflict(one: frozenset[Identifier], other: frozenset[Identifier]) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from anyascii import anyascii
@@ -30,6 +32,8 @@ SHORTEST_CLOSE = 4
 """Letters of the shorter name: Tim and Tom are two names."""
 LONG = 7
 """Letters from which two wrong letters count as close: Mohammed and Muhammad."""
+MOST_WORDS = 12
+"""Words of a name whose initials may stand for words: comparing each with each takes quadratic time."""
 
 _WORD = re.compile(r"[^\W_]+")
 # Letters that a language replaces by two when it has no accents: German, Danish, Norwegian, Swedish.
@@ -68,6 +72,12 @@ class Name:
     letters: frozenset[str]
     """In Latin letters alone, with and without the letters that replace an accent."""
     words: tuple[str, ...]
+    numbered_words: frozenset[tuple[str, int]]
+    """Each word with how many times it has come so far: one name has all words of another if its set has."""
+    numbered_initials: frozenset[tuple[str, int]]
+    """The same of the initials of the words."""
+    has_initial: bool
+    """Whether one of the words is an initial."""
     generation: str
     """The generation that the name states, such as Jr; ``letters`` and ``words`` leave it out."""
     sound: str
@@ -85,7 +95,27 @@ def name_of(text: str) -> Name:
     letters = "".join(words)
     expanded = same.translate(_EXPANDED)
     other = "".join(_words(expanded)[0]) if expanded != same else letters
-    return Name(same, similar, frozenset({letters, other}) - {""}, words, generation, _sound(letters))
+    return Name(
+        same,
+        similar,
+        frozenset({letters, other}) - {""},
+        words,
+        _numbered(words),
+        _numbered(word[0] for word in words),
+        any(len(word) == 1 for word in words),
+        generation,
+        _sound(letters),
+    )
+
+
+def _numbered(texts: Iterable[str]) -> frozenset[tuple[str, int]]:
+    """Each text with how many times it has come so far."""
+    count: Counter[str] = Counter()
+    numbered = []
+    for text in texts:
+        count[text] += 1
+        numbered.append((text, count[text]))
+    return frozenset(numbered)
 
 
 def _words(text: str) -> tuple[tuple[str, ...], str]:
@@ -108,13 +138,7 @@ def alike(one: Name, other: Name) -> Alike:
         return Alike.SPELLING
     if _is_close(one, other):
         return Alike.CLOSE
-    return Alike.PART if _is_part(one.words, other.words) else Alike.DIFFERENT
-
-
-def have_same_words(one: tuple[Name, Name], other: tuple[Name, Name]) -> bool:
-    """Whether two full names have the same words, wherever these are: exchanged first and last name."""
-    mine, theirs = sorted(one[0].words + one[1].words), sorted(other[0].words + other[1].words)
-    return mine == theirs and len(mine) > 1
+    return Alike.PART if _is_part(one, other) else Alike.DIFFERENT
 
 
 def _is_close(one: Name, other: Name) -> bool:
@@ -132,16 +156,23 @@ def _is_close(one: Name, other: Name) -> bool:
     return OSA.distance(one.sound, other.sound, score_cutoff=limit) <= limit
 
 
-def _is_part(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether every word of the shorter name is a word of the longer one, or the initial of one."""
-    shorter, longer = sorted((one, other), key=len)
-    rest = list(longer)
-    for word in shorter:
+def _is_part(one: Name, other: Name) -> bool:
+    """Whether every word of the shorter name is a word of the longer one, or the initial of one.
+
+    In a name of more than ``MOST_WORDS`` words, only whole words count.
+    """
+    shorter, longer = (one, other) if len(one.words) <= len(other.words) else (other, one)
+    if not shorter.numbered_initials <= longer.numbered_initials:  # nearly always
+        return False
+    if len(longer.words) > MOST_WORDS or not (one.has_initial or other.has_initial):
+        return bool(shorter.words) and shorter.numbered_words <= longer.numbered_words
+    rest = list(longer.words)
+    for word in shorter.words:
         found = next((each for each in rest if _is_word_or_initial(each, word)), None)
         if found is None:
             return False
         rest.remove(found)
-    return bool(shorter)
+    return bool(shorter.words)
 
 
 def _is_word_or_initial(one: str, other: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from operator import itemgetter
+from typing import NoReturn
 
 import phonenumbers
 import pytest
@@ -110,6 +111,26 @@ def test_number_without_its_area_code_is_not_complete(settings: Settings) -> Non
     settings.PHONE_REGION = "US"
     assert e164("253 0000") is None
     assert e164("(650) 253-0000") == "+16502530000"
+
+
+@pytest.mark.parametrize("separators", ["/" * 230, " /" * 2_400, "- " * 100])
+def test_beginning_of_a_text_is_parsed_once_whatever_separators_follow(
+    separators: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+
+    def counted(number: str, region: str | None) -> NoReturn:
+        parsed.append(number)
+        raise phonenumbers.NumberParseException(phonenumbers.NumberParseException.NOT_A_NUMBER, "")
+
+    monkeypatch.setattr(phonenumbers, "parse", counted)
+    assert read(f"+353 86 123{separators}4567").fault is PhoneFault.NOT_VALID
+    assert len(parsed) < 10
+
+
+def test_second_number_is_found_wherever_the_text_ends() -> None:
+    for much in ("/" * 300, " / 085 1234568" * 50, "." * 200 + " 085 1234568"):
+        assert read(f"085 1234567{much}").fault is PhoneFault.SEVERAL, much[:20]
 
 
 # --- The library's own examples -------------------------------------------------------------------

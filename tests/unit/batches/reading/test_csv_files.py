@@ -5,14 +5,18 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.batches.models import SourceKind
+from apps.batches.reading import delimited
 from apps.batches.reading.read import read_file
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, TableFault
+from apps.core.delimited import read_lines
 from tests.unit.batches.reading.test_pasted import TABLES
 
 pytestmark = pytest.mark.once
@@ -228,3 +232,20 @@ def test_text_of_the_full_size_is_decoded_within_its_sample() -> None:
     content = PLAIN.encode() + b"".join(b"M\xfcller %d,J\xfcrgen\n" % number for number in range(400))
     table = read_file("a.csv", content)
     assert table.rows[2].cells == ("Müller 0", "Jürgen")
+
+
+def test_delimiters_are_compared_by_the_first_lines_of_a_text_that_is_no_list(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: Counter[str] = Counter()
+
+    def counted(text: str, delimiter: str) -> Iterator[tuple[str, ...]]:
+        for cells in read_lines(text, delimiter):
+            read[delimiter] += 1
+            yield cells
+
+    monkeypatch.setattr(delimited, "read_lines", counted)
+    with pytest.raises(NotReadable) as refused:
+        read_file("list.csv", b"a,b;c|d\n" * 200_000)
+    assert (refused.value.fault, refused.value.count) == (TableFault.TOO_MANY_ROWS, 10_000)
+    assert max(read.values()) < 70_000
