@@ -409,6 +409,7 @@ def test_page_calls_sending_again_safe_only_for_forms_that_are_done_once(
     assert ("may have been sent" in text(answer)) is (view == "consumers:new")
 
 
+@pytest.mark.sql("new")
 @pytest.mark.parametrize(
     ("view", "words"),
     [
@@ -441,6 +442,7 @@ def test_page_of_a_failed_view_says_what_the_view_may_have_done(
     assert [one for one in (NOTHING, SAFE, CHECK_FIRST) if one in text(answer)] == words
 
 
+@pytest.mark.sql("new")
 def test_page_of_a_form_that_could_not_be_opened_says_nothing_about_a_send(
     visitor: Client, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
