@@ -100,6 +100,17 @@ def test_message_of_the_settings_ends_a_command(command: str) -> None:
     assert not any(value in answer.stderr for value in PRACTICE_VALUES.values())
 
 
+@pytest.mark.parametrize(("name", "value"), [("DATE_ORDER", "year-day"), ("NOTICE_CAUSES", "no_such_cause")])
+@pytest.mark.parametrize("command", ["status", "audit_verify"])
+def test_setting_that_a_system_check_refuses_is_no_result_of_a_command(
+    command: str, name: str, value: str
+) -> None:
+    answer = _manage(command, PORTAL_MODE="practice", **{name: value})
+    assert answer.returncode == 3
+    assert name in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
 def test_practice_values_are_refused_by_name() -> None:
     refusal = _refusal(**PRACTICE_VALUES)
     for name, value in PRACTICE_VALUES.items():

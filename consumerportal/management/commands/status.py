@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from apps.core.commands import CommandWithResult
 from apps.core.connections import DATABASE_ERRORS
 from consumerportal import status
 
 
-class Command(BaseCommand):
+class Command(CommandWithResult):
     help = "Prints the status of the portal. Exit code: 0 OK, 1 warning, 2 critical, 3 settings refused."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from apps.audit.integrity.checkpoints import Checkpoint
 from apps.audit.integrity.diagnosis import Verdict
@@ -19,7 +19,8 @@ from apps.audit.integrity.expectation import (
 from apps.audit.integrity.verification import Progress, record_result, verify
 from apps.audit.presenters.integrity import range_sentence, verdict_sentence
 from apps.core.actor import Actor
-from apps.core.connections import DATABASE_ERRORS
+from apps.core.commands import CommandWithResult
+from apps.core.connections import DATABASE_ERRORS, database_failure
 from apps.core.key_fingerprints import require_accepted_keys
 
 WIDTH = 40  # characters of the progress bar
@@ -33,10 +34,10 @@ COMPARISONS: Final = {
 }
 
 
-class Command(BaseCommand):
+class Command(CommandWithResult):
     help = (
         "Verifies the audit log against its chain, its MACs and its signed checkpoints."
-        " Exit code: 0 unchanged, 1 no checkpoint to compare with, 2 altered, 3 not readable."
+        " Exit code: 0 unchanged, 1 no checkpoint to compare with, 2 altered, 3 no result."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -64,7 +65,7 @@ class Command(BaseCommand):
             else:
                 result, compared, comparison = verify_expecting(expected, report=report)
         except DATABASE_ERRORS as error:
-            self._end(f"The database did not answer ({type(error).__name__}).")
+            self._end(f"{database_failure(error)}.")
         except OSError as error:
             self._end(f"The file of checkpoints could not be read ({type(error).__name__}).")
         if bar:

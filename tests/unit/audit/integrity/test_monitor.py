@@ -487,7 +487,7 @@ def test_command_distinguishes_a_lost_database_from_a_verdict(
     monkeypatch.setattr(audit_verify, "verify", lost)
     assert exit_code("audit_verify") == 3
     said = capsys.readouterr()
-    assert (said.out, "The database did not answer" in said.err) == ("", True)
+    assert (said.out, "The database failed or does not answer" in said.err) == ("", True)
 
 
 def test_command_distinguishes_an_unreadable_file_from_a_verdict(

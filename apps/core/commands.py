@@ -1,0 +1,21 @@
+"""Commands whose exit codes 1 and 2 are results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, SystemCheckError
+
+
+class CommandWithResult(BaseCommand):
+    """A command for monitoring. Settings that a system check refuses end it as those that the start refuses.
+
+    Django would end it with exit code 1, which is one of its results.
+    """
+
+    def check(self, *args: Any, **options: Any) -> None:
+        try:
+            super().check(*args, **options)
+        except SystemCheckError as refused:
+            raise ImproperlyConfigured(str(refused)) from None  # manage.py prints it
