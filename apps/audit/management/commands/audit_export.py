@@ -15,7 +15,7 @@ from apps.audit import export
 from apps.audit.models import AuditEvent
 from apps.audit.recording import EventRefused
 from apps.core.actor import Actor
-from apps.core.connections import DATABASE_ERRORS
+from apps.core.connections import DATABASE_ERRORS, database_failure
 from apps.core.export.formats import Format
 from apps.core.key_fingerprints import require_accepted_keys
 
@@ -45,7 +45,7 @@ class Command(BaseCommand):
         except EventRefused:
             raise CommandError("The log takes no events, so this export cannot be recorded") from None
         except DATABASE_ERRORS as error:
-            raise CommandError(f"The database does not answer ({type(error).__name__})") from None
+            raise CommandError(database_failure(error)) from None
 
     def _write(self, after: int, form: Format) -> None:
         everything = export.find_range()

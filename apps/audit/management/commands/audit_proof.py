@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from apps.audit.integrity.proof.bundle import bundle, record_download
 from apps.core import key_fingerprints
 from apps.core.actor import Actor
-from apps.core.connections import DATABASE_ERRORS
+from apps.core.connections import DATABASE_ERRORS, database_failure
 
 ACTOR = Actor.system("audit_proof")
 
@@ -37,8 +37,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"No proof was written: {error}") from None
         except DATABASE_ERRORS as error:
-            name = type(error).__name__
-            raise CommandError(f"No proof was written: the database does not answer ({name})") from None
+            raise CommandError(f"No proof was written. {database_failure(error)}") from None
         warning = (
             ""
             if recorded

@@ -83,7 +83,7 @@ def test_no_proof_without_its_event_if_events_can_be_written(
         raise OperationalError("locked")
 
     monkeypatch.setattr(making, "record", locked)
-    with pytest.raises(CommandError, match=r"No proof was written: .*OperationalError"):
+    with pytest.raises(CommandError, match=r"No proof was written\. .*OperationalError"):
         call_command("audit_proof", str(folder / "proof.zip"))
     assert [*folder.iterdir()] == []
 
