@@ -13,7 +13,7 @@ from apps.core import house_word
 
 
 def check_form_settings(**kwargs: Any) -> list[CheckMessage]:
-    """Errors for DATE_ORDER, PHONE_REGION, REQUIRED_FIELDS, the limits of the lists, ORDER_CONSUMER_WORD."""
+    """Errors for DATE_ORDER, PHONE_REGION, REQUIRED_FIELDS and ORDER_CONSUMER_WORD."""
     found: list[CheckMessage] = []
     if settings.DATE_ORDER not in ("day-month", "month-day"):
         found.append(Error("DATE_ORDER is neither day-month nor month-day", id="consumers.E001"))
@@ -21,10 +21,6 @@ def check_form_settings(**kwargs: Any) -> list[CheckMessage]:
         found.append(Error("PHONE_REGION is no region such as IE or GB", id="consumers.E002"))
     if unknown := sorted(set(settings.REQUIRED_FIELDS) - set(NAMES)):
         found.append(Error(f"REQUIRED_FIELDS names {', '.join(unknown)}", id="consumers.E003"))
-    limits = ("MAX_EMAILS", "MAX_PHONE_NUMBERS", "MAX_IDENTIFIERS")
-    found += [
-        Error(f"{name} is less than 1", id="consumers.E004") for name in limits if getattr(settings, name) < 1
-    ]
     if settings.ORDER_CONSUMER_WORD not in (words := [house_word.DEFAULT, *house_word.WORDS]):
         found.append(Error(f"ORDER_CONSUMER_WORD is none of {', '.join(words)}", id="consumers.E005"))
     return found

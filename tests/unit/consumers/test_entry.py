@@ -224,7 +224,6 @@ def test_every_field_has_a_missing_message_a_label_and_a_place_for_the_vendors_m
         ("ORDER_CONSUMER_WORD", "passenger", "consumers.E005"),
         ("PHONE_REGION", "Ireland", "consumers.E002"),
         ("REQUIRED_FIELDS", ["last_name", "shoe_size"], "consumers.E003"),
-        ("MAX_EMAILS", 0, "consumers.E004"),
     ],
 )
 def test_invalid_form_setting_is_reported_at_start(
