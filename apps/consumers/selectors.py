@@ -61,13 +61,12 @@ def submissions_to_order_since(order_ref: str, since: datetime, viewer: Viewer) 
 
     Only those whose consumer was created, or may have been.
     """
-    of_order = visible_submissions(viewer).alias(order_key=Lower("order_ref"))
-    since_then = of_order.filter(order_key__in=references.spellings(order_ref), submitted_at__gte=since)
-    return since_then.filter(outcome__in=EXISTING_OUTCOMES)
+    of_order = _in_any_spelling(order_ref, visible_submissions(viewer))
+    return of_order.filter(submitted_at__gte=since, outcome__in=EXISTING_OUTCOMES)
 
 
 def own_outcomes_since(person_id: str, since: datetime) -> dict[str, int]:
-    """How many of the person's submissions since a moment have each outcome, without outcomes of none."""
+    """How many of the person's submissions since a moment have each outcome; outcomes of none are missing."""
     own = Submission.objects.filter(Q(actor_id=person_id), submitted_at__gte=since)
     return dict(own.values_list("outcome").annotate(Count("pk")).order_by())
 
@@ -336,12 +335,14 @@ _READING: PreparedQuery[OrderReading] = PreparedQuery(
 def may_have_changed_since(order_ref: str, since: datetime) -> bool:
     """Whether the portal may have added a consumer to the order since that time."""
     late = Q(submitted_at__gte=since) | Q(finished_at__gte=since) | Q(outcome__in=OPEN_OUTCOMES)
-    return _in_any_spelling(order_ref).filter(late).exists()
+    return _in_any_spelling(order_ref, Submission.objects.all()).filter(late).exists()
 
 
 def with_consumer_on(order_ref: str) -> QuerySet[Submission]:
     """The submissions to the order whose consumer's reference is known, oldest first."""
-    named = _in_any_spelling(order_ref).exclude(consumer_ref="", late_consumer_ref="")
+    named = _in_any_spelling(order_ref, Submission.objects.all()).exclude(
+        consumer_ref="", late_consumer_ref=""
+    )
     return named.defer("refs_before").order_by("submitted_at", "id")
 
 
@@ -370,9 +371,9 @@ def recent_orders(person_id: str, *, limit: int) -> list[Submission]:
     return list(by_order.values())[:limit]
 
 
-def _in_any_spelling(order_ref: str) -> QuerySet[Submission]:
-    """Submissions to this order, with or without dashes in its reference."""
-    found = Submission.objects.alias(order_key=Lower("order_ref"))
+def _in_any_spelling(order_ref: str, among: QuerySet[Submission]) -> QuerySet[Submission]:
+    """Those of these submissions that are to this order, with or without dashes in its reference."""
+    found = among.alias(order_key=Lower("order_ref"))
     return found.filter(order_key__in=references.spellings(order_ref))
 
 

@@ -45,9 +45,9 @@ def choose_columns(batch: Batch, choice: Choice, *, actor: Actor, shown: str = "
     ``shown``: for a batch whose columns were chosen before, the ``digest_of_rows`` of all its rows as the
     person saw them. What was corrected, left out or confirmed in them is lost; they are to be checked next.
 
-    Raises what :func:`create_batch` raises, :class:`ColumnsNotStored` if the columns cannot be chosen any
-    more, or its rows are others than were shown, and ``NotReadableError`` if a row cannot be read: it would
-    be stored without its values.
+    Raises what :func:`.upload.create_batch` raises, :class:`ColumnsNotStored` if the columns cannot be chosen
+    any more, or its rows are others than were shown, and ``NotReadableError`` if a row cannot be read: it
+    would be stored without its values.
     """
     providers = offered_providers()
     with transaction.atomic():
@@ -61,8 +61,7 @@ def choose_columns(batch: Batch, choice: Choice, *, actor: Actor, shown: str = "
         batch.findings = [*kept, *column_findings(table.source, parts, choice)]
         batch.checked_at = batch.refs_at_check = None
         batch.rows.exclude(number__in=[row.number for row in parts.rows]).delete()
-        rows = [*batch.rows.all()]
-        stored = {row.number for row in rows}
+        stored = {*batch.rows.values_list("number", flat=True)}
         BatchRow.objects.bulk_create(new_row(batch, row) for row in parts.rows if row.number not in stored)
         rows = [*batch.rows.all()]
         set_values(batch, rows, parts)

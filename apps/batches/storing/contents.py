@@ -19,8 +19,8 @@ _SPREADSHEETS: Final = (SourceKind.XLSX, SourceKind.ODS)
 class ColumnsNotStored(Exception):
     """The choice of columns was not stored.
 
-    ``questions``: what it leaves open. None if the columns of the batch cannot be chosen any more, or other
-    rows were shown.
+    ``questions``: what it leaves open. Empty if the columns of the batch cannot be chosen any more, or its
+    rows are not those that were shown.
     """
 
     def __init__(self, questions: tuple[Question, ...] = ()) -> None:

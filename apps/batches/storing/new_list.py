@@ -7,17 +7,9 @@ from django.db import transaction
 from apps.audit.recording import record
 from apps.batches import selectors
 from apps.batches.audit_events import BATCH_UPLOADED
-from apps.batches.changing.held_rows import (
-    NotPossible,
-    held_batch,
-)
+from apps.batches.changing.held_rows import NotPossible, held_batch
 from apps.batches.checking.exchanged_dates import finding_about
-from apps.batches.models import (
-    Batch,
-    BatchRow,
-    BatchState,
-    SourceKind,
-)
+from apps.batches.models import Batch, BatchRow, BatchState, SourceKind
 from apps.batches.recording import event_of
 from apps.batches.storing.stored_table import require_readable
 from apps.core import clock

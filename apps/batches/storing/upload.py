@@ -40,7 +40,7 @@ def create_batch(
     """Store the table as a batch of this order, without the columns of a result file.
 
     With a ``choice`` the row of headers is not among the rows, and each row has its values; the rows are to
-    be checked next. Without one, all rows of the table are stored, and :func:`choose_columns` is next.
+    be checked next. Without one, all rows of the table are stored; :func:`.columns.choose_columns` is next.
 
     Raises :class:`ColumnsNotStored` for a choice that leaves questions open, ``NotReadable`` for a table
     without people, :class:`TooManyPeople`, ``ValueError`` for a choice of another table, and

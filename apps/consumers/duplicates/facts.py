@@ -96,7 +96,7 @@ class Facts:
 
     @cached_property
     def _phone_keys(self) -> frozenset[str]:
-        return frozenset(map(phone_key, self.person.phone_numbers))
+        return frozenset(map(_phone_key, self.person.phone_numbers))
 
     @cached_property
     def contacts(self) -> frozenset[str]:
@@ -145,7 +145,7 @@ def _is_placeholder(passport: str) -> bool:
     return len(set(passport)) <= 2 or not any(character.isdigit() for character in passport)
 
 
-def phone_key(number: str) -> str:
+def _phone_key(number: str) -> str:
     """The digits of a phone number, the same with and without the country's code."""
     digits = "".join(character for character in number if character.isdigit())
     return digits[-_PHONE_DIGITS:] if len(digits) > _PHONE_DIGITS else digits

@@ -20,7 +20,7 @@ from apps.core.forms.input import ConflictingValues
 from apps.core.web import readiness, sealed_entries
 from apps.core.web.background import is_background
 from apps.core.web.context_processors import environment_label
-from apps.core.web.failures import effects_of
+from apps.core.web.failures import Effects, effects_of
 from apps.core.web.filters import UnreadableAddress
 from apps.core.web.keyset import UnreadableKey
 from apps.core.web.redirects import HttpResponseSeeOther
@@ -111,7 +111,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]  # Django calls this while the exception is being handled
     effects = effects_of(request)
     context: dict[str, Any] = {
-        "unchanged": _changed_nothing(request, error),
+        "unchanged": _changed_nothing(request, error, effects),
         "may_be_sent": effects.may_be_sent,
     }
     context["key_missing"] = isinstance(error, MissingKeyError)
@@ -122,7 +122,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _plain_page(request, "500.html", HTTPStatus.INTERNAL_SERVER_ERROR, **context)
 
 
-def _changed_nothing(request: HttpRequest, error: BaseException | None) -> bool:
+def _changed_nothing(request: HttpRequest, error: BaseException | None, effects: Effects) -> bool:
     """Whether the request certainly changed nothing: change and event are one transaction, which failed.
 
     False if a commit was attempted: the change is done, or its confirmation was lost.
@@ -130,7 +130,7 @@ def _changed_nothing(request: HttpRequest, error: BaseException | None) -> bool:
     """
     if request.method != "POST" or getattr(request, "answer_was_ready", False) or commit_was_attempted():
         return False
-    return isinstance(error, DATABASE_ERRORS) and not effects_of(request).in_steps
+    return isinstance(error, DATABASE_ERRORS) and not effects.in_steps
 
 
 def _plain_page(request: HttpRequest, template: str, status: HTTPStatus, **context: Any) -> HttpResponse:
