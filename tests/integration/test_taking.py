@@ -270,6 +270,7 @@ def test_note_that_was_posted_after_the_session_ended_is_not_lost(
     assert "&lt;b&gt;no Mrs Quux&lt;/b&gt;" in text(answer)
     assert SubmissionNote.objects.count() == 0
     assert "no Mrs Quux" not in text(as_supervisor.get(receipt(unknown)))  # once
+    assert as_supervisor.get(pages["note"]).status_code == 303
 
 
 @pytest.mark.sql("new")

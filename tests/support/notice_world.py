@@ -14,8 +14,9 @@ from apps.notices.causes import Cause, Found, Search
 from apps.notices.channels import senders
 from apps.notices.delivering import Deliverer
 from apps.notices.models import Channel, Delivery
-from consumerportal import status
+from consumerportal.status import Line
 from tests.support.notice_receivers import Mailbox
+from tests.support.status_lines import line
 
 START = dt.datetime(2026, 3, 7, 12, tzinfo=dt.UTC)
 
@@ -74,7 +75,6 @@ def deliveries(channel: Channel) -> QuerySet[Delivery]:
     return Delivery.objects.filter(channel=channel).order_by("pk")
 
 
-def line_of(channel: Channel) -> status.Line:
+def line_of(channel: Channel) -> Line:
     """The line of a channel in the status."""
-    [line] = [line for line in status.lines() if line.name == f"notices_{channel.value}"]
-    return line
+    return line(f"notices_{channel.value}")

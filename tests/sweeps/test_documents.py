@@ -1,4 +1,4 @@
-"""The documents name only files, functions, commands and pictures that exist, and their links resolve."""
+"""The documents name only what exists, their links resolve, and their commands for a backup work."""
 
 from __future__ import annotations
 

@@ -203,11 +203,11 @@ def _confirmed(batch: Batch, person: User) -> None:
     control.confirm(batch, shown=shown_rows(batch), actor=acting(person), client=get_client())
 
 
-def _stopped(batch: Batch, person: User) -> None:
+def _discarded(batch: Batch, person: User) -> None:
     control.stop(batch, actor=acting(person))
 
 
-@pytest.mark.parametrize("ended_by", [_confirmed, _stopped])
+@pytest.mark.parametrize("ended_by", [_confirmed, _discarded])
 def test_columns_are_not_changed_once_the_list_was_confirmed_or_discarded(
     as_staff: Client, staff: User, sandbox: SandboxServer, ended_by: Any
 ) -> None:

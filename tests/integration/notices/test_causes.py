@@ -1,4 +1,4 @@
-"""Each cause is told once over each channel, and what is off meanwhile is told or not."""
+"""Each cause is reported once on each channel, and whether it is reported if it or a channel was off."""
 
 from __future__ import annotations
 
@@ -287,7 +287,7 @@ def test_channel_that_is_switched_on_is_told_what_exists(world: World, settings:
     world.standing["c"] = {"number": 9}
     watching.watch()
     settings.NOTICE_HOOK_URL = address
-    world.standing.clear()  # before the channel is told of it
+    world.standing.clear()  # before it is reported on the channel
     world.run()
     assert [one.get_json()["data"]["facts"]["number"] for one in world.hooked] == [7, 7, 7, 7]
     assert len(world.box.mails) == 6

@@ -114,7 +114,7 @@ def test_number_without_its_area_code_is_not_complete(settings: Settings) -> Non
 
 
 @pytest.mark.parametrize("separators", ["/" * 230, " /" * 2_400, "- " * 100])
-def test_beginning_of_a_text_is_parsed_once_whatever_separators_follow(
+def test_beginning_of_a_text_is_parsed_a_few_times_whatever_separators_follow(
     separators: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parsed: list[str] = []
@@ -125,7 +125,7 @@ def test_beginning_of_a_text_is_parsed_once_whatever_separators_follow(
 
     monkeypatch.setattr(phonenumbers, "parse", counted)
     assert read(f"+353 86 123{separators}4567").fault is PhoneFault.NOT_VALID
-    assert len(parsed) < 10
+    assert 0 < len(parsed) < 10
 
 
 def test_second_number_is_found_wherever_the_text_ends() -> None:

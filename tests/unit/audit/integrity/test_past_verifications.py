@@ -148,7 +148,7 @@ def test_verification_without_checkpoints_ends_no_problem(
         assert latest is not None
         assert (latest.details["verdict"], latest.details["scope"]) == ("unsigned", "whole")
         assert standing_problem() == problem
-        assert latest_whole_verification() == (problem if recent == 500 else None)
+        assert latest_whole_verification() == (problem if recent == 500 else None)  # only of the recent
     call_command("audit_checkpoint")
     call_command("audit_verify")
     assert standing_problem() is None
