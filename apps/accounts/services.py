@@ -274,7 +274,7 @@ def _issue_link(person: User, actor: Actor) -> str:
 def record_links_shown(*, person_ids: Sequence[int], actor: Actor) -> None:
     """Record that the actor was shown the links that they had issued for these people.
 
-    Each is named: of more than :data:`MAX_ITEMS`, one event for each so many.
+    An event names at most :data:`MAX_ITEMS` people; for more people, several events are recorded.
     """
     for start in range(0, len(person_ids), MAX_ITEMS):
         people = [str(one) for one in person_ids[start : start + MAX_ITEMS]]

@@ -102,7 +102,7 @@ class Related(NamedTuple):
 
 
 class SubmissionEvents(NamedTuple):
-    """Events of a submission, oldest first. ``left_out``: how many earlier events of views there are."""
+    """Events of a submission, oldest first. ``left_out``: how many earlier events of views are left out."""
 
     events: tuple[AuditEvent, ...]
     left_out: int
@@ -215,12 +215,12 @@ def find_event(seq: int) -> AuditEvent | None:
 def events_of_submission(submission_id: str, *, without: str) -> SubmissionEvents:
     """The events of a submission, for the timeline of its receipt. Of views, only the latest :data:`VIEWS`.
 
-    ``without``: the action of opening the receipt, whose events are not read. The actions are compared as
-    expressions, as in :func:`newest_about`.
+    ``without``: the action of opening the receipt, one of the views; its events are neither read nor counted.
+    The actions are compared as expressions, as in :func:`newest_about`.
     """
     events = AuditEvent.objects.filter(submission=submission_id).annotate(compared=Lower("action"))
     actions = _actions_of(EventGroup.VIEWS)
-    others = events.exclude(compared__in={*actions, without})
+    others = events.exclude(compared__in=actions)
     views = events.filter(compared__in=[action for action in actions if action != without])
     latest = list(views.order_by("-seq")[:VIEWS])
     left_out = views.count() - len(latest) if len(latest) == VIEWS else 0

@@ -39,7 +39,8 @@ SWITCHING_PROTOCOLS = 101  # a final answer to this client, which asks for no ot
 
 _CHUNK = 65_536  # bytes
 
-# Such as TCP_HIT. STALE alone is of nginx and Cloudflare; with fwd=stale (RFC 9211) the vendor answered.
+# HIT may be a part, as in TCP_HIT. STALE and UPDATING (nginx, Cloudflare) are whole values: with fwd=stale
+# (RFC 9211) the vendor answered.
 _FROM_CACHE = re.compile(r"(?<![a-z])hit(?![a-z])|(?:^|,) *(?:stale|updating) *(?:,|$)")
 
 _current: contextvars.ContextVar[Attempt] = contextvars.ContextVar("cdp_attempt")

@@ -202,7 +202,7 @@ def finish(mark: DraftMark, *, person_id: int) -> None:
 
 
 def discard(public_id: uuid.UUID, *, person_id: int) -> bool:
-    """Finish a draft because its author discards it; False if the person has no such draft that is unsent."""
+    """Finish a draft because its author discards it; False if the person has no such unfinished draft."""
     finished = {"is_finished": True, "encrypted_values": b"", "saved_at": clock.now()}
     own = Draft.objects.filter(public_id=public_id, person_id=person_id)
     with transaction.atomic():  # so that a commit whose confirmation is lost is noted (core.connections)

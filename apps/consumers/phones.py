@@ -20,7 +20,7 @@ _DASHES = re.compile("[\u2010-\u2015\u2043\u2212\u2e3a\u2e3b\u301c\u30fc]")
 # after at most nine separators: without a limit, a text of separators would take quadratic time.
 _SECOND_NUMBER = re.compile(r"[/(]|[ .-](?=(?:[ ./()-]{0,9}\d){6})", re.ASCII)
 _PARSED_CHARACTERS = 250
-"""The library takes no longer text for a number."""
+"""The library refuses a longer text."""
 
 
 class PhoneFault(StrEnum):

@@ -250,10 +250,10 @@ class PastExport:
         return uncertainty
 
     def _other_spelling(self, submission: Submission) -> Uncertainty | None:
-        """Compare the references with the filters as earlier versions of the portal did: ignoring case only.
+        """Why it may be missing if a reference equals its filter only without regard to dashes; else None.
 
-        Whether an export selected a reference with other dashes than its filter depends on the version that
-        made it, which no event says. Certain are the lowest and the highest selected row in any spelling.
+        Earlier versions of the portal ignored only case, and no event says which version made an export. The
+        lowest and the highest selected row were in the export, however their references are written.
         """
         if submission.pk in (self.facts.get("first"), self.facts.get("last")):
             return None

@@ -53,7 +53,7 @@ def contradicted_line() -> Line:
 
 
 def doubtful_line() -> Line:
-    """Created submissions with a doubt that a supervisor settles."""
+    """Created submissions with a doubt, which a supervisor has to check."""
     label = _("Created, to be checked by a supervisor")
     count = Submission.objects.exclude(doubt_code="").count()
     if not count:

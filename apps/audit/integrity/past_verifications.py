@@ -130,7 +130,7 @@ def _recent() -> Iterator[AuditEvent]:
 
 
 def _in_parts(newest: AuditEventQuerySet) -> Iterator[AuditEvent]:
-    """These events, which are sorted newest first, some at once.
+    """Yield these events, which are sorted newest first, from queries of :data:`_AT_ONCE` each.
 
     ``iterator()`` would fail at an altered row whose text is not UTF-8 (:class:`AuditEventQuerySet`).
     """

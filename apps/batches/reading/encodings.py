@@ -1,4 +1,4 @@
-"""The encoding of a text file: told by its first bytes, else found by its letters.
+"""The encoding of a text file: found by its first bytes, otherwise by its letters.
 
 charset-normalizer alone takes short lists of names for other languages: a German one in Windows-1252 for
 Central European, a French one for Czech (tried). So the likely encodings are compared by the letters of the

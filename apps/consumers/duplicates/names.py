@@ -73,9 +73,9 @@ class Name:
     """In Latin letters alone, with and without the letters that replace an accent."""
     words: tuple[str, ...]
     numbered_words: frozenset[tuple[str, int]]
-    """Each word with how many times it has come so far: one name has all words of another if its set has."""
+    """Each word with the number of its occurrence: a set that includes another has all its words."""
     numbered_initials: frozenset[tuple[str, int]]
-    """The same of the initials of the words."""
+    """The initial of each word with the number of its occurrence."""
     has_initial: bool
     """Whether one of the words is an initial."""
     generation: str
@@ -109,7 +109,7 @@ def name_of(text: str) -> Name:
 
 
 def _numbered(texts: Iterable[str]) -> frozenset[tuple[str, int]]:
-    """Each text with how many times it has come so far."""
+    """Each text with the number of its occurrence: the first is 1."""
     count: Counter[str] = Counter()
     numbered = []
     for text in texts:

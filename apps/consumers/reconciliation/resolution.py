@@ -219,7 +219,7 @@ def shown_outcome(submission: Submission) -> Outcome:
 
 
 def _lost_before(by: datetime.timedelta) -> datetime.datetime:
-    """The time such that a send with an earlier deadline lost its process at least ``by`` ago."""
+    """The latest deadline of sends that lost their process at least ``by`` ago."""
     return clock.now() - longest_send() - by
 
 

@@ -31,8 +31,8 @@ LOOKALIKES = "lookalike_letters"
 CANCELLED = "cancelled_order"
 OLDEST_YEARS = 120
 NAMED = 10
-"""How many similar consumers are named: of submissions, and of those that only the vendor has. An order may
-have hundreds without names."""
+"""How many similar consumers of each kind are named: those of submissions, and those that only the vendor
+has. An order may have hundreds without names."""
 _JOINED_NAMES = re.compile(r"[&+/;]|\band\b", re.IGNORECASE)
 
 

@@ -1,4 +1,4 @@
-"""What its person needs for an export to go on, and which running exports a change of their access ends."""
+"""Who may receive the file of an export, and which running exports a change of their access ends."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def has_access(export: Export, actor: Actor, session_series: int) -> bool:
     """Whether the person may still receive the file: an export goes on for longer than its request.
 
     They still need the permissions, which a deactivated person does not have. ``session_series``: that of the
-    request which started the export. Another one says that the person was signed out everywhere; only the
-    session in which they did so themselves goes on. Raises the database's errors.
+    request which started the export. If the person's is another by now, they were signed out everywhere; then
+    only an export of the session in which they did so themselves continues. Raises the database's errors.
     """
     person = find_account(export.person_id)  # read again: it caches its permissions
     if person is None or not person.has_perms(permissions_for(export)):

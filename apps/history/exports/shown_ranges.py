@@ -11,7 +11,7 @@ from apps.history.models import ACTIVE, Export
 EXPORT_KEY = "export"
 """The kind of the keys under which the index finds the events of an export."""
 OUT_OF_ORDER = 1_000
-"""A submission with a lower row number than another can be stored after it: by fewer numbers than this."""
+"""A submission can be stored after another with a higher row number. The numbers differ by less than this."""
 
 
 def close_shown_ranges() -> int:

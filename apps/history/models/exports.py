@@ -137,7 +137,7 @@ class Export(models.Model):
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone of the times that say its name: the chosen one, or UTC if this machine lacks it."""
+        """The time zone of the export's times: the chosen one, or UTC if this machine does not have it."""
         return find_zone(self.time_zone) or ZoneInfo("UTC")
 
     @property

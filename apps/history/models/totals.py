@@ -34,7 +34,7 @@ class PeriodTotals(models.Model):
 
 
 class ChangedMoment(models.Model):
-    """When a submission was sent that was stored, changed or deleted since. Triggers write it."""
+    """When a submission was sent that has since been stored, changed or deleted. Triggers write it."""
 
     id = models.BigAutoField(primary_key=True)
     submitted_at = models.DateTimeField(db_index=True)
