@@ -149,6 +149,7 @@ def expect_phones_read(page: Page, typed: Typed) -> None:
 
 def typed_again(page: Page) -> dict[str, str]:
     """The values of the fields by the names that would be posted, without empty and secret ones."""
+    page.wait_for_load_state()
     values: dict[str, str] = page.locator("form.entry").evaluate(
         "form => Object.fromEntries([...new FormData(form)].filter(([name, value]) => value))"
     )

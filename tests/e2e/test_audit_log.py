@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 import shutil
 import subprocess
 import threading
@@ -72,8 +71,8 @@ def _rows(page: Page) -> Locator:
     return page.locator("tbody tr")
 
 
-def _actions(page: Page) -> list[str]:
-    return _rows(page).locator("td:nth-child(3)").all_inner_texts()
+def _expect_actions(page: Page, actions: list[str]) -> None:
+    expect(_rows(page).locator("td:nth-child(3)")).to_have_text(actions, use_inner_text=True)
 
 
 @IN_BOTH_ENGINES
@@ -92,7 +91,7 @@ def test_administrator_finds_who_created_a_consumer_and_the_failed_attempts(
     page.get_by_label("Reference").fill(created.consumer_ref)
     page.get_by_role("button", name="Show").click()
     made = f"Sam Person created the order consumer {created.consumer_ref} on order {SAMPLE_ORDER}"
-    assert _actions(page) == ["Order consumer created"]
+    _expect_actions(page, ["Order consumer created"])
     assert "before=" not in page.url
 
     _rows(page).get_by_role("link").first.click()
@@ -100,8 +99,7 @@ def test_administrator_finds_who_created_a_consumer_and_the_failed_attempts(
     expect(page.get_by_role("link", name="Open the receipt")).to_have_count(0)  # administrators cannot see it
     page.get_by_role("link", name="Timeline of this order").click()
     asked, failed = "Order consumer requested", "Order consumer not sent Failed"
-    actions = [re.sub(r"\s+", " ", action) for action in _actions(page)]
-    assert actions == [asked, failed, asked, failed, asked, "Order consumer created", asked]
+    _expect_actions(page, [asked, failed, asked, failed, asked, "Order consumer created", asked])
 
     page.get_by_role("link", name="Only failures and denials").click()
     expect(_rows(page)).to_have_count(2)

@@ -69,6 +69,7 @@ def test_supervisor_resolves_and_exports_and_an_administrator_finds_it(
     page.get_by_label("Created", exact=True).check()
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_role("link", name="Remove the filter Outcome: Created")).to_be_visible()
+    expect(listed).to_have_count(3)
     on_page = listed.locator("td:nth-child(3)").all_inner_texts()
     page.get_by_role("link", name="Export", exact=True).click()
     expect(page.locator("main")).to_contain_text("The file will have 3 rows")
