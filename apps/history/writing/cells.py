@@ -99,6 +99,24 @@ def kind_of(key: str) -> Kind:
     return Kind.DATE if key in _DATES else Kind.TEXT
 
 
+class _UuidText(Func):
+    """A UUID as text with dashes.
+
+    SQLite stores 32 hexadecimal digits. For a column that refers to another row, the text is made within the
+    subquery: outside, SQLite would run the subquery once for each part.
+    """
+
+    function = "CAST"
+    template = "%(function)s(%(expressions)s AS text)"
+    output_field = TextField()
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_extra: Any) -> _Compiled:
+        """The five parts of the digits."""
+        column, _none = compiler.compile(self.get_source_expressions()[0])
+        parts = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+        return " || '-' || ".join(f"substr({column}, {start}, {length})" for start, length in parts), ()
+
+
 class Cell(Func):
     """One cell. An absent value is an empty text.
 
@@ -109,12 +127,13 @@ class Cell(Func):
 
     def __init__(self, key: str, *, time_zone: str, times: Times, json: bool = False) -> None:
         source = SOURCES[key]
-        if source.model is None:
-            column: F | Subquery = F(source.field)
-        else:
+        column: F | Func | Subquery = F(source.field)
+        if source.kind is Kind.UUID:
+            column = _UuidText(column)
+        if source.model is not None:
             # A subquery: a join would sort all rows before the first is returned.
             other = source.model._base_manager.filter(pk=OuterRef(source.refers_by))
-            column = Subquery(other.values(source.field))
+            column = Subquery(other.values_list(column))
         super().__init__(column)
         self.kind, self.time_zone, self.times, self.json = source.kind, time_zone, times, json
 
@@ -134,7 +153,7 @@ class Cell(Func):
         if self.kind is Kind.NUMBER:
             text = f"CAST({column} AS text)"
         elif self.kind is Kind.UUID:
-            text = f"CAST({column} AS text)" if on_postgresql else _dashed(column)
+            text = column
         else:
             text = local_time(column, self.time_zone, self.times, on_postgresql=on_postgresql)
         if not self.json:
@@ -171,12 +190,6 @@ class CopiedCell(Cell):
 def _literal(text: str) -> str:
     # Django reads % as a parameter.
     return "'" + text.replace("'", "''").replace("%", "%%") + "'"
-
-
-def _dashed(column: str) -> str:
-    """A UUID with dashes, from the 32 hexadecimal digits that SQLite stores."""
-    parts = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
-    return " || '-' || ".join(f"substr({column}, {start}, {length})" for start, length in parts)
 
 
 def local_time(column: str, time_zone: str, times: Times, *, on_postgresql: bool) -> str:
@@ -243,10 +256,14 @@ def _binary_search(column: str, known: Sequence[Offset], leaf: Callable[[Offset]
 
 
 def _time_on_sqlite(column: str, offset: Offset, times: Times) -> str:
-    # Stored as "2026-03-07 08:05:00" in UTC, plus microseconds unless 0. strftime would round them.
+    # Stored as "2026-03-07 08:05:00" in UTC, plus microseconds unless 0. SQLite's functions would round them.
+    # datetime writes the form of strftime('%Y-%m-%d %H:%M:%S') in two thirds of its time.
     whole = f"substr({column}, 1, 19)"
-    form = "%%Y-%%m-%%dT%%H:%%M:%%S" if times is Times.EXACT else "%%Y-%%m-%%d %%H:%%M:%%S"
-    local = f"strftime('{form}', {whole}, '{offset.seconds:+} seconds')"
+    shift = f"'{offset.seconds:+} seconds'"
+    if times is Times.EXACT:
+        local = f"strftime('%%Y-%%m-%%dT%%H:%%M:%%S', {whole}, {shift})"
+        return f"{local} || substr({column} || '.000000', 20, 7) || '{offset.text}'"
+    local = f"datetime({whole}, {shift})"
     if times is Times.SERIAL:
         seconds = f"(strftime('%%s', {whole}) + {offset.seconds + _EXCEL_EPOCH})"
         # 16 digits give the nearest floating-point number; a cast to text would give 15.
@@ -254,8 +271,4 @@ def _time_on_sqlite(column: str, offset: Offset, times: Times) -> str:
         # The column is in UTC, so a day more. printf would make a number of an absent value.
         early = f"WHEN {column} < '{FIRST_DAY + dt.timedelta(days=1)}' THEN '{AS_TEXT}' || {local}"
         return f"CASE {early} WHEN {column} IS NOT NULL THEN {serial} END"
-    return (
-        f"{local} || substr({column} || '.000000', 20, 7) || '{offset.text}'"
-        if times is Times.EXACT
-        else local
-    )
+    return local

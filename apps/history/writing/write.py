@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Expression, F, Func, TextField, Value
-from django.db.models.functions import Cast, Replace
+from django.db.models.functions import Cast, JSONArray, Replace
 
 from apps.core import connections
 from apps.core.export.formats import Format
@@ -68,8 +68,9 @@ def write(
         raise transaction.TransactionManagementError("An export is written outside of transactions")
     file = _FILES[layout.format](layout, write_bytes)
     file.begin()
-    if connection.vendor == "postgresql" and isinstance(file, Csv) and layout.plain:
-        written = _write_copied(selection, layout, file, connection, progress)
+    if isinstance(file, Csv) and layout.plain:
+        write_lines = _write_copied if connection.vendor == "postgresql" else _write_arrays
+        written = write_lines(selection, layout, file, connection, progress)
     else:
         written = _write_formatted(selection, layout, file, connection, progress)
     file.end(written.rows, written.unreadable)
@@ -124,6 +125,37 @@ def _write_copied(
         for lines in found:
             file.lines([*map(with_people, lines)] if layout.personal else lines)
             rows += len(lines)
+            progress(rows)
+    return Written(rows, people.unreadable)
+
+
+def _write_arrays(
+    selection: Selection,
+    layout: Layout,
+    file: Csv,
+    connection: BaseDatabaseWrapper,
+    progress: Callable[[int], None],
+) -> Written:
+    """Write CSV lines made from one JSON array for each row, and append the personal cells. SQLite only.
+
+    Python fetches one text for each row more quickly than its cells (decision 255).
+    """
+    plain = [Cell(key, time_zone=layout.time_zone, times=layout.times) for key in layout.plain]
+    cells: list[Expression | F] = [JSONArray(*plain, output_field=TextField())]
+    if layout.personal:
+        cells += [F("encrypted_consumer"), _hex_id()]
+    people = People(layout.personal, layout.format)
+    statement = compiled(selection, cells, connection)
+    rows = 0
+    if statement is None:
+        return Written(rows)
+    with closing(chunks(statement, connection)) as found:
+        for chunk in found:
+            personal = (
+                [people.cells(stored, owner) for _array, stored, owner in chunk] if layout.personal else []
+            )
+            file.arrays([row[0] for row in chunk], personal)
+            rows += len(chunk)
             progress(rows)
     return Written(rows, people.unreadable)
 

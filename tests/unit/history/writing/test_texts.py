@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from apps.core.export.csv_cells import protect, quote
@@ -25,6 +27,11 @@ TEXTS = [
     " \t+1",
     "\t",
     "(unreadable)",
+    '","',
+    '"]\n["',
+    "\\",
+    '\\","',
+    "[",
 ]
 
 
@@ -35,6 +42,11 @@ def copied(row: tuple[str, ...], separator: str) -> bytes:
         for cell in row
     ]
     return (separator.join(cells) + "\n").encode()
+
+
+def array(*cells: str) -> str:
+    """The cells as SQLite's json_array writes them."""
+    return json.dumps(cells, ensure_ascii=False, separators=(",", ":"))
 
 
 @pytest.mark.parametrize("format_", [Format.CSV, Format.CSV_EXACT])
@@ -66,12 +78,31 @@ def test_rows_written_together_equal_their_cells_one_by_one(separator: str, form
         ]
         assert written[0].decode() == "".join(f"{line}\n" for line in expected)
         Csv(layout, written.append).lines([copied(row, separator) for row in rows])
-        assert written[1] == written[0]
+        Csv(layout, written.append).arrays([array(*row) for row in rows], [])
+        assert written[1:] == [written[0]] * 2
+
+
+@pytest.mark.parametrize("format_", [Format.CSV, Format.CSV_EXACT])
+@pytest.mark.parametrize("separator", SEPARATORS)
+@pytest.mark.parametrize("text", TEXTS)
+def test_arrays_with_personal_cells_equal_their_rows(text: str, separator: str, format_: Format) -> None:
+    layout = Layout(format_, ("order_ref", "person", "first_name", "last_name"), "UTC", separator)
+    for rows in (
+        [("a", "b", "c", "d"), (text, "", "", "d"), ("", text, "c", "")],
+        [("a", "b", text, text), ("", "", "", text), (text, text, text, text)],
+    ):
+        own: list[bytes] = []
+        Csv(layout, own.append).rows(rows)
+        joined: list[bytes] = []
+        Csv(layout, joined.append).arrays([array(*row[:2]) for row in rows], [row[2:] for row in rows])
+        assert joined == own
 
 
 def test_rows_without_quotes_are_not_looked_at_cell_by_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(texts, "protect")
     written: list[bytes] = []
     layout = Layout(Format.CSV, ("order_ref", "person"), "UTC")
-    Csv(layout, written.append).rows([("+1; +2", "É"), ("", "=1")])
-    assert written == [b"'+1;' +2,\xc3\x89\n,'=1\n"]
+    rows = [("+1; +2", "É"), ("", "=1")]
+    Csv(layout, written.append).rows(rows)
+    Csv(layout, written.append).arrays([array(*row) for row in rows], [])
+    assert written == [b"'+1;' +2,\xc3\x89\n,'=1\n"] * 2
