@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Any, Final
 
+import orjson
+
 from apps.cdp.fields import FIELDS, VENDOR_NAMES
 from apps.consumers.models import Submission
 from apps.core import personal_data
@@ -24,7 +26,6 @@ JOINT: Final = "; "
 
 # Consumers are stored in the vendor's JSON form (NewConsumer.to_json).
 _LISTS: Final = frozenset(field.vendor_name for field in FIELDS if field.shape.is_list)
-_EMPTY: Final[dict[str, Any]] = {name: [] if name in _LISTS else "" for name in VENDOR_NAMES.values()}
 
 Cells = tuple[str, ...]
 
@@ -42,12 +43,13 @@ class People:
         self.unreadable = 0
         """Number of rows so far whose consumer cannot be read."""
         self._decrypt = decryptor(personal_data.label_of(Submission, "encrypted_consumer"))
-        self._names = [VENDOR_NAMES[key] for key in columns]
+        names = [VENDOR_NAMES[key] for key in columns]
+        self._fields = [(name, [] if name in _LISTS else "") for name in names]
         formats = _FORMATS.get(format_, _TEXT_FORMATS)
         default = encode_basestring if json else None
         self._formats = [
             (place, format_value)
-            for place, name in enumerate(self._names)
+            for place, name in enumerate(names)
             if (format_value := formats.get(name, default)) is not None
         ]
         self._erased: Cells = ("null" if json else "",) * len(columns)
@@ -65,12 +67,12 @@ class People:
         if not stored:
             return self._erased
         try:
-            person = _EMPTY | _read_json(self._decrypt(stored, owner))[0]
-            cells = [person[name] for name in self._names]
+            value_of = orjson.loads(self._decrypt(stored, owner)).get
+            cells = [value_of(name, absent) for name, absent in self._fields]
             for place, format_value in self._formats:
                 cells[place] = format_value(cells[place])
             "".join(cells)  # raises TypeError if a cell is not a text
-        except (NotReadableError, ValueError, TypeError, KeyError):
+        except (NotReadableError, ValueError, TypeError, KeyError, AttributeError):
             self.unreadable += 1
             return self._unreadable
         return tuple(cells)
@@ -97,8 +99,6 @@ def _list_json(values: Sequence[object]) -> str:
     return _encode(values) if values else "[]"
 
 
-# Skips json.loads' checks. It would ignore text after the value, which nothing that the portal stored has.
-_read_json: Final = json.JSONDecoder().raw_decode
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # Values that are not shown unchanged, by vendor name.
 _TEXT_FORMATS: Final[dict[str, Callable[[Any], str]]] = {

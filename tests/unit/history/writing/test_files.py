@@ -371,6 +371,27 @@ def test_erased_consumers_are_empty_and_unreadable_ones_are_marked(
     assert last["unreadable"] == 4
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "null",
+        '"Doe"',
+        '{"lastName": null}',
+        '{"lastName": 5}',
+        '{"lastName": "\\ud800"}',
+        '{"lastName": "Doe"} {}',
+    ],
+)
+def test_decrypted_text_that_is_no_consumer_is_marked_as_unreadable(supervisor: User, text: str) -> None:
+    odd = row(supervisor)
+    odd.encrypted_consumer = personal_data.encrypted(odd, "encrypted_consumer", text)
+    Submission.objects.bulk_create([odd])
+    for format_ in (Format.CSV, Format.JSONL, Format.XLSX):
+        _data, done = written(layout(format_, ("person", "last_name")))
+        assert (done.rows, done.unreadable) == (1, 1)
+
+
 def test_several_values_share_a_cell(supervisor: User) -> None:
     consumer = NewConsumer(
         "Ida",
