@@ -298,6 +298,7 @@ _database: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{BASE
 _SQLITE = _database["ENGINE"] == "django.db.backends.sqlite3"
 if _SQLITE:
     _database["ENGINE"] = "apps.core.sqlite"
+    startup.check_database_is_stored(_database["NAME"])
     if _database["NAME"] != ":memory:":
         _database["NAME"] = _path(_database["NAME"])
     _database["CONN_MAX_AGE"] = (

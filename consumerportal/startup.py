@@ -189,6 +189,13 @@ class Startup:
                 " a file"
             )
 
+    def check_database_is_stored(self, name: str) -> None:
+        """In production SQLite needs a file. An address without a file name means a database in memory."""
+        if name == ":memory:" and not self.practice:
+            self.problems.append(
+                "DATABASE_URL is SQLite in memory: everything would be lost when the portal stops"
+            )
+
     def check_static_root(self, folder: Path, *, private: list[Path]) -> None:
         """The folder must contain no private path: its files are served also without sign-in."""
         if any(path.resolve().is_relative_to(folder.resolve()) for path in private):

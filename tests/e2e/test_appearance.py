@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from apps.accounts.models import User
+from apps.consumers.models import Outcome
 from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.layout_shift import moved, shifted, watch_shifts
 from tests.e2e.pages import WHOLE, create, open_form
 from tests.e2e.windows import Windows
 from tests.e2e.world import World
+from tests.support.history_rows import bare, stored
 
 pytestmark = pytest.mark.e2e
 
@@ -47,6 +50,21 @@ def test_forced_colours_keep_the_selection_visible(windows: Windows, staff: User
     current = page.get_by_role("link", name="New order consumer").first
     current.evaluate("link => { link.style.fontWeight = 650; }")  # weight is not the only difference
     assert _picture(current) != marked
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_forced_colours_keep_the_direction_of_a_sorted_column_visible(
+    windows: Windows, staff: User, supervisor: User, scheme: str
+) -> None:
+    stored([bare(staff, Outcome.CREATED, dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1), duration_ms=4)])
+    page = windows.open(supervisor, color_scheme=scheme, forced_colors="active")
+    page.goto("/submissions/figures/")
+    head, mark = page.locator(".figures-people th[aria-sort=descending]"), page.locator(".sorted-descending")
+    down = _picture(head)
+    mark.evaluate("mark => { mark.className = 'sorted sorted-ascending'; }")
+    up = _picture(head)
+    page.locator(".sorted-ascending").evaluate("mark => { mark.style.visibility = 'hidden'; }")
+    assert len({down, up, _picture(head)}) == 3
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

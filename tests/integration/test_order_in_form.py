@@ -187,6 +187,39 @@ def test_orders_of_a_list_that_may_lack_another_one_are_not_counted_as_all(
     assert f"{words}.</legend>" in page
 
 
+@pytest.mark.sql("repeated")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"add": "emails"},
+        {"order_choice": CHOSEN, "last_name": ""},
+        {"order_choice": CHOSEN, "check": "order"},
+    ],
+)
+def test_form_that_is_shown_again_still_says_that_there_may_be_more_orders(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, changed: dict[str, str]
+) -> None:
+    with monkeypatch.context() as patch:
+        _as_from_a_cache(patch)
+        page = as_staff.post(NEW, posted(clean(), order=TRIPLE_REFERENCE_ID))
+    before = len(sandbox.sandbox.requests())
+    for _time in range(2):
+        page = as_staff.post(NEW, {**on_page(page), **changed})
+        words = f"3 orders have the number {TRIPLE_REFERENCE_ID}. Choose one. There may be more."
+        assert f"{words}</legend>" in page.content.decode()
+    assert "list_orders" not in _operations(sandbox)[before:]
+
+
+def test_choices_say_that_there_may_be_more_if_one_was_read_too_long_ago(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    values = on_page(as_staff.post(NEW, posted(clean(), order=TRIPLE_REFERENCE_ID)))
+    for offered, end in (("", "Choose one."), (UNKNOWN_REF, "Choose one. There may be more.")):
+        refs = f"{values['order_choices']} {offered}"
+        page = as_staff.post(NEW, {**values, "order_choices": refs, "order_choice": CHOSEN, "add": "emails"})
+        assert f"3 orders have the number {TRIPLE_REFERENCE_ID}. {end}</legend>" in page.content.decode()
+
+
 @pytest.mark.sql("new")
 def test_no_order_in_a_list_that_may_lack_one_is_a_failed_lookup(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch

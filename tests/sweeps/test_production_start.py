@@ -170,6 +170,12 @@ def test_practice_values_are_refused_by_name() -> None:
         ("TIME_ZONE", "../zone", "TIME_ZONE is not a time zone"),
         ("EXTRA_COUNTRIES", "Kosovo", "EXTRA_COUNTRIES contains a value that is not a pair"),
         ("DATABASE_URL", "", "DATABASE_URL is not the address of a SQLite or PostgreSQL database"),
+        ("DATABASE_URL", "sqlite://", "DATABASE_URL is SQLite in memory"),
+        ("DATABASE_URL", "sqlite:///", "DATABASE_URL is SQLite in memory"),
+        ("DATABASE_URL", "sqlite:///?timeout=5", "DATABASE_URL is SQLite in memory"),
+        ("DATABASE_URL", "sqlite://portal.sqlite3", "DATABASE_URL is SQLite in memory"),
+        ("DATABASE_URL", "sqlite://:memory:", "DATABASE_URL is SQLite in memory"),
+        ("DATABASE_URL", "sqlite:///%3Amemory%3A", "DATABASE_URL is SQLite in memory"),
         ("WEB_BODY_SECONDS", "0", "WEB_BODY_SECONDS (0) is not at least 1"),
         ("SESSION_IDLE_SECONDS", "soon", "SESSION_IDLE_SECONDS is not a whole number"),
         (
@@ -331,14 +337,23 @@ def test_relative_path_begins_at_the_portals_folder(tmp_path: Path, monkeypatch:
     )
     assert absolute["DATABASES"]["default"]["NAME"] == f"{tmp_path}/a.sqlite3"
     assert absolute["SPOOL_DIR"] == tmp_path / "spool"
-    assert (
-        _settings(**COMPLETE, DATABASE_URL="sqlite://:memory:")["DATABASES"]["default"]["NAME"] == ":memory:"
-    )
     assert absolute["EXPORT_DIR"] == absolute["CDP_CA_FILE"] == ""
     unset = _settings(**COMPLETE)
     for nothing in ("", " "):
         empty = _settings(**COMPLETE, **dict.fromkeys(shown, nothing))
         assert {name: empty[name] for name in shown} == {name: unset[name] for name in shown}
+
+
+def _database_name(address: str, **environment: str) -> str:
+    name: str = _settings(**environment, DATABASE_URL=address)["DATABASES"]["default"]["NAME"]
+    return name
+
+
+def test_database_in_memory_is_for_practice_only() -> None:
+    assert _database_name("sqlite://", PORTAL_MODE="practice") == ":memory:"
+    # A file in the portal's folder, because it is not opened by this address of SQLite's own.
+    assert _database_name("sqlite:///file::memory:", **COMPLETE) == str(ROOT / "file::memory:")
+    assert _database_name("sqlite:///file:a?mode=memory", **COMPLETE) == str(ROOT / "file:a")
 
 
 @pytest.mark.parametrize(

@@ -18,15 +18,21 @@ from apps.core.references import UUID_SHAPED
 CHOSEN, CHOSEN_FOR, OFFERED = "order_choice", "order_choice_for", "order_choices"
 """The names of the reference chosen for an order number, of that number, and of the references offered."""
 MAX_OFFERED = 50  # orders with the same number that are offered again without a look-up
+MAY_BE_MORE = "more"
+"""After the references offered, if the list of orders may lack some."""
 
 
 @dataclass(frozen=True, slots=True)
 class PostedChoice:
-    """The orders that were offered for the number in the field Order. ``chosen``: a reference, or empty."""
+    """The orders that were offered for the number in the field Order. ``chosen``: a reference, or empty.
+
+    ``may_be_more``: other orders may have the number, too.
+    """
 
     number: str
     chosen: str
     offered: tuple[str, ...]
+    may_be_more: bool
 
     @classmethod
     def read(cls, values: Mapping[str, str]) -> PostedChoice | None:
@@ -35,8 +41,14 @@ class PostedChoice:
         if not number or values.get(CHOSEN_FOR, "") != number:
             return None
         chosen = values.get(CHOSEN, "")
-        offered = [ref for ref in values.get(OFFERED, "").split() if UUID_SHAPED.fullmatch(ref)]
-        return cls(number, chosen if UUID_SHAPED.fullmatch(chosen) else "", tuple(offered[:MAX_OFFERED]))
+        words = values.get(OFFERED, "").split()
+        offered = [ref for ref in words if UUID_SHAPED.fullmatch(ref)]
+        return cls(
+            number,
+            chosen if UUID_SHAPED.fullmatch(chosen) else "",
+            tuple(offered[:MAX_OFFERED]),
+            may_be_more=MAY_BE_MORE in words or len(offered) > MAX_OFFERED,
+        )
 
 
 class PostedKind(enum.Enum):

@@ -14,6 +14,7 @@ from apps.cdp.client import ListedConsumers
 from apps.cdp.errors import ErrorCode
 from apps.cdp.records import Order
 from apps.consumers.copying import consumer_key
+from apps.consumers.forms.posted import MAY_BE_MORE
 from apps.consumers.models import Submission
 from apps.consumers.order_lookup.lookup import FoundOrders, OrderRead
 from apps.consumers.presenters.prices import price
@@ -97,8 +98,10 @@ class OrderPanel:
 
     @property
     def offered(self) -> str:
-        """The references of the choices, as the form posts them."""
-        return " ".join(choice.ref for choice in self.choices)
+        """The references of the choices, as the form posts them, and whether there may be more."""
+        return " ".join(
+            [*(choice.ref for choice in self.choices), *([MAY_BE_MORE] if self.may_be_more else [])]
+        )
 
     @property
     def is_unread(self) -> bool:
@@ -154,11 +157,16 @@ def choice_panel(found: FoundOrders, number: str) -> OrderPanel:
     return OrderPanel(number=number, choices=choices, may_be_more=not found.is_whole)
 
 
-def kept_choice_panel(orders: Iterable[Order], number: str, *, chosen: str) -> OrderPanel:
+def kept_choice_panel(orders: Iterable[Order], number: str, *, chosen: str, may_be_more: bool) -> OrderPanel:
     """The panel with orders that were offered before. ``chosen``: the reference of one, or empty."""
     choices = order_choices(orders, number, chosen=chosen)
     is_offered = not chosen or any(choice.is_chosen for choice in choices)
-    return OrderPanel(number=number, chosen=chosen, choices=choices if is_offered else ())
+    return OrderPanel(
+        number=number,
+        chosen=chosen,
+        choices=choices if is_offered else (),
+        may_be_more=may_be_more,
+    )
 
 
 def several_orders_text(found: FoundOrders, number: str) -> str:

@@ -54,7 +54,8 @@ def panel_for(values: Mapping[str, str], request: HttpRequest) -> OrderPanel | N
         kept = kept_choice(values, request)
         if kept is None or not kept.chosen:
             return _panel_of_number(number, request)
-        return replace(_panel_of(kept.chosen, request, number=number), choices=kept.choices)
+        panel = _panel_of(kept.chosen, request, number=number)
+        return replace(panel, choices=kept.choices, may_be_more=kept.may_be_more)
     try:
         order_ref = OrderReferenceField().clean(typed)
     except ValidationError:
@@ -79,7 +80,12 @@ def kept_choice(
     if choice is None or not request.user.has_perm(VIEW_VENDOR_RECORDS):
         return None
     orders = lookup.known_orders(choice.offered, choice.number) if with_orders else ()
-    panel = presenter.kept_choice_panel(orders, choice.number, chosen=choice.chosen)
+    panel = presenter.kept_choice_panel(
+        orders,
+        choice.number,
+        chosen=choice.chosen,
+        may_be_more=choice.may_be_more or len(orders) < len(choice.offered),  # some were read too long ago
+    )
     return panel if panel.chosen or panel.choices else None
 
 
