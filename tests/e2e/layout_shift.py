@@ -30,6 +30,15 @@ def shifted(page: Page) -> float:
     return float(page.evaluate(_READ))
 
 
+def forget_shifts(page: Page) -> None:
+    """Measure from now on.
+
+    The browser leaves out shifts for half a second after input; an answer to what was typed may be later.
+    """
+    page.evaluate(_READ)
+    page.evaluate("() => { window.shiftedBy = 0; window.moved = []; }")
+
+
 def moved(page: Page) -> list[str]:
     """The classes of the elements that were moved, for the message of a test."""
     return [str(name) for name in page.evaluate("window.moved")]

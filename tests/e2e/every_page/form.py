@@ -11,7 +11,8 @@ from apps.consumers import drafts
 from apps.consumers.drafts import DraftMark
 from sandbox.data.seed import FAMILY_ORDER, GROUP_ORDER, SAMPLE_ORDER, TRIPLE_REFERENCE_ID
 from tests.e2e.every_page.seen import Seen, Steps, after, at
-from tests.e2e.pages import SIMPLE, fill_entry, press_create, press_create_anyway
+from tests.e2e.layout_shift import forget_shifts
+from tests.e2e.pages import SIMPLE, expect_phones_read, fill_entry, press_create, press_create_anyway
 from tests.e2e.traces import TYPED
 from tests.e2e.world import World
 from tests.support.travel_documents import SPECIMEN
@@ -83,7 +84,10 @@ def _with_rows(page: Page, world: World) -> None:
 
 def _warned(page: Page, world: World) -> None:
     page.goto("/consumers/new/")
-    fill_entry(page, SIMPLE.but(emails=(), born="1 1 1890", phones=(TYPED["desk"], "087 123 4567")))
+    typed = SIMPLE.but(emails=(), born="1 1 1890", phones=(TYPED["desk"], "087 123 4567"))
+    fill_entry(page, typed)
+    expect_phones_read(page, typed)
+    forget_shifts(page)  # the readings move what is below them
     with page.expect_navigation():
         press_create(page)
 

@@ -32,7 +32,11 @@ QUICK_WORKER = ("-m", "tests.faults.storm.quick_worker")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How large a storm is. ``most_seconds``: the limit for the people, and again for what follows."""
+    """How large a storm is.
+
+    ``most_seconds``: the limit for the storm. ``most_seconds_after``: for the people to end their lists when
+    it is over, and again for what follows.
+    """
 
     database: str
     lists: int
@@ -41,6 +45,7 @@ class Options:
     havocs: int
     seed: int
     most_seconds: float
+    most_seconds_after: float
     quick: bool
 
     @classmethod
@@ -54,6 +59,7 @@ class Options:
         parser.add_argument("--havocs", type=int, default=60, help="about as many killings and stops")
         parser.add_argument("--seed", type=int, default=4)
         parser.add_argument("--most-seconds", type=float, default=3600.0)
+        parser.add_argument("--most-seconds-after", type=float, default=3600.0)
         parser.add_argument("--quick", action="store_true", help="fewer checks, no file: for the suite")
         return cls(**vars(parser.parse_args()))
 
@@ -116,8 +122,8 @@ def storm(options: Options) -> int:
         calm = time.monotonic()
         for person in people:
             person.is_calm.set()
-        _wait(people, lambda: False, options.most_seconds)
-        _wait_until_resolved(world, options.most_seconds)
+        _wait(people, lambda: False, options.most_seconds_after)
+        _wait_until_resolved(world, options.most_seconds_after)
         watcher.end()
         facts = {
             "seconds of storm": round(calm - began),
