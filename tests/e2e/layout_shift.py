@@ -31,9 +31,9 @@ def shifted(page: Page) -> float:
 
 
 def forget_shifts(page: Page) -> None:
-    """Measure from now on.
+    """Forget the shifts so far.
 
-    The browser leaves out shifts for half a second after input; an answer to what was typed may be later.
+    The browser leaves out those within half a second after input; an answer to what was typed may come later.
     """
     page.evaluate(_READ)
     page.evaluate("() => { window.shiftedBy = 0; window.moved = []; }")

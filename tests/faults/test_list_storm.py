@@ -14,7 +14,7 @@ from tests.support.prepared import for_children
 
 BOUND = 300  # seconds; about 50 on an idle machine
 END = 60  # seconds for the processes of the storm to end
-# The storm ends after 20 seconds. The people then need 7 on an idle machine, and many more on a busy one.
+# The storm ends after 20 seconds. The people then need 7 on an idle machine, and 17 on a busy one.
 LIMITS = {"--most-seconds": 20, "--most-seconds-after": 90}
 SIZE = {"--lists": 3, "--rows": 8, "--people": 2, "--havocs": 5, **LIMITS}
 

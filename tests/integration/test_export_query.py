@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,12 +15,14 @@ from django.db import connection
 
 from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
-from apps.history.exports import delivery, lifecycle
+from apps.core.export.formats import Format
+from apps.history.exports import delivery, lifecycle, making
 from apps.history.exports.delivery import Delivery
 from apps.history.exports.making import ExportBroken
 from apps.history.models import Export, State
 from apps.history.writing import Written, write
 from tests.support.entries import store
+from tests.support.export_files import layout, written
 from tests.support.export_rows import prepared
 from tests.support.filled_database import fill
 from tests.support.people import acting
@@ -115,6 +118,19 @@ def test_submissions_stored_during_the_query_are_not_blocked_and_not_in_the_file
     export.refresh_from_db()
     assert (export.state, export.rows) == (State.FINISHED, ROWS)
     assert Submission.objects.filter(pk=late.pk).exists()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite has one writer at a time")
+@pytest.mark.parametrize("format_", Format)
+def test_query_does_not_wait_for_somebody_who_writes(supervisor: User, format_: Format) -> None:
+    store(supervisor, Outcome.CREATED)
+    with (
+        closing(sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)) as writer,
+        closing(making._new_connection()) as reader,
+    ):
+        writer.execute("BEGIN IMMEDIATE")
+        _data, done = written(layout(format_, ("order_ref", "last_name")), connection=reader)
+        assert done.rows == 1
 
 
 @postgresql_only

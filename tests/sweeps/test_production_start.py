@@ -351,7 +351,7 @@ def _database_name(address: str, **environment: str) -> str:
 
 def test_database_in_memory_is_for_practice_only() -> None:
     assert _database_name("sqlite://", PORTAL_MODE="practice") == ":memory:"
-    # A file in the portal's folder, because it is not opened by this address of SQLite's own.
+    # SQLite's own addresses (file:…) are not read as such: these name files in the portal's folder.
     assert _database_name("sqlite:///file::memory:", **COMPLETE) == str(ROOT / "file::memory:")
     assert _database_name("sqlite:///file:a?mode=memory", **COMPLETE) == str(ROOT / "file:a")
 

@@ -76,7 +76,7 @@ class OrderPanel:
     """What is shown beside the form, and the orders to choose from below the field Order.
 
     ``warning``: why this may be the wrong order. ``failure``: that it could not be read. ``choices``: the
-    orders to choose from, for ``number``; ``may_be_more``: they are from a list that may lack some.
+    orders to choose from, for ``number``; ``may_be_more``: other orders may have it, too.
     ``chosen``: the one that was chosen, or the only one.
     """
 
@@ -99,9 +99,8 @@ class OrderPanel:
     @property
     def offered(self) -> str:
         """The references of the choices, as the form posts them, and whether there may be more."""
-        return " ".join(
-            [*(choice.ref for choice in self.choices), *([MAY_BE_MORE] if self.may_be_more else [])]
-        )
+        words = [choice.ref for choice in self.choices]
+        return " ".join([*words, MAY_BE_MORE] if self.may_be_more else words)
 
     @property
     def is_unread(self) -> bool:
@@ -158,7 +157,10 @@ def choice_panel(found: FoundOrders, number: str) -> OrderPanel:
 
 
 def kept_choice_panel(orders: Iterable[Order], number: str, *, chosen: str, may_be_more: bool) -> OrderPanel:
-    """The panel with orders that were offered before. ``chosen``: the reference of one, or empty."""
+    """The panel with orders that were offered before. ``chosen``: the reference of one, or empty.
+
+    ``may_be_more``: other orders may have the number, too.
+    """
     choices = order_choices(orders, number, chosen=chosen)
     is_offered = not chosen or any(choice.is_chosen for choice in choices)
     return OrderPanel(

@@ -84,7 +84,8 @@ def kept_choice(
         orders,
         choice.number,
         chosen=choice.chosen,
-        may_be_more=choice.may_be_more or len(orders) < len(choice.offered),  # some were read too long ago
+        # An order that was offered and read too long ago is missing.
+        may_be_more=choice.may_be_more or (with_orders and len(orders) < len(choice.offered)),
     )
     return panel if panel.chosen or panel.choices else None
 

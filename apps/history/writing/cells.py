@@ -100,14 +100,9 @@ def kind_of(key: str) -> Kind:
 
 
 class _UuidText(Func):
-    """A UUID as text with dashes.
+    """A UUID as text with dashes. SQLite stores 32 hexadecimal digits."""
 
-    SQLite stores 32 hexadecimal digits. For a column that refers to another row, the text is made within the
-    subquery: outside, SQLite would run the subquery once for each part.
-    """
-
-    function = "CAST"
-    template = "%(function)s(%(expressions)s AS text)"
+    template = "CAST(%(expressions)s AS text)"
     output_field = TextField()
 
     def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_extra: Any) -> _Compiled:
@@ -129,6 +124,7 @@ class Cell(Func):
         source = SOURCES[key]
         column: F | Func | Subquery = F(source.field)
         if source.kind is Kind.UUID:
+            # Within a subquery: outside, SQLite would run it once for each part of the id.
             column = _UuidText(column)
         if source.model is not None:
             # A subquery: a join would sort all rows before the first is returned.
@@ -257,7 +253,7 @@ def _binary_search(column: str, known: Sequence[Offset], leaf: Callable[[Offset]
 
 def _time_on_sqlite(column: str, offset: Offset, times: Times) -> str:
     # Stored as "2026-03-07 08:05:00" in UTC, plus microseconds unless 0. SQLite's functions would round them.
-    # datetime writes the form of strftime('%Y-%m-%d %H:%M:%S') in two thirds of its time.
+    # datetime() returns the text of strftime('%Y-%m-%d %H:%M:%S') in two thirds of the time.
     whole = f"substr({column}, 1, 19)"
     shift = f"'{offset.seconds:+} seconds'"
     if times is Times.EXACT:

@@ -18,6 +18,7 @@ CHUNK: Final = 1_000
 """Number of rows in memory at the same time."""
 
 Row = tuple[Any, ...]
+Rows = Sequence[Row]
 Statement = tuple[str, Sequence[Any]]
 
 
@@ -69,6 +70,11 @@ def copied(
             # One message is one row (PostgreSQL manual, message formats, CopyData).
             while lines := [*map(bytes, islice(messages, CHUNK))]:
                 yield lines
+
+
+def with_personal(plain: Rows, personal: Rows) -> Rows:
+    """The rows, each followed by its personal cells. ``personal`` is empty if the layout has none."""
+    return [row + cells for row, cells in zip(plain, personal, strict=True)] if personal else plain
 
 
 def _stream_in_order(cursor: CursorWrapper) -> None:

@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from json.encoder import encode_basestring
-from operator import add
 from typing import Final
+
+import orjson
 
 from apps.core.export.csv_cells import BYTE_ORDER_MARK, GUARD, PARTED_BY, needs_guard, protect, quote
 from apps.core.export.formats import Format
@@ -15,7 +16,7 @@ from apps.core.export.json_lines import end_marker
 from apps.history.columns import COLUMNS
 from apps.history.writing.cells import Kind, kind_of
 from apps.history.writing.layout import Layout
-from apps.history.writing.rows import Row
+from apps.history.writing.rows import Row, Rows, with_personal
 
 # Matches most of the cells that need neither quotes nor guards.
 _PLAIN_CELL: Final = re.compile(f'[0-9A-Za-z][^"{PARTED_BY}]*')
@@ -56,7 +57,7 @@ class Csv:
         mark = BYTE_ORDER_MARK if self._layout.byte_order_mark else ""
         self._write_bytes(f"{mark}{self._separator.join(self._layout.headings)}\n".encode())
 
-    def rows(self, rows: Sequence[Row]) -> None:
+    def rows(self, rows: Rows) -> None:
         """Write these rows. Most of them need no quotes and are written together."""
         lines = self._guarded_lines(self._joined(rows), len(rows))
         self._write_bytes(b"".join(map(self._line, rows)) if lines is None else lines)
@@ -76,30 +77,20 @@ class Csv:
             together = guarded
         self._write_bytes(together)
 
-    def arrays(self, arrays: Sequence[str], personal: Sequence[Row]) -> None:
-        """Write rows whose first cells are a JSON array of texts, and append the ``personal`` cells of each.
+    def arrays(self, arrays: Sequence[str], personal: Rows) -> None:
+        """Write rows whose cells without personal data are a JSON array of texts each.
 
-        Arrays without a backslash and without a comma within a text become lines without being read: their
-        quotes are removed. Decision 255 has the measurements.
+        ``personal``: the other cells of each row; empty if the layout has none. Most arrays become lines
+        without being read (decision 255).
         """
-        inside = "\n".join([array[1:-1] for array in arrays]).encode()
-        lines = inside.translate(self._from_json, b'"')
-        cells = len(self._layout.plain) * len(arrays)
-        written = None
-        if (
-            b"\\" not in inside
-            and len(inside) - len(lines) == 2 * cells
-            and inside.count(b",") == cells - len(arrays)
-        ):
-            if personal:
-                lines = self._appended(lines, personal)
-            written = self._guarded_lines(lines + b"\n", len(arrays))
+        lines = self._unquoted(arrays)
+        if lines is not None and personal:
+            lines = self._appended(lines, personal)
+        written = None if lines is None else self._guarded_lines(lines + b"\n", len(arrays))
         if written is None:
-            rows: Iterable[Row] = map(tuple, map(json.loads, arrays))
-            if personal:
-                rows = map(add, rows, personal)
-            written = b"".join(map(self._line, rows))
-        self._write_bytes(written)
+            self.rows(with_personal([tuple(orjson.loads(array)) for array in arrays], personal))
+        else:
+            self._write_bytes(written)
 
     def quoted(self, cells: Sequence[str]) -> bytes:
         """These cells as COPY writes them: with quotes where needed, and without guards."""
@@ -115,8 +106,18 @@ class Csv:
     def _joined(self, rows: Iterable[Row]) -> bytes:
         return ("\n".join(map(self._separator.join, rows)) + "\n").encode()
 
-    def _appended(self, lines: bytes, personal: Sequence[Row]) -> bytes:
-        """The lines with these cells after each, without quotes and guards."""
+    def _unquoted(self, arrays: Sequence[str]) -> bytes | None:
+        """The arrays as lines, without their quotes. None if a text has an escape, or if one is missing.
+
+        A comma within a text becomes a separator too many, as in a line of cells.
+        """
+        inside = "\n".join([array[1:-1] for array in arrays]).encode()
+        lines = inside.translate(self._from_json, b'"')
+        texts, quotes = len(self._layout.plain) * len(arrays), len(inside) - len(lines)
+        return None if b"\\" in inside or quotes != 2 * texts else lines
+
+    def _appended(self, lines: bytes, personal: Rows) -> bytes:
+        """The lines, each followed by its personal cells. Adds neither quotes nor guards."""
         separator = self._separator
         ends = [separator.join(cells).encode() for cells in personal]
         pairs = zip(lines.split(b"\n"), ends, strict=True)
@@ -184,7 +185,7 @@ class JsonLines:
         head = {"export": "submissions", "columns": layout.columns, "time_zone": layout.time_zone}
         self._write_bytes((json.dumps(head, separators=(",", ":")) + "\n").encode())
 
-    def rows(self, rows: Sequence[Row]) -> None:
+    def rows(self, rows: Rows) -> None:
         """Write these rows."""
         encoders, form = self._encoders, self._form
         lines = [

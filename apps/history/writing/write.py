@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Expression, F, Func, TextField, Value
-from django.db.models.functions import Cast, JSONArray, Replace
+from django.db.models.functions import Cast, Replace
 
 from apps.core import connections
 from apps.core.export.formats import Format
@@ -19,7 +19,7 @@ from apps.history.selection import Selection
 from apps.history.writing.cells import Cell, CopiedCell
 from apps.history.writing.layout import Layout
 from apps.history.writing.people import People
-from apps.history.writing.rows import Row, chunks, compiled, copied
+from apps.history.writing.rows import Rows, chunks, compiled, copied, with_personal
 from apps.history.writing.texts import Csv, JsonLines
 from apps.history.writing.workbook import Workbook
 
@@ -36,7 +36,7 @@ class _File(Protocol):
     """A file that is being written, in any format."""
 
     def begin(self) -> None: ...
-    def rows(self, rows: Sequence[Row]) -> None: ...
+    def rows(self, rows: Rows) -> None: ...
     def end(self, rows: int, unreadable: int) -> None: ...
 
 
@@ -136,28 +136,18 @@ def _write_arrays(
     connection: BaseDatabaseWrapper,
     progress: Callable[[int], None],
 ) -> Written:
-    """Write CSV lines made from one JSON array for each row, and append the personal cells. SQLite only.
+    """Write CSV lines made from one JSON array for each row. SQLite only.
 
     Python fetches one text for each row more quickly than its cells (decision 255).
     """
-    plain = [Cell(key, time_zone=layout.time_zone, times=layout.times) for key in layout.plain]
-    cells: list[Expression | F] = [JSONArray(*plain, output_field=TextField())]
-    if layout.personal:
-        cells += [F("encrypted_consumer"), _hex_id()]
-    people = People(layout.personal, layout.format)
-    statement = compiled(selection, cells, connection)
-    rows = 0
-    if statement is None:
-        return Written(rows)
-    with closing(chunks(statement, connection)) as found:
-        for chunk in found:
-            personal = (
-                [people.cells(stored, owner) for _array, stored, owner in chunk] if layout.personal else []
-            )
-            file.arrays([row[0] for row in chunk], personal)
-            rows += len(chunk)
-            progress(rows)
-    return Written(rows, people.unreadable)
+    cells = [Cell(key, time_zone=layout.time_zone, times=layout.times) for key in layout.plain]
+    # Django's JSONArray begins a transaction of another connection, to find out whether SQLite has JSON.
+    array = Func(*cells, function="json_array", output_field=TextField())
+
+    def write_chunk(plain: Rows, personal: Rows) -> None:
+        file.arrays([row[0] for row in plain], personal)
+
+    return _write_fetched(selection, layout, [array], write_chunk, connection=connection, progress=progress)
 
 
 def _write_formatted(
@@ -169,19 +159,39 @@ def _write_formatted(
 ) -> Written:
     """Write lines made from the cells that the database returns."""
     json = layout.format is Format.JSONL
-    cells: list[Expression | F] = [
-        Cell(key, time_zone=layout.time_zone, times=layout.times, json=json) for key in layout.plain
-    ]
+    cells = [Cell(key, time_zone=layout.time_zone, times=layout.times, json=json) for key in layout.plain]
+
+    def write_chunk(plain: Rows, personal: Rows) -> None:
+        file.rows(with_personal(plain, personal))
+
+    return _write_fetched(selection, layout, cells, write_chunk, connection=connection, progress=progress)
+
+
+def _write_fetched(
+    selection: Selection,
+    layout: Layout,
+    plain: Sequence[Expression],
+    write_chunk: Callable[[Rows, Rows], None],
+    *,
+    connection: BaseDatabaseWrapper,
+    progress: Callable[[int], None],
+) -> Written:
+    """Call ``write_chunk`` with the ``plain`` expressions of some rows, and with their personal cells."""
     people, is_personal = People(layout.personal, layout.format), bool(layout.personal)
-    if is_personal:
-        cells += [F("encrypted_consumer"), _hex_id()]
-    statement = compiled(selection, cells, connection)
+    statement = compiled(
+        selection,
+        [*plain, F("encrypted_consumer"), _hex_id()] if is_personal else plain,
+        connection,
+    )
     rows = 0
     if statement is None:
         return Written(rows)
     with closing(chunks(statement, connection)) as found:
         for chunk in found:
-            file.rows([row[:-2] + people.cells(*row[-2:]) for row in chunk] if is_personal else chunk)
+            if is_personal:
+                write_chunk([row[:-2] for row in chunk], [people.cells(*row[-2:]) for row in chunk])
+            else:
+                write_chunk(chunk, ())
             rows += len(chunk)
             progress(rows)
     return Written(rows, people.unreadable)

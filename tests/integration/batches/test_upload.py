@@ -40,6 +40,9 @@ def test_a_number_is_resolved_as_in_the_form(as_staff: Client, sandbox: SandboxS
         "order_choices": " ".join(refs),
         "order_choice": refs[1],
     }
+    more = {**offered, "order_choices": f"{offered['order_choices']} more"}
+    again = paste(as_staff, "", order=TRIPLE_REFERENCE_ID, **more)  # without people it is shown again
+    assert "Choose one. There may be more.</legend>" in again.content.decode()
     answer = paste(as_staff, order=TRIPLE_REFERENCE_ID, **offered)
     assert answer.status_code == 303
     assert (only_batch().order_ref, only_batch().order_number) == (refs[1], TRIPLE_REFERENCE_ID)

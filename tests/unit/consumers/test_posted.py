@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from django.http import QueryDict
 
 from apps.consumers.forms.flat_values import rows_of
-from apps.consumers.forms.posted import PostedEntry, PostedKind
+from apps.consumers.forms.posted import MAX_OFFERED, PostedChoice, PostedEntry, PostedKind
 from tests.support.entries import FULL, posted
 
 
@@ -45,6 +47,18 @@ def test_a_posted_entry_is_exactly_one_kind(values: QueryDict, kind: PostedKind)
     shows_errors = read.entry.form.is_bound
     assert shows_errors == (kind in (PostedKind.INVALID, PostedKind.VALID))
     assert (read.entry.form["token"].value() == values["token"]) == shows_errors
+
+
+@pytest.mark.parametrize(
+    ("count", "words", "may_be_more"),
+    [(MAX_OFFERED, [], False), (MAX_OFFERED, ["more"], True), (MAX_OFFERED + 1, [], True)],
+)
+def test_orders_offered_again_may_lack_some(count: int, words: list[str], may_be_more: bool) -> None:
+    refs = [str(uuid.uuid4()) for _ in range(count)]
+    choice = PostedChoice.read(
+        {"order_ref": "B4LNDQ", "order_choice_for": "B4LNDQ", "order_choices": " ".join([*refs, *words])}
+    )
+    assert choice == PostedChoice("B4LNDQ", "", tuple(refs[:MAX_OFFERED]), may_be_more=may_be_more)
 
 
 def test_a_pressed_button_changes_the_rows_of_its_list() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -32,6 +34,7 @@ TEXTS = [
     "\\",
     '\\","',
     "[",
+    "a\0b",
 ]
 
 
@@ -46,7 +49,11 @@ def copied(row: tuple[str, ...], separator: str) -> bytes:
 
 def array(*cells: str) -> str:
     """The cells as SQLite's json_array writes them."""
-    return json.dumps(cells, ensure_ascii=False, separators=(",", ":"))
+    with closing(sqlite3.connect(":memory:")) as database:
+        question_marks = ", ".join("?" * len(cells))
+        [text] = database.execute(f"SELECT json_array({question_marks})", cells).fetchone()
+    assert json.loads(text) == [*cells]
+    return str(text)
 
 
 @pytest.mark.parametrize("format_", [Format.CSV, Format.CSV_EXACT])
@@ -98,11 +105,16 @@ def test_arrays_with_personal_cells_equal_their_rows(text: str, separator: str, 
         assert joined == own
 
 
-def test_rows_without_quotes_are_not_looked_at_cell_by_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_and_arrays_without_quotes_are_not_looked_at_cell_by_cell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delattr(texts, "protect")
     written: list[bytes] = []
     layout = Layout(Format.CSV, ("order_ref", "person"), "UTC")
     rows = [("+1; +2", "É"), ("", "=1")]
     Csv(layout, written.append).rows(rows)
+    monkeypatch.delattr(texts, "orjson")
     Csv(layout, written.append).arrays([array(*row) for row in rows], [])
-    assert written == [b"'+1;' +2,\xc3\x89\n,'=1\n"] * 2
+    personal = Layout(Format.CSV, ("order_ref", "last_name"), "UTC")
+    Csv(personal, written.append).arrays([array(row[0]) for row in rows], [row[1:] for row in rows])
+    assert written == [b"'+1;' +2,\xc3\x89\n,'=1\n"] * 3
