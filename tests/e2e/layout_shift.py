@@ -11,7 +11,11 @@ new PerformanceObserver(list => {
   for (const entry of list.getEntries()) {
     if (entry.hadRecentInput) continue;
     window.shiftedBy += entry.value;
-    for (const { node } of entry.sources) window.moved.push(node?.className ?? node?.nodeName ?? "gone");
+    for (const { node, previousRect, currentRect } of entry.sources)
+      window.moved.push(
+        `${node?.nodeName ?? "gone"}.${node?.className ?? ""}` +
+        ` from ${previousRect.x},${previousRect.y} to ${currentRect.x},${currentRect.y}` +
+        ` after ${Math.round(entry.startTime)} ms`);
   }
 }).observe({ type: "layout-shift", buffered: true });
 """
@@ -40,5 +44,5 @@ def forget_shifts(page: Page) -> None:
 
 
 def moved(page: Page) -> list[str]:
-    """The classes of the elements that were moved, for the message of a test."""
+    """The elements that were moved, from where to where and when, for the message of a test."""
     return [str(name) for name in page.evaluate("window.moved")]
