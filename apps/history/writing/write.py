@@ -176,7 +176,10 @@ def _write_fetched(
     connection: BaseDatabaseWrapper,
     progress: Callable[[int], None],
 ) -> Written:
-    """Call ``write_chunk`` with the ``plain`` expressions of some rows, and with their personal cells."""
+    """Fetch the rows, and call ``write_chunk`` with each chunk: its cells of ``plain``, and its personal cells.
+
+    The latter are empty if the layout has no such columns.
+    """
     people, is_personal = People(layout.personal, layout.format), bool(layout.personal)
     statement = compiled(
         selection,
