@@ -176,9 +176,9 @@ def _write_fetched(
     connection: BaseDatabaseWrapper,
     progress: Callable[[int], None],
 ) -> Written:
-    """Fetch the rows, and call ``write_chunk`` with each chunk: its cells of ``plain``, and its personal cells.
+    """Fetch the rows, and call ``write_chunk`` with the ``plain`` cells and the personal cells of each chunk.
 
-    The latter are empty if the layout has no such columns.
+    The personal cells are empty if the layout has no such columns.
     """
     people, is_personal = People(layout.personal, layout.format), bool(layout.personal)
     statement = compiled(
