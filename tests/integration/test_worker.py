@@ -49,7 +49,7 @@ def _handlers_come_back() -> Iterator[None]:
 
 def run_worker_with(monkeypatch: pytest.MonkeyPatch, duty: Callable[[Actor], int]) -> None:
     """Run the command with this work; ``look`` sends the signal once it has seen enough."""
-    end = time.monotonic() + 5  # seconds
+    end = time.monotonic() + BOUND
 
     def bounded(actor: Actor) -> int:
         assert time.monotonic() < end, "The worker does not stop"
