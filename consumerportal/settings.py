@@ -189,6 +189,7 @@ startup.check_calls_in_flight(CDP_IN_FLIGHT, threads=WEB_THREADS, for_pages=THRE
 startup.check_networks("TRUSTED_PROXIES", TRUSTED_PROXIES)
 startup.check_proxies(TRUSTED_PROXIES, tls_at_proxy=TLS_AT_PROXY)
 startup.check_reconciliation_delays(CDP_RECONCILIATION_AFTER)
+startup.check_batch_rows(BATCH_MAX_ROWS)
 startup.check_batch_bytes(BATCH_MAX_BYTES, fields=DATA_UPLOAD_MAX_MEMORY_SIZE)
 startup.check_country_codes(EXTRA_COUNTRIES)
 startup.check_notice_mail(to=NOTICE_MAIL_TO, sender=NOTICE_MAIL_FROM, host=SMTP_HOST, security=SMTP_SECURITY)

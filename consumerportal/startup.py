@@ -24,6 +24,7 @@ from consumerportal.setting_problems import hook_secrets_problem, mac_keys_probl
 
 MAX_CHECK_DELAY = 30 * 24 * 3600.0  # seconds
 CREATE_MARGIN_SECONDS = 10  # besides its call, a create reads the order and writes to the database twice
+MAX_BATCH_ROWS = 1_000  # a list is checked within its request: these take up to 16 seconds, 2,000 up to 52
 SMTP_SECURITY = ("starttls", "tls", "none")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -188,6 +189,11 @@ class Startup:
                 f"BATCH_MAX_BYTES ({most}) exceeds {MAX_BODY_BYTES - fields}: the portal would not read such"
                 " a file"
             )
+
+    def check_batch_rows(self, most: int) -> None:
+        """A list must be small enough to be checked while its author waits."""
+        if most > MAX_BATCH_ROWS:
+            self.problems.append(f"BATCH_MAX_ROWS ({most}) is more than {MAX_BATCH_ROWS}")
 
     def check_database_is_stored(self, name: str) -> None:
         """In production SQLite needs a file. An address without a file name means a database in memory."""
