@@ -1,0 +1,107 @@
+"""How many drafts there may be, how long they may be, and when they are deleted."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+from pytest_django import Settings
+
+from apps.accounts.models import User
+from apps.consumers import drafts
+from apps.consumers.drafts import DraftMark
+from apps.consumers.models import Draft
+from apps.core import clock, personal_data
+from apps.core.encryption import MissingKeyError
+from tests.support.draft_tabs import NEW, Tab, saved_values
+from tests.support.entries import on_page, text
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
+
+
+@pytest.mark.sql("new")
+def test_more_drafts_than_the_limit_are_refused_and_none_is_deleted(
+    as_staff: Client, settings: Settings
+) -> None:
+    settings.DRAFTS_PER_PERSON = 2
+    tabs = [Tab(as_staff) for _ in range(3)]
+    assert [tab.save(last_name="x").status_code for tab in tabs] == [200, 200, 409]
+    assert "you have 2 drafts" in tabs[2].save(last_name="y").json()["problem"]
+    assert tabs[0].save(last_name="z").status_code == 200
+    assert len(saved_values()) == 2
+    as_staff.post(f"/consumers/drafts/{tabs[1].mark.public_id}/discard/")
+    assert tabs[2].save(last_name="y").status_code == 200
+
+
+def test_draft_that_is_too_long_or_could_not_be_shown_is_refused(as_staff: Client) -> None:
+    tab = Tab(as_staff)
+    assert tab.save(last_name="x" * drafts.MAX_CHARACTERS).status_code == 413
+    tab.form["last_name"] = "x"
+    assert tab.save({"emails-999-value": "x"}).status_code == 413
+    assert not Draft.objects.exists()
+
+
+@pytest.mark.sql("repeated")
+def test_missing_encryption_key_is_an_ordinary_answer(
+    as_staff: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tab = Tab(as_staff)
+
+    def lose(*_arguments: Any) -> None:
+        raise MissingKeyError("key id")
+
+    monkeypatch.setattr(personal_data, "encrypted", lose)
+    answer = tab.save(last_name="Typed")
+    assert answer.status_code == 503
+    assert answer.json()["problem"].startswith("Draft not saved: an encryption key is missing")
+    assert "draft_not_saved key_missing" in caplog.text
+    assert not Draft.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "mark", ["", "x", "1/2/3/4", "{id}/{id}/0/0", "{id}/{id}/0/9999999999", "{page}/{id}/0/1"]
+)
+def test_mark_that_is_none_is_refused(as_staff: Client, mark: str) -> None:
+    public_id = uuid.uuid4()
+    text_of_mark = mark.format(id=public_id, page=uuid.uuid4())
+    answer = as_staff.post(f"/consumers/drafts/{public_id}/", {"draft": text_of_mark})
+    assert answer.status_code == 400
+
+
+@pytest.mark.sql("new")
+def test_worker_deletes_a_draft_after_its_days_and_a_finished_one_not_before_its_session_ends(
+    as_staff: Client, staff: User, settings: Settings
+) -> None:
+    settings.DRAFT_DAYS, settings.SESSION_ABSOLUTE_SECONDS = 1, 3 * 24 * 3600
+    mark = DraftMark(uuid.uuid4(), uuid.uuid4(), 0, 1)
+    done = DraftMark.new()
+    drafts.save(mark, {"last_name": "Old"}, person_id=staff.pk)
+    drafts.finish(done, person_id=staff.pk)
+    now = clock.now()
+    with time_machine.travel(now + dt.timedelta(hours=23), tick=False):
+        assert drafts.delete_expired() == 0
+        assert drafts.drafts_of(staff.pk).count() == 1
+    with time_machine.travel(now + dt.timedelta(hours=25), tick=False):
+        assert drafts.drafts_of(staff.pk).count() == 0  # before a worker runs, too
+        assert drafts.find(mark.public_id, staff.pk) is None
+        assert drafts.delete_expired() == 1
+    assert Draft.objects.get().public_id == done.public_id
+    with time_machine.travel(now + dt.timedelta(days=4), tick=False):
+        assert drafts.delete_expired() == 1
+
+
+def test_without_days_there_are_no_drafts(as_staff: Client, settings: Settings) -> None:
+    tab = Tab(as_staff)
+    tab.save(last_name="Mine")
+    settings.DRAFT_DAYS = 0
+    page = as_staff.get(NEW)
+    assert "draft" not in on_page(page)
+    assert "data-drafts" not in page.content.decode()
+    assert tab.save(last_name="Again").status_code == 404
+    assert as_staff.get(f"{NEW}?draft={tab.mark.public_id}").status_code == 404
+    assert "Drafts" not in text(as_staff.get("/"))
+    assert drafts.delete_expired() == 1
