@@ -8,7 +8,6 @@ import itertools
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from tests.support.people import make_person
 from tests.support.postgresql import PROCESSES_ONCE
 from tests.support.quick_flush import flushes_are_quick
 from tests.support.statements import repeats_sql
+from tests.support.waiting import wait_until
 
 USES_THE_DATABASE = frozenset({"db", "transactional_db", "live_server", "django_db_setup"})
 
@@ -233,10 +233,10 @@ def _transaction_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_export_is_left() -> Iterator[None]:
     """Wait for the end of the test's exports: a running one would lock the database of a later test."""
     yield
-    end = time.monotonic() + 10
-    while left := [one.name for one in threading.enumerate() if one.name.startswith("export-")]:
-        assert time.monotonic() < end, left
-        time.sleep(0.01)
+    wait_until(
+        lambda: not any(thread.name.startswith("export-") for thread in threading.enumerate()),
+        what="no export is running",
+    )
 
 
 @pytest.fixture

@@ -19,10 +19,11 @@ from functools import partial
 import pytest
 
 from apps.cdp.consumers import NewConsumer
-from tests.support.deployed import NEW, PATIENT, Person, Place, Portal, at_once, place, portal, wait_until
+from tests.support.deployed import NEW, PATIENT, Person, Place, Portal, at_once, place, portal
 from tests.support.entries import posted
 from tests.support.http_browser import Answer
 from tests.support.unique_entries import consumer
+from tests.support.waiting import wait_until
 
 # The portals use their own databases; the mark only determines their kind.
 # PostgreSQL runs the transactions at the same time; SQLite lets one write after the other.

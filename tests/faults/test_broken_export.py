@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 import pytest
 
 from apps.audit.integrity.bulk_hashing import COLUMNS_AND_MAC
-from tests.support.deployed import Person, Place, Portal, place, portal, wait_until
+from tests.support.deployed import Person, Place, Portal, place, portal
+from tests.support.waiting import wait_until
 
 # On SQLite alone: only its file can be damaged from here.
 pytestmark = [pytest.mark.once, pytest.mark.xdist_group("broken export")]

@@ -16,12 +16,13 @@ import psycopg
 import pytest
 from django.db import connection
 
-from tests.support.deployed import Place, Portal, place, portal, wait_until
+from tests.support.deployed import Place, Portal, place, portal
 from tests.support.entries import posted
 from tests.support.http_browser import Browser
 from tests.support.ports import free_port
 from tests.support.processes import BIN, ROOT
 from tests.support.unique_entries import consumer
+from tests.support.waiting import wait_until
 from tests.support.wrong_clock import clock_ahead, needs_library
 
 pytestmark = [

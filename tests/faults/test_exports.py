@@ -15,9 +15,10 @@ import psycopg
 import pytest
 
 from apps.history.models import State
-from tests.support.deployed import Person, Place, Portal, place, portal, wait_until
+from tests.support.deployed import Person, Place, Portal, place, portal
 from tests.support.deployed_exports import TIMEOUT, Exports
 from tests.support.processes import run
+from tests.support.waiting import wait_until
 
 # The portals use their own databases; the mark only determines their kind.
 # A reader can exhaust only the connections of PostgreSQL.

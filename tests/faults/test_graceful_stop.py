@@ -15,10 +15,11 @@ from functools import partial
 
 import pytest
 
-from tests.support.deployed import PATIENT, Place, Portal, at_once, place, portal, wait_until
+from tests.support.deployed import PATIENT, Place, Portal, at_once, place, portal
 from tests.support.entries import posted
 from tests.support.http_browser import Answer
 from tests.support.unique_entries import consumer
+from tests.support.waiting import wait_until
 
 # The portals use their own databases; the mark only determines their kind.
 # On SQLite the many outcomes have to wait for each other; PostgreSQL would store them at the same time.

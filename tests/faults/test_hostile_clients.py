@@ -10,9 +10,10 @@ from contextlib import closing, suppress
 import pytest
 
 from consumerportal.web_worker import MAX_BUFFERED_BYTES
-from tests.support.deployed import NEW, Place, Portal, place, portal, wait_until
+from tests.support.deployed import NEW, Place, Portal, place, portal
 from tests.support.hostile_clients import KINDS, PAGE, Attack, attacking
 from tests.support.http_browser import Browser
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.once, pytest.mark.xdist_group("hostile clients")]
 

@@ -10,9 +10,7 @@ import itertools
 import json
 import re
 import threading
-import time
 import zoneinfo
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import openpyxl
@@ -57,10 +55,8 @@ TIMEOUT = 10.0  # seconds
 
 
 @pytest.fixture(autouse=True)
-def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "BEAT_SECONDS", 0.05)
-    yield
-    until(lambda: not [one for one in threading.enumerate() if one.name.startswith("export-")])
 
 
 @pytest.fixture
@@ -75,13 +71,6 @@ def as_permitted(permitted: User) -> Client:
     client = Client()
     client.force_login(permitted)
     return client
-
-
-def until(true: Callable[[], object]) -> None:
-    end = time.monotonic() + TIMEOUT
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def entry(**changed: str) -> dict[str, str]:

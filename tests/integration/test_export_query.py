@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -26,6 +25,7 @@ from tests.support.export_files import layout, written
 from tests.support.export_rows import prepared
 from tests.support.filled_database import fill
 from tests.support.people import acting
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
@@ -39,17 +39,8 @@ WAITING = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() A
 
 
 @pytest.fixture(autouse=True)
-def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "BEAT_SECONDS", 0.05)
-    yield
-    until(lambda: not [one for one in threading.enumerate() if one.name.startswith("export-")])
-
-
-def until(true: Callable[[], object]) -> None:
-    end = time.monotonic() + TIMEOUT
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 @contextmanager
@@ -75,7 +66,7 @@ def waiting_query(person: User) -> Iterator[tuple[Export, Delivery, psycopg.Conn
         administrator.autocommit = True
         locked.execute("LOCK TABLE consumers_submission IN ACCESS EXCLUSIVE MODE")
         assert b"submitted_at" in next(file)  # no row yet: the head does not wait for the database
-        until(lambda: administrator.execute(WAITING).fetchall())
+        wait_until(lambda: administrator.execute(WAITING).fetchall())
         try:
             yield export, file, administrator
         finally:
@@ -143,7 +134,7 @@ def test_abandoned_query_is_cancelled_in_the_database(supervisor: User, how: str
                 next(file)
         else:
             file.close()
-        until(lambda: not administrator.execute(WAITING).fetchall())
+        wait_until(lambda: not administrator.execute(WAITING).fetchall())
         export.refresh_from_db()
         assert (export.state, export.slot) == (
             State.CANCELLED if how == "cancel" else State.FAILED,
@@ -174,4 +165,4 @@ def test_query_uses_no_connection_of_the_pool(supervisor: User) -> None:
             return bool(stats["pool_available"] == stats["pool_size"])
 
         # The query waits meanwhile. The pool may still prepare a connection, which counts in its size.
-        until(all_available)
+        wait_until(all_available)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +30,7 @@ from tests.support.http_browser import TIMEOUT_SECONDS, Answer, Browser
 from tests.support.ports import free_port
 from tests.support.processes import BIN, Server, serving
 from tests.support.sandbox_orders import add_orders
+from tests.support.waiting import wait_until
 
 NEW = "/consumers/new/"
 ORDERS = 1000
@@ -231,14 +231,6 @@ def at_once(acts: Sequence[Callable[[], T]]) -> list[T | Exception]:
         if isinstance(result, RuntimeError):
             raise result
     return results
-
-
-def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait until the condition is true. Raises ``AssertionError`` with ``what`` after the timeout."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"Not within {seconds:g} s: {what}"
-        time.sleep(0.05)
 
 
 def _all_answer(started: Portal, workers: int) -> bool:

@@ -9,7 +9,8 @@ from contextlib import closing, contextmanager
 from urllib.parse import urlencode
 
 from apps.history.forms.export import PLAIN, values_of
-from tests.support.deployed import Person, Place, Portal, wait_until
+from tests.support.deployed import Person, Place, Portal
+from tests.support.waiting import wait_until
 
 ROWS = 30_000
 CHOOSE = "/submissions/export/?period=all"

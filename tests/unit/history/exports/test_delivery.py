@@ -34,6 +34,7 @@ from apps.history.models import Export, State
 from apps.history.writing import Written
 from tests.support.export_rows import prepared
 from tests.support.people import TESTS, acting, events
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,7 +57,7 @@ def _nothing_is_left(tmp_path: Path, settings: Settings) -> Iterator[None]:
     settings.EXPORT_DIR = str(folder)
     descriptors = _open_files(folder)
     yield
-    until(lambda: not [one for one in threading.enumerate() if one.name.startswith("export-")])
+    wait_until(lambda: not [one for one in threading.enumerate() if one.name.startswith("export-")])
     assert list(folder.iterdir()) == []
     assert _open_files(folder) == descriptors
 
@@ -69,13 +70,6 @@ def _open_files(folder: Path) -> list[str]:
         except OSError:  # closed meanwhile
             continue
     return [link for link in links if link.startswith(str(folder))]
-
-
-def until(true: Callable[[], object]) -> None:
-    end = time.monotonic() + TIMEOUT
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 class Rows:
@@ -129,7 +123,7 @@ def as_django_raises(cause: Exception) -> OperationalError:
 
 
 def ended(export: Export) -> Export:
-    until(lambda: not Export.objects.get(pk=export.pk).is_active)
+    wait_until(lambda: not Export.objects.get(pk=export.pk).is_active)
     return Export.objects.get(pk=export.pk)
 
 
@@ -161,7 +155,7 @@ def test_no_connection_is_held_for_a_slow_reader(supervisor: User, started: Star
     next(file)
     if connection.vendor == "postgresql":
         assert connection.connection is None
-    until(lambda: not any(one.name == "export-maker" for one in threading.enumerate()))
+    wait_until(lambda: not any(one.name == "export-maker" for one in threading.enumerate()))
     file.close()
 
 
@@ -171,7 +165,7 @@ def test_lost_reader_stops_the_query(supervisor: User, started: Start) -> None:
     next(file)
     file.close()
     assert ended(export).failure_code == "reader_gone"
-    until(lambda: rows.stopped_by == "ExportBroken")
+    wait_until(lambda: rows.stopped_by == "ExportBroken")
     [event] = events("export.failed")
     assert event.details["failure_code"] == "reader_gone"
     file.close()  # the second call does nothing
@@ -217,7 +211,7 @@ def test_running_export_ends_with_the_access_of_its_person(
     file.close()
     assert hung_up.wait(TIMEOUT)
     assert ended(export).failure_code == "access_ended"
-    until(lambda: rows.stopped_by == "ExportBroken")
+    wait_until(lambda: rows.stopped_by == "ExportBroken")
     [event] = events("export.failed")
     assert (event.details["failure_code"], event.actor_name) == ("access_ended", supervisor.name)
     assert open_work(supervisor.pk) == []
@@ -268,10 +262,10 @@ def test_cancelling_stops_the_query_and_breaks_the_download(supervisor: User, st
     with pytest.raises(ExportBroken):
         for _ in file:
             pass
-    until(hung_up.is_set)
+    wait_until(hung_up.is_set)
     file.close()
     assert ended(export).state == State.CANCELLED
-    until(lambda: rows.stopped_by == "ExportBroken")
+    wait_until(lambda: rows.stopped_by == "ExportBroken")
     assert (len(events("export.cancelled")), events("export.failed")) == (1, [])
 
 
@@ -399,7 +393,7 @@ def test_failed_file_that_is_never_closed_ends_by_itself(
         with pytest.raises(ExportBroken):
             b"".join(file)
     assert ended(export).failure_code == "disk_full"
-    until(lambda: not file._watcher.is_alive())
+    wait_until(lambda: not file._watcher.is_alive())
     with pytest.raises(ExportBroken, match="disk_full"):  # not an error of the closed file
         next(file)
 
@@ -427,7 +421,7 @@ def test_file_is_not_closed_while_it_is_read(
     lifecycle.cancel(export, acting(supervisor))
     reader.join(TIMEOUT)
     assert found[0].startswith(b"head")
-    until(lambda: not file._watcher.is_alive())
+    wait_until(lambda: not file._watcher.is_alive())
 
 
 def test_reader_who_takes_nothing_for_too_long_is_disconnected(
@@ -438,7 +432,7 @@ def test_reader_who_takes_nothing_for_too_long_is_disconnected(
     export, file = started(supervisor, Rows(20_000), hang_up=hung_up.set)
     next(file)
     assert ended(export).failure_code == "reader_stalled"
-    until(hung_up.is_set)
+    wait_until(hung_up.is_set)
     with pytest.raises(ExportBroken, match="reader_stalled"):
         next(file)
     file.close()
@@ -611,9 +605,9 @@ def test_row_contains_the_progress(supervisor: User, started: Start) -> None:
     go = threading.Semaphore(3)
     export, file = started(supervisor, Rows(6, go=lambda: go.acquire(timeout=TIMEOUT)))
     next(file)
-    until(lambda: Export.objects.get(pk=export.pk).rows == 3)
+    wait_until(lambda: Export.objects.get(pk=export.pk).rows == 3)
     assert Export.objects.get(pk=export.pk).state == State.RUNNING
     go.release(3)
-    until(lambda: Export.objects.get(pk=export.pk).state == State.DELIVERING)
+    wait_until(lambda: Export.objects.get(pk=export.pk).state == State.DELIVERING)
     b"".join(file)
     file.close()
