@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from playwright.sync_api import Page
 
 _OBSERVE = """
 window.shiftedBy = 0;
 window.moved = [];
-new PerformanceObserver(list => {
-  for (const entry of list.getEntries()) {
-    if (entry.hadRecentInput) continue;
-    window.shiftedBy += entry.value;
-    for (const { node, previousRect, currentRect } of entry.sources)
-      window.moved.push(
-        `${node?.nodeName ?? "gone"}.${node?.className ?? ""}` +
-        ` from ${previousRect.x},${previousRect.y} to ${currentRect.x},${currentRect.y}` +
-        ` after ${Math.round(entry.startTime)} ms`);
-  }
-}).observe({ type: "layout-shift", buffered: true });
+{
+  const count = entries => {
+    for (const entry of entries) {
+      if (entry.hadRecentInput) continue;
+      window.shiftedBy += entry.value;
+      for (const { node, previousRect, currentRect } of entry.sources)
+        window.moved.push(
+          `${node?.nodeName ?? "gone"}.${node?.className ?? ""}` +
+          ` from ${previousRect.x},${previousRect.y} to ${currentRect.x},${currentRect.y}` +
+          ` after ${Math.round(entry.startTime)} ms`);
+    }
+  };
+  const observer = new PerformanceObserver(list => count(list.getEntries()));
+  observer.observe({ type: "layout-shift", buffered: true });
+  window.countShifts = () => count(observer.takeRecords());
+}
 """
-# Two frames later the shift of the last change has been reported.
-_READ = """() => new Promise(resolve =>
-  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => resolve(window.shiftedBy)))))"""
+# Two frames later the last change has been painted.
+_READ = """async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  await frame();
+  await frame();
+  await new Promise(resolve => setTimeout(resolve));
+  window.countShifts();
+  return [window.shiftedBy, window.moved];
+}"""
+_RESTORE = "([by, moved]) => { window.shiftedBy = by; window.moved = moved; }"
 
 
 def watch_shifts(page: Page) -> None:
@@ -31,18 +46,24 @@ def watch_shifts(page: Page) -> None:
 
 def shifted(page: Page) -> float:
     """The shift since the page was loaded, without shifts caused by the person; 0 means none."""
-    return float(page.evaluate(_READ))
-
-
-def forget_shifts(page: Page) -> None:
-    """Forget the shifts so far.
-
-    The browser leaves out those within half a second after input; an answer to what was typed may come later.
-    """
-    page.evaluate(_READ)
-    page.evaluate("() => { window.shiftedBy = 0; window.moved = []; }")
+    by, _elements = page.evaluate(_READ)
+    return float(by)
 
 
 def moved(page: Page) -> list[str]:
     """The elements that were moved, from where to where and when, for the message of a test."""
-    return [str(name) for name in page.evaluate("window.moved")]
+    _by, elements = page.evaluate(_READ)
+    return [*map(str, elements)]
+
+
+@contextmanager
+def answered(page: Page) -> Iterator[None]:
+    """Leave out the shifts within the block, which answer what the person does in it.
+
+    The browser leaves out those within half a second after input. A busy machine needs longer. Wait for the
+    answer inside the block.
+    """
+    before = page.evaluate(_READ)
+    yield
+    page.evaluate(_READ)
+    page.evaluate(_RESTORE, before)

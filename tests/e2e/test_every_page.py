@@ -11,8 +11,8 @@ from playwright.sync_api import Response
 
 from apps.accounts.models import User
 from tests.e2e.every_page import accounts, administration, form, lists, orders, submissions
-from tests.e2e.every_page.checks import WIDE, broken_promises
-from tests.e2e.layout_shift import watch_shifts
+from tests.e2e.every_page.checks import MAX_SHIFTED, WIDE, broken_promises
+from tests.e2e.layout_shift import answered, moved, shifted, watch_shifts
 from tests.e2e.windows import Windows
 from tests.e2e.world import World
 from tests.support.people import make_person
@@ -138,6 +138,22 @@ def test_page_checks_can_fail(windows: Windows) -> None:
     assert "things moved by" in broken
     assert "1 fields whose text the browser cuts" in broken
     assert "px wide at 320 px" in broken
+
+
+def test_answers_to_input_are_no_shift_however_late_they_come(windows: Windows) -> None:
+    page = windows.open(viewport=WIDE)
+    watch_shifts(page)
+    page.goto("about:blank")
+    page.set_content(BROKEN)
+    with answered(page):
+        page.evaluate(MOVE)
+    assert (shifted(page), moved(page)) == (0, [])
+    page.evaluate(MOVE.replace("400px", "100px"))
+    before = shifted(page)
+    assert before > MAX_SHIFTED
+    with answered(page):
+        page.evaluate(MOVE)
+    assert shifted(page) == before
 
 
 def test_every_address_has_a_page_or_a_documented_reason() -> None:

@@ -11,8 +11,8 @@ from apps.consumers import drafts
 from apps.consumers.drafts import DraftMark
 from sandbox.data.seed import FAMILY_ORDER, GROUP_ORDER, SAMPLE_ORDER, TRIPLE_REFERENCE_ID
 from tests.e2e.every_page.seen import Seen, Steps, after, at
-from tests.e2e.layout_shift import forget_shifts
-from tests.e2e.pages import SIMPLE, expect_phones_read, fill_entry, press_create, press_create_anyway
+from tests.e2e.layout_shift import answered
+from tests.e2e.pages import SIMPLE, Typed, expect_phones_read, fill_entry, press_create, press_create_anyway
 from tests.e2e.traces import TYPED
 from tests.e2e.world import World
 from tests.support.travel_documents import SPECIMEN
@@ -31,18 +31,23 @@ def _drafts_listed(page: Page, world: World) -> None:
     save_drafts(world)
     page.goto("/")
     page.get_by_role("heading", name="Drafts").wait_for()
-    page.locator(".draft-actions summary").first.click()
+    with answered(page):
+        page.locator(".draft-actions summary").first.click()
+        page.get_by_role("button", name="Discard draft").first.wait_for()
 
 
 def _draft_opened(page: Page, world: World) -> None:
     page.goto(f"/consumers/new/?draft={save_drafts(world)}")
-    page.locator("#id_last_name").fill(TYPED["draft last name"])
-    page.get_by_text("Draft saved").wait_for()
+    with answered(page):
+        page.locator("#id_last_name").fill(TYPED["draft last name"])
+        page.get_by_text("Draft saved").wait_for()
 
 
 def _next_traveller(page: Page, world: World) -> None:
     page.goto(f"/consumers/new/?order={world.created.order_ref}&like={world.created.public_id}")
-    page.locator(".carry-over summary").click()
+    with answered(page):
+        page.locator(".carry-over summary").click()
+        page.locator(".carry-over fieldset").first.wait_for()
 
 
 def _shortcuts(page: Page, world: World) -> None:
@@ -57,9 +62,11 @@ def _order_shown(page: Page, world: World) -> None:
 
 def _order_to_choose(page: Page, world: World) -> None:
     page.goto("/consumers/new/")
-    page.get_by_label("Order", exact=True).fill(TRIPLE_REFERENCE_ID)
-    page.get_by_label("Order", exact=True).press("Tab")
-    page.get_by_role("group", name="3 orders have the number").wait_for()  # the announcement has it, too
+    with answered(page):
+        page.get_by_label("Order", exact=True).fill(TRIPLE_REFERENCE_ID)
+        page.get_by_label("Order", exact=True).press("Tab")
+        # The announcement has it, too.
+        page.get_by_role("group", name="3 orders have the number").wait_for()
 
 
 def _copied(page: Page, world: World) -> None:
@@ -78,25 +85,28 @@ def _latest_entries(page: Page, world: World) -> None:
 
 def _with_rows(page: Page, world: World) -> None:
     page.goto("/consumers/new/")
-    for button in ("email address", "phone number", "identifier"):
-        page.get_by_role("button", name=f"Add another {button}").click()
+    with answered(page):
+        for button in ("email address", "phone number", "identifier"):
+            page.get_by_role("button", name=f"Add another {button}").click()
+
+
+def _type_in(page: Page, typed: Typed) -> None:
+    with answered(page):
+        fill_entry(page, typed)
+        expect_phones_read(page, typed)
 
 
 def _warned(page: Page, world: World) -> None:
     page.goto("/consumers/new/")
     typed = SIMPLE.but(emails=(), born="1 1 1890", phones=(TYPED["desk"], "087 123 4567"))
-    fill_entry(page, typed)
-    expect_phones_read(page, typed)
-    forget_shifts(page)  # the readings move what is below them
+    _type_in(page, typed)
     with page.expect_navigation():
         press_create(page)
 
 
 def _similar(page: Page, world: World) -> None:
     page.goto("/consumers/new/")
-    fill_entry(
-        page, SIMPLE.but(order=FAMILY_ORDER, last_name="Lindquist", first_name="Sven", born="20 1 1968")
-    )
+    _type_in(page, SIMPLE.but(order=FAMILY_ORDER, last_name="Lindquist", first_name="Sven", born="20 1 1968"))
     with override_settings(CDP_RECONCILIATION=True), page.expect_navigation():
         press_create(page)
 
@@ -116,7 +126,7 @@ def _identical(page: Page, world: World) -> None:
 
 def _used(page: Page, world: World) -> None:
     page.goto("/consumers/new/")
-    fill_entry(page, SIMPLE)
+    _type_in(page, SIMPLE)
     page.locator("[name=token]").evaluate(
         "(field, token) => { field.value = token; }", str(world.created.token)
     )
@@ -130,12 +140,13 @@ def _pasted(text: str, button: str = "Read") -> Steps:
     def steps(page: Page, world: World) -> None:
         page.goto("/consumers/new/")
         page.get_by_label("Last name").fill(f"Typed {TYPED['before a paste']}")
-        page.locator(".paste > summary").click()
-        page.locator("#id_paste_text").fill(text)
-        page.get_by_role("button", name="Read").click()
-        if button != "Read":
-            page.get_by_role("button", name=button).click()
-        page.get_by_text("Not filled in:" if button == "Fill in" else "Discard").first.wait_for()
+        with answered(page):
+            page.locator(".paste > summary").click()
+            page.locator("#id_paste_text").fill(text)
+            page.get_by_role("button", name="Read").click()
+            if button != "Read":
+                page.get_by_role("button", name=button).click()
+            page.get_by_text("Not filled in:" if button == "Fill in" else "Discard").first.wait_for()
 
     return steps
 
