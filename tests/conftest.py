@@ -33,7 +33,7 @@ from tests.support.people import make_person
 from tests.support.postgresql import PROCESSES_ONCE
 from tests.support.quick_flush import flushes_are_quick
 from tests.support.statements import repeats_sql
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_for
 
 USES_THE_DATABASE = frozenset({"db", "transactional_db", "live_server", "django_db_setup"})
 
@@ -232,11 +232,12 @@ def _transaction_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _no_export_is_left() -> Iterator[None]:
     """Wait for the end of the test's exports: a running one would lock the database of a later test."""
+
+    def running() -> list[str]:
+        return [thread.name for thread in threading.enumerate() if thread.name.startswith("export-")]
+
     yield
-    wait_until(
-        lambda: not any(thread.name.startswith("export-") for thread in threading.enumerate()),
-        what="no export is running",
-    )
+    assert wait_for(lambda: not running(), 10), running()
 
 
 @pytest.fixture

@@ -34,9 +34,9 @@ _READ = """async () => {
   await frame();
   await new Promise(resolve => setTimeout(resolve));
   window.countShifts();
-  return [window.shiftedBy, window.moved];
+  return [window.shiftedBy, window.moved, performance.timeOrigin];
 }"""
-_RESTORE = "([by, moved]) => { window.shiftedBy = by; window.moved = moved; }"
+_RESTORE = "([by, moved, _]) => { window.shiftedBy = by; window.moved = moved; }"
 
 
 def watch_shifts(page: Page) -> None:
@@ -46,24 +46,25 @@ def watch_shifts(page: Page) -> None:
 
 def shifted(page: Page) -> float:
     """The shift since the page was loaded, without shifts caused by the person; 0 means none."""
-    by, _elements = page.evaluate(_READ)
+    by, *_ = page.evaluate(_READ)
     return float(by)
 
 
 def moved(page: Page) -> list[str]:
     """The elements that were moved, from where to where and when, for the message of a test."""
-    _by, elements = page.evaluate(_READ)
+    _, elements, _ = page.evaluate(_READ)
     return [*map(str, elements)]
 
 
 @contextmanager
-def answered(page: Page) -> Iterator[None]:
+def leaving_out_shifts(page: Page) -> Iterator[None]:
     """Leave out the shifts within the block, which answer what the person does in it.
 
     The browser leaves out those within half a second after input. A busy machine needs longer. Wait for the
-    answer inside the block.
+    answer inside the block, and load no page there.
     """
     before = page.evaluate(_READ)
     yield
-    page.evaluate(_READ)
+    after = page.evaluate(_READ)
+    assert after[-1] == before[-1], "another page was loaded, whose shifts count"
     page.evaluate(_RESTORE, before)

@@ -12,7 +12,7 @@ from playwright.sync_api import Response
 from apps.accounts.models import User
 from tests.e2e.every_page import accounts, administration, form, lists, orders, submissions
 from tests.e2e.every_page.checks import MAX_SHIFTED, WIDE, broken_promises
-from tests.e2e.layout_shift import answered, moved, shifted, watch_shifts
+from tests.e2e.layout_shift import leaving_out_shifts, moved, shifted, watch_shifts
 from tests.e2e.windows import Windows
 from tests.e2e.world import World
 from tests.support.people import make_person
@@ -145,13 +145,13 @@ def test_answers_to_input_are_no_shift_however_late_they_come(windows: Windows) 
     watch_shifts(page)
     page.goto("about:blank")
     page.set_content(BROKEN)
-    with answered(page):
+    with leaving_out_shifts(page):
         page.evaluate(MOVE)
     assert (shifted(page), moved(page)) == (0, [])
     page.evaluate(MOVE.replace("400px", "100px"))
     before = shifted(page)
     assert before > MAX_SHIFTED
-    with answered(page):
+    with leaving_out_shifts(page):
         page.evaluate(MOVE)
     assert shifted(page) == before
 

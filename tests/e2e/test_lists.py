@@ -84,8 +84,8 @@ def test_several_addresses_pasted_at_once_become_rows(
     page.evaluate("text => navigator.clipboard.writeText(text)", f"{ONE}; {TWO},{LAST}")
     page.locator("#id_emails-0-value").focus()
     page.keyboard.press("Control+V")
-    assert _emails(page) == [ONE, TWO, LAST]
     _expect_numbered(page, 3)
+    assert _emails(page) == [ONE, TWO, LAST]
     expect(page.locator("#id_emails-2-value")).to_be_focused()
     expect(announced).to_have_text("3 values split into rows")
     press_create(page)

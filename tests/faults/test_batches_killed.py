@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -107,6 +107,12 @@ class Case:
             for request in self.world.vendor.requests()
             if request["operation"] == operation and self.order in request["path"]
         ]
+
+    def answer_waits(self) -> bool:
+        """Whether bytes of the sandbox have arrived that nobody has read (Linux, proc_net_tcp)."""
+        port = f":{self.world.vendor.port:04X}"
+        connections = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return any(fields[2].endswith(port) and int(fields[4][9:], 16) for fields in connections)
 
     def consumers(self) -> list[str]:
         return [c["ref"] for c in self.world.vendor.consumers() if c["order_ref"] == self.order]
@@ -242,7 +248,7 @@ def test_worker_killed_between_the_answer_and_its_record_sends_the_row_once(case
         for worker in case.world.workers:
             halt(worker.pid)
         assert wait_for(lambda: len(case.consumers()) == 1, BOUND)
-        time.sleep(1.5)  # the answer arrives at a process that stands still
+        assert wait_for(case.answer_waits, BOUND)  # at a process that stands still
         kill_workers(case.world)
         case.until_ended()
         case.until({"created": 3})

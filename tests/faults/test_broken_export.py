@@ -126,7 +126,7 @@ def test_export_that_fails_in_the_middle_is_a_failed_download(
         response.read()
     assert len(broken.value.partial) > 1_000_000
     assert b'"export":"whole"' not in broken.value.partial
-    wait_until(lambda: there.events("audit.export_failed") == failed + 1, 10, "the failure is in the log")
+    wait_until(lambda: there.events("audit.export_failed") == failed + 1, what="the failure is in the log")
     assert there.events("audit.exported") == exported
 
 
@@ -136,4 +136,4 @@ def test_lost_reader_is_recorded_in_the_log(
     failed = there.events("audit.export_failed")
     with download(one, administrator, format="csv", last=str(first_bad - 1)) as response:
         assert response.read(1000)
-    wait_until(lambda: there.events("audit.export_failed") == failed + 1, 20, "the failure is in the log")
+    wait_until(lambda: there.events("audit.export_failed") == failed + 1, what="the failure is in the log")

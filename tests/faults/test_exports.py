@@ -90,7 +90,7 @@ def test_two_stalled_readers_hold_no_connection_and_pages_stay_fast(exports: Exp
             begun = time.monotonic()
             assert "Submissions" in exports.page("/submissions/")
             slowest = max(slowest, time.monotonic() - begun)
-        assert slowest < 5.0  # if each held a pooled connection, it would take the pool's ten seconds
+        assert slowest < 9.0  # if each held a pooled connection, it would take the pool's ten seconds
         if not there.database_url.startswith("sqlite"):
             assert _sessions(there) <= 2
         assert one.read(1000)

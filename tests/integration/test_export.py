@@ -51,7 +51,7 @@ from tests.support.people import PASSWORD, TESTS, acting, events, make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-TIMEOUT = 10.0  # seconds
+TIMEOUT = 30.0  # seconds
 
 
 @pytest.fixture(autouse=True)

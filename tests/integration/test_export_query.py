@@ -29,7 +29,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
-TIMEOUT = 10.0  # seconds
+TIMEOUT = 30.0  # seconds
 ROWS = 5_000
 postgresql_only = pytest.mark.skipif(
     connection.vendor != "postgresql",
@@ -104,7 +104,7 @@ def test_submissions_stored_during_the_query_are_not_blocked_and_not_in_the_file
     go_on.set()
     content += b"".join(file)
     file.close()
-    assert told_to_go_on == [True]  # otherwise the export ended first, and the write waited for it
+    assert told_to_go_on == [True]  # otherwise the write waited for the end of the export
     assert content.count(b"\n") == 1 + ROWS
     export.refresh_from_db()
     assert (export.state, export.rows) == (State.FINISHED, ROWS)

@@ -27,6 +27,7 @@ from consumerportal import status
 from consumerportal.management.commands import worker
 from tests.support.entries import store
 from tests.support.people import events
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -166,10 +167,9 @@ def test_worker_process_waits_for_missing_tables_and_ends_on_sigterm(tmp_path: P
             stderr=subprocess.STDOUT,
         )
         try:
-            end = time.monotonic() + BOUND
-            while "worker_waits_for_the_database" not in log.read_text() and time.monotonic() < end:
-                assert process.poll() is None, log.read_text()
-                time.sleep(0.1)
+            waits = "worker_waits_for_the_database"
+            wait_until(lambda: waits in log.read_text() or process.poll() is not None, BOUND)
+            assert process.poll() is None, log.read_text()
             process.terminate()
             assert process.wait(BOUND) == 0
         finally:

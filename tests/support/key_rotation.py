@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +33,7 @@ from consumerportal.keys import register_keys
 from sandbox.data.seed import SAMPLE_ORDER
 from tests.support.keys import new_encryption_key
 from tests.support.people import acting
+from tests.support.waiting import wait_until
 
 ACTOR = Actor.system("test")
 NEW_KEYS = {
@@ -123,13 +123,13 @@ def fail(*_arguments: object) -> None:
 
 def wait_until_one_waits() -> None:
     """Return when another connection to PostgreSQL waits for a lock."""
-    end = time.monotonic() + BOUND
+
+    def one_waits() -> int:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return int(cursor.fetchone()[0])
+
     with connection.cursor() as cursor:
-        while time.monotonic() < end:
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            if cursor.fetchone()[0]:
-                return
-    raise AssertionError("Nobody waits for the lock")
+        wait_until(one_waits, BOUND, "somebody waits for the lock")

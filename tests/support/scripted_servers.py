@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.support.waiting import wait_until
+
 Script = Callable[["Peer"], None]
 
 
@@ -156,9 +158,7 @@ class Server:
 
     def wait_for_finished(self, count: int) -> None:
         """Wait until that many connections have ended, so that all their bytes are counted."""
-        end = time.monotonic() + 5
-        while self.finished < count and time.monotonic() < end:
-            time.sleep(0.005)
+        wait_until(lambda: self.finished >= count)
 
     def stop(self) -> None:
         """Close everything and wait for every thread."""

@@ -19,8 +19,6 @@ def wait_for(true: Callable[[], object], seconds: float) -> bool:
     return bool(true())
 
 
-def wait_until(
-    true: Callable[[], object], seconds: float = LONGEST_SECONDS, what: str = "what the test waits for"
-) -> None:
+def wait_until(true: Callable[[], object], seconds: float = LONGEST_SECONDS, what: str = "") -> None:
     """Wait until ``true`` is true. Raises ``AssertionError`` with ``what`` after that time (seconds)."""
-    assert wait_for(true, seconds), f"Not within {seconds:g} s: {what}"
+    assert wait_for(true, seconds), f"Not within {seconds:g} s{what and ': '}{what}"

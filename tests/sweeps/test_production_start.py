@@ -176,6 +176,7 @@ def test_practice_values_are_refused_by_name() -> None:
         ("DATABASE_URL", "sqlite://portal.sqlite3", "DATABASE_URL is SQLite in memory"),
         ("DATABASE_URL", "sqlite://:memory:", "DATABASE_URL is SQLite in memory"),
         ("DATABASE_URL", "sqlite:///%3Amemory%3A", "DATABASE_URL is SQLite in memory"),
+        ("BATCH_MAX_ROWS", "1001", "BATCH_MAX_ROWS (1001) exceeds 1000"),
         ("WEB_BODY_SECONDS", "0", "WEB_BODY_SECONDS (0) is not at least 1"),
         ("SESSION_IDLE_SECONDS", "soon", "SESSION_IDLE_SECONDS is not a whole number"),
         (

@@ -5,13 +5,13 @@ from __future__ import annotations
 import uuid
 
 from django.test import override_settings
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from apps.consumers import drafts
 from apps.consumers.drafts import DraftMark
 from sandbox.data.seed import FAMILY_ORDER, GROUP_ORDER, SAMPLE_ORDER, TRIPLE_REFERENCE_ID
 from tests.e2e.every_page.seen import Seen, Steps, after, at
-from tests.e2e.layout_shift import answered
+from tests.e2e.layout_shift import leaving_out_shifts
 from tests.e2e.pages import SIMPLE, Typed, expect_phones_read, fill_entry, press_create, press_create_anyway
 from tests.e2e.traces import TYPED
 from tests.e2e.world import World
@@ -31,21 +31,23 @@ def _drafts_listed(page: Page, world: World) -> None:
     save_drafts(world)
     page.goto("/")
     page.get_by_role("heading", name="Drafts").wait_for()
-    with answered(page):
+    with leaving_out_shifts(page):
         page.locator(".draft-actions summary").first.click()
         page.get_by_role("button", name="Discard draft").first.wait_for()
 
 
 def _draft_opened(page: Page, world: World) -> None:
     page.goto(f"/consumers/new/?draft={save_drafts(world)}")
-    with answered(page):
+    _expect_order(page)
+    with leaving_out_shifts(page):
         page.locator("#id_last_name").fill(TYPED["draft last name"])
         page.get_by_text("Draft saved").wait_for()
 
 
 def _next_traveller(page: Page, world: World) -> None:
     page.goto(f"/consumers/new/?order={world.created.order_ref}&like={world.created.public_id}")
-    with answered(page):
+    _expect_order(page)
+    with leaving_out_shifts(page):
         page.locator(".carry-over summary").click()
         page.locator(".carry-over fieldset").first.wait_for()
 
@@ -62,7 +64,7 @@ def _order_shown(page: Page, world: World) -> None:
 
 def _order_to_choose(page: Page, world: World) -> None:
     page.goto("/consumers/new/")
-    with answered(page):
+    with leaving_out_shifts(page):
         page.get_by_label("Order", exact=True).fill(TRIPLE_REFERENCE_ID)
         page.get_by_label("Order", exact=True).press("Tab")
         # The announcement has it, too.
@@ -85,15 +87,21 @@ def _latest_entries(page: Page, world: World) -> None:
 
 def _with_rows(page: Page, world: World) -> None:
     page.goto("/consumers/new/")
-    with answered(page):
+    with leaving_out_shifts(page):
         for button in ("email address", "phone number", "identifier"):
             page.get_by_role("button", name=f"Add another {button}").click()
 
 
+def _expect_order(page: Page) -> None:
+    """Wait for the order beside the form, which a script asks for."""
+    expect(page.get_by_role("region", name="The order")).to_contain_text("Read from Sitecore CDP")
+
+
 def _type_in(page: Page, typed: Typed) -> None:
-    with answered(page):
+    with leaving_out_shifts(page):
         fill_entry(page, typed)
         expect_phones_read(page, typed)
+        _expect_order(page)
 
 
 def _warned(page: Page, world: World) -> None:
@@ -119,7 +127,10 @@ def _without_reason(page: Page, world: World) -> None:
 
 def _identical(page: Page, world: World) -> None:
     page.goto(f"/consumers/new/?from={world.rejected.public_id}")
-    page.get_by_label("Order", exact=True).fill(world.unknown.order_ref)
+    with leaving_out_shifts(page):
+        page.get_by_label("Order", exact=True).fill(world.unknown.order_ref)
+        page.get_by_label("Order", exact=True).press("Tab")
+        _expect_order(page)
     with page.expect_navigation():
         press_create(page)
 
@@ -140,13 +151,13 @@ def _pasted(text: str, button: str = "Read") -> Steps:
     def steps(page: Page, world: World) -> None:
         page.goto("/consumers/new/")
         page.get_by_label("Last name").fill(f"Typed {TYPED['before a paste']}")
-        with answered(page):
+        with leaving_out_shifts(page):
             page.locator(".paste > summary").click()
             page.locator("#id_paste_text").fill(text)
-            page.get_by_role("button", name="Read").click()
-            if button != "Read":
-                page.get_by_role("button", name=button).click()
-            page.get_by_text("Not filled in:" if button == "Fill in" else "Discard").first.wait_for()
+        page.get_by_role("button", name="Read").click()
+        if button != "Read":
+            page.get_by_role("button", name=button).click()
+        page.get_by_text("Not filled in:" if button == "Fill in" else "Discard").first.wait_for()
 
     return steps
 

@@ -23,7 +23,7 @@ class Vendor:
     """Uses one connection, which stays open while the port is closed. Thread-safe."""
 
     def __init__(self, port: int, ca_file: Path) -> None:
-        self._port, self._ca_file = port, ca_file
+        self.port, self._ca_file = port, ca_file
         self._connection: http.client.HTTPSConnection | None = None
         self._lock = threading.Lock()
 
@@ -80,7 +80,7 @@ class Vendor:
                 if self._connection is None:
                     context = ssl.create_default_context(cafile=str(self._ca_file))
                     self._connection = http.client.HTTPSConnection(
-                        "127.0.0.1", self._port, timeout=10, context=context
+                        "127.0.0.1", self.port, timeout=10, context=context
                     )
                 self._connection.request(method, path, json.dumps(body) if body else None, HEADERS)
                 response = self._connection.getresponse()

@@ -1,4 +1,4 @@
-"""Saving a draft does not prolong the session."""
+"""Drafts and the session: a save does not prolong it, and needs the present one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 import time_machine
 from django.test import Client
 
-from apps.accounts.models import Session
+from apps.accounts.models import Session, User
 from apps.accounts.sign_in import session_store
+from apps.consumers.models import Draft
 from tests.support.draft_tabs import NEW, Tab, saved_values
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
@@ -35,3 +36,14 @@ def test_other_requests_still_prolong_the_session(as_staff: Client) -> None:
         with time_machine.travel(begin + dt.timedelta(minutes=minutes), tick=False):
             assert as_staff.get(NEW).status_code == 200
     assert session_store.RENEWED_AT in as_staff.session
+
+
+@pytest.mark.sql("new")
+def test_save_with_the_csrf_token_of_an_earlier_sign_in_is_refused_and_seals_nothing(staff: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(staff)
+    tab = Tab(client)
+    answer = tab.save(last_name="Mine", csrfmiddlewaretoken="a" * 64)
+    assert (answer.status_code, answer.json()) == (403, {})  # not a redirect, which the script would retry
+    assert "sealed_entry" not in client.session
+    assert not Draft.objects.exists()

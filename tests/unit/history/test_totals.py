@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -32,6 +31,7 @@ from apps.history.totals.keeping import TotalsKeeper, keep_totals
 from apps.history.totals.triggers import install_triggers, missing_triggers
 from tests.support.history_rows import bare
 from tests.support.people import make_person
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -423,7 +423,7 @@ def test_second_worker_deletes_no_note_of_a_change_that_the_first_has_missed(
         assert counted.wait(30)
         Submission.objects.filter(pk=one_a_day[1].pk).delete()
         second = _in_thread(keeping.delete_changed)
-        _wait_until(lambda: _somebody_waits() or not second.is_alive())
+        wait_until(lambda: _somebody_waits() or not second.is_alive())
         go_on.set()
         first.join(60)
         second.join(60)
@@ -436,10 +436,3 @@ def _somebody_waits() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
         return bool(cursor.fetchone()[0])
-
-
-def _wait_until(is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < end
-        time.sleep(0.01)

@@ -15,6 +15,7 @@ from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from sandbox.server.script_runner import RESET_ON_CLOSE
 from tests.support.sandbox_caller import Caller, basic, create_text
+from tests.support.waiting import wait_until
 from tests.unit.sandbox.conftest import Start
 
 ORDER = f"/v2.1/orders/{SAMPLE_ORDER}"
@@ -135,10 +136,7 @@ def test_handshake_hangs_until_the_client_disconnects(start: Start) -> None:
     def answering() -> list[str]:
         return [thread.name for thread in threading.enumerate() if "process_request" in thread.name]
 
-    end = time.monotonic() + 30
-    while answering() and time.monotonic() < end:
-        time.sleep(0.02)
-    assert answering() == []
+    wait_until(lambda: answering() == [])
 
 
 def test_nonsense_is_neither_tls_nor_http(either: SandboxServer) -> None:

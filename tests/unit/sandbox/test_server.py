@@ -21,6 +21,7 @@ from sandbox.server.listener import LISTEN_QUEUE, Listener
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.ports import free_port
 from tests.support.sandbox_caller import Caller, basic, consumers_path
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 
@@ -146,8 +147,7 @@ def test_stopping_closes_held_connections_and_leaves_no_thread(server: SandboxSe
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
             + body
         )
-        while not server.sandbox.requests():
-            time.sleep(0.01)
+        wait_until(server.sandbox.requests)
         before = threading.active_count()
         begun = time.monotonic()
 

@@ -38,7 +38,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-TIMEOUT = 10.0  # seconds
+TIMEOUT = 30.0  # seconds
 LINE = b"one line of the file\r\n"
 
 
