@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import threading
+import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Error, Locator, Page, Route, expect
 
 from apps.accounts.models import User
 from apps.consumers.models import Outcome
@@ -17,14 +20,18 @@ from tests.e2e.pages import WHOLE, create, open_form
 from tests.e2e.windows import Windows
 from tests.e2e.world import World
 from tests.support.history_rows import bare, stored
+from tests.support.scripted_servers import Peer, Serve, answer
+from tests.support.scripted_servers import serve as serve  # noqa: PLC0414  # a fixture is used by being in this module
 
 pytestmark = pytest.mark.e2e
 
+TIMEOUT = 30.0  # seconds
 MOST = 0.02  # Cumulative Layout Shift
 PAINTED = """() => new Promise(resolve => {
   const seen = list => { if (list.getEntriesByName("first-contentful-paint").length) resolve(); };
   new PerformanceObserver(seen).observe({ type: "paint", buffered: true });
 })"""
+IS_PAINTED = "performance.getEntriesByName('first-contentful-paint').length > 0"
 PAGE_OBJECT = re.compile(rb"/Type\s*/Page\b")
 
 
@@ -86,6 +93,40 @@ def _expect_mark_on_accent(control: Locator) -> None:
       const style = getComputedStyle(control);
       return [style.backgroundImage, style.getPropertyValue("--on-accent")]; }""")
     assert f"='{text.replace('#', '%23')}'" in mark
+
+
+def test_page_is_painted_once_it_has_arrived_whole(
+    windows: Windows, staff: User, sandbox: SandboxServer, serve: Serve
+) -> None:
+    """The columns of a painted table move with every row that arrives."""
+    World(staff, staff)
+    page = windows.open(staff, viewport={"width": 1280, "height": 900})
+    whole = page.request.get("/submissions/").body()
+    rest, directly = threading.Event(), urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def script(peer: Peer) -> None:
+        while request := peer.read_request():
+            if request.target != "/":  # styles and scripts
+                with directly.open(windows.portal + request.target) as file:
+                    kind = {"Content-Type": file.headers["Content-Type"]}
+                    peer.send(answer(200, raw=file.read(), headers=kind))
+                continue
+            response = answer(200, raw=whole, headers={"Content-Type": "text/html; charset=utf-8"})
+            middle = response.rindex(b"<tr")
+            peer.send(response[:middle])
+            rest.wait(TIMEOUT)
+            peer.send(response[middle:])
+
+    watch_shifts(page)
+    page.goto(serve(script).url, wait_until="commit")
+    page.wait_for_selector("tbody tr", state="attached")
+    with suppress(Error):
+        page.wait_for_function(IS_PAINTED, polling=20, timeout=1_000)
+    assert not page.evaluate(IS_PAINTED)
+    rest.set()
+    page.wait_for_function(IS_PAINTED, polling=20)
+    page.wait_for_load_state()
+    assert shifted(page) <= MOST
 
 
 @pytest.mark.parametrize("width", [1280, 320])

@@ -139,6 +139,7 @@ def test_administrator_verifies_the_log_and_the_proof_verifies_without_the_porta
 
     page.get_by_role("button", name="Verify now").click(no_wait_after=True)
     expect(page.get_by_role("progressbar")).to_be_visible(timeout=TIMEOUT)
+    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
     expect(page.get_by_text("The audit log is unchanged.")).to_have_count(0)
     read_on.set()
     expect(page.get_by_text("The audit log is unchanged.")).to_be_visible()
