@@ -26,6 +26,7 @@ from requests.adapters import DEFAULT_CA_BUNDLE_PATH
 
 from apps.accounts.models import User
 from apps.cdp import transport
+from apps.consumers import connection_health
 from apps.core import clock, connections, keys_in_use
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.audit_flush import flushes_lift_the_triggers
@@ -205,6 +206,13 @@ def _keys_of_the_settings() -> Iterator[None]:
 def _keys_in_use_forgotten() -> Iterator[None]:
     yield
     keys_in_use.forget()
+
+
+@pytest.fixture(autouse=True)
+def _vendors_answer_forgotten() -> Iterator[None]:
+    """Forget an answer of the vendor that was not written yet: a later test would write it."""
+    yield
+    connection_health._latest.received = None
 
 
 @pytest.fixture(autouse=True)
