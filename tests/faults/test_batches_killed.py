@@ -109,10 +109,16 @@ class Case:
         ]
 
     def answer_waits(self) -> bool:
-        """Whether bytes of the sandbox have arrived that nobody has read (Linux, proc_net_tcp)."""
+        """Whether the sandbox has sent bytes that nobody has read, on a connection that it keeps open.
+
+        See proc_net_tcp in the documentation of Linux; 01 is ESTABLISHED.
+        """
         port = f":{self.world.vendor.port:04X}"
         connections = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        return any(fields[2].endswith(port) and int(fields[4][9:], 16) for fields in connections)
+        return any(
+            remote.endswith(port) and state == "01" and int(queues.partition(":")[2], 16)
+            for _number, _local, remote, state, queues, *_ in connections
+        )
 
     def consumers(self) -> list[str]:
         return [c["ref"] for c in self.world.vendor.consumers() if c["order_ref"] == self.order]
