@@ -7,5 +7,5 @@ from apps.consumers import connection_health
 
 @pytest.fixture(autouse=True)
 def _reset_health() -> None:
-    """No answer of an earlier test is written."""
+    """The first answer in a test is written at once."""
     connection_health.clear_latest()
