@@ -115,9 +115,8 @@ def test_pages_return_seconds_after_the_database_and_readiness_never_waits(
     print(f"away {AWAY_SECONDS:g} s: pages after {back:.2f} s, readiness at most {max(waits):.2f} s")
     assert back < PROMISED_SECONDS
     assert median(waits) < READINESS_SECONDS
-    assert (
-        max(waits) < 3 * READINESS_SECONDS
-    )  # one on a busy machine; without a limit it would be the pool's ten
+    # A single one may be late on a busy machine; without a limit it would take the pool's ten seconds.
+    assert max(waits) < 3 * READINESS_SECONDS
     assert ask_readiness(one)[0] == 200
     answers = [answer for load in loads for _, answer in load.answers]
     assert {answer.status for answer in answers} == {200, 503}
