@@ -1,7 +1,7 @@
 """The keys of the database: registering them, choosing the one in use, and giving one up.
 
 Locks are taken in this order: keys in use, progress of rewriting, submissions and other rows with values, the
-end of the audit log. Step 1 of a create and a batch of the worker take those that they need in this order.
+end of the audit log. Step 1 of a create and a group of rows that the worker rewrites take those that they need in this order.
 """
 
 from __future__ import annotations
@@ -229,7 +229,9 @@ def _begin_writing_with(kind: str, fingerprint: str, *, unreadable_too: bool = F
 
     Raises :class:`NotPossibleError` if one cannot be read, unless ``unreadable_too``.
     """
-    KeyRewriting.objects.filter(kind=kind).delete()  # waits for a batch, which locks its rows afterwards
+    KeyRewriting.objects.filter(
+        kind=kind
+    ).delete()  # waits for a group of rows, which locks its rows afterwards
     if kind == DIGEST:
         _digest_open_submissions(fingerprint, unreadable_too=unreadable_too)
     KeyRewriting.objects.bulk_create(

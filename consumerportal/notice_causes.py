@@ -248,7 +248,7 @@ CAUSES: Final = (
         _("Export of submissions ended"),
         _("Export %(export)s of submissions ended: %(state)s. With personal data: %(personal)s."),
         _ended_exports,
-        happening=True,
+        momentary=True,
     ),
     Cause(
         "batch_ended",
@@ -258,7 +258,7 @@ CAUSES: Final = (
             " which rows were created and which were not."
         ),
         _ended_batches,
-        happening=True,
+        momentary=True,
     ),
     Cause(
         "break_glass_sign_in",
@@ -268,6 +268,6 @@ CAUSES: Final = (
             " machine. Event %(event)s of the audit log says who, event %(access)s how."
         ),
         _break_glass_sign_ins,
-        happening=True,
+        momentary=True,
     ),
 )

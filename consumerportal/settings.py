@@ -167,9 +167,10 @@ BATCH_MAX_BYTES: int = env.positive("BATCH_MAX_BYTES", default=2_000_000)  # of 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # bytes of a form's fields without files: Django's default
 # Batches that a worker sends at the same time, each to another order.
 BATCH_THREADS: int = env.positive("BATCH_THREADS", default=2)
-# At most so many rows of a batch are sent in a second, so that the desk stays quick.
+# At most so many rows of a batch are sent in a second, so that the pages stay responsive.
 BATCH_ROWS_PER_SECOND: int = env.positive("BATCH_ROWS_PER_SECOND", default=4)
-# Days after which the rows of a batch are deleted that was not confirmed, or has ended.
+# Days after which the personal data in a batch's rows are deleted: from the upload of one that was not
+# confirmed, from its end, or from its pause.
 BATCH_DAYS: int = env.positive("BATCH_DAYS", default=30)
 
 # --- Proxies ---------------------------------------------------------------------------------------

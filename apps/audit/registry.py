@@ -28,7 +28,7 @@ CODE = re.compile(r"[a-z0-9_.:-]{1,100}")
 class ValueType(Enum):
     """Type of a key's value. ``None`` (not known) is always allowed.
 
-    No type allows personal data of a consumer.
+    Only ``NAME`` and ``NAMES`` accept free text. No event type uses them for personal data of a consumer.
     """
 
     NUMBER = auto()  # an integer: a status, a count, milliseconds
@@ -36,7 +36,7 @@ class ValueType(Enum):
     CODES = auto()  # a list of such codes
     WORD = auto()  # a technical word in either case: "POST", "firstName", a UUID
     WORDS = auto()  # a list of such words
-    NAME = auto()  # free text of at most 200 characters, such as the name of a rule; never about consumers
+    NAME = auto()  # free text of at most 200 characters, such as the name of a rule
     NAMES = auto()  # a list of such texts
 
 

@@ -74,7 +74,7 @@ def fault_text(error: NotReadable) -> str:
             }
         case TableFault.TOO_MANY_COLUMNS:
             return gettext(
-                "The table has %(count)s columns, or something stands far to the right of it. The portal"
+                "The table has %(count)s columns, or there is content far to the right of it. The portal"
                 " reads %(limit)s. Delete the others and upload it again."
             ) % {"count": number_format(count, force_grouping=True), "limit": MAX_COLUMNS}
         case TableFault.CELL_TOO_LONG:

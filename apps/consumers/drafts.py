@@ -1,7 +1,8 @@
 """Drafts: unsent entries, encrypted, each for its author only.
 
-A draft is its author's own unsent text. Saving, opening, discarding and expiring it change no fact, so they
-are not recorded; nobody else can read it. Whatever order saves arrive in, the newest of a page stays, a page
+A draft is its author's own unsent text, and nobody else can read it. Saving, discarding and expiry are not
+recorded. Listing or opening it is, if it shows details of a submission or of a consumer of Sitecore CDP
+(``views/drafts.py``). Whatever order saves arrive in, the newest of a page stays, a page
 never overwrites what another page wrote, and nothing brings a finished draft back.
 """
 

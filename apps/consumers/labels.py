@@ -220,8 +220,8 @@ WARNINGS = {
         "The first name looks like more than one person. Each person needs an order consumer of their own."
     ),
     warnings.LOOKALIKES: _(
-        "These characters look like ordinary letters, digits or signs, or mean the same, but are others, such"
-        " as Greek, Cyrillic or full-width ones: %(letters)s. Type them again if they were copied by mistake."
+        "These characters resemble ordinary letters, digits or signs but are different characters, such as"
+        " Greek, Cyrillic or full-width ones: %(letters)s. Type them again if they were copied by mistake."
     ),
 }
 
@@ -436,8 +436,8 @@ def warning_text(warning: EntryWarning) -> str:
 def more_similar_text(count: int) -> str:
     """The text about similar consumers on the order that are counted and not named."""
     return ngettext(
-        "%(count)s more consumer on this order is like this one.",
-        "%(count)s more consumers on this order are like this one.",
+        "%(count)s more consumer on this order is similar to this one.",
+        "%(count)s more consumers on this order are similar to this one.",
         count,
     ) % {"count": count}
 

@@ -32,7 +32,7 @@ StoredFact = str | int
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A cause that exists now, or a happening.
+    """A cause that exists now, or a momentary one.
 
     ``key``: what it is about; with the cause it is the identity, so the same key is one cause. It is made of
     references, codes and numbers, and not sent. ``facts``: the values of the sentence. ``path``: the page of
@@ -58,7 +58,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a cause's ``find`` knows. ``since``: happenings before it are not reported.
+    """What a cause's ``find`` knows. ``since``: momentary causes before it are not reported.
 
     ``open_keys``: the keys of this cause's open notices.
     """
@@ -73,7 +73,7 @@ class Cause:
 
     ``code``: stored, and named in NOTICE_CAUSES. ``label``: the subject of the mail. ``sentence``: the text,
     with ``%(key)s`` for its facts. ``sentence_for``: returns another sentence for certain facts, or None.
-    ``find``: returns what exists now. ``happening``: it ends as it begins, such as a sign-in; otherwise it
+    ``find``: returns what exists now. ``momentary``: it ends as it begins, such as a sign-in; otherwise it
     ends when ``find`` has not returned it for ``ends_after``.
     """
 
@@ -82,7 +82,7 @@ class Cause:
     sentence: Text
     find: Callable[[Search], Iterable[Found]]
     sentence_for: Callable[[Mapping[str, StoredFact]], Text | None] | None = None
-    happening: bool = False
+    momentary: bool = False
     ends_after: dt.timedelta = dt.timedelta()
 
     def text(self, facts: Mapping[str, StoredFact]) -> str:

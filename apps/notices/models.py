@@ -61,7 +61,7 @@ class Notice(models.Model):
     opened_at = models.DateTimeField()
     gone_since = models.DateTimeField(null=True)  # not found since then, and not ended yet
     ended_at = models.DateTimeField(null=True)
-    happening = models.BooleanField(default=False)  # ended as it began, such as a sign-in
+    momentary = models.BooleanField(default=False)  # ended as it began, such as a sign-in
 
     class Meta:
         default_permissions = ()
@@ -71,11 +71,11 @@ class Notice(models.Model):
                 name="notice_open_once", fields=["cause", "key"], condition=Q(ended_at__isnull=True)
             ),
             models.UniqueConstraint(
-                name="notice_of_a_happening_once", fields=["cause", "key"], condition=Q(happening=True)
+                name="notice_momentary_once", fields=["cause", "key"], condition=Q(momentary=True)
             ),
             models.CheckConstraint(
-                name="notice_of_a_happening_has_ended",
-                condition=Q(happening=False) | Q(ended_at__isnull=False),
+                name="notice_momentary_has_ended",
+                condition=Q(momentary=False) | Q(ended_at__isnull=False),
             ),
         ]
 

@@ -23,9 +23,9 @@ from apps.notices.selectors import last_completed
 logger = logging.getLogger(__name__)
 
 LOOK_BACK = dt.timedelta(days=7)
-"""How old a happening may be when it is reported: longer than any outage of the processes that watch."""
+"""Age up to which a momentary cause is reported: longer than any outage of the processes that watch."""
 DELETE_AFTER = dt.timedelta(days=30)
-"""Age at which ended notices are deleted. Exceeds ``LOOK_BACK``, so that no happening is reported again."""
+"""Age at which ended notices are deleted. Exceeds ``LOOK_BACK``, so that no cause is reported again."""
 GIVE_UP_AFTER = dt.timedelta(hours=48)
 """How long a delivery is retried after its first attempt, and how long it waits for a channel that is off."""
 
@@ -94,10 +94,10 @@ def _watch(cause: Cause, channels: Iterable[str]) -> None:
     now = clock.now()
     watched = WatchedCause.objects.get_or_create(cause=cause.code, defaults={"since": now})[0]
     since = max(watched.since, now - LOOK_BACK)
-    if cause.happening:
+    if cause.momentary:
         # Older ones would be reported again after their notice is deleted.
         recent = {one.key: one for one in cause.find(Search(since)) if one.at is None or one.at >= since}
-        _open_happenings(cause, recent, channels)
+        _open_momentary(cause, recent, channels)
         return
     # Read before the search: a notice that another process opens meanwhile is not taken for one that is over.
     open_ = {one.key: one for one in Notice.objects.filter(cause=cause.code, ended_at=None)}
@@ -144,8 +144,8 @@ def _add_channels(notices: list[Notice], channels: Iterable[str]) -> None:
                     _store_deliveries(notice, About.OPENED, missing, clock.now())
 
 
-def _open_happenings(cause: Cause, found: dict[str, Found], channels: Iterable[str]) -> None:
-    stored = Notice.objects.filter(cause=cause.code, happening=True, key__in=[*found])
+def _open_momentary(cause: Cause, found: dict[str, Found], channels: Iterable[str]) -> None:
+    stored = Notice.objects.filter(cause=cause.code, momentary=True, key__in=[*found])
     known = {*stored.values_list("key", flat=True)} if found else set()
     for key, one in found.items():
         if key not in known:
@@ -164,8 +164,8 @@ def _open(cause: Cause, found: Found, channels: Iterable[str]) -> None:
                 facts=found.stored_facts,
                 path=found.path,
                 opened_at=began,
-                ended_at=began if cause.happening else None,
-                happening=cause.happening,
+                ended_at=began if cause.momentary else None,
+                momentary=cause.momentary,
             )
             _store_deliveries(notice, About.OPENED, channels, now)
     except IntegrityError:

@@ -55,7 +55,7 @@ UNCERTAINTY_LABELS: Final = {
     Uncertainty.LATER_LIST: gettext_lazy(
         "the list replaces the person's, and has the row with the same number"
     ),
-    Uncertainty.LIKE_A_ROW: gettext_lazy("it may have said that a row of the list is like the person"),
+    Uncertainty.LIKE_A_ROW: gettext_lazy("it may have said that a row of the list is similar to the person"),
     Uncertainty.OTHER_SPELLING: gettext_lazy(
         "it has the reference with other dashes than the filter, which earlier versions of the portal did not"
         " find"

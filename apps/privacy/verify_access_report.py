@@ -14,7 +14,7 @@ checks that the proof is unchanged (as verify_audit_log.py does, with --key for 
 received through another channel), that each event of the report is in the log exactly so, and that no event
 of the log is left out which shows or names the person: opened submissions, lists with their row numbers,
 records of Sitecore CDP, searches, and lists of people that one of the submissions was made for, that replace
-such a list, or that have a row which is like the person. Whether an
+such a list, or that have a row which is similar to the person. Whether an
 export contained a person depends on its filters, which it does not read; exports that are not in the report
 are counted. Nor does it look for figures left out.
 

@@ -15,7 +15,7 @@ def lines() -> tuple[Line, ...]:
     return (
         vendor.credentials_line(),
         submissions.unknown_line(),
-        submissions.overdue_line(),
+        submissions.stuck_line(),
         submissions.contradicted_line(),
         submissions.doubtful_line(),
         vendor.reconciliation_line(),

@@ -31,16 +31,16 @@ def unknown_line() -> Line:
     return Line("unknowns", label, text, level, found["oldest"], for_supervisors=True)
 
 
-def overdue_line() -> Line:
+def stuck_line() -> Line:
     """Submissions that the worker should have marked as unknown by now."""
     label = _("Stuck sending")
-    found = resolution.overdue(by=resolution.WORKER_DELAY).aggregate(
+    found = resolution.stuck(by=resolution.WORKER_DELAY).aggregate(
         count=Count("pk"), oldest=Min("submitted_at")
     )
     if not found["count"]:
-        return Line("overdue", label, gettext("None"))
+        return Line("stuck", label, gettext("None"))
     text = gettext("%(count)s not handled by the worker: check its log. The oldest is from") % found
-    return Line("overdue", label, text, Level.CRITICAL, found["oldest"])
+    return Line("stuck", label, text, Level.CRITICAL, found["oldest"])
 
 
 def contradicted_line() -> Line:

@@ -20,7 +20,8 @@ from consumerportal import status
 def start(request: HttpRequest) -> HttpResponse:
     """The start page. For administrators it begins with the critical lines of the status.
 
-    Except the lines about submissions, which supervisors act on and have on their own start page."""
+    Except the lines for supervisors, who have them on their own start page.
+    """
     person = request.user
     lines = status.lines() if person.has_perm(VIEW_STATUS) else ()
     may_list = person.has_perm(VIEW_OWN_SUBMISSIONS) or person.has_perm(VIEW_ALL_SUBMISSIONS)

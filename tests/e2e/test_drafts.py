@@ -61,7 +61,9 @@ def _drafts() -> list[str]:
 
 def _columns(page: Page) -> object:
     """Where the columns of the table of drafts begin, in pixels."""
-    return page.locator(".drafts th").evaluate_all("cells => cells.map(cell => cell.getBoundingClientRect().x)")
+    return page.locator(".drafts th").evaluate_all(
+        "cells => cells.map(cell => cell.getBoundingClientRect().x)"
+    )
 
 
 def test_entry_of_a_browser_that_died_is_opened_from_the_start_page_and_created(

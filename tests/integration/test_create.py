@@ -459,7 +459,10 @@ def test_identical_submission_of_another_person_is_shown_without_a_link(
     theirs = store(make_person("sid", "staff"), Outcome.UNKNOWN)
     page = text(as_staff.post(NEW, posted()))
     assert "Sid Person has already sent this consumer to this order, and the outcome is unknown." in page
-    assert "It has to be resolved first: a supervisor resolves it if no check does." in page
+    assert (
+        "It has to be resolved first: a check may find the outcome; otherwise a supervisor resolves it."
+        in page
+    )
     assert str(theirs.public_id) not in page
 
 

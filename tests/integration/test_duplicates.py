@@ -258,7 +258,7 @@ def test_many_similar_consumers_are_counted_and_confirmed_together(
     stopped = as_staff.post(NEW, posted(NAMELESS))
     page = text(stopped)
     assert comparisons_on(page) == 20
-    counted = "5 more consumers on this order are like this one."
+    counted = "5 more consumers on this order are similar to this one."
     assert page.count(counted) == 2, "In the panel and at the field"
     shown = [event.submission for event in events("submission.viewed")]
     assert shown == [str(one.public_id) for one in reversed(made[3:])]

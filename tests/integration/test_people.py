@@ -331,7 +331,7 @@ def test_deactivation_says_what_it_does_and_asks(as_ada: Client, ada: User) -> N
         "2 outcomes are unknown.",
         "1 draft is not sent.",
         "After 7 days without a change it is deleted.",
-        "Supervisors resolve them if no check does.",
+        "A check may find them; otherwise supervisors resolve them.",
     ):
         assert words in page
     assert "Zed" not in page

@@ -1,4 +1,4 @@
-"""A supervisor resolves an unknown outcome once, with a reason; an overdue one becomes unknown."""
+"""A supervisor resolves an unknown outcome once, with a reason; a stuck send becomes unknown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from apps.consumers.reconciliation.resolution import (
     MARGIN,
     NotUnknown,
     ReferenceClaimed,
-    mark_overdue_unknown,
+    mark_stuck_unknown,
 )
 from apps.core.actor import Actor
 from sandbox.server.sandbox_server import SandboxServer
@@ -282,8 +282,8 @@ def test_only_sends_beyond_their_deadline_become_unknown(staff: User, settings: 
     rows = [store(staff, Outcome.SENDING, clean(last_name=f"C{number}")) for number in range(4)]
     for row, seconds in zip(rows, (-30, 0, 30 + MARGIN - 2, 30 + MARGIN + 2), strict=True):
         _since_deadline(row, seconds)
-    assert mark_overdue_unknown(WORKER) == 1
-    assert mark_overdue_unknown(WORKER) == 0
+    assert mark_stuck_unknown(WORKER) == 1
+    assert mark_stuck_unknown(WORKER) == 0
     for row in rows:
         row.refresh_from_db()
     assert [row.outcome for row in rows] == [*["sending"] * 3, "unknown"]
@@ -299,7 +299,7 @@ def test_only_sends_beyond_their_deadline_become_unknown(staff: User, settings: 
 def test_final_outcome_stays_at_any_age(staff: User, outcome: Outcome) -> None:
     submission = store(staff, outcome)
     _since_deadline(submission, 1_000_000)
-    assert mark_overdue_unknown(WORKER) == 0
+    assert mark_stuck_unknown(WORKER) == 0
     submission.refresh_from_db()
     assert submission.outcome == outcome
 
@@ -314,7 +314,7 @@ def test_two_concurrent_workers_record_it_once(staff: User) -> None:
         try:
             connection.ensure_connection()
             barrier.wait()
-            return mark_overdue_unknown(WORKER)
+            return mark_stuck_unknown(WORKER)
         finally:
             connection.close()
 
@@ -327,7 +327,7 @@ def test_two_concurrent_workers_record_it_once(staff: User) -> None:
 def test_receipt_of_a_lost_send_explains_it_and_shows_the_next_step(as_staff: Client, staff: User) -> None:
     submission = store(staff, Outcome.SENDING)
     _since_deadline(submission, 1000)
-    mark_overdue_unknown(WORKER)
+    mark_stuck_unknown(WORKER)
     page = text(as_staff.get(receipt(submission)))
     assert "We do not know whether the consumer was created" in page
     assert "The portal was interrupted while it was sending" in page

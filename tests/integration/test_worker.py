@@ -20,7 +20,7 @@ from django.db import OperationalError
 
 from apps.accounts.models import User
 from apps.consumers.models import Outcome
-from apps.consumers.reconciliation.resolution import mark_overdue_unknown
+from apps.consumers.reconciliation.resolution import mark_stuck_unknown
 from apps.core import heartbeats
 from apps.core.actor import Actor
 from consumerportal import status
@@ -56,12 +56,12 @@ def run_worker_with(monkeypatch: pytest.MonkeyPatch, duty: Callable[[Actor], int
         assert time.monotonic() < end, "The worker does not stop"
         return duty(actor)
 
-    monkeypatch.setattr(worker, "mark_overdue_unknown", bounded)
+    monkeypatch.setattr(worker, "mark_stuck_unknown", bounded)
     call_command("worker")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_worker_marks_overdue_sends_and_stops_on_a_signal(
+def test_worker_marks_stuck_sends_and_stops_on_a_signal(
     staff: User, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
@@ -69,7 +69,7 @@ def test_worker_marks_overdue_sends_and_stops_on_a_signal(
     seen: list[int] = []
 
     def duty(actor: Actor) -> int:
-        seen.append(mark_overdue_unknown(actor))
+        seen.append(mark_stuck_unknown(actor))
         if len(seen) >= 2:
             os.kill(os.getpid(), number)
         return seen[-1]
@@ -92,7 +92,7 @@ def test_worker_waits_for_a_lost_database(
         if len(ends) < 3:
             ends.append("lost")
             raise OperationalError("server closed the connection; password=hunter2")
-        marked = mark_overdue_unknown(actor)
+        marked = mark_stuck_unknown(actor)
         ends.append(f"marked {marked}")
         os.kill(os.getpid(), signal.SIGTERM)
         return marked

@@ -23,7 +23,7 @@ from apps.accounts.sign_in.sessions import close_expired_sessions
 from apps.audit.events import Event
 from apps.audit.models import AuditEvent
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.reconciliation.resolution import mark_overdue_unknown
+from apps.consumers.reconciliation.resolution import mark_stuck_unknown
 from apps.core import clock, heartbeats, machine_clocks
 from apps.core.clock import Measurement
 from apps.core.limits import Limit
@@ -176,12 +176,12 @@ def test_machine_with_a_wrong_clock_sends_within_its_limit(
 
 @pytest.mark.django_db(transaction=True)
 @BOTH_WAYS
-def test_worker_gives_up_only_overdue_sends(staff: User, ahead: dt.timedelta) -> None:
+def test_worker_gives_up_only_stuck_sends(staff: User, ahead: dt.timedelta) -> None:
     store(staff, Outcome.SENDING)
     with machine(ahead):
-        assert mark_overdue_unknown(TESTS) == 0
+        assert mark_stuck_unknown(TESTS) == 0
         Submission.objects.update(deadline=dt.datetime.now(dt.UTC) - ahead - dt.timedelta(minutes=10))
-        assert mark_overdue_unknown(TESTS) == 1
+        assert mark_stuck_unknown(TESTS) == 1
 
 
 # --- Heartbeats and status ------------------------------------------------------------------------

@@ -44,7 +44,7 @@ class World:
         return (
             Cause("thing", "A thing", "The thing %(number)s is there.", standing),
             Cause("slow", "A slow thing", "It is there.", lambda _s: [], ends_after=dt.timedelta(minutes=5)),
-            Cause("act", "An act", "Somebody did it.", happened, happening=True),
+            Cause("act", "An act", "Somebody did it.", happened, momentary=True),
         )
 
     def run(self) -> None:

@@ -384,10 +384,10 @@ BREAKS: dict[str, list[Break]] = {
     "totals_of_a_period_that_ends": [lambda: _totals(ends=NOW)],
     "view_warns_above_a_number_that_is_counted": [lambda: _view(role="staff", warn_above=1_001)],
     "notice_open_once": [lambda: [_notice() for _ in range(2)]],
-    "notice_of_a_happening_once": [
-        lambda: [_notice(happening=True, ended_at=NOW) for _ in range(2)],
+    "notice_momentary_once": [
+        lambda: [_notice(momentary=True, ended_at=NOW) for _ in range(2)],
     ],
-    "notice_of_a_happening_has_ended": [lambda: _notice(happening=True)],
+    "notice_momentary_has_ended": [lambda: _notice(momentary=True)],
     "delivery_once_over_a_channel": [_two_deliveries],
     "delivery_channel_is_known": [lambda: _delivery(channel="pigeon")],
     "delivery_is_about_a_side": [lambda: _delivery(about="middle")],

@@ -14,7 +14,7 @@ from apps.audit.integrity.bulk_hashing import HASH, PREVIOUS, SEQ, StoredRow, ow
 
 
 class Verdict(StrEnum):
-    """The result of a verification. All except ``UNCHANGED`` refer to a sequence number."""
+    """The result of a verification. All except ``UNCHANGED`` and ``UNSIGNED`` refer to a sequence number."""
 
     UNCHANGED = "unchanged"
     CHANGED = "changed"

@@ -145,9 +145,10 @@ def _notes(batch: Batch, counts: Mapping[RowState, int], not_confirmed: int) -> 
             RowState.UNKNOWN,
             unknown,
             ngettext(
-                "%(n)s row is unknown. Do not enter it again: a supervisor resolves it if no check does.",
-                "%(n)s rows are unknown. Do not enter them again: a supervisor resolves them if no check"
-                " does.",
+                "%(n)s row is unknown. Do not enter it again: a check may find the outcome; otherwise a"
+                " supervisor resolves it.",
+                "%(n)s rows are unknown. Do not enter them again: a check may find the outcome; otherwise a"
+                " supervisor resolves them.",
                 unknown,
             ),
         )

@@ -34,7 +34,7 @@ _PAGE: Final = re.compile(
     rb"(?:<!doctype\s+html|<html|<head|<body|<table|<meta|<style|mime-version:)", re.IGNORECASE
 )
 _COMMENTS: Final = re.compile(rb"\A(?:\s+|<!--.*?-->|<\?xml.*?\?>)*", re.DOTALL)
-# Characters that no text has, apart from NUL, which is removed and told.
+# Characters that no text has, apart from NUL, which is removed and reported.
 _NO_TEXT: Final = "[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]"
 _NO_TEXT_BYTES: Final = re.compile(_NO_TEXT.encode())
 _NO_TEXT_CHARACTERS: Final = re.compile(_NO_TEXT)

@@ -13,7 +13,7 @@ from typing import Final
 NO_RESULT: Final = "=…"
 """The text of a cell with a formula whose result the file does not have."""
 UNKNOWN_ERROR: Final = "#VALUE!"
-"""The text of a cell with an error that cannot be told."""
+"""The text of a cell with an error that is not recognised."""
 
 # Spreadsheets keep 15 digits of a number.
 _TOO_MANY_DIGITS: Final = 10**15

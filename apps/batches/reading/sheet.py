@@ -19,7 +19,7 @@ from apps.batches.reading.table import Finding, FindingCode, NotReadable, TableF
 from apps.consumers.paste.shortened import SHORTENED_NUMBER
 
 TEMPLATE_NOTES: Final = "About"
-"""The name of the sheet with notes in the portal's own files. It is not told as a further sheet."""
+"""The name of the sheet with notes in the portal's own files. It is not reported as a further sheet."""
 MAX_MERGES: Final = 10_000
 
 _LEADING_ZERO = re.compile(r"0\d[\d ]*")

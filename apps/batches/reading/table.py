@@ -88,10 +88,10 @@ class TableFault(StrEnum):
     HTML = "html"  # a web page named as a spreadsheet
     HAS_PASSWORD = "has_password"  # noqa: S105  # no secret
     DAMAGED = "damaged"
-    ENCODING_UNKNOWN = "encoding_unknown"  # a text whose letters cannot be told
+    ENCODING_UNKNOWN = "encoding_unknown"  # a text whose letters cannot be identified
     BUSY = "busy"  # too many files are being read
     TOO_COMPLEX = "too_complex"  # needs more memory or time than a reader may use
-    SEVERAL_FORMATS = "several_formats"  # mixed delimiters: the columns cannot be told
+    SEVERAL_FORMATS = "several_formats"  # mixed delimiters: the columns cannot be identified
 
 
 class NotReadable(ValueError):

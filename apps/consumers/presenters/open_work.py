@@ -29,7 +29,7 @@ def open_work_of(person_id: int) -> list[OpenWork]:
         (
             unknown,
             ngettext("%(n)s outcome is unknown", "%(n)s outcomes are unknown", unknown),
-            _("Supervisors resolve them if no check does."),
+            _("A check may find them; otherwise supervisors resolve them."),
         ),
         (
             taken,

@@ -203,7 +203,7 @@ def longest_send() -> datetime.timedelta:
     return datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT + MARGIN)
 
 
-def overdue(*, by: datetime.timedelta = datetime.timedelta()) -> QuerySet[Submission]:
+def stuck(*, by: datetime.timedelta = datetime.timedelta()) -> QuerySet[Submission]:
     """Submissions that are stored as sending but cannot be sending any more, since at least ``by``."""
     return Submission.objects.filter(outcome=Outcome.SENDING, deadline__lt=_lost_before(by))
 
@@ -223,21 +223,21 @@ def _lost_before(by: datetime.timedelta) -> datetime.datetime:
     return clock.now() - longest_send() - by
 
 
-def mark_overdue_unknown(actor: Actor) -> int:
+def mark_stuck_unknown(actor: Actor) -> int:
     """Mark submissions as unknown whose process was lost while sending. Return their number.
 
     The client writes no first byte after the deadline and waits for no answer longer than the total limit.
     A submission that is still sending a margin later has lost its process.
     """
     marked = 0
-    for submission in overdue():
+    for submission in stuck():
         try:
             marked += _mark_unknown(submission, actor)
         except DatabaseError as error:
             if is_database_unavailable(error):
                 raise
             # A row that the database refuses must not stop the others.
-            logger.exception("overdue_not_marked %s", submission.public_id)
+            logger.exception("stuck_not_marked %s", submission.public_id)
     return marked
 
 

@@ -87,7 +87,7 @@ def waiting() -> Iterator[SpooledOutcome]:
 def _result(data: dict[str, Any], *, waited: float = 0.0) -> Result:
     """The outcome in a file. Raises ``ValueError`` for columns of another version.
 
-    ``waited``: seconds since the answer, which are over of the wait that the vendor asked for.
+    ``waited``: seconds since the answer, which are deducted from the wait that the vendor asked for.
     """
     columns = data["columns"]
     known = all(name in _COLUMNS and isinstance(value, str | int | None) for name, value in columns.items())

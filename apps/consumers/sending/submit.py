@@ -44,7 +44,7 @@ SNAPSHOT_SECONDS = 2.0  # limit for reading the order before a send
 
 
 class NotSubmitted(Exception):
-    """Nothing was sent, and only an event was stored. The entry stays on the page."""
+    """Nothing was sent. The entry stays on the page. Only an event may have been stored."""
 
 
 class TokenUsed(NotSubmitted):

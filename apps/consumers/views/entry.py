@@ -385,7 +385,7 @@ def _earlier_submission(request: HttpRequest) -> Submission | None:
 def _corrects_no_longer(request: HttpRequest, draft: Draft) -> bool:
     """Whether the draft corrects the submission of the address, which cannot be corrected (any more).
 
-    The draft stays usable. Why it cannot be corrected is not told, so that nothing about a submission that
+    The draft stays usable. The page does not say why it cannot be corrected: nothing about a submission that
     the person may not see any more is disclosed. Another submission in the address is found as without a
     draft.
     """

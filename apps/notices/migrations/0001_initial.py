@@ -36,12 +36,12 @@ class Migration(migrations.Migration):
                 ('opened_at', models.DateTimeField()),
                 ('gone_since', models.DateTimeField(null=True)),
                 ('ended_at', models.DateTimeField(null=True)),
-                ('happening', models.BooleanField(default=False)),
+                ('momentary', models.BooleanField(default=False)),
             ],
             options={
                 'default_permissions': (),
                 'indexes': [models.Index(fields=['ended_at'], name='notice_by_end')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('cause', 'key'), name='notice_open_once'), models.UniqueConstraint(condition=models.Q(('happening', True)), fields=('cause', 'key'), name='notice_of_a_happening_once'), models.CheckConstraint(condition=models.Q(('happening', False), ('ended_at__isnull', False), _connector='OR'), name='notice_of_a_happening_has_ended')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('cause', 'key'), name='notice_open_once'), models.UniqueConstraint(condition=models.Q(('momentary', True)), fields=('cause', 'key'), name='notice_momentary_once'), models.CheckConstraint(condition=models.Q(('momentary', False), ('ended_at__isnull', False), _connector='OR'), name='notice_momentary_has_ended')],
             },
         ),
         migrations.CreateModel(

@@ -109,7 +109,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{label} can be retired. Nothing was changed.")
             return
         keys.retire_key(label, ACTOR)
-        self.stdout.write(f"Retired: {label}. The settings need it until the sessions of now have ended.")
+        self.stdout.write(f"Retired: {label}. The settings need it until the current sessions have ended.")
 
     def _show(self) -> None:
         registered = key_fingerprints.registered_fingerprints()

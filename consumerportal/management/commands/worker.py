@@ -20,7 +20,7 @@ from apps.cdp.factory import get_client
 from apps.consumers import connection_health, drafts, searches
 from apps.consumers.order_lookup.readings import delete_expired_readings
 from apps.consumers.reconciliation.checks import run_due_check
-from apps.consumers.reconciliation.resolution import mark_overdue_unknown
+from apps.consumers.reconciliation.resolution import mark_stuck_unknown
 from apps.consumers.sending import spool
 from apps.consumers.sending.storing import drain_spool
 from apps.core import heartbeats, key_fingerprints, limits
@@ -94,7 +94,7 @@ class Worker:
         self.has_recorded = threading.Event()  # a heartbeat
         self.duties: dict[str, Callable[[], object]] = {
             "drain_spool": lambda: drain_spool(ACTOR),
-            "mark_overdue_unknown": lambda: mark_overdue_unknown(ACTOR),
+            "mark_stuck_unknown": lambda: mark_stuck_unknown(ACTOR),
             "run_due_checks": self.run_due_checks,
             "store_connection_health": connection_health.store_latest,
             "sweep_exports": lambda: fail_lost_exports(ACTOR),

@@ -127,7 +127,7 @@ def test_many_similar_consumers_are_counted_and_confirmed_together(staff: User) 
     batch = checked(staff, nameless)
     warnings = findings(batch, 2).warnings
     assert ([warning.code for warning in warnings], len(warnings[-1].keys)) == (["similar_consumer"] * 11, 3)
-    assert warnings[-1].text == "3 more consumers on this order are like this one."
+    assert warnings[-1].text == "3 more consumers on this order are similar to this one."
     accept(batch, ["similar_consumer"], "same_name")
     assert states(batch) == ["ready"]
     assert {similar_key(str(one.public_id), "same_name") for one in made} <= accepted_keys(row_of(batch, 2))

@@ -69,7 +69,10 @@ def test_list_with_an_unknown_row_is_shown_as_unknown_and_says_not_to_enter_it_a
     batch = _finished(staff, Outcome.UNKNOWN, Outcome.REJECTED)
     assert _shapes(as_staff, batch) == ("unknown", "unknown")
     page = as_staff.get(at("batch", batch))
-    said = "1 row is unknown. Do not enter it again: a supervisor resolves it if no check does."
+    said = (
+        "1 row is unknown. Do not enter it again:"
+        " a check may find the outcome; otherwise a supervisor resolves it."
+    )
     assert said in text(page)
     assert f"{at('batch', batch)}?show=unknown#rows" in page.content.decode()
 
@@ -82,7 +85,9 @@ def test_list_paused_by_unknown_rows_promises_no_check(
     Batch.objects.filter(pk=batch.pk).update(**facts)
     page = text(as_staff.get(at("batch", batch)))
     assert "five rows in a row. Resume when Sitecore CDP answers again." in page
-    assert "Do not enter them again: a supervisor resolves them if no check does." in page
+    assert (
+        "Do not enter them again: a check may find the outcome; otherwise a supervisor resolves them." in page
+    )
 
 
 @pytest.mark.sql("new")

@@ -72,12 +72,12 @@ def test_many_similar_consumers_are_counted_and_those_counted_are_neither_shown_
     batch = batch_of(staff, [replace(nameless, title="Mr")])
     check_batch(batch, client=get_client())
     page = as_staff.get(at("batch", batch))
-    assert "3 more consumers on this order are like this one." in text(page)
+    assert "3 more consumers on this order are similar to this one." in text(page)
     [listed] = events("batch.viewed")
     named = [str(one.public_id) for one in made[3:]]
     assert sorted(listed.details["submissions"]) == sorted(named)
     row = as_staff.get(at("row", batch, 2))
-    assert "3 more consumers on this order are like this one." in text(row)
+    assert "3 more consumers on this order are similar to this one." in text(row)
     assert row.content.decode().count('<tbody role="rowgroup">') == 10
     assert sorted(str(event.submission) for event in events("submission.viewed")) == sorted(named)
 

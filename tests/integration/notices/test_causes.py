@@ -103,7 +103,7 @@ def test_receiver_changes_its_secret(world: World, settings: Settings) -> None:
         Webhook(secret).verify(request.get_data(), dict(request.headers))
 
 
-def test_happening_is_told_once(world: World) -> None:
+def test_momentary_cause_is_told_once(world: World) -> None:
     with time_machine.travel(START, tick=False) as at:
         world.happened = {"1": START, "2": START, "0": START - dt.timedelta(seconds=1)}
         for _ in range(3):
@@ -161,7 +161,7 @@ def test_failing_search_for_one_cause_stops_no_other(
 
 
 @pytest.mark.sql("new")
-def test_cause_that_is_off_is_not_told_and_happenings_meanwhile_never(
+def test_cause_that_is_off_is_not_told_and_momentary_ones_meanwhile_never(
     world: World, settings: Settings
 ) -> None:
     settings.NOTICE_CAUSES = ["act"]
@@ -221,7 +221,7 @@ def test_what_was_not_sent_when_it_was_switched_off_is_not_sent(
 
 
 @pytest.mark.parametrize("off", ["cause", "channels"])
-def test_happening_and_end_that_wait_when_it_is_switched_off_are_not_sent(
+def test_momentary_cause_and_end_that_wait_when_it_is_switched_off_are_not_sent(
     world: World, settings: Settings, off: str
 ) -> None:
     with time_machine.travel(START, tick=False) as at:

@@ -25,7 +25,7 @@ def test_unknown_outcomes_are_counted_and_an_old_one_is_a_problem(staff: User) -
 
 def test_send_that_outlasts_the_workers_turn_is_a_problem(staff: User) -> None:
     store(staff, Outcome.SENDING, deadline=ago(seconds=1))
-    assert line("overdue").level is Level.OK
+    assert line("stuck").level is Level.OK
     oldest = store(staff, Outcome.SENDING, clean(), deadline=ago(hours=1), submitted_at=ago(hours=1))
-    found = line("overdue")
+    found = line("stuck")
     assert (found.level, found.moment) == (Level.CRITICAL, oldest.submitted_at)

@@ -488,7 +488,7 @@ def test_answer_after_the_worker_gave_up_becomes_the_outcome(staff: User, sandbo
     def give_up() -> None:
         long_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
         Submission.objects.update(deadline=long_ago)
-        assert resolution.mark_overdue_unknown(Actor.system("worker")) == 1
+        assert resolution.mark_stuck_unknown(Actor.system("worker")) == 1
         connection.close()
 
     submission = submit(staff, client=client_that(after=give_up))
