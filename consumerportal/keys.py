@@ -1,8 +1,8 @@
 """The keys of the database: registering them, choosing the one in use, and giving one up.
 
-Locks are taken in this order: keys in use, progress of rewriting, submissions and other rows with values, the
-end of the audit log. Step 1 of a create and a group of rows that the worker rewrites take those that they
-need in this order.
+Locks are taken in this order: the order of a create, keys in use, progress of rewriting, submissions and
+other rows with values, the end of the audit log. Step 1 of a create and a group of rows that the worker
+rewrites take those that they need in this order.
 """
 
 from __future__ import annotations

@@ -32,3 +32,12 @@ def hold_reference(reference: str) -> None:
     Taken before it is checked that no other submission has the reference.
     """
     hold(f"reference {reference_key(reference)}")
+
+
+def hold_order(order_ref: str) -> None:
+    """Hold an order, in any spelling, as :func:`hold` does.
+
+    Taken before an entry is compared with the submissions to the order: one of another transaction that is
+    not committed yet could not be compared.
+    """
+    hold(f"order {reference_key(order_ref)}")

@@ -36,6 +36,7 @@ from apps.core import clock, keys_in_use
 from apps.core.actor import Actor
 from apps.core.connections import DATABASE_ERRORS, release_database_connections
 from apps.core.encryption import DIGEST, MissingKeyError
+from apps.core.locks import hold_order
 from apps.core.references import stored_order_number
 
 logger = logging.getLogger(__name__)
@@ -270,8 +271,8 @@ def _store_submission(
 ) -> None:
     """Step 1: store the submission and its event before anything is sent.
 
-    Warnings are computed after the insert. From then on the constraint refuses an identical submission, and
-    one that was created just before the insert is found.
+    Warnings are computed after the insert. From then on the constraint refuses an identical submission. The
+    order is held, so that of two similar entries at the same moment the second is compared with the first.
 
     The digests are under the digest key in use, which stays in use until the commit: the constraint compares
     digests of one key only. Raises ``MissingKeyError`` if this process does not have that key.
@@ -280,6 +281,7 @@ def _store_submission(
     submission.submitted_at = now
     submission.deadline = now + datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT)
     with transaction.atomic(durable=True):
+        hold_order(submission.order_ref)
         if decision.place is not None:
             decision.place.require_current()
         key = keys_in_use.lock(DIGEST)

@@ -9,7 +9,8 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from unittest.mock import MagicMock, create_autospec
 
@@ -35,6 +36,7 @@ from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, REF, clean, creates, store
 from tests.support.people import acting, events, make_person
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -427,6 +429,40 @@ def test_consumer_created_between_check_and_write_is_detected(
         submit(staff)
     assert [warning.submission for warning in stop.value.warnings] == [Submission.objects.get()]
     assert len(creates(sandbox)) == 1
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+def test_of_two_similar_consumers_at_the_same_moment_one_needs_a_confirmation(
+    staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, others = submitting.find_warnings, list[Future[Submission]]()
+
+    def send_another() -> Submission:
+        try:
+            return submit(staff, replace(FULL, passport_number="PZ4A9566"))
+        finally:
+            connection.close()
+
+    def while_the_other_is_submitted(*args: Any, **named: Any) -> Any:
+        found = real(*args, **named)
+        if not others:
+            others.append(pool.submit(send_another))
+            assert wait_for(lambda: _waits_for_a_lock() or others[0].done(), BOUND)
+        return found
+
+    monkeypatch.setattr(submitting, "find_warnings", while_the_other_is_submitted)
+    with ThreadPoolExecutor(1) as pool:
+        submission = submit(staff)
+    with pytest.raises(NotConfirmed) as stop:
+        others[0].result()
+    assert [warning.submission for warning in stop.value.warnings] == [submission]
+    assert len(creates(sandbox)) == 1
+
+
+def _waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
 
 
 # --- Late answers ---------------------------------------------------------------------------------
