@@ -61,7 +61,7 @@ def waiting_query(person: User) -> Iterator[tuple[Export, Delivery, psycopg.Conn
     store(person, Outcome.CREATED)
     export = prepared(person)
     lifecycle.start(export, acting(person))
-    file = Delivery(export, acting(person), session_series=person.session_series)
+    file = Delivery(export, acting(person), session_hash=person.get_session_auth_hash())
     with server() as administrator, server() as locked:
         administrator.autocommit = True
         locked.execute("LOCK TABLE consumers_submission IN ACCESS EXCLUSIVE MODE")
@@ -97,7 +97,7 @@ def test_submissions_stored_during_the_query_are_not_blocked_and_not_in_the_file
         return write(selection, layout, write_and_wait, **more)
 
     monkeypatch.setattr("apps.history.exports.making.writing.write", held)
-    file = Delivery(export, acting(supervisor), session_series=0)
+    file = Delivery(export, acting(supervisor), session_hash=supervisor.get_session_auth_hash())
     content = next(file)
     assert begun.wait(TIMEOUT)
     late = store(supervisor, Outcome.CREATED)

@@ -23,17 +23,18 @@ def permissions_for(export: Export) -> tuple[str, ...]:
     return tuple(permission for permission, needed in wanted.items() if needed)
 
 
-def has_access(export: Export, actor: Actor, session_series: int) -> bool:
+def has_access(export: Export, actor: Actor, session_hash: str) -> bool:
     """Whether the person may still receive the file: an export goes on for longer than its request.
 
-    They still need the permissions, which a deactivated person does not have. ``session_series``: that of the
-    request which started the export. If the person's is another by now, they were signed out everywhere; then
-    only an export of the session in which they did so themselves continues. Raises the database's errors.
+    They still need the permissions, which a deactivated person does not have. ``session_hash``: of the person
+    (``get_session_auth_hash``) in the request which started the export. If it is another by now, they have a
+    new password or were signed out everywhere; then only an export of the session in which they did so
+    themselves continues. Raises the database's errors.
     """
     person = find_account(export.person_id)  # read again: it caches its permissions
     if person is None or not person.has_perms(permissions_for(export)):
         return False
-    if person.session_series == session_series:
+    if person.get_session_auth_hash() == session_hash:
         return True
     if not actor.session:
         return False

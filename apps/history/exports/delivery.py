@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from django.conf import settings
 from django.db import close_old_connections, connections
@@ -50,7 +51,7 @@ def end_when(is_stopping: Callable[[], bool], *, grace: float) -> None:
 class Delivery(Iterator[bytes]):
     """The file in pieces for the server, of an export that :func:`lifecycle.start` has started.
 
-    ``session_series``: that of the person in the request (:func:`access.has_access`).
+    ``session_hash``: that of the person in the request (:func:`access.has_access`).
 
     The threads start with the first read or wait, so an unused delivery leaves none behind. ``hang_up``
     closes the connection, to wake a server thread that waits for a stalled reader. It is not called before
@@ -63,11 +64,11 @@ class Delivery(Iterator[bytes]):
         export: Export,
         actor: Actor,
         *,
-        session_series: int,
+        session_hash: str,
         hang_up: Callable[[], object] = lambda: None,
     ) -> None:
         self._export, self._actor, self._hang_up = export, actor, hang_up
-        self._session_series = session_series
+        self._session_hash = session_hash
         self._file = ExportFile(export)
         self._maker = threading.Thread(target=self._file.make, name="export-maker", daemon=True)
         self._watcher = threading.Thread(target=self._watch, name="export-watcher", daemon=True)
@@ -85,10 +86,11 @@ class Delivery(Iterator[bytes]):
         self._read_at, self._has_been_read = None, True
         self._begin()
         piece = self._file.read(self._sent)
+        sent = self._sent + len(piece)
         # If the reader knows the length, the last byte completes the file: store the end before sending it.
-        if not piece or self._sent + len(piece) == self._length:
-            self._finish()
-        self._sent += len(piece)
+        if not piece or sent == self._length:
+            self._finish(sent)
+        self._sent = sent
         self._read_at = time.monotonic()  # also after the last piece: the server still sends the final chunk
         if not piece:
             raise StopIteration
@@ -127,10 +129,11 @@ class Delivery(Iterator[bytes]):
             self._maker.start()
             self._watcher.start()
 
-    def _finish(self) -> None:
+    def _finish(self, sent: int) -> None:
+        """Store the end of a file of which so many bytes are sent, the present piece included."""
         if self._is_finished:
             return
-        progress, self._is_finishing = self._progress(), True
+        progress, self._is_finishing = replace(self._progress(), bytes_sent=sent), True
         try:
             ended = self._store_finish(progress)
         except DATABASE_ERRORS as error:
@@ -147,7 +150,7 @@ class Delivery(Iterator[bytes]):
         sha256 = self._file.sha256
 
         def store() -> bool:
-            if not access.has_access(self._export, self._actor, self._session_series):
+            if not access.has_access(self._export, self._actor, self._session_hash):
                 self._file.break_off(FailureCode.ACCESS_ENDED)  # close() stores it
                 return False
             # If it had ended before, that may be our own commit whose confirmation was lost.
@@ -191,7 +194,7 @@ class Delivery(Iterator[bytes]):
         state = State.DELIVERING if self._file.is_whole else State.RUNNING
         try:
             if not self._is_finishing and not access.has_access(
-                self._export, self._actor, self._session_series
+                self._export, self._actor, self._session_hash
             ):
                 self._end_because(FailureCode.ACCESS_ENDED)
                 return

@@ -136,7 +136,7 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
     except DATABASE_ERRORS:
         logger.exception("export_not_started")
         return exported_page(request, found, not_written=True, status=HTTPStatus.SERVICE_UNAVAILABLE)
-    delivery = Delivery(found, actor, session_series=_session_series(request), hang_up=_hang_up(request))
+    delivery = Delivery(found, actor, session_hash=_session_hash(request), hang_up=_hang_up(request))
     streaming = download(
         delivery,
         file_name=file_name(found, clock.now()),
@@ -199,10 +199,10 @@ def _check_permissions(request: HttpRequest, found: Export) -> None:
             raise PermissionMissing(permission)
 
 
-def _session_series(request: HttpRequest) -> int:
+def _session_hash(request: HttpRequest) -> str:
     user = request.user
     assert isinstance(user, User)  # noqa: S101  (a signed-in person, by the permission)
-    return user.session_series
+    return user.get_session_auth_hash()
 
 
 def _hang_up(request: HttpRequest) -> Callable[[], None]:

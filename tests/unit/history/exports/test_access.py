@@ -24,7 +24,9 @@ def test_export_goes_on_while_its_person_has_what_it_needs(supervisor: User) -> 
     )
 
     def going_on() -> list[bool]:
-        return [access.has_access(one, acting(supervisor), supervisor.session_series) for one in exports]
+        return [
+            access.has_access(one, acting(supervisor), supervisor.get_session_auth_hash()) for one in exports
+        ]
 
     assert going_on() == [True, True, True]
     accounts.revoke_role(person_id=supervisor.pk, role=PERSONAL_DATA_EXPORT, actor=TESTS)

@@ -25,6 +25,7 @@ from apps.accounts import services as accounts
 from apps.accounts.models import Session, User
 from apps.accounts.roles import SUPERVISOR
 from apps.core import clock
+from apps.core.actor import Actor
 from apps.core.open_work import open_work
 from apps.history import writing
 from apps.history.exports import delivery, lifecycle, making
@@ -111,7 +112,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Start:
         monkeypatch.setattr(writing, "write", write)
         export = prepared(person)
         lifecycle.start(export, acting(person))
-        return export, Delivery(export, acting(person), session_series=person.session_series, **more)
+        return export, Delivery(export, acting(person), session_hash=person.get_session_auth_hash(), **more)
 
     return start
 
@@ -172,6 +173,15 @@ def test_lost_reader_stops_the_query(supervisor: User, started: Start) -> None:
     assert len(events("export.failed")) == 1
 
 
+def test_all_bytes_of_a_file_of_known_length_are_recorded_as_sent(supervisor: User, started: Start) -> None:
+    export, file = started(supervisor, Rows(10))
+    length = file.wait_until_whole()
+    next(file)
+    file.close()
+    export = ended(export)
+    assert (export.state, export.bytes, export.bytes_sent) == (State.FINISHED, length, length)
+
+
 def test_file_that_is_never_read_starts_no_thread(supervisor: User, started: Start) -> None:
     export, file = started(supervisor, Rows(1))
     file.close()
@@ -186,13 +196,24 @@ def _sign_out(person: User) -> object:
     return accounts.sign_out_everywhere(person_id=person.pk, actor=TESTS)
 
 
+def _set_password(person: User) -> object:
+    return accounts.set_password(person_id=person.pk, password="another long enough one", actor=TESTS)
+
+
 def _revoke(person: User) -> object:
     return accounts.revoke_role(person_id=person.pk, role=SUPERVISOR, actor=TESTS)
 
 
 @pytest.mark.parametrize(
     ("end_access", "again"),
-    [(_deactivate, False), (_deactivate, True), (_sign_out, False), (_sign_out, True), (_revoke, False)],
+    [
+        (_deactivate, False),
+        (_deactivate, True),
+        (_sign_out, False),
+        (_sign_out, True),
+        (_set_password, False),
+        (_revoke, False),
+    ],
 )
 def test_running_export_ends_with_the_access_of_its_person(
     supervisor: User, end_access: Callable[[User], object], again: bool, started: Start
@@ -217,7 +238,7 @@ def test_running_export_ends_with_the_access_of_its_person(
     assert open_work(supervisor.pk) == []
 
 
-@pytest.mark.parametrize("end_access", [_deactivate, _sign_out, _revoke])
+@pytest.mark.parametrize("end_access", [_deactivate, _sign_out, _set_password, _revoke])
 def test_end_of_a_file_is_not_sent_to_a_person_whose_access_ended(
     supervisor: User, end_access: Callable[[User], object], monkeypatch: pytest.MonkeyPatch, started: Start
 ) -> None:
@@ -233,8 +254,15 @@ def test_end_of_a_file_is_not_sent_to_a_person_whose_access_ended(
     assert events("export.finished") == []
 
 
-def test_export_goes_on_in_the_session_that_signs_the_others_out(
-    supervisor: User, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda own: accounts.sign_out_everywhere(person_id=int(own.id), actor=own),
+        lambda own: accounts.set_password(person_id=int(own.id), password="another long enough", actor=own),
+    ],
+)
+def test_export_goes_on_in_the_session_that_ends_the_others(
+    supervisor: User, monkeypatch: pytest.MonkeyPatch, act: Callable[[Actor], object]
 ) -> None:
     here = Session.objects.create(
         session_key="here",
@@ -246,9 +274,9 @@ def test_export_goes_on_in_the_session_that_signs_the_others_out(
     export = prepared(supervisor)
     lifecycle.start(export, actor)
     monkeypatch.setattr(writing, "write", Rows(3))
-    file = Delivery(export, actor, session_series=supervisor.session_series)
+    file = Delivery(export, actor, session_hash=supervisor.get_session_auth_hash())
     file.wait_until_begun()
-    accounts.sign_out_everywhere(person_id=supervisor.pk, actor=actor)
+    act(actor)
     assert b"".join(file) == b"head\r\n" + 3 * LINE
     file.close()
     assert ended(export).state == State.FINISHED
