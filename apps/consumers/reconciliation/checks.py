@@ -7,6 +7,7 @@ and sends nothing.
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -30,6 +31,7 @@ from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 from apps.core.locks import hold_reference
+from apps.core.references import same_reference
 
 LEASE = datetime.timedelta(seconds=60)  # a check whose process was lost is due again after this time
 MIN_CHECK_INTERVAL = datetime.timedelta(seconds=2)  # between two checks of one submission
@@ -137,7 +139,8 @@ def _conclude(submission: Submission, found: findings.Found, began: datetime.dat
     """Compare what was read with what was sent. Store the result if the outcome is still unknown.
 
     Other submissions that could have created a consumer are read after the order: each of them was stored
-    before it was sent. A result stays if its check began after ``began``: it is newer than this one.
+    before it was sent. A result stays if its check began after ``began``: it is newer than this one. So does
+    the outcome of a submission that was resolved meanwhile, but what was found may contradict it.
     """
     now = clock.now()
     with transaction.atomic(durable=True):
@@ -157,9 +160,21 @@ def _conclude(submission: Submission, found: findings.Found, began: datetime.dat
             changes |= {**_columns_of(submission, conclusion.matching[0], now), "next_check_at": None}
         unknown = Submission.objects.filter(pk=submission.pk, outcome=Outcome.UNKNOWN)
         is_stored = bool(unknown.filter(_older_than(began, now)).update(**changes))
-        submission.refresh_from_db()
-        if is_stored or submission.outcome == Outcome.UNKNOWN:
+        # Lock the row: a supervisor may correct the resolution at the same time.
+        submission.refresh_from_db(from_queryset=Submission.objects.select_for_update(no_key=True))
+        if is_stored and conclusion.result is CheckResult.ONE:
+            _record_resolution(submission, conclusion, actor)
+        else:
             _record_check(submission, conclusion, actor)
+
+
+def _store_contradiction(submission: Submission, reference: str) -> bool:
+    """Store a consumer that was found after a resolution without it, as a late answer is. Whether it was."""
+    resolved = Submission.objects.filter(pk=submission.pk, late_outcome="").exclude(resolved_how="")
+    if same_reference(submission.consumer_ref, reference):
+        return False
+    changes = {"late_outcome": Outcome.CREATED, "late_consumer_ref": reference, "contradicted": True}
+    return bool(resolved.update(**changes))
 
 
 def _older_than(began: datetime.datetime, now: datetime.datetime) -> Q:
@@ -191,27 +206,35 @@ def _columns_of(submission: Submission, consumer: OrderConsumer, now: datetime.d
     }
 
 
+def _record_resolution(submission: Submission, conclusion: findings.Conclusion, actor: Actor) -> None:
+    record(
+        event_of(
+            CONSUMER_RESOLVED,
+            submission,
+            actor,
+            previous_outcome=Outcome.UNKNOWN.value,
+            outcome=Outcome.CREATED.value,
+            reason=BY_RECONCILIATION,
+            **_facts(submission, conclusion),
+        )
+    )
+
+
 def _record_check(submission: Submission, conclusion: findings.Conclusion, actor: Actor) -> None:
-    facts = {
+    """Record a check that changed no outcome. One that ended after a resolution may contradict it."""
+    checked = event_of(CONSUMER_CHECKED, submission, actor, **_facts(submission, conclusion))
+    if conclusion.result is CheckResult.ONE and _store_contradiction(submission, conclusion.matching[0].ref):
+        checked = replace(checked, consumer_ref=conclusion.matching[0].ref)
+    record(checked)
+
+
+def _facts(submission: Submission, conclusion: findings.Conclusion) -> dict[str, Any]:
+    return {
         "result": conclusion.result.value,
         "before": None if submission.refs_before is None else len(submission.refs_before),
         "matching": len(conclusion.matching),
         "different": len(conclusion.different) + len(conclusion.unread),
     }
-    if submission.outcome == Outcome.CREATED:
-        record(
-            event_of(
-                CONSUMER_RESOLVED,
-                submission,
-                actor,
-                previous_outcome=Outcome.UNKNOWN.value,
-                outcome=Outcome.CREATED.value,
-                reason=BY_RECONCILIATION,
-                **facts,
-            )
-        )
-    else:
-        record(event_of(CONSUMER_CHECKED, submission, actor, **facts))
 
 
 def _store_failure(submission: Submission, error: CdpError, began: datetime.datetime, actor: Actor) -> None:

@@ -26,7 +26,7 @@ from apps.core import clock
 logger = logging.getLogger(__name__)
 
 ABANDONED_AFTER = 3600.0  # seconds after which no process is still writing an unfinished file
-_logged: set[Path] = set()
+_logged: set[tuple[Path, str]] = set()
 # The spool contains no personal data, and the outcome is stored separately.
 _COLUMNS = {field.name for field in fields(Result)} - {
     "outcome",
@@ -77,11 +77,16 @@ def waiting() -> Iterator[SpooledOutcome]:
         except FileNotFoundError:  # another process stored it
             continue
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            if path not in _logged:  # once per process
-                _logged.add(path)
-                logger.error("spool_file_unreadable %s %s", path.name, type(error).__name__)
+            log_problem("spool_file_unreadable", path, type(error).__name__)
             continue
         yield SpooledOutcome(path, submission, result)
+
+
+def log_problem(problem: str, path: Path, detail: object) -> None:
+    """Log why a file stays, once per process: each round of the worker reads it again."""
+    if (path, problem) not in _logged:
+        _logged.add((path, problem))
+        logger.error("%s %s %s", problem, path.name, detail)
 
 
 def _result(data: dict[str, Any], *, waited: float = 0.0) -> Result:

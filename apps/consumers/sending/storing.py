@@ -170,7 +170,7 @@ def drain_spool(actor: Actor) -> int:
     for spooled in spool.waiting():
         submission = Submission.objects.filter(public_id=spooled.submission).first()
         if submission is None:
-            logger.error("spooled_outcome_of_unknown_submission %s", spooled.submission)
+            spool.log_problem("spooled_outcome_of_unknown_submission", spooled.path, spooled.submission)
             continue
         try:
             store_outcome(submission, spooled.result, actor)
@@ -178,7 +178,7 @@ def drain_spool(actor: Actor) -> int:
             if isinstance(error, DATABASE_ERRORS) and not isinstance(error, IntegrityError | DataError):
                 raise
             # Waiting does not help: an administrator has to read this file. Go on with the others.
-            logger.error("spooled_outcome_refused %s %s", spooled.path.name, type(error).__name__)
+            spool.log_problem("spooled_outcome_refused", spooled.path, type(error).__name__)
             continue
         spool.remove(spooled)
         stored += 1

@@ -9,11 +9,11 @@ from django.test import Client
 
 from apps.accounts.models import User
 from apps.cdp.errors import CdpTimeout
-from apps.consumers.models import CheckResult, Outcome, ResolvedHow
+from apps.consumers.models import CheckResult, Outcome, ResolutionReason, ResolvedHow
 from apps.consumers.reconciliation import findings
 from apps.consumers.reconciliation.resolution import resolve
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.entries import REF
+from tests.support.entries import REF, text
 from tests.support.people import acting, events
 from tests.support.reconciling import check, lost, run_check
 from tests.support.resolving import add_elsewhere, fresh
@@ -21,29 +21,69 @@ from tests.support.resolving import add_elsewhere, fresh
 pytestmark = pytest.mark.django_db
 
 
-def test_concurrent_resolution_by_a_supervisor_wins(
-    as_staff: Client, supervisor: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("outcome", "reason", "ref"),
+    [
+        (Outcome.CREATED, ResolutionReason.SEEN_IN_CDP, REF),
+        (Outcome.NOT_CREATED, ResolutionReason.VENDOR_CONFIRMED, ""),
+    ],
+)
+def test_resolution_during_a_check_stays_and_is_contradicted_by_the_consumer_that_the_check_finds(
+    as_staff: Client,
+    as_supervisor: Client,
+    supervisor: User,
+    sandbox: SandboxServer,
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: Outcome,
+    reason: ResolutionReason,
+    ref: str,
 ) -> None:
-    from apps.consumers.models import ResolutionReason
-
     submission = lost(as_staff, sandbox)
+    [created] = sandbox.sandbox.consumers(submission.order_ref)
     real = findings.read_order
 
-    def slow(*args: object) -> findings.Found:
+    def slow(*args: Any) -> findings.Found:
+        resolve(
+            submission, outcome=outcome, reason=reason, note="", consumer_ref=ref, actor=acting(supervisor)
+        )
+        return real(*args)
+
+    monkeypatch.setattr(findings, "read_order", slow)
+    assert run_check()
+    found = fresh(submission)
+    assert (found.outcome, found.consumer_ref) == (outcome, ref)
+    assert found.resolved_how == ResolvedHow.BY_SUPERVISOR
+    assert (found.late_outcome, found.late_consumer_ref, found.contradicted) == ("created", created.ref, True)
+    [event] = events("consumer.checked")
+    assert (event.details["result"], event.consumer_ref) == ("one", created.ref)
+    page = text(as_supervisor.get(f"/submissions/{submission.public_id}/"))
+    assert "An answer arrived after this was resolved" in page
+    assert "Correct and send again" not in page
+
+
+def test_resolution_during_a_check_is_confirmed_by_the_consumer_that_the_check_finds(
+    as_staff: Client, supervisor: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = lost(as_staff, sandbox)
+    [created] = sandbox.sandbox.consumers(submission.order_ref)
+    real = findings.read_order
+
+    def slow(*args: Any) -> findings.Found:
         resolve(
             submission,
             outcome=Outcome.CREATED,
             reason=ResolutionReason.SEEN_IN_CDP,
             note="",
-            consumer_ref=REF,
+            consumer_ref=created.ref,
             actor=acting(supervisor),
         )
-        return real(*args)  # type: ignore[arg-type]  # the same arguments
+        return real(*args)
 
     monkeypatch.setattr(findings, "read_order", slow)
     assert run_check()
     found = fresh(submission)
-    assert (found.consumer_ref, found.resolved_how) == (REF, ResolvedHow.BY_SUPERVISOR)
+    assert (found.late_outcome, found.contradicted) == ("", False)
+    assert len(events("consumer.resolved")) == len(events("consumer.checked")) == 1
 
 
 def test_failed_check_keeps_the_result_of_a_check_that_ended_meanwhile(
