@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import hypothesis
 import pytest
 
 # Set before Django reads it: the suite always runs in practice mode.
@@ -35,6 +36,15 @@ from tests.support.postgresql import PROCESSES_ONCE
 from tests.support.quick_flush import flushes_are_quick
 from tests.support.statements import repeats_sql
 from tests.support.waiting import wait_for
+
+# No limit of time for an example, as in Hypothesis' own profile for CI: a slow machine is no defect.
+hypothesis.settings.register_profile(
+    "untimed",
+    hypothesis.settings.default,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("untimed")
 
 USES_THE_DATABASE = frozenset({"db", "transactional_db", "live_server", "django_db_setup"})
 
