@@ -435,7 +435,7 @@ def test_consumer_created_between_check_and_write_is_detected(
 def test_of_two_similar_consumers_at_the_same_moment_one_needs_a_confirmation(
     staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, others = submitting.find_warnings, list[Future[Submission]]()
+    others = list[Future[Submission]]()
 
     def send_another() -> Submission:
         try:
@@ -444,7 +444,7 @@ def test_of_two_similar_consumers_at_the_same_moment_one_needs_a_confirmation(
             connection.close()
 
     def while_the_other_is_submitted(*args: Any, **named: Any) -> Any:
-        found = real(*args, **named)
+        found = find_warnings(*args, **named)
         if not others:
             others.append(pool.submit(send_another))
             assert wait_for(lambda: _waits_for_a_lock() or others[0].done(), BOUND)

@@ -196,8 +196,8 @@ def _sign_out(person: User) -> object:
     return accounts.sign_out_everywhere(person_id=person.pk, actor=TESTS)
 
 
-def _set_password(person: User) -> object:
-    return accounts.set_password(person_id=person.pk, password="another long enough one", actor=TESTS)
+def _set_password(person: User) -> None:
+    accounts.set_password(person_id=person.pk, password="another long enough one", actor=TESTS)
 
 
 def _revoke(person: User) -> object:
