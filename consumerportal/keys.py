@@ -1,8 +1,8 @@
 """The keys of the database: registering them, choosing the one in use, and giving one up.
 
-Locks are taken in this order: the order of a create, keys in use, progress of rewriting, submissions and
-other rows with values, the end of the audit log. Step 1 of a create and a group of rows that the worker
-rewrites take those that they need in this order.
+Locks are taken in this order: keys in use, progress of rewriting, a list and its row, the order of a create,
+submissions and other rows with values, the end of the audit log. Step 1 of a create and a group of rows that
+the worker rewrites take those that they need in this order.
 """
 
 from __future__ import annotations
@@ -230,9 +230,8 @@ def _begin_writing_with(kind: str, fingerprint: str, *, unreadable_too: bool = F
 
     Raises :class:`NotPossibleError` if one cannot be read, unless ``unreadable_too``.
     """
-    KeyRewriting.objects.filter(
-        kind=kind
-    ).delete()  # waits for a group of rows, which locks its rows afterwards
+    # Waits for a group of rows, which locks its rows afterwards.
+    KeyRewriting.objects.filter(kind=kind).delete()
     if kind == DIGEST:
         _digest_open_submissions(fingerprint, unreadable_too=unreadable_too)
     KeyRewriting.objects.bulk_create(

@@ -49,7 +49,12 @@ def rows_of(batch: Batch) -> QuerySet[Any]:
 
 
 def _with_state(rows: QuerySet[BatchRow]) -> QuerySet[Any]:
-    outcome = Submission.objects.filter(token=OuterRef("token")).values("outcome")[:1]
+    # Whether the consumer exists is not known if something contradicts "not created".
+    known = Case(
+        When(contradicted=True, outcome=Outcome.NOT_CREATED, then=Value(Outcome.UNKNOWN.value)),
+        default=F("outcome"),
+    )
+    outcome = Submission.objects.filter(token=OuterRef("token")).values(known=known)[:1]
     earlier = Submission.objects.filter(public_id=OuterRef("earlier"))
     existing, is_open = (earlier.filter(outcome__in=some) for some in (EXISTING_OUTCOMES, OPEN_OUTCOMES))
     is_not_sent = ~Exists(existing) | Q(earlier_differs=True) & ~Exists(is_open)

@@ -215,6 +215,15 @@ CONSUMER_LATE_ANSWER = EVENTS.define(
     ),
     outcome=EventOutcome.TO_BE_CHECKED,
 )
+# A check that was reading the order during the resolution found a consumer that the resolution does not have.
+CONSUMER_FOUND_LATE = EVENTS.define(
+    "consumer.found_late",
+    group=EventGroup.CHANGES,
+    label=_("Consumer found after the resolution"),
+    sentence=_("A check of order %(order)s found a consumer that the resolution does not have"),
+    keys=(CHECK_RESULT, *EVIDENCE),
+    outcome=EventOutcome.TO_BE_CHECKED,
+)
 
 SUBMISSION_REPEAT_BLOCKED = EVENTS.define(
     "submission.repeat_blocked",

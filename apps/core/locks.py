@@ -13,9 +13,9 @@ from apps.core.references import reference_key
 def hold(name: str) -> None:
     """Wait until no other transaction holds this name, and hold it until the current transaction ends.
 
-    Does nothing on SQLite, where a transaction is the only writer from its beginning. Take it before rows are
-    locked: whoever holds it may wait for the same rows. Raises ``TransactionManagementError`` outside a
-    transaction, where it would end at once.
+    Does nothing on SQLite, where a transaction is the only writer from its beginning. Rows that a holder may
+    wait for are locked after it. Raises ``TransactionManagementError`` outside a transaction, where it would
+    end at once.
     """
     if not connection.in_atomic_block:
         raise TransactionManagementError("A name is held by a transaction")

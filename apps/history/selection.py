@@ -81,7 +81,7 @@ class Attention(StrEnum):
 
 
 ATTENTION_LABELS = {
-    Attention.CONTRADICTED: _("Contradicted by a late answer"),
+    Attention.CONTRADICTED: _("Contradicted after the resolution"),
     Attention.DOUBTFUL: _("Answer to be checked"),
 }
 

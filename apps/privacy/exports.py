@@ -19,6 +19,7 @@ from apps.consumers import searches
 from apps.consumers.audit_events import (
     CONSUMER_CREATE_REQUESTED,
     CONSUMER_CREATED,
+    CONSUMER_FOUND_LATE,
     CONSUMER_LATE_ANSWER,
     CONSUMER_NOT_SENT,
     CONSUMER_OUTCOME_UNKNOWN,
@@ -40,7 +41,7 @@ _FIXED: Final = {
     CONSUMER_OUTCOME_UNKNOWN.name: Outcome.UNKNOWN,
 }
 _RESOLVING: Final = (CONSUMER_RESOLVED.name, CONSUMER_RESOLUTION_CORRECTED.name)
-_CHANGES: Final = (*_FIXED, *_RESOLVING, CONSUMER_LATE_ANSWER.name)
+_CHANGES: Final = (*_FIXED, *_RESOLVING, CONSUMER_LATE_ANSWER.name, CONSUMER_FOUND_LATE.name)
 _STATES: Final = frozenset(
     {"outcomes", "attention", "consumer_ref", "guest_ref", "reason", "answered_from", "answered_under"}
 )

@@ -116,7 +116,10 @@ def test_page_of_an_outcome_that_is_not_stored_says_until_when_the_entry_cannot_
     assert "Nothing was created. The portal could not store this: its database does not answer." in page
     assert ("Until it does, the same entry cannot be sent." in page) is spooled
     assert ("will be stored as soon as the database answers" in page) is spooled
-    assert ("cannot be sent until it is resolved: a supervisor resolves it" in page) is not spooled
+    assert (
+        "cannot be sent until it is resolved: a check may find the outcome; otherwise a supervisor resolves it"
+        in page
+    ) is not spooled
 
 
 @pytest.mark.sql("new")
@@ -193,7 +196,7 @@ def test_contradiction_is_pinned_until_a_supervisor_resolves_it_again(
 ) -> None:
     receipt = f"/submissions/{contradicted.public_id}/"
     start = text(as_supervisor.get("/"))
-    assert f'<a href="{receipt}">1 contradicted by a late answer</a>' in start
+    assert f'<a href="{receipt}">1 contradicted after the resolution</a>' in start
     page = as_supervisor.get(receipt)
     assert "Mark as created" in text(page)
     assert "Mark as not created" not in text(page)
@@ -201,7 +204,7 @@ def test_contradiction_is_pinned_until_a_supervisor_resolves_it_again(
     contradicted.refresh_from_db()
     assert (contradicted.outcome, contradicted.consumer_ref) == (Outcome.CREATED, LATE)
     assert not needs_resolution(contradicted)
-    assert "contradicted by a late answer" not in text(as_supervisor.get("/"))
+    assert "contradicted after the resolution" not in text(as_supervisor.get("/"))
 
 
 @pytest.mark.parametrize("outcome", [Outcome.CREATED, Outcome.REJECTED, Outcome.SENDING])

@@ -552,7 +552,7 @@ def test_what_needs_attention_is_one_line_with_its_number_and_its_list(
     }
     assert [*lists] == [
         "2 submissions of unknown outcome (2 overdue)",
-        "1 contradicted by a late answer",
+        "1 contradicted after the resolution",
         "1 created, to be checked",
     ]
     shown = [sorted(names(text(as_supervisor.get(url)), story)) for url in lists.values()]

@@ -66,8 +66,8 @@ def similar_row_warnings(similar: Sequence[SimilarRow]) -> list[RowWarning]:
     if more := similar[NAMED:]:
         keys = [row_key(pair.number, pair.comparison.rule) for pair in more]
         where = ngettext(
-            "%(count)s more row of this list is like this one.",
-            "%(count)s more rows of this list are like this one.",
+            "%(count)s more row of this list is similar to this one.",
+            "%(count)s more rows of this list are similar to this one.",
             len(more),
         ) % {"count": len(more)}
         found.append(

@@ -161,7 +161,8 @@ class Submission(models.Model):
     )
     taken_by_name = models.CharField(max_length=200, blank=True)
     taken_at = models.DateTimeField(null=True)
-    # An answer that arrived after a resolution. ``contradicted``: it disagrees with it.
+    # An answer that arrived after a resolution, or, without an outcome, a consumer that a check found then.
+    # ``contradicted``: it disagrees with the resolution.
     late_outcome = models.CharField(max_length=12, choices=Outcome, blank=True)
     late_consumer_ref = models.CharField(max_length=200, blank=True)
     contradicted = models.BooleanField(default=False)
@@ -387,6 +388,16 @@ class Submission(models.Model):
     def is_resolved(self) -> bool:
         """Whether reconciliation or a supervisor set the outcome, instead of the vendor's answer."""
         return bool(self.resolved_how)
+
+    @property
+    def is_proved_absent(self) -> bool:
+        """Whether the consumer does not exist, and nothing contradicts that."""
+        return self.outcome in CORRECTABLE_OUTCOMES and not self.contradicted
+
+    @property
+    def is_found_late(self) -> bool:
+        """Whether a check, and not a late answer, found the late consumer reference."""
+        return bool(self.late_consumer_ref) and self.late_outcome != Outcome.CREATED
 
     @property
     def is_late_ref_of_before(self) -> bool:

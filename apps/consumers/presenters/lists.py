@@ -159,7 +159,7 @@ def _attention_text(pending: Pending) -> str:
             "%(number)s submissions of unknown outcome",
             pending.count,
         ),
-        "contradicted": gettext("%(number)s contradicted by a late answer"),
+        "contradicted": gettext("%(number)s contradicted after the resolution"),
         "doubtful": gettext("%(number)s created, to be checked"),
     }
     text = texts[pending.kind] % {"number": pending.count}

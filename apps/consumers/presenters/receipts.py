@@ -16,7 +16,7 @@ from apps.consumers import labels
 from apps.consumers.audit_events import SUBMISSION_VIEWED
 from apps.consumers.audit_keys import PROCESS_LOST
 from apps.consumers.forms.resolution import ResolutionForm
-from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
+from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters import resolutions
 from apps.consumers.presenters.comparison import Compared, compared
 from apps.consumers.presenters.lists import consumer_name, duration_text
@@ -50,7 +50,8 @@ class ReceiptPage:
     the personal data were removed. ``consumer_problem``, ``answer_problem``, ``message_problem``: why a
     stored value cannot be read. ``compared``: with how many consumers of the order it was compared;
     ``similar_reason``: why it was created although one of them was similar. ``is_answered``: ``rows``
-    include what the vendor returned. ``is_contradicted``: a late answer disagrees with the resolution.
+    include what the vendor returned. ``is_contradicted``: a late answer or check
+    disagrees with the resolution. ``is_found_late``: a check found the late consumer, not an answer.
     ``batch``, ``batch_row``: the list of people and its row that it was made for; empty and None without.
     ``is_repeated``: another submission has the same consumer reference. ``is_stuck``: it is stored as
     sending, but its process was lost and no worker has marked it as unknown; it is shown as unknown.
@@ -75,6 +76,7 @@ class ReceiptPage:
     order_number: str
     consumer_ref: str
     late_consumer_ref: str
+    is_found_late: bool
     guest_ref: str
     batch: str
     batch_row: int | None
@@ -139,6 +141,7 @@ def receipt_page(
         order_number=submission.order_number,
         consumer_ref=submission.consumer_ref,
         late_consumer_ref=submission.late_consumer_ref,
+        is_found_late=submission.is_found_late,
         guest_ref=submission.guest_ref,
         batch=str(submission.batch or ""),
         batch_row=submission.batch_row,
@@ -179,7 +182,6 @@ def returned_links(submission: Submission, client: CdpClient) -> tuple[Link, ...
 def is_correctable(submission: Submission) -> bool:
     """Whether the entry may be corrected and sent again: it can be read, and the consumer does not exist.
 
-    False while a late answer contradicts that; an overruled late answer does not count.
+    False while a late answer or check contradicts that; one that was overruled does not count.
     """
-    does_not_exist = submission.outcome in CORRECTABLE_OUTCOMES and not submission.contradicted
-    return does_not_exist and submission.consumer is not None
+    return submission.is_proved_absent and submission.consumer is not None

@@ -15,6 +15,7 @@ from apps.consumers import labels
 from apps.consumers.audit_events import (
     CONSUMER_CREATE_REQUESTED,
     CONSUMER_CREATED,
+    CONSUMER_FOUND_LATE,
     CONSUMER_LATE_ANSWER,
     CONSUMER_NOT_SENT,
     CONSUMER_OUTCOME_UNKNOWN,
@@ -32,7 +33,9 @@ _OUTCOMES = {
     CONSUMER_REJECTED.name: Outcome.REJECTED,
     CONSUMER_NOT_SENT.name: Outcome.NOT_SENT,
     CONSUMER_OUTCOME_UNKNOWN.name: Outcome.UNKNOWN,
-    CONSUMER_LATE_ANSWER.name: Outcome.UNKNOWN,  # a supervisor has to compare it with the resolution
+    # A supervisor has to compare them with the resolution.
+    CONSUMER_LATE_ANSWER.name: Outcome.UNKNOWN,
+    CONSUMER_FOUND_LATE.name: Outcome.UNKNOWN,
 }
 
 

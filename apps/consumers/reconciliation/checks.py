@@ -22,7 +22,12 @@ from apps.cdp.errors import (
     CdpError,
 )
 from apps.consumers import connection_health, selectors
-from apps.consumers.audit_events import CONSUMER_CHECK_FAILED, CONSUMER_CHECKED, CONSUMER_RESOLVED
+from apps.consumers.audit_events import (
+    CONSUMER_CHECK_FAILED,
+    CONSUMER_CHECKED,
+    CONSUMER_FOUND_LATE,
+    CONSUMER_RESOLVED,
+)
 from apps.consumers.audit_keys import BY_RECONCILIATION
 from apps.consumers.models import CheckResult, Outcome, ResolvedHow, Submission, answer_columns
 from apps.consumers.reconciliation import circuit_breaker, findings, schedule
@@ -164,17 +169,21 @@ def _conclude(submission: Submission, found: findings.Found, began: datetime.dat
         submission.refresh_from_db(from_queryset=Submission.objects.select_for_update(no_key=True))
         if is_stored and conclusion.result is CheckResult.ONE:
             _record_resolution(submission, conclusion, actor)
+        elif conclusion.result is CheckResult.ONE and _contradicts(submission, conclusion, began, now):
+            _store_contradiction(submission, conclusion, actor)
         else:
-            _record_check(submission, conclusion, actor)
+            record(event_of(CONSUMER_CHECKED, submission, actor, **_facts(submission, conclusion)))
 
 
-def _store_contradiction(submission: Submission, reference: str) -> bool:
-    """Store a consumer that was found after a resolution without it, as a late answer is. Whether it was."""
-    resolved = Submission.objects.filter(pk=submission.pk, late_outcome="").exclude(resolved_how="")
-    if same_reference(submission.consumer_ref, reference):
+def _contradicts(
+    submission: Submission, conclusion: findings.Conclusion, began: datetime.datetime, now: datetime.datetime
+) -> bool:
+    """Whether the check found a consumer that the resolution, made while it was reading, does not have."""
+    reference = conclusion.matching[0].ref
+    if submission.late_consumer_ref or same_reference(submission.consumer_ref, reference):
         return False
-    changes = {"late_outcome": Outcome.CREATED, "late_consumer_ref": reference, "contradicted": True}
-    return bool(resolved.update(**changes))
+    resolved = Submission.objects.filter(_older_than(began, now), pk=submission.pk).exclude(resolved_how="")
+    return resolved.exists()
 
 
 def _older_than(began: datetime.datetime, now: datetime.datetime) -> Q:
@@ -220,12 +229,13 @@ def _record_resolution(submission: Submission, conclusion: findings.Conclusion, 
     )
 
 
-def _record_check(submission: Submission, conclusion: findings.Conclusion, actor: Actor) -> None:
-    """Record a check that changed no outcome. One that ended after a resolution may contradict it."""
-    checked = event_of(CONSUMER_CHECKED, submission, actor, **_facts(submission, conclusion))
-    if conclusion.result is CheckResult.ONE and _store_contradiction(submission, conclusion.matching[0].ref):
-        checked = replace(checked, consumer_ref=conclusion.matching[0].ref)
-    record(checked)
+def _store_contradiction(submission: Submission, conclusion: findings.Conclusion, actor: Actor) -> None:
+    """Store the consumer beside the resolution, as that of a late answer is; there was no answer."""
+    consumer = conclusion.matching[0]
+    submission.late_consumer_ref, submission.contradicted = consumer.ref, True
+    Submission.objects.filter(pk=submission.pk).update(late_consumer_ref=consumer.ref, contradicted=True)
+    found = event_of(CONSUMER_FOUND_LATE, submission, actor, **_facts(submission, conclusion))
+    record(replace(found, consumer_ref=consumer.ref, guest_ref=consumer.guest_ref))
 
 
 def _facts(submission: Submission, conclusion: findings.Conclusion) -> dict[str, Any]:

@@ -31,7 +31,12 @@ def doubts(submission: Submission, reference: str, consumer: OrderConsumer | Non
             )
     late = submission.late_consumer_ref
     if late and not same_reference(reference, late):
-        found.append(gettext("Sitecore CDP's answer named another consumer: %(ref)s") % {"ref": late})
+        text = (
+            gettext("A check found another consumer: %(ref)s")
+            if submission.is_found_late
+            else gettext("Sitecore CDP's answer named another consumer: %(ref)s")
+        )
+        found.append(text % {"ref": late})
     return found
 
 

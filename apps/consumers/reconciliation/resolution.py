@@ -113,7 +113,7 @@ def resolve(
 
 
 def needs_resolution(submission: Submission) -> bool:
-    """Whether a supervisor has to decide: unknown, contradicted by a late answer, or doubted."""
+    """Whether a supervisor has to decide: unknown, contradicted since, or doubted."""
     return submission.outcome == Outcome.UNKNOWN or submission.contradicted or bool(submission.doubt_code)
 
 

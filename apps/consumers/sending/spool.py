@@ -118,7 +118,7 @@ def recover_unfinished() -> None:
             uuid.UUID(data["submission"]), _result(data)
             path.rename(path.with_suffix(".json"))
         except (ValueError, KeyError, TypeError, AttributeError):
-            logger.error("spool_file_unfinished %s", path.name)
+            log_problem("spool_file_unfinished", path, "incomplete")
             with suppress(OSError):
                 path.unlink()
         except OSError:  # another worker recovered it, or the next round will

@@ -141,7 +141,7 @@ def _store_late_answer(submission: Submission, result: Result, actor: Actor, fac
     contradicted = _contradicts(submission, result)
     Submission.objects.filter(pk=submission.pk).update(
         late_outcome=result.outcome,
-        late_consumer_ref=late_ref,
+        late_consumer_ref=late_ref or submission.late_consumer_ref,  # a check may have found the consumer
         contradicted=contradicted or submission.contradicted,
     )
     facts = {**facts, "answer_outcome": result.outcome.value}

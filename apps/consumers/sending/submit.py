@@ -88,7 +88,7 @@ class NotWritten(NotSubmitted):
 class BatchPlace:
     """The row of a batch that a submission is made for.
 
-    ``require_current``: called first in the transaction that stores the submission. It raises a
+    ``require_current``: called in the transaction that stores the submission, before it. It raises a
     :class:`NotSubmitted` if the row must not be sent any more, and holds what it has read until the commit.
     """
 
@@ -277,14 +277,13 @@ def _store_submission(
     The digests are under the digest key in use, which stays in use until the commit: the constraint compares
     digests of one key only. Raises ``MissingKeyError`` if this process does not have that key.
     """
-    now = clock.now()
-    submission.submitted_at = now
-    submission.deadline = now + datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT)
     with transaction.atomic(durable=True):
-        hold_order(submission.order_ref)
+        key = keys_in_use.lock(DIGEST)
         if decision.place is not None:
             decision.place.require_current()
-        key = keys_in_use.lock(DIGEST)
+        hold_order(submission.order_ref)
+        submission.submitted_at = now = clock.now()
+        submission.deadline = now + datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT)
         submission.content_digest = content_digest(submission.order_ref, entry.consumer, key=key)
         submission.save(force_insert=True)
         compared = entry.compare(besides=submission)

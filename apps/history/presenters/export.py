@@ -47,8 +47,8 @@ FAILURES: Final = {
     FailureCode.SEARCH_GONE: _("The search no longer exists. Search again, then export."),
     FailureCode.SEARCH_UNREADABLE: _("The search cannot be read. Search again, then export."),
     FailureCode.ACCESS_ENDED: _(
-        "Your access or one of your roles was ended, your password was changed, or you were signed out"
-        " everywhere. Export again, or ask an administrator."
+        "Your access or one of your roles was ended, your password was changed, or you were signed out."
+        " Export again, or ask an administrator."
     ),
     FailureCode.FAULT: _TRY_AGAIN,
 }

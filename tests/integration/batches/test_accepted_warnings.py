@@ -112,8 +112,8 @@ def test_many_similar_rows_are_counted_and_confirmed_together(staff: User) -> No
     batch = checked(staff, *[nameless] * 14)
     warnings = findings(batch, 15).warnings
     assert [warning.row for warning in warnings] == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
-    assert warnings[-1].text == "3 more rows of this list are like this one."
-    assert findings(batch, 13).warnings[-1].text == "1 more row of this list is like this one."
+    assert warnings[-1].text == "3 more rows of this list are similar to this one."
+    assert findings(batch, 13).warnings[-1].text == "1 more row of this list is similar to this one."
     accept(batch, ["similar_row"], "same_name")
     assert set(states(batch)) == {"ready"}
     assert {f"row:{number}:same_name" for number in range(2, 15)} <= accepted_keys(row_of(batch, 15))

@@ -14,7 +14,7 @@ from apps.batches.changing.held_rows import NotChanged, NotPossible, RowChanged
 from apps.batches.changing.rows import correct_row, leave_out, send_again, take_back_in
 from apps.batches.changing.shown import AllShown, digest_of_rows
 from apps.batches.models import BatchRow, BatchState, ReleaseReason
-from apps.consumers.models import Outcome
+from apps.consumers.models import Outcome, Submission
 from apps.core import clock
 from tests.support.batch_rows import (
     IDA,
@@ -23,12 +23,13 @@ from tests.support.batch_rows import (
     checked,
     findings,
     paused,
+    resolve_as_not_created,
     row_of,
     sent_row,
     states,
     warning_codes,
 )
-from tests.support.entries import FULL, posted
+from tests.support.entries import FULL, REF, posted
 from tests.support.people import acting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
@@ -83,6 +84,23 @@ def test_row_that_was_sent_is_not_changed(outcome: Outcome, staff: User) -> None
         with pytest.raises(RowChanged):
             change()
     assert BatchRow.objects.values().get(batch=batch) == stored
+
+
+def test_row_whose_resolution_is_contradicted_is_unknown_and_not_sent_again(
+    staff: User, supervisor: User
+) -> None:
+    ended = {**paused(staff), "state": BatchState.FINISHED, "pause_reason": ""}
+    batch = checked(staff, IDA, **ended)
+    submission = sent_row(batch, 2, Outcome.UNKNOWN, IDA)
+    resolve_as_not_created(submission, supervisor)
+    assert [row.number for row in selectors.rows_for_new_list(batch)] == [2]
+    Submission.objects.update(contradicted=True, late_consumer_ref=REF)
+    assert states(batch) == ["unknown"]
+    assert not selectors.rows_for_new_list(batch).exists()
+    with pytest.raises(RowChanged):
+        send_again(batch, [2], actor=acting(staff))
+    with pytest.raises(RowChanged):
+        correct_row(batch, row_of(batch, 2), posted(KAI), actor=acting(staff))
 
 
 @pytest.mark.parametrize("outcome", CORRECTABLE)

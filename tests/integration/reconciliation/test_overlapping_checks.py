@@ -12,10 +12,12 @@ from apps.cdp.errors import CdpTimeout
 from apps.consumers.models import CheckResult, Outcome, ResolutionReason, ResolvedHow
 from apps.consumers.reconciliation import findings
 from apps.consumers.reconciliation.resolution import resolve
+from apps.consumers.sending import storing
+from apps.consumers.sending.result import Result
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import REF, text
 from tests.support.people import acting, events
-from tests.support.reconciling import check, lost, run_check
+from tests.support.reconciling import WORKER, check, lost, run_check
 from tests.support.resolving import add_elsewhere, fresh
 
 pytestmark = pytest.mark.django_db
@@ -53,12 +55,85 @@ def test_resolution_during_a_check_stays_and_is_contradicted_by_the_consumer_tha
     found = fresh(submission)
     assert (found.outcome, found.consumer_ref) == (outcome, ref)
     assert found.resolved_how == ResolvedHow.BY_SUPERVISOR
-    assert (found.late_outcome, found.late_consumer_ref, found.contradicted) == ("created", created.ref, True)
-    [event] = events("consumer.checked")
-    assert (event.details["result"], event.consumer_ref) == ("one", created.ref)
+    assert (found.late_outcome, found.late_consumer_ref, found.contradicted) == ("", created.ref, True)
+    [event] = events("consumer.found_late")
+    assert (event.details["result"], event.consumer_ref, event.guest_ref) == (
+        "one",
+        created.ref,
+        created.guest_ref,
+    )
     page = text(as_supervisor.get(f"/submissions/{submission.public_id}/"))
-    assert "An answer arrived after this was resolved" in page
+    assert "A consumer was found after this was resolved" in page
+    assert "A check of the order found a consumer that fits this submission" in page
+    assert created.ref in page
+    assert "answered that" not in page
     assert "Correct and send again" not in page
+    assert "1 contradicted after the resolution" in text(as_supervisor.get("/"))
+
+
+@pytest.mark.parametrize("is_answer_first", [True, False])
+def test_late_rejection_hides_no_consumer_that_a_check_found(
+    as_staff: Client,
+    supervisor: User,
+    sandbox: SandboxServer,
+    monkeypatch: pytest.MonkeyPatch,
+    is_answer_first: bool,
+) -> None:
+    submission = lost(as_staff, sandbox)
+    [created] = sandbox.sandbox.consumers(submission.order_ref)
+    real, late = findings.read_order, Result(Outcome.REJECTED, http_status=400, error_code="invalid")
+
+    def slow(*args: Any) -> findings.Found:
+        resolve(
+            submission,
+            outcome=Outcome.NOT_CREATED,
+            reason=ResolutionReason.VENDOR_CONFIRMED,
+            note="",
+            actor=acting(supervisor),
+        )
+        if is_answer_first:
+            storing.store_outcome(fresh(submission), late, WORKER)
+        return real(*args)
+
+    monkeypatch.setattr(findings, "read_order", slow)
+    assert run_check()
+    if not is_answer_first:
+        storing.store_outcome(fresh(submission), late, WORKER)
+    found = fresh(submission)
+    assert (found.late_outcome, found.late_consumer_ref, found.contradicted) == (
+        "rejected",
+        created.ref,
+        True,
+    )
+    assert found.is_found_late
+    assert not found.is_proved_absent
+    assert len(events("consumer.late_answer")) == len(events("consumer.found_late")) == 1
+
+
+def test_check_that_began_before_the_last_result_contradicts_no_resolution(
+    as_staff: Client, supervisor: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = lost(as_staff, sandbox)
+    real = findings.read_order
+
+    def slow(*args: Any) -> findings.Found:
+        monkeypatch.setattr(findings, "read_order", real)
+        found = real(*args)
+        add_elsewhere()
+        check(as_staff, submission)  # finds several
+        resolve(
+            submission,
+            outcome=Outcome.NOT_CREATED,
+            reason=ResolutionReason.VENDOR_CONFIRMED,
+            note="",
+            actor=acting(supervisor),
+        )
+        return found
+
+    monkeypatch.setattr(findings, "read_order", slow)
+    check(as_staff, submission)
+    assert not fresh(submission).contradicted
+    assert [event.details["result"] for event in events("consumer.checked")] == ["several", "one"]
 
 
 def test_resolution_during_a_check_is_confirmed_by_the_consumer_that_the_check_finds(

@@ -461,7 +461,10 @@ def test_of_two_similar_consumers_at_the_same_moment_one_needs_a_confirmation(
 
 def _waits_for_a_lock() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database"
+            " WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
+        )
         return bool(cursor.fetchone()[0])
 
 

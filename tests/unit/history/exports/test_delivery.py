@@ -264,22 +264,39 @@ def test_end_of_a_file_is_not_sent_to_a_person_whose_access_ended(
 def test_export_goes_on_in_the_session_that_ends_the_others(
     supervisor: User, monkeypatch: pytest.MonkeyPatch, act: Callable[[Actor], object]
 ) -> None:
-    here = Session.objects.create(
-        session_key="here",
-        person=supervisor,
-        sign_in=uuid.uuid4(),
-        expire_date=clock.now() + datetime.timedelta(hours=1),
-    )
-    actor = replace(acting(supervisor), session=str(here.sign_in))
-    export = prepared(supervisor)
-    lifecycle.start(export, actor)
-    monkeypatch.setattr(writing, "write", Rows(3))
-    file = Delivery(export, actor, session_hash=supervisor.get_session_auth_hash())
-    file.wait_until_begun()
+    export, actor, file = _started_in_a_session(supervisor, monkeypatch)
     act(actor)
     assert b"".join(file) == b"head\r\n" + 3 * LINE
     file.close()
     assert ended(export).state == State.FINISHED
+
+
+def test_export_ends_with_the_session_that_a_new_password_ends(
+    supervisor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export, _, file = _started_in_a_session(supervisor, monkeypatch)
+    accounts.set_password(person_id=supervisor.pk, password="another long enough", actor=acting(supervisor))
+    assert not Session.objects.exists()
+    with pytest.raises(ExportBroken):
+        b"".join(file)
+    file.close()
+    assert ended(export).failure_code == "access_ended"
+
+
+def _started_in_a_session(person: User, monkeypatch: pytest.MonkeyPatch) -> tuple[Export, Actor, Delivery]:
+    here = Session.objects.create(
+        session_key="here",
+        person=person,
+        sign_in=uuid.uuid4(),
+        expire_date=clock.now() + datetime.timedelta(hours=1),
+    )
+    actor = replace(acting(person), session=str(here.sign_in))
+    export = prepared(person)
+    lifecycle.start(export, actor)
+    monkeypatch.setattr(writing, "write", Rows(3))
+    file = Delivery(export, actor, session_hash=person.get_session_auth_hash())
+    file.wait_until_begun()
+    return export, actor, file
 
 
 def test_cancelling_stops_the_query_and_breaks_the_download(supervisor: User, started: Start) -> None:
