@@ -82,14 +82,14 @@ def test_concurrent_submissions_do_not_both_take_one_reference(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submission = lost(as_staff, sandbox)
-    real, refusals = checks._record_check, [IntegrityError("claimed")]
+    real, refusals = checks._record_resolution, [IntegrityError("claimed")]
 
     def refused(*args: object) -> None:
         if refusals:
             raise refusals.pop()
         real(*args)  # type: ignore[arg-type]  # the same arguments
 
-    monkeypatch.setattr(checks, "_record_check", refused)
+    monkeypatch.setattr(checks, "_record_resolution", refused)
     assert run_check()
     assert fresh(submission).outcome == Outcome.CREATED
     assert len(events("consumer.resolved")) == 1
