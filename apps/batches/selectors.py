@@ -15,12 +15,16 @@ from apps.batches.models import ENDED_STATES, Batch, BatchRow, BatchState, OwnSt
 from apps.cdp.errors import ErrorCode
 from apps.consumers.models import (
     CORRECTABLE_OUTCOMES,
-    EXISTING_OUTCOMES,
-    OPEN_OUTCOMES,
     Outcome,
     Submission,
 )
-from apps.consumers.selectors import submissions_on_order
+from apps.consumers.selectors import (
+    CONTRADICTED_ABSENCE,
+    IS_OPEN,
+    KNOWN_OUTCOME,
+    MAY_EXIST,
+    submissions_on_order,
+)
 
 NO_ROWS: Final = dict.fromkeys(RowState, 0)
 # Without a version that was confirmed, a row is not confirmed.
@@ -49,16 +53,14 @@ def rows_of(batch: Batch) -> QuerySet[Any]:
 
 
 def _with_state(rows: QuerySet[BatchRow]) -> QuerySet[Any]:
-    # Whether the consumer exists is not known if something contradicts "not created".
-    known = Case(
-        When(contradicted=True, outcome=Outcome.NOT_CREATED, then=Value(Outcome.UNKNOWN.value)),
-        default=F("outcome"),
-    )
-    outcome = Submission.objects.filter(token=OuterRef("token")).values(known=known)[:1]
+    outcome = Submission.objects.filter(token=OuterRef("token")).values(known=KNOWN_OUTCOME)[:1]
     earlier = Submission.objects.filter(public_id=OuterRef("earlier"))
-    existing, is_open = (earlier.filter(outcome__in=some) for some in (EXISTING_OUTCOMES, OPEN_OUTCOMES))
+    existing, is_open = (earlier.filter(some) for some in (MAY_EXIST, IS_OPEN))
     is_not_sent = ~Exists(existing) | Q(earlier_differs=True) & ~Exists(is_open)
+    # With another token since, the row has no submission, but its consumer may exist.
+    of_row = Submission.objects.filter(batch=OuterRef("batch__public_id"), batch_row=OuterRef("number"))
     own = Case(
+        When(Exists(of_row.filter(CONTRADICTED_ABSENCE)), then=Value(Outcome.UNKNOWN.value)),
         When(Q(state=OwnState.ALREADY_SENT) & is_not_sent, then=Value(OwnState.UNCHECKED.value)),
         default=F("state"),
     )
@@ -118,7 +120,7 @@ def replacement_of(batch: Batch) -> Batch | None:
 
 def has_open_submission(batch: Batch) -> bool:
     """Whether a row of the batch is being sent or unknown."""
-    return Submission.objects.filter(batch=batch.public_id, outcome__in=OPEN_OUTCOMES).exists()
+    return Submission.objects.filter(IS_OPEN, batch=batch.public_id).exists()
 
 
 def in_flight_on_order(order_ref: str) -> QuerySet[Submission]:

@@ -371,4 +371,4 @@ def is_reconciliation(action: str, details: Mapping[str, Any]) -> bool:
     """Whether an event describes an act of reconciliation, even if a person requested the check."""
     if action == CONSUMER_RESOLVED.name:
         return bool(details.get("reason") == BY_RECONCILIATION)
-    return action in (CONSUMER_CHECKED.name, CONSUMER_CHECK_FAILED.name)
+    return action in (CONSUMER_CHECKED.name, CONSUMER_CHECK_FAILED.name, CONSUMER_FOUND_LATE.name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Lower
 
 from apps.consumers.models import (
@@ -31,7 +31,17 @@ from apps.core.references import reference_key
 NEWEST_BY = ("submitted_at", "id")
 """The columns by which the list of submissions is sorted and paged."""
 REFERENCE_COLUMNS = ("consumer_ref", "late_consumer_ref")
-"""The columns with the reference of a submission's consumer: from its outcome, or from a late answer."""
+"""The columns with a reference of a submission's consumer: of its outcome, and one that was found later."""
+CONTRADICTED_ABSENCE = Q(contradicted=True, outcome=Outcome.NOT_CREATED)
+"""Resolved as not created, and something contradicts it: whether the consumer exists is not known."""
+IS_OPEN = Q(outcome__in=OPEN_OUTCOMES) | CONTRADICTED_ABSENCE
+MAY_EXIST = Q(outcome__in=EXISTING_OUTCOMES) | CONTRADICTED_ABSENCE
+KNOWN_OUTCOME = Case(
+    When(CONTRADICTED_ABSENCE, then=Value(Outcome.UNKNOWN.value)),
+    default=F("outcome"),
+    output_field=CharField(),
+)
+"""``Submission.known_outcome``, as a column."""
 
 
 def visible_submissions(viewer: Viewer) -> QuerySet[Submission]:

@@ -12,11 +12,11 @@ from django.db.models import QuerySet
 
 from apps.batches.models import Batch
 from apps.cdp.consumers import NewConsumer
-from apps.consumers.models import EXISTING_OUTCOMES, OPEN_OUTCOMES, Submission
-from apps.consumers.selectors import submissions_on_order
+from apps.consumers.models import OPEN_OUTCOMES, Submission
+from apps.consumers.selectors import MAY_EXIST, submissions_on_order
 from apps.consumers.sending.digests import content_digests
 
-_COLUMNS = ("public_id", "token", "content_digest", "outcome", "batch", "batch_row")
+_COLUMNS = ("public_id", "token", "content_digest", "outcome", "contradicted", "batch", "batch_row")
 
 
 def same_content(order_ref: str, consumers: Sequence[NewConsumer]) -> list[tuple[Submission, ...]]:
@@ -79,12 +79,12 @@ def submission_ids_by_row(
 
 def _existing(order_ref: str) -> QuerySet[Submission]:
     """The submissions to the order whose consumer exists or may exist."""
-    return submissions_on_order(order_ref).filter(outcome__in=EXISTING_OUTCOMES)
+    return submissions_on_order(order_ref).filter(MAY_EXIST)
 
 
 def is_open(submission: Submission) -> bool:
-    """Whether the outcome of the submission is sending or unknown."""
-    return submission.outcome in OPEN_OUTCOMES
+    """Whether the outcome of the submission is sending or unknown, or contradicted."""
+    return submission.known_outcome in OPEN_OUTCOMES
 
 
 def _replaced(batch: Batch) -> list[uuid.UUID]:

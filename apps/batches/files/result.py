@@ -167,7 +167,7 @@ def _result_row(
     submission = by_token.get(row.token)
     is_sent = submission is not None
     # The submission was read after the row, and may have got its outcome meanwhile.
-    state = RowState(submission.outcome if submission else row.current)
+    state = RowState(submission.known_outcome if submission else row.current)
     if state is RowState.ALREADY_SENT:
         submission = earlier.get(row.earlier)
         reason = _already_sent_reason(row, submission)

@@ -16,7 +16,7 @@ from apps.batches.models import Batch, BatchRow, RowState
 from apps.batches.presenters.row_warnings import line_of_warning, row_url, submissions_of_warnings
 from apps.consumers import labels as consumer_labels
 from apps.consumers.fields import FIELD_LABELS
-from apps.consumers.models import CORRECTABLE_OUTCOMES, Submission
+from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
 from apps.consumers.presenters.entry import WarningLine
 from apps.consumers.viewer import Viewer
 
@@ -130,7 +130,8 @@ def _problems(row: BatchRow, state: RowState, submission: Submission | None) -> 
         for warning in shown_warnings(row):
             yield Problem("warning", warning.text)
     elif submission is not None and (reason := consumer_labels.reason(submission)):
-        yield Problem(submission.outcome if submission.outcome != "created" else "warning", reason)
+        outcome = submission.known_outcome
+        yield Problem(outcome if outcome != Outcome.CREATED else "warning", reason)
 
 
 def _with_field(control: str, text: str) -> str:

@@ -26,6 +26,7 @@ from apps.batches.sending.choosing import Chosen, Nothing, RowNotReadable, next_
 from apps.batches.sending.pace import Turn
 from apps.batches.sending.turns import end_turn
 from apps.cdp.client import CdpClient
+from apps.consumers.models import CORRECTABLE_OUTCOMES
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.consumers.reconciliation import circuit_breaker
 from apps.consumers.sending.storing import OutcomeNotStored
@@ -120,7 +121,7 @@ def confirming_person(batch: Batch) -> User | None:
 def _send(batch: Batch, chosen: Chosen, actor: Actor, client: CdpClient) -> Turn:
     row = chosen.row
     before = selectors.last_attempt(batch, row.number)
-    proved_absent = before is not None and before.is_proved_absent
+    proved_absent = before is not None and before.outcome in CORRECTABLE_OUTCOMES
     try:
         submission = submit(
             order_ref=batch.order_ref,

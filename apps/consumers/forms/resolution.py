@@ -166,7 +166,8 @@ def allowed_resolution_forms(submission: Submission) -> list[type[ResolutionForm
     Only "created" is possible if a late answer without a doubt named the consumer, or if the outcome is "not
     created" and nothing contradicts it.
     """
-    named = bool(submission.late_consumer_ref) and not is_late_answer_doubtful(submission)
+    answered = bool(submission.late_consumer_ref) and not submission.is_found_late
+    named = answered and not is_late_answer_doubtful(submission)
     not_created = submission.outcome == Outcome.NOT_CREATED and not submission.contradicted
     if named or not_created:
         return [MarkAsCreatedForm]

@@ -390,9 +390,11 @@ class Submission(models.Model):
         return bool(self.resolved_how)
 
     @property
-    def is_proved_absent(self) -> bool:
-        """Whether the consumer does not exist, and nothing contradicts that."""
-        return self.outcome in CORRECTABLE_OUTCOMES and not self.contradicted
+    def known_outcome(self) -> Outcome:
+        """The outcome; unknown if the consumer was resolved as not created and something contradicts that."""
+        if self.contradicted and self.outcome == Outcome.NOT_CREATED:
+            return Outcome.UNKNOWN
+        return Outcome(self.outcome)
 
     @property
     def is_found_late(self) -> bool:

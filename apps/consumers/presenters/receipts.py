@@ -16,7 +16,7 @@ from apps.consumers import labels
 from apps.consumers.audit_events import SUBMISSION_VIEWED
 from apps.consumers.audit_keys import PROCESS_LOST
 from apps.consumers.forms.resolution import ResolutionForm
-from apps.consumers.models import Outcome, Submission
+from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
 from apps.consumers.presenters import resolutions
 from apps.consumers.presenters.comparison import Compared, compared
 from apps.consumers.presenters.lists import consumer_name, duration_text
@@ -29,6 +29,7 @@ from apps.consumers.presenters.timelines import TimelineItem, normalised_values,
 from apps.consumers.reconciliation.resolution import is_stuck_sending, shown_outcome
 from apps.consumers.selectors import has_repeated_reference
 from apps.consumers.viewer import Viewer
+from apps.core.references import same_reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ class ReceiptPage:
     the personal data were removed. ``consumer_problem``, ``answer_problem``, ``message_problem``: why a
     stored value cannot be read. ``compared``: with how many consumers of the order it was compared;
     ``similar_reason``: why it was created although one of them was similar. ``is_answered``: ``rows``
-    include what the vendor returned. ``is_contradicted``: a late answer or check
-    disagrees with the resolution. ``is_found_late``: a check found the late consumer, not an answer.
+    include what the vendor returned. ``contradiction``: what disagrees with the resolution: "found" by a
+    check, or the vendor's late answer, "created" or "not_created"; empty for nothing.
     ``batch``, ``batch_row``: the list of people and its row that it was made for; empty and None without.
     ``is_repeated``: another submission has the same consumer reference. ``is_stuck``: it is stored as
     sending, but its process was lost and no worker has marked it as unknown; it is shown as unknown.
@@ -76,7 +77,6 @@ class ReceiptPage:
     order_number: str
     consumer_ref: str
     late_consumer_ref: str
-    is_found_late: bool
     guest_ref: str
     batch: str
     batch_row: int | None
@@ -90,7 +90,7 @@ class ReceiptPage:
     message_problem: str
     is_answered: bool
     is_correctable: bool
-    is_contradicted: bool
+    contradiction: str
     is_repeated: bool
     is_stuck: bool
     rows: tuple[Compared, ...]
@@ -141,7 +141,6 @@ def receipt_page(
         order_number=submission.order_number,
         consumer_ref=submission.consumer_ref,
         late_consumer_ref=submission.late_consumer_ref,
-        is_found_late=submission.is_found_late,
         guest_ref=submission.guest_ref,
         batch=str(submission.batch or ""),
         batch_row=submission.batch_row,
@@ -155,7 +154,7 @@ def receipt_page(
         message_problem=labels.unreadable_text(submission, "encrypted_vendor_message"),
         is_answered=answer is not None,
         is_correctable=is_correctable(submission),
-        is_contradicted=submission.contradicted,
+        contradiction=_contradiction(submission),
         is_repeated=is_repeated,
         is_stuck=is_stuck,
         rows=compared(sent, answer, normalised_values(events)),
@@ -179,9 +178,17 @@ def returned_links(submission: Submission, client: CdpClient) -> tuple[Link, ...
     return tuple(Link(str(label), href, client.is_own_link(href)) for label, href in named if href)
 
 
+def _contradiction(submission: Submission) -> str:
+    if not submission.contradicted:
+        return ""
+    if submission.is_found_late and not same_reference(submission.consumer_ref, submission.late_consumer_ref):
+        return "found"
+    return "created" if submission.late_consumer_ref and not submission.is_found_late else "not_created"
+
+
 def is_correctable(submission: Submission) -> bool:
     """Whether the entry may be corrected and sent again: it can be read, and the consumer does not exist.
 
     False while a late answer or check contradicts that; one that was overruled does not count.
     """
-    return submission.is_proved_absent and submission.consumer is not None
+    return submission.known_outcome in CORRECTABLE_OUTCOMES and submission.consumer is not None

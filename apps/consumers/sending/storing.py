@@ -189,7 +189,9 @@ def _is_stored_already(submission: Submission, result: Result) -> bool:
     """Whether an earlier attempt was committed although its confirmation was lost, or by another worker."""
     if not submission.resolved_how:
         return submission.outcome == result.outcome and _has_reference(submission.consumer_ref, result)
-    if submission.late_outcome == result.outcome and _has_reference(submission.late_consumer_ref, result):
+    # Beside an answer without a reference, the late reference is that of a check.
+    agrees = not result.consumer_ref or _has_reference(submission.late_consumer_ref, result)
+    if submission.late_outcome == result.outcome and agrees:
         return True
     # Stored before the resolution, which leaves these columns.
     stored = (submission.http_status, submission.error_code, submission.duration_ms)

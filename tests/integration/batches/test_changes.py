@@ -13,6 +13,7 @@ from apps.batches.changing.decisions import release_row
 from apps.batches.changing.held_rows import NotChanged, NotPossible, RowChanged
 from apps.batches.changing.rows import correct_row, leave_out, send_again, take_back_in
 from apps.batches.changing.shown import AllShown, digest_of_rows
+from apps.batches.checking.earlier import sent_before
 from apps.batches.models import BatchRow, BatchState, ReleaseReason
 from apps.consumers.models import Outcome, Submission
 from apps.core import clock
@@ -97,6 +98,8 @@ def test_row_whose_resolution_is_contradicted_is_unknown_and_not_sent_again(
     Submission.objects.update(contradicted=True, late_consumer_ref=REF)
     assert states(batch) == ["unknown"]
     assert not selectors.rows_for_new_list(batch).exists()
+    assert selectors.has_open_submission(batch)  # it is not erased
+    assert sent_before(batch_of(staff, [IDA], replaces=batch), [2]) == {2: submission}
     with pytest.raises(RowChanged):
         send_again(batch, [2], actor=acting(staff))
     with pytest.raises(RowChanged):

@@ -74,6 +74,7 @@ def test_resolution_during_a_check_stays_and_is_contradicted_by_the_consumer_tha
 @pytest.mark.parametrize("is_answer_first", [True, False])
 def test_late_rejection_hides_no_consumer_that_a_check_found(
     as_staff: Client,
+    as_supervisor: Client,
     supervisor: User,
     sandbox: SandboxServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -105,9 +106,23 @@ def test_late_rejection_hides_no_consumer_that_a_check_found(
         created.ref,
         True,
     )
-    assert found.is_found_late
-    assert not found.is_proved_absent
+    assert found.known_outcome == Outcome.UNKNOWN
+    page = text(as_supervisor.get(f"/submissions/{submission.public_id}/"))
+    assert "A consumer was found after this was resolved" in page
+    assert "Mark as created" in page
+    assert "Mark as not created" in page  # the supervisor may know that it is another one
+    storing.store_outcome(fresh(submission), late, WORKER)  # read from the spool again
     assert len(events("consumer.late_answer")) == len(events("consumer.found_late")) == 1
+    resolve(
+        fresh(submission),
+        outcome=Outcome.CREATED,
+        reason=ResolutionReason.SEEN_IN_CDP,
+        note="",
+        consumer_ref=created.ref,
+        actor=acting(supervisor),
+    )
+    storing.store_outcome(fresh(submission), late, WORKER)
+    assert not fresh(submission).contradicted
 
 
 def test_check_that_began_before_the_last_result_contradicts_no_resolution(
