@@ -19,7 +19,6 @@ from apps.consumers.models import (
     Submission,
 )
 from apps.consumers.selectors import (
-    CONTRADICTED_ABSENCE,
     IS_OPEN,
     KNOWN_OUTCOME,
     MAY_EXIST,
@@ -57,10 +56,7 @@ def _with_state(rows: QuerySet[BatchRow]) -> QuerySet[Any]:
     earlier = Submission.objects.filter(public_id=OuterRef("earlier"))
     existing, is_open = (earlier.filter(some) for some in (MAY_EXIST, IS_OPEN))
     is_not_sent = ~Exists(existing) | Q(earlier_differs=True) & ~Exists(is_open)
-    # With another token since, the row has no submission, but its consumer may exist.
-    of_row = Submission.objects.filter(batch=OuterRef("batch__public_id"), batch_row=OuterRef("number"))
     own = Case(
-        When(Exists(of_row.filter(CONTRADICTED_ABSENCE)), then=Value(Outcome.UNKNOWN.value)),
         When(Q(state=OwnState.ALREADY_SENT) & is_not_sent, then=Value(OwnState.UNCHECKED.value)),
         default=F("state"),
     )
