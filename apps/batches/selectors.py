@@ -13,17 +13,8 @@ from django.db.models.functions import Coalesce
 
 from apps.batches.models import ENDED_STATES, Batch, BatchRow, BatchState, OwnState, RowState, SourceKind
 from apps.cdp.errors import ErrorCode
-from apps.consumers.models import (
-    CORRECTABLE_OUTCOMES,
-    Outcome,
-    Submission,
-)
-from apps.consumers.selectors import (
-    IS_OPEN,
-    KNOWN_OUTCOME,
-    MAY_EXIST,
-    submissions_on_order,
-)
+from apps.consumers.models import CORRECTABLE_OUTCOMES, Outcome, Submission
+from apps.consumers.selectors import IS_OPEN, KNOWN_OUTCOME, MAY_EXIST, submissions_on_order
 
 NO_ROWS: Final = dict.fromkeys(RowState, 0)
 # Without a version that was confirmed, a row is not confirmed.

@@ -35,7 +35,9 @@ REFERENCE_COLUMNS = ("consumer_ref", "late_consumer_ref")
 CONTRADICTED_ABSENCE = Q(contradicted=True, outcome=Outcome.NOT_CREATED)
 """Resolved as not created, and something contradicts it: whether the consumer exists is not known."""
 IS_OPEN = Q(outcome__in=OPEN_OUTCOMES) | CONTRADICTED_ABSENCE
+"""Being sent, or whether the consumer exists is not known."""
 MAY_EXIST = Q(outcome__in=EXISTING_OUTCOMES) | CONTRADICTED_ABSENCE
+"""The consumer exists, or may exist."""
 KNOWN_OUTCOME = Case(
     When(CONTRADICTED_ABSENCE, then=Value(Outcome.UNKNOWN.value)),
     default=F("outcome"),

@@ -24,6 +24,7 @@ from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, REF, clean, creates, posted, resolved_by, store, text
+from tests.support.locks import is_a_transaction_waiting
 from tests.support.people import events
 from tests.support.resolving import AS_NOT_CREATED, add_elsewhere, enter, mark_created
 from tests.support.waiting import wait_for
@@ -205,7 +206,7 @@ def test_both_submissions_that_get_one_reference_at_the_same_moment_are_doubted(
         if not others:
             others.append(Thread(target=answer))
             others[0].start()
-            assert wait_for(lambda: _waits_for_a_lock() or not others[0].is_alive(), 10)
+            assert wait_for(lambda: is_a_transaction_waiting() or not others[0].is_alive(), 10)
         return found
 
     monkeypatch.setattr(selectors, "is_claimed", and_the_other_answer_arrives)
@@ -214,12 +215,6 @@ def test_both_submissions_that_get_one_reference_at_the_same_moment_are_doubted(
     for one in (first, second):
         one.refresh_from_db()
         assert (one.outcome, one.doubt_code) == (Outcome.CREATED, Doubt.CLAIMED)
-
-
-def _waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])
 
 
 @pytest.mark.parametrize("owner", ["first", "second"])

@@ -25,6 +25,7 @@ from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
 from apps.accounts.selectors import open_sessions
 from apps.accounts.sign_in.session_store import SIGNED_IN_AT
 from tests.support.entries import text
+from tests.support.locks import is_a_transaction_waiting
 from tests.support.people import PASSWORD, TESTS, acting, events, make_person
 from tests.support.waiting import wait_for
 
@@ -299,18 +300,9 @@ def test_session_that_ends_meanwhile_is_not_ended_a_second_time(pat: User) -> No
     with transaction.atomic():
         Session.objects.filter(person=pat).delete()  # as signing out does
         everywhere.start()
-        assert wait_for(_is_a_transaction_waiting, 20)
+        assert wait_for(is_a_transaction_waiting, 20)
     everywhere.join(timeout=30)
     assert ended == [0]
-
-
-def _is_a_transaction_waiting() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
-            " WHERE NOT granted AND datname = current_database()"
-        )
-        return bool(cursor.fetchone()[0])
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def _existing(order_ref: str) -> QuerySet[Submission]:
 
 
 def is_open(submission: Submission) -> bool:
-    """Whether the outcome of the submission is sending or unknown, or contradicted."""
+    """Whether the submission is being sent, or it is not known whether its consumer exists."""
     return submission.known_outcome in OPEN_OUTCOMES
 
 

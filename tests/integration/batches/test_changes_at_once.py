@@ -26,6 +26,7 @@ from apps.core import clock
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import IDA, KAI, checked, paused, row_of, states
 from tests.support.entries import FULL, posted
+from tests.support.locks import is_a_transaction_waiting
 from tests.support.people import acting
 from tests.support.waiting import wait_for
 
@@ -87,18 +88,12 @@ def test_send_waits_for_a_correction_that_is_under_way(
     def renew_late(stored: BatchRow) -> None:
         renew(stored)
         sending.start()
-        assert wait_for(_is_a_transaction_waiting, 20)
+        assert wait_for(is_a_transaction_waiting, 20)
 
     monkeypatch.setattr(rows, "_renew", renew_late)
     correct_row(batch, row_of(batch, 2), posted(KAI), actor=acting(staff))
     sending.join()
     assert (refused, Submission.objects.count()) == ([RowNotCurrent], 0)
-
-
-def _is_a_transaction_waiting() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])
 
 
 @pytest.mark.sql("new")

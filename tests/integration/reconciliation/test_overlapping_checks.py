@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from django.test import Client
 
 from apps.accounts.models import User
 from apps.cdp.errors import CdpTimeout
-from apps.consumers.models import CheckResult, Outcome, ResolutionReason, ResolvedHow
+from apps.consumers.models import CheckResult, Outcome, ResolutionReason, ResolvedHow, Submission
 from apps.consumers.reconciliation import findings
 from apps.consumers.reconciliation.resolution import resolve
 from apps.consumers.sending import storing
@@ -23,13 +24,30 @@ from tests.support.resolving import add_elsewhere, fresh
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize(
-    ("outcome", "reason", "ref"),
-    [
-        (Outcome.CREATED, ResolutionReason.SEEN_IN_CDP, REF),
-        (Outcome.NOT_CREATED, ResolutionReason.VENDOR_CONFIRMED, ""),
-    ],
-)
+def _resolve(submission: Submission, supervisor: User, ref: str = "") -> None:
+    """Resolve it as created with this reference, or without one as not created."""
+    resolve(
+        fresh(submission),
+        outcome=Outcome.CREATED if ref else Outcome.NOT_CREATED,
+        reason=ResolutionReason.SEEN_IN_CDP if ref else ResolutionReason.VENDOR_CONFIRMED,
+        note="",
+        consumer_ref=ref,
+        actor=acting(supervisor),
+    )
+
+
+def _while_reading(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Let this happen while the next check reads the order."""
+    real = findings.read_order
+
+    def slow(*args: Any) -> findings.Found:
+        act()
+        return real(*args)
+
+    monkeypatch.setattr(findings, "read_order", slow)
+
+
+@pytest.mark.parametrize(("outcome", "ref"), [(Outcome.CREATED, REF), (Outcome.NOT_CREATED, "")])
 def test_resolution_during_a_check_stays_and_is_contradicted_by_the_consumer_that_the_check_finds(
     as_staff: Client,
     as_supervisor: Client,
@@ -37,20 +55,11 @@ def test_resolution_during_a_check_stays_and_is_contradicted_by_the_consumer_tha
     sandbox: SandboxServer,
     monkeypatch: pytest.MonkeyPatch,
     outcome: Outcome,
-    reason: ResolutionReason,
     ref: str,
 ) -> None:
     submission = lost(as_staff, sandbox)
     [created] = sandbox.sandbox.consumers(submission.order_ref)
-    real = findings.read_order
-
-    def slow(*args: Any) -> findings.Found:
-        resolve(
-            submission, outcome=outcome, reason=reason, note="", consumer_ref=ref, actor=acting(supervisor)
-        )
-        return real(*args)
-
-    monkeypatch.setattr(findings, "read_order", slow)
+    _while_reading(monkeypatch, lambda: _resolve(submission, supervisor, ref))
     assert run_check()
     found = fresh(submission)
     assert (found.outcome, found.consumer_ref) == (outcome, ref)
@@ -82,21 +91,14 @@ def test_late_rejection_hides_no_consumer_that_a_check_found(
 ) -> None:
     submission = lost(as_staff, sandbox)
     [created] = sandbox.sandbox.consumers(submission.order_ref)
-    real, late = findings.read_order, Result(Outcome.REJECTED, http_status=400, error_code="invalid")
+    late = Result(Outcome.REJECTED, http_status=400, error_code="invalid")
 
-    def slow(*args: Any) -> findings.Found:
-        resolve(
-            submission,
-            outcome=Outcome.NOT_CREATED,
-            reason=ResolutionReason.VENDOR_CONFIRMED,
-            note="",
-            actor=acting(supervisor),
-        )
+    def resolve_as_not_created() -> None:
+        _resolve(submission, supervisor)
         if is_answer_first:
             storing.store_outcome(fresh(submission), late, WORKER)
-        return real(*args)
 
-    monkeypatch.setattr(findings, "read_order", slow)
+    _while_reading(monkeypatch, resolve_as_not_created)
     assert run_check()
     if not is_answer_first:
         storing.store_outcome(fresh(submission), late, WORKER)
@@ -113,14 +115,7 @@ def test_late_rejection_hides_no_consumer_that_a_check_found(
     assert "Mark as not created" in page  # the supervisor may know that it is another one
     storing.store_outcome(fresh(submission), late, WORKER)  # read from the spool again
     assert len(events("consumer.late_answer")) == len(events("consumer.found_late")) == 1
-    resolve(
-        fresh(submission),
-        outcome=Outcome.CREATED,
-        reason=ResolutionReason.SEEN_IN_CDP,
-        note="",
-        consumer_ref=created.ref,
-        actor=acting(supervisor),
-    )
+    _resolve(submission, supervisor, created.ref)
     storing.store_outcome(fresh(submission), late, WORKER)
     assert not fresh(submission).contradicted
 
@@ -136,13 +131,7 @@ def test_check_that_began_before_the_last_result_contradicts_no_resolution(
         found = real(*args)
         add_elsewhere()
         check(as_staff, submission)  # finds several
-        resolve(
-            submission,
-            outcome=Outcome.NOT_CREATED,
-            reason=ResolutionReason.VENDOR_CONFIRMED,
-            note="",
-            actor=acting(supervisor),
-        )
+        _resolve(submission, supervisor)
         return found
 
     monkeypatch.setattr(findings, "read_order", slow)
@@ -156,20 +145,7 @@ def test_resolution_during_a_check_is_confirmed_by_the_consumer_that_the_check_f
 ) -> None:
     submission = lost(as_staff, sandbox)
     [created] = sandbox.sandbox.consumers(submission.order_ref)
-    real = findings.read_order
-
-    def slow(*args: Any) -> findings.Found:
-        resolve(
-            submission,
-            outcome=Outcome.CREATED,
-            reason=ResolutionReason.SEEN_IN_CDP,
-            note="",
-            consumer_ref=created.ref,
-            actor=acting(supervisor),
-        )
-        return real(*args)
-
-    monkeypatch.setattr(findings, "read_order", slow)
+    _while_reading(monkeypatch, lambda: _resolve(submission, supervisor, created.ref))
     assert run_check()
     found = fresh(submission)
     assert (found.late_outcome, found.contradicted) == ("", False)

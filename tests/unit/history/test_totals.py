@@ -30,6 +30,7 @@ from apps.history.totals.checking import checked_totals
 from apps.history.totals.keeping import TotalsKeeper, keep_totals
 from apps.history.totals.triggers import install_triggers, missing_triggers
 from tests.support.history_rows import bare
+from tests.support.locks import is_a_transaction_waiting
 from tests.support.people import make_person
 from tests.support.waiting import wait_until
 
@@ -423,16 +424,10 @@ def test_second_worker_deletes_no_note_of_a_change_that_the_first_has_missed(
         assert counted.wait(30)
         Submission.objects.filter(pk=one_a_day[1].pk).delete()
         second = _in_thread(keeping.delete_changed)
-        wait_until(lambda: _somebody_waits() or not second.is_alive())
+        wait_until(lambda: is_a_transaction_waiting() or not second.is_alive())
         go_on.set()
         first.join(60)
         second.join(60)
     keep_totals(now=NOW)
     assert figures().total == DAYS - 1
     assert all_are_true()
-
-
-def _somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])

@@ -35,6 +35,7 @@ from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, REF, clean, creates, store
+from tests.support.locks import is_a_transaction_waiting
 from tests.support.people import acting, events, make_person
 from tests.support.waiting import wait_for
 
@@ -447,7 +448,7 @@ def test_of_two_similar_consumers_at_the_same_moment_one_needs_a_confirmation(
         found = find_warnings(*args, **named)
         if not others:
             others.append(pool.submit(send_another))
-            assert wait_for(lambda: _waits_for_a_lock() or others[0].done(), BOUND)
+            assert wait_for(lambda: is_a_transaction_waiting() or others[0].done(), BOUND)
         return found
 
     monkeypatch.setattr(submitting, "find_warnings", while_the_other_is_submitted)
@@ -457,15 +458,6 @@ def test_of_two_similar_consumers_at_the_same_moment_one_needs_a_confirmation(
         others[0].result()
     assert [warning.submission for warning in stop.value.warnings] == [submission]
     assert len(creates(sandbox)) == 1
-
-
-def _waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database"
-            " WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
-        )
-        return bool(cursor.fetchone()[0])
 
 
 # --- Late answers ---------------------------------------------------------------------------------
