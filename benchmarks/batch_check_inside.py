@@ -94,7 +94,7 @@ def portal(read: Callable[[], Table], actor: Actor) -> tuple[float, float, float
     rows = read()
     was_read = time.perf_counter()
     choice = propose(rows, providers=(), remembered=lambda _headers: None).choice
-    batch = create_batch(rows, choice, order_ref=ORDER, order_number="", actor=actor)
+    batch = create_batch(rows, choice, providers=(), order_ref=ORDER, order_number="", actor=actor)
     stored = time.perf_counter()
     check_batch(batch, client=get_client())
     ended = time.perf_counter()

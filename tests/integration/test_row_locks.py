@@ -62,7 +62,9 @@ def test_corrected_file_is_stored_while_its_predecessor_is_locked(
 
     def upload() -> None:
         actor = acting(staff)
-        create_batch(table, None, order_ref=SAMPLE_ORDER, order_number="", actor=actor, replaces=batch)
+        create_batch(
+            table, None, providers=(), order_ref=SAMPLE_ORDER, order_number="", actor=actor, replaces=batch
+        )
 
     monkeypatch.setattr(control, "record", _after(upload))
     control.pause(batch, actor=acting(staff))

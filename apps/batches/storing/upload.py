@@ -22,7 +22,6 @@ from apps.batches.storing.contents import (
     set_values,
     stored_finding,
 )
-from apps.consumers.selectors import providers as offered_providers
 from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.references import stored_order_number
@@ -32,6 +31,7 @@ def create_batch(
     table: Table,
     choice: Choice | None,
     *,
+    providers: tuple[str, ...],
     order_ref: str,
     order_number: str,
     actor: Actor,
@@ -41,13 +41,13 @@ def create_batch(
 
     With a ``choice`` the row of headers is not among the rows, and each row has its values; the rows are to
     be checked next. Without one, all rows of the table are stored; :func:`.columns.choose_columns` is next.
+    ``providers``: the identifier providers that the choice was made from; one of them may be removed since.
 
     Raises :class:`ColumnsNotStored` for a choice that leaves questions open, ``NotReadable`` for a table
     without people, :class:`TooManyPeople`, ``ValueError`` for a choice of another table, and
     ``MissingKeyError``. Nothing is stored then.
     """
     table = without_own_columns(table)
-    providers = offered_providers()
     if choice is None:
         expected = split(table, has_headers=header_place(table) is not None)
         parts = SplitTable((), None, table.rows)

@@ -175,15 +175,21 @@ def _refuse_table(form: UploadForm, text: str) -> None:
 
 def _store(request: HttpRequest, table: Table, order: _Order, replaces: Batch | None) -> HttpResponse:
     """Store the list, and check its rows unless its columns have to be asked for."""
-    person, actor = person_id(request), actor_of(request)
+    person, actor, providers = person_id(request), actor_of(request), selectors.providers()
     proposal = propose(
         table,
-        providers=selectors.providers(),
+        providers=providers,
         remembered=lambda headers: remembered_choice(person, headers),
     )
     choice = None if proposal.questions else proposal.choice
     batch = create_batch(
-        table, choice, order_ref=order.ref, order_number=order.number, actor=actor, replaces=replaces
+        table,
+        choice,
+        providers=providers,
+        order_ref=order.ref,
+        order_number=order.number,
+        actor=actor,
+        replaces=replaces,
     )
     if choice is None:
         return HttpResponseSeeOther(reverse("batches:columns", args=[batch.public_id]))

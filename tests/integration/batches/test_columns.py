@@ -36,6 +36,7 @@ from apps.batches.storing.new_list import rows_again
 from apps.batches.storing.stored_table import table_of
 from apps.batches.storing.upload import create_batch
 from apps.cdp.factory import get_client
+from apps.consumers.selectors import providers
 from apps.core import clock, personal_data
 from apps.core.encryption import NotReadableError
 from sandbox.server.sandbox_server import SandboxServer
@@ -62,7 +63,12 @@ def _list() -> Table:
 
 
 def _stored(person: User, table: Table, choice: Choice | None, **changes: object) -> Batch:
-    details = {"order_ref": ORDER, "order_number": "ORD-7", "actor": acting(person)} | changes
+    details = {
+        "providers": providers(),
+        "order_ref": ORDER,
+        "order_number": "ORD-7",
+        "actor": acting(person),
+    } | changes
     return create_batch(table, choice, **details)  # type: ignore[arg-type]
 
 

@@ -53,7 +53,9 @@ def _table(*rows: tuple[int, tuple[str, ...]], source: SourceKind = SourceKind.C
 
 
 def _batch(person: User, table: Table, choice: Choice) -> Batch:
-    return create_batch(table, choice, order_ref=ORDER, order_number="ORD-7", actor=acting(person))
+    return create_batch(
+        table, choice, providers=(), order_ref=ORDER, order_number="ORD-7", actor=acting(person)
+    )
 
 
 def _people(person: User) -> Batch:
@@ -159,7 +161,13 @@ def test_the_portal_reads_its_result_file_as_it_was_uploaded(
     proposal = propose(table, providers=(), remembered=lambda _headers: None)
     assert (proposal.headers, proposal.targets, proposal.questions) == (HEADERS, TARGETS, ())
     again = create_batch(
-        table, proposal.choice, order_ref=ORDER, order_number="", actor=acting(staff), replaces=batch
+        table,
+        proposal.choice,
+        providers=(),
+        order_ref=ORDER,
+        order_number="",
+        actor=acting(staff),
+        replaces=batch,
     )
     uploaded = {row.number: (row.cells, row.values) for row in batch.rows.all()}
     assert {row.number: (row.cells, row.values) for row in again.rows.all()} == uploaded
@@ -179,7 +187,13 @@ def test_a_corrected_result_has_the_columns_and_row_numbers_of_the_upload(staff:
     proposal = propose(table, providers=(), remembered=lambda _headers: None)
     assert (proposal.headers, proposal.targets, proposal.questions) == (HEADERS, TARGETS, ())
     again = create_batch(
-        table, proposal.choice, order_ref=ORDER, order_number="", actor=acting(staff), replaces=batch
+        table,
+        proposal.choice,
+        providers=(),
+        order_ref=ORDER,
+        order_number="",
+        actor=acting(staff),
+        replaces=batch,
     )
     cells = {row.number: row.cells for row in again.rows.order_by("number")}
     expected = {row.number: row.cells for row in batch.rows.all()} | {5: ("Wim", "'t Hooft", "0791 112 3456")}
@@ -200,6 +214,7 @@ def test_a_result_without_headers_is_recognised_by_its_states_and_receipts(staff
         again = create_batch(
             _as_table(lines),
             Choice(False, ("first_name", "last_name")),
+            providers=(),
             order_ref=ORDER,
             order_number="",
             actor=acting(staff),

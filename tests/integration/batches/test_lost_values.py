@@ -31,7 +31,7 @@ def _uploaded(person: User, name: str, content: bytes) -> Batch:
     proposal = propose(table, providers=(), remembered=lambda _headers: None)
     assert proposal.questions == ()
     batch = create_batch(
-        table, proposal.choice, order_ref=SAMPLE_ORDER, order_number="", actor=acting(person)
+        table, proposal.choice, providers=(), order_ref=SAMPLE_ORDER, order_number="", actor=acting(person)
     )
     check_batch(batch, client=get_client())
     return batch

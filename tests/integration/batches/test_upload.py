@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -16,13 +17,14 @@ from apps.batches.models import Batch
 from apps.batches.views import upload
 from apps.cdp.client import ListedConsumers
 from apps.cdp.records import Order
+from apps.consumers.models import IdentityRule
 from apps.consumers.order_lookup.lookup import FoundOrders
 from apps.consumers.order_lookup.readings import store_reading
 from apps.core import clock
 from sandbox.data.seed import SAMPLE_ORDER, TRIPLE_REFERENCE_ID
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import ADA, BEN, HEADERS, NEW, TABLE, at, only_batch, paste, summary_of, text
-from tests.support.batch_rows import states
+from tests.support.batch_rows import row_of, states
 from tests.support.people import PASSWORD, events
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
@@ -73,6 +75,27 @@ def test_long_order_number_is_cut_and_rows_may_name_the_whole(
     assert (answer.status_code, answer["Location"]) == (303, at("batch", batch))
     assert batch.order_number == number[:200]
     assert states(batch) == ["ready", "attention"]
+
+
+@pytest.mark.sql("new")
+def test_provider_that_is_removed_during_an_upload_loses_nothing(
+    as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    IdentityRule.objects.create(name="Profile", provider="ProfileSystem", priority=1)
+    IdentityRule.objects.create(name="Loyalty", provider="Loyalty", priority=2)
+    real = upload.propose
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        proposal = real(*args, **kwargs)
+        IdentityRule.objects.filter(provider="ProfileSystem").delete()
+        return proposal
+
+    monkeypatch.setattr(upload, "propose", slow)
+    answer = paste(as_staff, f"{HEADERS}\tProfileSystem\n{ADA}\tP-1\n{BEN}\t\n")
+    batch = only_batch()
+    assert (answer.status_code, answer["Location"]) == (303, at("batch", batch))
+    assert row_of(batch, 2).values["identifiers-0-id"] == "P-1"
+    assert states(batch) == ["ready", "ready"]
 
 
 @pytest.mark.parametrize(
