@@ -404,7 +404,11 @@ def _similar_text(similar: Similar) -> str:
             return gettext("The same consumer is on this order in Sitecore CDP.")
         return gettext("A similar consumer is on this order in Sitecore CDP.")
     outcome = shown_outcome(submission)
-    if outcome == Outcome.NOT_CREATED and not submission.late_consumer_ref:
+    if outcome == Outcome.NOT_CREATED and submission.late_consumer_ref:
+        if is_equal:
+            return gettext("The same consumer was found on this order and then marked as not created.")
+        return gettext("A similar consumer was found on this order and then marked as not created.")
+    if outcome == Outcome.NOT_CREATED:
         if is_equal:
             return gettext(
                 "The same consumer on this order was marked as created and then corrected to not created."
@@ -417,7 +421,6 @@ def _similar_text(similar: Similar) -> str:
             "sending": gettext("The same consumer is being sent to this order."),
             "unknown": gettext("The same consumer was sent to this order. The outcome is unknown."),
         }.get(outcome, gettext("The same consumer was created on this order."))
-    # With any other outcome the consumer exists, by the outcome or by a late answer.
     return {
         "sending": gettext("A similar consumer is being sent to this order."),
         "unknown": gettext("A similar consumer was sent to this order. The outcome is unknown."),

@@ -184,7 +184,7 @@ def test_consumer_created_by_a_late_answer_is_not_sent_again(
     assert "Correct and send again" not in text(receipt)
     assert as_staff.get(f"{NEW}?from={contradicted.public_id}").status_code == 404
     again = as_staff.post(NEW, posted())
-    assert "The same consumer was created on this order." in text(again)
+    assert "The same consumer was sent to this order. The outcome is unknown." in text(again)
     assert creates(sandbox) == []
 
 

@@ -214,8 +214,8 @@ def is_stuck_sending(submission: Submission) -> bool:
 
 
 def shown_outcome(submission: Submission) -> Outcome:
-    """The outcome that pages state in words: unknown for a stuck send, otherwise as stored."""
-    return Outcome.UNKNOWN if is_stuck_sending(submission) else Outcome(submission.outcome)
+    """The outcome that pages state in words: unknown for a stuck send, otherwise ``known_outcome``."""
+    return Outcome.UNKNOWN if is_stuck_sending(submission) else submission.known_outcome
 
 
 def _lost_before(by: datetime.timedelta) -> datetime.datetime:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from django.db.models import F
+from django.test import Client
 
 from apps.accounts.models import User
 from apps.batches import selectors
@@ -13,10 +14,17 @@ from apps.batches.changing.decisions import release_row
 from apps.batches.changing.held_rows import NotChanged, NotPossible, RowChanged
 from apps.batches.changing.rows import correct_row, leave_out, send_again, take_back_in
 from apps.batches.changing.shown import AllShown, digest_of_rows
+from apps.batches.checking.check import check_batch
 from apps.batches.checking.earlier import sent_before
+from apps.batches.files.result import read_result
 from apps.batches.models import BatchRow, BatchState, ReleaseReason
+from apps.batches.presenters.naming import batch_url
+from apps.batches.presenters.row_warnings import row_url
+from apps.cdp.errors import ErrorCode
+from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
 from apps.core import clock
+from tests.support.batch_pages import text
 from tests.support.batch_rows import (
     IDA,
     KAI,
@@ -104,6 +112,30 @@ def test_row_whose_resolution_is_contradicted_is_unknown_and_not_sent_again(
         send_again(batch, [2], actor=acting(staff))
     with pytest.raises(RowChanged):
         correct_row(batch, row_of(batch, 2), posted(KAI), actor=acting(staff))
+
+
+def test_contradicted_resolution_is_shown_as_unknown_on_the_list_and_in_its_result(
+    as_staff: Client, staff: User, supervisor: User
+) -> None:
+    ended = {**paused(staff), "state": BatchState.FINISHED, "pause_reason": ""}
+    batch = checked(staff, IDA, **ended)
+    submission = sent_row(batch, 2, Outcome.UNKNOWN, IDA)
+    resolve_as_not_created(submission, supervisor)
+    Submission.objects.update(contradicted=True, late_consumer_ref=REF, error_code=ErrorCode.READ_TIMEOUT)
+    shown = as_staff.get(batch_url(batch)).context["page"].lines
+    assert [(one.shape, [problem.shape for problem in one.problems]) for one in shown] == [
+        ("unknown", ["unknown"])
+    ]
+    corrected = batch_of(staff, [IDA], replaces=batch)
+    check_batch(corrected, client=get_client())
+    assert states(corrected) == ["already_sent"]
+    page = text(as_staff.get(row_url(corrected, 2)))
+    assert "Unknown" in page
+    assert "Not created" not in page
+    for one in (batch, corrected):
+        [row] = read_result(one, receipt_url=str).rows
+        assert "Not created" not in " ".join(row.own)
+        assert "Unknown" in " ".join(row.own)
 
 
 @pytest.mark.parametrize("outcome", CORRECTABLE)

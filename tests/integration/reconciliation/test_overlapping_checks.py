@@ -16,9 +16,9 @@ from apps.consumers.reconciliation.resolution import resolve
 from apps.consumers.sending import storing
 from apps.consumers.sending.result import Result
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.entries import REF, text
+from tests.support.entries import REF, posted, text
 from tests.support.people import acting, events
-from tests.support.reconciling import WORKER, check, lost, run_check
+from tests.support.reconciling import NEW, WORKER, check, lost, run_check
 from tests.support.resolving import add_elsewhere, fresh
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +77,8 @@ def test_resolution_during_a_check_stays_and_is_contradicted_by_the_consumer_tha
     assert created.ref in page
     assert "answered that" not in page
     assert "Correct and send again" not in page
+    on_timeline = page[page.index("found a consumer that the resolution does not have") :]
+    assert "by reconciliation" in on_timeline[: on_timeline.index("</li>")]
     assert "1 contradicted after the resolution" in text(as_supervisor.get("/"))
 
 
@@ -118,6 +120,21 @@ def test_late_rejection_hides_no_consumer_that_a_check_found(
     _resolve(submission, supervisor, created.ref)
     storing.store_outcome(fresh(submission), late, WORKER)
     assert not fresh(submission).contradicted
+
+
+def test_entry_like_a_consumer_that_was_found_after_the_resolution_meets_a_warning_that_says_so(
+    as_staff: Client, supervisor: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission = lost(as_staff, sandbox)
+    _while_reading(monkeypatch, lambda: _resolve(submission, supervisor))
+    assert run_check()
+    contradicted = text(as_staff.post(NEW, posted()))
+    assert "The same consumer was sent to this order. The outcome is unknown." in contradicted
+    _resolve(submission, supervisor)  # the supervisor overrules the check
+    overruled = text(as_staff.post(NEW, posted()))
+    assert "The same consumer was found on this order and then marked as not created." in overruled
+    near = text(as_staff.post(NEW, posted(first_name="Aoifa Zaphodina")))
+    assert "A similar consumer was found on this order and then marked as not created." in near
 
 
 def test_check_that_began_before_the_last_result_contradicts_no_resolution(
