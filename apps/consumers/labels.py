@@ -231,6 +231,10 @@ PHONE_FAULTS = {
     PhoneFault.DECIMAL: _(
         "%(number)s has decimals, as in a spreadsheet. Remove the dot and the digits after it."
     ),
+    PhoneFault.AMBIGUOUS: _(
+        "%(number)s can be read as two numbers: one in %(country)s, and another if it lost its plus sign."
+        " Enter it with plus sign and country code, such as %(code)s."
+    ),
     PhoneFault.NOT_VALID_HERE: _(
         "%(number)s is not a valid number in %(country)s. Add the country code, such as %(code)s."
     ),

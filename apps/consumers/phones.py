@@ -29,6 +29,7 @@ class PhoneFault(StrEnum):
     CHARACTERS = "characters"
     SEVERAL = "several"
     DECIMAL = "decimal"
+    AMBIGUOUS = "ambiguous"
     NOT_VALID_HERE = "not_valid_here"
     NOT_VALID = "not_valid"
 
@@ -53,7 +54,8 @@ def read(text: str) -> PhoneReading:
     """Read a phone number; a national number is read in the region of the setting ``PHONE_REGION``.
 
     The number must match the grammar and be valid in the numbering plan. A merely possible number is not
-    accepted: a local number without its area code would become a different number.
+    accepted: a local number without its area code would become a different number. Nor is one that may have
+    lost a plus sign or a zero in a spreadsheet, if the two readings differ.
     """
     plain = _plain(text)
     if not _GRAMMAR.fullmatch(plain) or not any(character.isdigit() for character in plain):
@@ -67,8 +69,9 @@ def read(text: str) -> PhoneReading:
         return PhoneReading(fault=PhoneFault.DECIMAL)
     number = _parsed(plain)
     if number is not None:
-        region = phonenumbers.region_code_for_number(number) or ""
-        return PhoneReading(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), region)
+        if _is_ambiguous(plain, number):
+            return PhoneReading(region=settings.PHONE_REGION, fault=PhoneFault.AMBIGUOUS)
+        return PhoneReading(_e164(number), phonenumbers.region_code_for_number(number) or "")
     if "+" in plain:
         return PhoneReading(region=_country_of_code(plain), fault=PhoneFault.NOT_VALID)
     return PhoneReading(region=settings.PHONE_REGION, fault=PhoneFault.NOT_VALID_HERE)
@@ -96,6 +99,23 @@ def _parsed(plain: str) -> phonenumbers.PhoneNumber | None:
     except phonenumbers.NumberParseException:
         return None
     return number if phonenumbers.is_valid_number(number) else None
+
+
+def _is_ambiguous(plain: str, number: phonenumbers.PhoneNumber) -> bool:
+    """Whether the digits are also a valid number of another country once they have a plus sign.
+
+    A text as the region writes its national numbers is not ambiguous, such as one with the leading zero.
+    """
+    digits = re.sub(r"\D", "", plain)
+    national = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+    if "+" in plain or digits == re.sub(r"\D", "", national):
+        return False
+    other = _parsed(f"+{digits}")
+    return other is not None and _e164(other) != _e164(number)
+
+
+def _e164(number: phonenumbers.PhoneNumber) -> str:
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _first_numbers(plain: str) -> dict[str, None]:

@@ -163,6 +163,37 @@ def test_no_example_number_of_any_region_and_type_becomes_another_number(setting
     assert read_at_home > 0.99 * len(EXAMPLES)
 
 
+# These write a national number with a zero in front, which an international one does not have.
+@pytest.mark.parametrize("region", ["AT", "AU", "CH", "DE", "FI", "FR", "GB", "IE", "JP", "NL", "SE"])
+def test_international_number_without_its_plus_sign_becomes_no_other_number(
+    settings: Settings, region: str
+) -> None:
+    settings.PHONE_REGION = region
+    numbers = [phonenumbers.format_number(number, PhoneNumberFormat.E164) for *_about, number in EXAMPLES]
+    assert [number for number in numbers if e164(number[1:]) not in (number, None)] == []
+
+
+@pytest.mark.parametrize(
+    ("region", "text", "expected"),
+    [
+        ("DE", "447911123456", ""),
+        ("DE", "33612345678", ""),
+        ("DE", "1512 3456789", ""),  # a mobile number that lost its zero, or one in Texas
+        ("DE", "01512 3456789", "+4915123456789"),
+        ("DE", "4915123456789", ""),  # Germany's code, or the area code 4915
+        ("IE", "353851234567", "+353851234567"),
+        ("DE", "00447911123456", "+447911123456"),
+        ("US", "(415) 555-2671", "+14155552671"),  # as it is written there
+    ],
+)
+def test_number_that_may_have_lost_its_plus_sign_is_read_only_if_both_readings_agree(
+    settings: Settings, region: str, text: str, expected: str
+) -> None:
+    settings.PHONE_REGION = region
+    assert read(text).fault is (None if expected else PhoneFault.AMBIGUOUS)
+    assert read(text).e164 == expected
+
+
 def test_two_numbers_or_decimals_are_never_read_as_one(settings: Settings) -> None:
     # A third of the regions for each kind.
     for region, _kind, number in sorted(EXAMPLES, key=itemgetter(1))[::3]:
