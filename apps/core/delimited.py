@@ -25,17 +25,19 @@ def first_delimiter(text: str, delimiters: str) -> str:
 def without_quoted(text: str, delimiters: str) -> str:
     """The text without its quoted cells, whose contents may be any of the delimiters."""
     edges = re.escape(delimiters)
-    return re.sub(rf'(?:(?<=[{edges}\n])|\A)"[^"]*+(?:""[^"]*+)*+"(?=[{edges}\n]|\Z)', '""', text)
+    return re.sub(rf'(?:(?<=[{edges}\n])|\A) *+"[^"]*+(?:""[^"]*+)*+" *+(?=[{edges}\n]|\Z)', '""', text)
 
 
 def read_lines(text: str, delimiter: str) -> Iterator[tuple[str, ...]]:
     """The cells of each line, also of blank ones. ``text`` has line feeds only.
 
     A line feed in a quoted cell does not end the line. A cell that only begins with a quotation mark is
-    returned as it is: spreadsheets copy it so.
+    returned as it is: spreadsheets copy it so. Blanks around a quoted cell, as people type them after a
+    comma, are left out, but not next to a tab: there they belong to the cell of a spreadsheet.
     """
+    blanks = "" if delimiter == "\t" else " *+"
     # Possessive, so that a mark that is never closed costs one pass and no memory.
-    quoted = re.compile(rf'"([^"]*+(?:""[^"]*+)*+)"(?=[{re.escape(delimiter)}\n]|\Z)')
+    quoted = re.compile(rf'{blanks}"([^"]*+(?:""[^"]*+)*+)"{blanks}(?=[{re.escape(delimiter)}\n]|\Z)')
     next_end = re.compile(rf"[{re.escape(delimiter)}\n]")
     cells: list[str] = []
     at = 0

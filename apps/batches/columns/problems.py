@@ -39,6 +39,9 @@ class ProblemCode(StrEnum):
     EXAMPLE = "example"  # the mark of the template's example
     NOT_AVAILABLE = "not_available"  # NA as a nationality
     NO_VALUE = "no_value"  # n/a
+    QUOTATION_MARK = (
+        "quotation_mark"  # "Doe or 'Doe': of a file whose cells are not quoted as CSV quotes them
+    )
 
 
 TEXTS: Final = {
@@ -56,6 +59,9 @@ TEXTS: Final = {
         "NA may mean Namibia or “not available”. Enter the nationality in full, or leave it empty"
     ),
     ProblemCode.NO_VALUE: _("This seems to stand for no value. Enter the value, or leave it empty"),
+    ProblemCode.QUOTATION_MARK: _(
+        "This has quotation marks that are probably not part of it. Compare it with the file, and remove them"
+    ),
 }
 
 
@@ -111,4 +117,12 @@ def _problem(value: str) -> ProblemCode | None:
         return ProblemCode.SHORTENED_NUMBER
     if any(map(_WITH_DECIMALS.fullmatch, parts)):
         return ProblemCode.DECIMAL_NUMBER
-    return ProblemCode.ERROR_VALUE if any(map(is_error, parts)) else None
+    if any(map(is_error, parts)):
+        return ProblemCode.ERROR_VALUE
+    return ProblemCode.QUOTATION_MARK if any(map(_has_mark_of_its_file, parts)) else None
+
+
+def _has_mark_of_its_file(part: str) -> bool:
+    """Whether quotation marks enclose a value, or one at its edge has no other: Robert "Bob" is a name."""
+    is_enclosed = len(part) > 1 and part[0] == part[-1] and part[0] in "\"'"
+    return is_enclosed or (part.count('"') % 2 == 1 and '"' in (part[0], part[-1]))

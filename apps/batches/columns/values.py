@@ -24,8 +24,9 @@ from apps.core.text import same_key
 _ORDER: Final = "order_ref"
 _DATE: Final = "date_of_birth"
 _CODES: Final = frozenset({"passport_number", "phone_numbers", IDENTIFIER_ID})
-# How people tell a spreadsheet that digits are a text. Elsewhere an apostrophe may begin a name.
-_TEXT_MARK: Final = re.compile(r"\A\s*'(?=[+\w])")
+# How people tell a spreadsheet that digits are a text. Elsewhere an apostrophe may begin a name. With another
+# one at the end it is a quotation mark.
+_TEXT_MARK: Final = re.compile(r"\A\s*'(?=[+\w])(?!.*'\s*\Z)", re.DOTALL)
 _GENDER: Final = "gender"
 _TITLE: Final = "title"
 # What is passed on as no father: the titles of the form have no full stop.

@@ -348,6 +348,30 @@ def test_apostrophe_that_marks_a_text_is_no_part_of_a_code(target: str, code: st
     assert _values((f"'{code}", target)) == _values((code, target))
 
 
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ("last_name", '"Doe"'),
+        ("last_name", "'Doe'"),
+        ("last_name", '"Doe'),
+        ("first_name", 'PhD"'),
+        ("passport_number", '"X1234567"'),
+        ("passport_number", "'X1234567'"),
+        ("phone_numbers", "'0851234567'"),
+        ("emails", '"jane@example.com"'),
+        ("identifier:CRM", '"12'),
+    ],
+)
+def test_quotation_marks_of_a_file_are_a_problem(target: str, text: str) -> None:
+    [problem] = problems_of(_values((text, target)))
+    assert problem.code is ProblemCode.QUOTATION_MARK
+
+
+@pytest.mark.parametrize("name", ['Robert "Bob"', '"Bob" Builder', "'t Hooft", "D'", "Jane O'Neil", '5"6'])
+def test_quotation_marks_of_a_name_are_no_problem(name: str) -> None:
+    assert problems_of(_values((name, "last_name"))) == ()
+
+
 def test_apostrophe_of_a_name_stays() -> None:
     assert _values(("'t Hooft", "last_name"))["last_name"] == "'t Hooft"
 

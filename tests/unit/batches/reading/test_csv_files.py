@@ -249,3 +249,25 @@ def test_delimiters_are_compared_by_the_first_lines_of_a_text_that_is_no_list(
         read_file("list.csv", b"a,b;c|d\n" * 200_000)
     assert (refused.value.fault, refused.value.count) == (TableFault.TOO_MANY_ROWS, 10_000)
     assert max(read.values()) < 70_000
+
+
+@pytest.mark.parametrize(
+    ("line", "cells"),
+    [
+        ('"Jane", "Doe", jane@example.com, "X1"', ("Jane", "Doe", " jane@example.com", "X1")),
+        ('"Jane" , "Doe, PhD" ,x, "X""1" ', ("Jane", "Doe, PhD", "x", 'X"1')),
+        ('Jane, "Doe, PhD",x,X1', ("Jane", "Doe, PhD", "x", "X1")),
+        ('Jane, "Doe\nPhD",x,X1', ("Jane", "Doe\nPhD", "x", "X1")),
+        ('Jane, "Bob" Doe,x,X1', ("Jane", ' "Bob" Doe', "x", "X1")),
+    ],
+)
+def test_blanks_around_quotation_marks_do_not_count(line: str, cells: tuple[str, ...]) -> None:
+    for delimiter in (",", ";", "|"):
+        text = f"First name,Last name,Email,Passport\n{line}\n".replace(",", delimiter)
+        expected = tuple(cell.replace(",", delimiter) for cell in cells)
+        [_headers, row] = read_file("people.csv", text.encode()).rows
+        assert row.cells == expected
+
+
+def test_blanks_before_quotation_marks_belong_to_a_cell_between_tabs() -> None:
+    assert [*read_lines('a\t "b" \t"c"', "\t")] == [("a", ' "b" ', "c")]
