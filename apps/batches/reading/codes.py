@@ -1,4 +1,4 @@
-"""Numbers with a format that shows more than their digits: zeros at the beginning, a plus sign, separators.
+"""Numbers with a format that shows more than their digits: leading zeros, a plus sign, letters, separators.
 
 Codes and phone numbers are shown so. Without Django: the child process imports this module.
 """
@@ -11,9 +11,11 @@ from typing import Final
 # A colour or a language; a condition is none.
 _REMARK: Final = re.compile(r"\[(?:\$-[0-9A-Fa-f]+|[A-Za-z]+)\]")
 # A digit; else a sign that is shown: between quotation marks, after a backslash, or by itself.
-_PART: Final = re.compile(r'([0#?])|"([^"]*)"|\\(.)|_(.)|([-+ ()\xa0\u202f])')
+_PART: Final = re.compile(r'(General|[0#?])|"([^"]*)"|\\(.)|_(.)|([-+ ()\xa0\u202f])')
 _SIGNS: Final = frozenset("+-/. ()\xa0\u202f")
 _SHOWN: Final = re.compile(r"\+?[-/. ()\xa0\u202f0-9]+")
+# Not 1E+05.
+_SHOWN_WITH_LETTERS: Final = re.compile(r"(?!\d+E[-+]\d+\Z)(?=.*[^\W\d_])[-+/ ()\xa0\u202f\w]+")
 _QUOTED: Final = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
 
 
@@ -25,8 +27,8 @@ def as_code(digits: str, pattern: str) -> str:
     """
     parts = _parts(pattern)
     places = [at for at, (is_digit, _text) in enumerate(parts) if is_digit]
-    has_plus = any(not is_digit and "+" in text for is_digit, text in parts)
-    if not places or not (has_plus or (len(places) > 1 and parts[places[0]][1] == "0")):
+    adds = any(not is_digit and ("+" in text or any(map(str.isalnum, text))) for is_digit, text in parts)
+    if not places or not (adds or (len(places) > 1 and parts[places[0]][1] == "0")):
         return ""
     left = list(digits)
     shown = [text for _is_digit, text in parts]
@@ -38,10 +40,15 @@ def as_code(digits: str, pattern: str) -> str:
 
 
 def shown_code(digits: str, shown: str) -> str:
-    """The text that is shown for a whole number if it begins with a zero or a plus sign; otherwise empty."""
+    """The text that is shown for a whole number if it begins with a zero or a plus sign, or has letters.
+
+    Otherwise empty.
+    """
     shown = shown.strip()
     if digits == "0" and not shown.isdecimal():
         return ""
+    if _SHOWN_WITH_LETTERS.fullmatch(shown):
+        return shown if digits in re.sub(r"\D", "", shown) else ""
     is_code = _SHOWN.fullmatch(shown) and shown.lstrip("( ")[:1] in ("0", "+")
     return shown if is_code and re.sub(r"\D", "", shown).lstrip("0") == digits.lstrip("0") else ""
 
@@ -66,8 +73,8 @@ def _parts(pattern: str) -> list[tuple[bool, str]]:
             return []
         digit, quoted, escaped, _width, sign = found.groups()
         text = quoted or escaped or sign or ""
-        if not _SIGNS.issuperset(text):
-            return []
+        if not all(character.isalnum() or character in _SIGNS for character in text):
+            return []  # a currency, a percentage
         parts.append((True, digit) if digit else (False, text))
         at = found.end()
     return parts

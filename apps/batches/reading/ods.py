@@ -244,7 +244,7 @@ def _value(kind: str, attributes: dict[str, str], shown: str) -> tuple[str, bool
     if kind in {"float", "percentage", "currency"}:
         number = float(attributes[f"{_OFFICE}value"])
         text = number_text(number)
-        code = shown_code(text, shown) if text.isdecimal() else ""
+        code = shown_code(text, shown) if text.isdecimal() and kind == "float" else ""
         return (code, False) if code else (text, True)
     if kind == "date":
         day, _mark, time = attributes[f"{_OFFICE}date-value"].partition("T")
