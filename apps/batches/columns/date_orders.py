@@ -41,6 +41,7 @@ _FILLERS = re.compile(r"(?<=\d)(?:er|re|e)\b|\bden?\b|\bdel\b", re.IGNORECASE)
 _JAPANESE = re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日?", re.ASCII)
 _ISO = re.compile(r"\d{4}-\d\d-(\d\d)", re.ASCII)
 _LAST_MONTH: Final = 12
+_SHORT_YEAR = re.compile(r"(\d{1,2}[\s./-]+\d{1,2}[\s./-]+)(\d\d)\.?", re.ASCII)
 _EIGHT_DIGITS = re.compile(r"[0-9\uff10-\uff19]{8}")
 
 
@@ -85,6 +86,15 @@ def read_in_order(text: str, order: str) -> dt.date | None:
     return None
 
 
+def read_short_year(text: str, order: str) -> dt.date | None:
+    """The date that a text with a year of two digits means in this order, in the years from 2000 to 2099.
+
+    The century is not known: only day and month are meant. None for any other text.
+    """
+    found = _SHORT_YEAR.fullmatch(_visible(text))
+    return read_in_order(f"{found[1]}20{found[2]}", order) if found else None
+
+
 @lru_cache(maxsize=1)
 def _english_months() -> dict[str, str]:
     """The English name of each month by its names and short names in :data:`_LANGUAGES`, if it is certain."""
@@ -120,7 +130,10 @@ def _visible(text: str) -> str:
 
 def meaning_of(text: str) -> Meaning:
     """What a text says about the order."""
-    day_month, month_day = (read_in_order(text, order) for order in ORDERS)
+    return _meaning(text, *(read_in_order(text, order) for order in ORDERS))
+
+
+def _meaning(text: str, day_month: dt.date | None, month_day: dt.date | None) -> Meaning:
     if day_month == month_day:
         return Meaning.EITHER if day_month else Meaning.NO_DATE
     # Eight digits may also be year, month and day, so that they decide nothing.
@@ -130,15 +143,25 @@ def meaning_of(text: str) -> Meaning:
 
 
 def order_of(texts: Iterable[tuple[int, str]]) -> ColumnOrder:
-    """What the texts of a column, each with the number of its row, say about the order."""
+    """What the texts of a column, each with the number of its row, say about the order.
+
+    A date with a year of two digits counts, too: it has to be corrected, and is read in this order then.
+    """
     found: dict[Meaning, list[int]] = {meaning: [] for meaning in Meaning}
     for number, text in texts:
-        found[meaning_of(text)].append(number)
+        found[_meaning_with_short_year(text)].append(number)
     day_month, month_day = found[Meaning.DAY_MONTH], found[Meaning.MONTH_DAY]
     order = ""
     if bool(day_month) != bool(month_day):
         order = DAY_MONTH if day_month else MONTH_DAY
     return ColumnOrder(order, tuple(found[Meaning.AMBIGUOUS]), tuple(day_month), tuple(month_day))
+
+
+def _meaning_with_short_year(text: str) -> Meaning:
+    meaning = meaning_of(text)
+    if meaning is not Meaning.NO_DATE:
+        return meaning
+    return _meaning(text, *(read_short_year(text, order) for order in ORDERS))
 
 
 def possibly_exchanged(texts: Iterable[tuple[int, str]]) -> tuple[int, ...]:
@@ -153,7 +176,7 @@ def possibly_exchanged(texts: Iterable[tuple[int, str]]) -> tuple[int, ...]:
         if found := _ISO.fullmatch(text.strip()):
             days[number] = int(found[1])
         elif text.strip():
-            orders.add(meaning_of(text))
+            orders.add(_meaning_with_short_year(text))
     orders -= {Meaning.NO_DATE}
     one_order = len(orders) == 1 and orders <= {Meaning.DAY_MONTH, Meaning.MONTH_DAY}
     return tuple(days) if one_order and all(day <= _LAST_MONTH for day in days.values()) else ()

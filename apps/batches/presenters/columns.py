@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.batches.columns.date_orders import DAY_MONTH, MONTH_DAY, read_in_order
+from apps.batches.columns.date_orders import DAY_MONTH, MONTH_DAY, read_in_order, read_short_year
 from apps.batches.columns.matching import Choice, Proposal, Question, QuestionCode
 from apps.batches.forms.columns import LEFT_OUT, ColumnsForm, column_field
 from apps.batches.labels import target_choices, target_label
@@ -100,14 +100,18 @@ def date_choices(questions: Iterable[Question]) -> list[tuple[str, str | Promise
 
 
 def _readings(question: Question, order: str) -> str:
-    read = ((text, read_in_order(text, order)) for text in question.examples)
-    shown = [
-        gettext("%(text)s is %(date)s") % {"text": text, "date": date_format(date, "j F Y")}
-        if date
-        else gettext("%(text)s is no date") % {"text": text}
-        for text, date in read
-    ]
-    return ", ".join(shown)
+    return ", ".join(_reading(text, order) for text in question.examples)
+
+
+def _reading(text: str, order: str) -> str:
+    """What the text means in this order; day and month only if its year has two digits."""
+    if date := read_in_order(text, order):
+        shown = date_format(date, "j F Y")
+    elif date := read_short_year(text, order):
+        shown = date_format(date, "j F")
+    else:
+        return gettext("%(text)s is no date") % {"text": text}
+    return gettext("%(text)s is %(date)s") % {"text": text, "date": shown}
 
 
 def contradiction(questions: Iterable[Question]) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import uuid
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from apps.batches import selectors
 from apps.batches.changing import decisions, held_rows, rows
+from apps.batches.columns.values import date_value
 from apps.batches.forms.release import ReleaseForm
 from apps.batches.models import Batch, BatchRow, BatchState, RowState
 from apps.batches.permissions import SEND_BATCHES
@@ -34,6 +35,8 @@ from apps.core.web.failures import Effects, if_it_fails
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
+
+_DATE: Final = "date_of_birth"
 
 
 @if_it_fails(Effects(in_steps=True, never_twice=True))
@@ -117,6 +120,7 @@ def _ended(request: HttpRequest, batch: Batch) -> HttpResponse:
 def _save(request: HttpRequest, batch: Batch, found: Any) -> HttpResponse:
     values = request.POST.copy()
     values["order_ref"], values["token"] = batch.order_ref, str(found.token)
+    _read_date(values, batch)
     posted = PostedEntry.read(values, consumer_selectors.providers())
     version = single_value(request.POST, "version")
     if conflict := lasting_conflict(batch, RowState(found.current)):
@@ -142,6 +146,13 @@ def _save(request: HttpRequest, batch: Batch, found: Any) -> HttpResponse:
         conflict = lasting_conflict(batch, RowState(found.current)) or row_changed()
         return _not_stored(request, batch, found, posted.entry, conflict)
     return _saved(request, batch, found, place, was=before)
+
+
+def _read_date(values: QueryDict, batch: Batch) -> None:
+    """Read the date of birth in the order of the batch's dates, which is not always that of the form."""
+    typed = values.getlist(_DATE)
+    if batch.date_order and len(typed) == 1:
+        values[_DATE] = date_value(typed[0].strip(), batch.date_order)
 
 
 def _not_stored(

@@ -73,6 +73,8 @@ def show_row(
     may_be_released = is_earlier and submission is not None and submission.outcome == Outcome.CREATED
     if is_closed:
         entry, may_be_released = Entry.unbound(entry.values, entry.providers), False
+    if batch.date_order:
+        entry.form.show_date_order(batch.date_order)
     release = release or ReleaseForm()
     other_order, order_confirmed = other_order_of(batch, found), confirms_order(request)
     order_error = "" if is_closed or order_confirmed else _order_error(other_order)

@@ -117,11 +117,19 @@ class ConsumerForm(PortalForm):
             self.fields["order_ref"].help_text = _(
                 "The order reference, such as %(sample)s, or a link to the order"
             ) % {"sample": SAMPLE_ORDER_REF}
-        if settings.DATE_ORDER == "month-day":
-            self.fields["date_of_birth"].help_text = _("For example 3 7 1991, 03/07/1991 or 7 March 1991")
-        self.fields["date_of_birth"].widget.attrs["data-date-order"] = settings.DATE_ORDER
+        self.show_date_order(settings.DATE_ORDER)
         self.fields["date_of_birth"].widget.attrs["data-date-echo"] = ""
         self.fields["nationality"].widget.attrs["list"] = "nationalities"
+
+    def show_date_order(self, order: str) -> None:
+        """Show that the date of birth is read in this order: ``day-month`` or ``month-day``."""
+        field = self.fields["date_of_birth"]
+        examples = self.base_fields["date_of_birth"].help_text
+        if order == "month-day":
+            examples = _("For example 3 7 1991, 03/07/1991 or 7 March 1991")
+        field.help_text = examples
+        self["date_of_birth"].help_text = examples  # it may have been made before
+        field.widget.attrs["data-date-order"] = order
 
     def clean(self) -> dict[str, Any]:
         super().clean()

@@ -23,7 +23,7 @@ from apps.consumers.reconciliation.resolution import WORKER_DELAY, longest_send
 from apps.core import clock
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import TABLE, WITHOUT_NAME, at, only_batch, paste, summary_of, text, values_of
-from tests.support.batch_rows import batch_of, row_of, sent_row, shown_rows, states
+from tests.support.batch_rows import batch_of, row_of, sent_row, shown_rows, states, warning_codes
 from tests.support.batch_sending import checked_batch, confirmed_batch, people, send_all, take_turn
 from tests.support.entries import on_page, posted, store
 from tests.support.people import PASSWORD, acting, events
@@ -57,6 +57,27 @@ def test_row_of_another_order_is_ready_only_once_the_person_says_that_it_belongs
     assert "id_order_confirmed_error" not in wrong.content.decode()
     assert as_staff.post(at("row", batch, 2), confirmed).status_code == 303
     assert states(batch) == ["ready"]
+
+
+@pytest.mark.sql("new")
+def test_date_of_a_row_is_corrected_in_the_order_of_its_list(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    paste(as_staff, "First name\tLast name\tBirthday\nAda\tLove\t12/31/1990\nBen\tHope\t3/4/91\n")
+    batch = only_batch()
+    assert batch.date_order == "month-day"  # of the form: day-month
+    address = at("row", batch, 3)
+    page = as_staff.get(address)
+    assert summary_of(page) == ["Enter the year in four digits"]
+    assert 'data-date-order="month-day"' in page.content.decode()
+    assert "For example 3 7 1991, 03/07/1991 or 7 March 1991" in text(page)
+    impossible = as_staff.post(address, {**values_of(page), "date_of_birth": "13/4/1991"})
+    assert summary_of(impossible) == ["Date of birth must be a real date, such as 7 March 1991"]
+    twice = as_staff.post(address, {**values_of(page), "date_of_birth": ["3/4/1991", "5/4/1991"]})
+    assert twice.status_code == 200
+    assert as_staff.post(address, {**values_of(page), "date_of_birth": "3/4/1991"}).status_code == 303
+    assert row_of(batch, 3).values["date_of_birth"] == "1991-03-04"
+    assert warning_codes(batch, 3) == ["no_matching_identity"]
 
 
 def test_row_is_left_out_from_its_page(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:

@@ -13,6 +13,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from apps.accounts.models import User
+from apps.batches.columns.matching import propose
 from apps.batches.models import Batch
 from apps.batches.views import upload
 from apps.cdp.client import ListedConsumers
@@ -83,10 +84,9 @@ def test_provider_that_is_removed_during_an_upload_loses_nothing(
 ) -> None:
     IdentityRule.objects.create(name="Profile", provider="ProfileSystem", priority=1)
     IdentityRule.objects.create(name="Loyalty", provider="Loyalty", priority=2)
-    real = upload.propose
 
     def slow(*args: Any, **kwargs: Any) -> Any:
-        proposal = real(*args, **kwargs)
+        proposal = propose(*args, **kwargs)
         IdentityRule.objects.filter(provider="ProfileSystem").delete()
         return proposal
 

@@ -120,6 +120,26 @@ def test_what_a_text_says_about_the_order(text: str, meaning: Meaning) -> None:
     assert meaning_of(text) is meaning
 
 
+@pytest.mark.parametrize(
+    ("texts", "order", "is_asked"),
+    [
+        (["12/31/90", "3/4/91"], MONTH_DAY, False),
+        (["31.12.90", "3.4.91"], DAY_MONTH, False),
+        (["3/4/91", "5/6/92"], "", True),
+        (["3/3/91", "31/31/92", "991/1/1"], "", False),
+        (["12/31/1990", "31/12/90"], "", True),
+    ],
+)
+def test_dates_with_a_year_of_two_digits_say_the_order_in_which_they_are_corrected(
+    texts: list[str], order: str, is_asked: bool
+) -> None:
+    found = order_of(enumerate(texts))
+    assert (found.order, found.has_to_be_asked) == (order, is_asked)
+    assert [date_value(text, order) for text in texts if len(text) < 10] == [
+        text for text in texts if len(text) < 10
+    ]
+
+
 def test_texts_decide_for_their_column() -> None:
     decided = order_of([(2, "03/04/1991"), (3, "13/04/1991"), (4, "1991-03-07")])
     assert decided == ColumnOrder(DAY_MONTH, ambiguous=(2,), day_month=(3,))
