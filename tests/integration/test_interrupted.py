@@ -236,7 +236,7 @@ def test_resolve_form_whose_session_ended_returns_filled(
     session = dict(visitor.session)
     visitor.force_login(supervisor)
     former_session = visitor.session
-    former_session.update({"sealed_entry": session["sealed_entry"]})
+    former_session.update({"sealed_entries": session["sealed_entries"]})
     former_session.save()
     page = text(visitor.get(receipt))
     assert REF in page

@@ -212,10 +212,10 @@ def _session_ended(client: Client, person: User, submission: Submission, values:
     late = Client()
     answer = late.post(address, values, headers={"Referer": f"http://testserver{address}"})
     assert answer["Location"] == f"/accounts/login/?next={address}"
-    sealed = late.session["sealed_entry"]
+    sealed = late.session["sealed_entries"]
     late.force_login(person)
     session = late.session
-    session["sealed_entry"] = sealed
+    session["sealed_entries"] = sealed
     session.save()
     return late
 

@@ -10,7 +10,8 @@ from django.urls import reverse
 
 from apps.accounts.models import Session, User
 from apps.consumers.models import Outcome, Submission
-from apps.core.web.sealed_entries import AUTHOR_FIELD
+from apps.core.web.sealed_entries import AUTHOR_FIELD, MAX_SEALED
+from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import clean, on_page, posted, store, text
 from tests.support.people import PASSWORD, events, make_person
 
@@ -58,12 +59,61 @@ def test_entry_sent_after_the_session_ended_returns_filled_after_sign_in(
     assert "Keptington" not in visitor.get(NEW).content.decode()  # once
 
 
+def test_forms_of_several_tabs_come_back_one_after_the_other(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    mark, visitor, upload = _mark_of(as_staff), Client(), "/batches/new/"
+    table = {AUTHOR_FIELD: mark, "order_ref": "ORD-7", "table": "First name\tLast name\nAda\tTabular\n"}
+    for name in ("Firsttab", "Secondtab", "Secondtab"):  # the last one is sent twice
+        assert visitor.post(NEW, {**_entry(mark), "last_name": name}).status_code == 302
+    page = f"http://testserver{upload}?order=7"
+    assert visitor.post(upload, table, headers={"Referer": page}).status_code == 302
+    assert len(visitor.session["sealed_entries"]) == 3
+    _sign_in(visitor, staff)
+    second = text(visitor.get(NEW))
+    assert "Secondtab" in second
+    assert "2 other forms that you sent after your session had ended are kept." in second
+    assert f'<a href="{upload}?order=7">Open the next one</a>' in second
+    uploaded = text(visitor.get(f"{upload}?order=7"))
+    assert "Tabular" in uploaded
+    assert "Another form that you sent after your session had ended is kept." in uploaded
+    assert f'<a href="{NEW}">Open the next one</a>' in uploaded
+    first = text(visitor.get(NEW))
+    assert "Firsttab" in first
+    assert "after your session had ended" not in first
+    assert "sealed_entries" not in visitor.session
+
+
+def test_entry_that_finds_no_room_stays_on_the_page(as_staff: Client) -> None:
+    mark, visitor = _mark_of(as_staff), Client()
+    for number in range(MAX_SEALED):
+        assert visitor.post(NEW, {**_entry(mark), "passport_number": f"P{number}"}).status_code == 302
+    refused = visitor.post(NEW, _entry(mark))
+    assert refused.status_code == 429
+    assert "stored too many for you already" in text(refused)
+    assert "KEPT12345" in text(refused)
+    assert len(visitor.session["sealed_entries"]) == MAX_SEALED
+
+
+def test_entries_of_other_people_are_removed_and_ones_own_comes_back(
+    as_staff: Client, as_supervisor: Client, staff: User
+) -> None:
+    visitor = Client()
+    visitor.post(NEW, _entry(_mark_of(as_staff)))
+    visitor.post(NEW, {**_entry(_mark_of(as_supervisor)), "last_name": "Foreign"})
+    _sign_in(visitor, staff)
+    page = text(visitor.get(NEW))
+    assert "Keptington" in page
+    assert "Foreign" not in page
+    assert "sealed_entries" not in visitor.session
+
+
 def test_sealed_entry_is_not_readable_in_the_session_row(as_staff: Client) -> None:
     visitor = Client()
     visitor.post(NEW, _entry(_mark_of(as_staff)))
     session = Session.objects.get(session_key=visitor.session.session_key)
     readable = str(session.get_decoded()) + session.session_data
-    assert "sealed_entry" in readable
+    assert "sealed_entries" in readable
     for value in ("Keptington", "KEPT12345", "kept@example.com"):
         assert value not in readable
 
@@ -73,14 +123,14 @@ def test_another_person_who_signs_in_does_not_see_it(as_staff: Client) -> None:
     visitor.post(NEW, _entry(_mark_of(as_staff)))
     _sign_in(visitor, make_person("mallory", "staff"))
     assert "Keptington" not in visitor.get(NEW).content.decode()
-    assert "sealed_entry" not in visitor.session
+    assert "sealed_entries" not in visitor.session
 
 
 @pytest.mark.parametrize("mark", ["", "1", "1:forged", "eyJ9:1a:b"])
 def test_without_a_valid_mark_nothing_is_sealed(mark: str) -> None:
     visitor = Client()
     visitor.post(NEW, _entry(mark))
-    assert "sealed_entry" not in visitor.session
+    assert "sealed_entries" not in visitor.session
 
 
 def test_form_of_an_older_sign_in_returns_instead_of_a_refusal(staff: User) -> None:
@@ -135,7 +185,7 @@ def test_form_of_another_person_is_refused_with_the_reason_and_seals_nothing(sta
     assert answer.status_code == 403
     assert "Another person is signed in to the portal in this browser now" in text(answer)
     assert on_page(answer)["last_name"] == "Keptington"  # in a hidden field, as it was sent
-    assert "sealed_entry" not in client.session
+    assert "sealed_entries" not in client.session
     client.force_login(staff)
     assert client.post(NEW, entry).status_code == 303
     assert "Keptington" in client.get(NEW).content.decode()

@@ -1,8 +1,9 @@
-"""Sealed entries: a form posted after the session ended, encrypted until its author signs in again.
+"""Sealed entries: forms posted after the session ended, encrypted until their author signs in again.
 
-The form contains a signed token of the person it was shown to (its author). If it arrives without a
-session, nothing is done with its values: they are encrypted and stored in the visitor's new session. The
-person who signs in there gets them back once, if the token is theirs. For any other person they are deleted.
+A form contains a signed token of the person it was shown to (its author). If it arrives without a session,
+nothing is done with its values: they are encrypted and stored in the visitor's new session, beside those of
+other tabs. The person who signs in there gets them back once, if the token is theirs. For any other person
+they are deleted.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import messages
 from django.core import signing
 from django.core.exceptions import SuspiciousOperation
 from django.http import UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
-from django.utils.translation import gettext_lazy
+from django.utils.html import format_html
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from apps.core.encryption import NotReadableError, decrypt_from_text, encrypt_as_text
 
@@ -23,7 +26,9 @@ if TYPE_CHECKING:
 
 AUTHOR_FIELD = "entry_of"
 DRAFT_OF_ANOTHER = gettext_lazy("Draft not saved: this page was opened by another person")
-_SESSION_KEY = "sealed_entry"
+MAX_SEALED = 5
+"""The entries that one session stores."""
+_SESSION_KEY = "sealed_entries"
 _SALT = "apps.core.web.sealed_entries"
 _UNREADABLE_BODY = (SuspiciousOperation, MultiPartParserError, UnreadablePostError)
 _NOT_SEALED = frozenset({AUTHOR_FIELD, "csrfmiddlewaretoken"})
@@ -48,17 +53,20 @@ def is_of_another(request: HttpRequest) -> bool:
     return bool(author) and author != str(request.user.pk)
 
 
-def seal(request: HttpRequest) -> bool:
-    """Encrypt the posted values into the session; False if the form has no valid token.
+def seal(request: HttpRequest, *, page: str) -> bool:
+    """Encrypt the posted values into the session; False without a valid token, or with :data:`MAX_SEALED`.
 
-    Call it where the request is refused.
+    ``page``: the address of the page that contained the form. Call it where the request is refused.
     """
     author = author_of(request)
     if not author:
         return False
     values = {name: value for name, value in request.POST.items() if name not in _NOT_SEALED}
-    entry = json.dumps({"path": request.path, "values": values})
-    request.session[_SESSION_KEY] = encrypt_as_text(entry, _SESSION_KEY, author)
+    entry = {"path": request.path, "page": page, "values": values}
+    others = [one for one in request.session.get(_SESSION_KEY, ()) if _opened(one, author) != entry]
+    if len(others) >= MAX_SEALED:
+        return False
+    request.session[_SESSION_KEY] = [*others, encrypt_as_text(json.dumps(entry), _SESSION_KEY, author)]
     return True
 
 
@@ -82,20 +90,43 @@ def to_send_again(request: HttpRequest) -> dict[str, Any]:
 
 
 def unseal(request: HttpRequest, *, path: str = "") -> dict[str, str] | None:
-    """Remove the sealed entry from the session and return its values, or None if there is none.
+    """Remove the latest sealed entry for an address from the session and return its values; None without one.
 
-    ``path`` is the address that the form posts to; by default the address of the request. An entry for
-    another address stays in the session. An entry of another person is removed and not returned.
+    ``path`` is the address that the form posts to; by default the address of the request. Entries for other
+    addresses stay in the session, and a message leads to the next one. Entries of other people are removed.
     """
     sealed = request.session.get(_SESSION_KEY)
-    if sealed is None:
+    if not sealed:
         return None
-    try:
-        entry = json.loads(decrypt_from_text(sealed, _SESSION_KEY, str(request.user.pk)))
-    except NotReadableError:  # it belongs to another person, or its key has been removed since
+    # Unreadable is what belongs to another person, or whose key has been removed since.
+    own = {one: entry for one in sealed if (entry := _opened(one, str(request.user.pk)))}
+    fitting = [one for one, entry in own.items() if entry["path"] == (path or request.path)]
+    returned = own.pop(fitting[-1]) if fitting else None
+    if own:
+        request.session[_SESSION_KEY] = [*own]
+    else:
         del request.session[_SESSION_KEY]
+    if returned is None:
         return None
-    if entry["path"] != (path or request.path):
+    if own:
+        _lead_to_next(request, [*own.values()])
+    return dict(returned["values"])
+
+
+def _opened(sealed: str, person_id: str) -> dict[str, Any] | None:
+    """A sealed entry of this person; None if it is not theirs or not readable."""
+    try:
+        entry: dict[str, Any] = json.loads(decrypt_from_text(sealed, _SESSION_KEY, person_id))
+    except NotReadableError:
         return None
-    del request.session[_SESSION_KEY]
-    return dict(entry["values"])
+    return entry
+
+
+def _lead_to_next(request: HttpRequest, entries: list[dict[str, Any]]) -> None:
+    text = ngettext(
+        "Another form that you sent after your session had ended is kept.",
+        "%(count)s other forms that you sent after your session had ended are kept.",
+        len(entries),
+    ) % {"count": len(entries)}
+    link = format_html('<a href="{}">{}</a>', entries[-1]["page"], gettext("Open the next one"))
+    messages.warning(request, format_html("{} {}", text, link))

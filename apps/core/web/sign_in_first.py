@@ -21,20 +21,21 @@ SEALED_ENTRIES = Limit("sealed_entry", max_acts=20, seconds=60 * 60)
 def seal_and_sign_in(request: HttpRequest) -> HttpResponse | None:
     """Seal the posted entry and redirect to the sign-in page; None if the form has no valid token.
 
-    Beyond :data:`SEALED_ENTRIES` nothing is sealed, and the answer is a page that says so.
+    Beyond :data:`SEALED_ENTRIES`, or with as many entries as a session stores, nothing is sealed, and the
+    answer is a page that says so.
     """
     author = sealed_entries.author_of(request)
     if not author:
         return None
-    if SEALED_ENTRIES.acquire(author) is None:
+    page = _referring_page(request, default=request.get_full_path())
+    if SEALED_ENTRIES.acquire(author) is None or not sealed_entries.seal(request, page=page):
         context = sealed_entries.to_send_again(request)
         return render(request, "errors/entry_not_sealed.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
-    sealed_entries.seal(request)
     messages.warning(
         request,
         _("Your session had ended. Nothing was sent. Sign in, and your entry comes back filled in."),
     )
-    return sign_in(request, default=request.get_full_path())
+    return redirect_to_login(page)
 
 
 def sign_in(request: HttpRequest, *, default: str) -> HttpResponse:

@@ -87,8 +87,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         answer = seal_and_sign_in(request)
         if answer is not None:
             return answer
-    if is_signed_in and not of_another and sealed_entries.seal(request):
-        return HttpResponseSeeOther(request.get_full_path())
+    page = request.get_full_path()
+    if is_signed_in and not of_another and sealed_entries.seal(request, page=page):
+        return HttpResponseSeeOther(page)
     context = {
         "support_code": support_code(request),
         "of_another": of_another,

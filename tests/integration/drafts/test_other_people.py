@@ -53,7 +53,7 @@ def test_page_of_another_person_gets_the_same_answer_if_its_csrf_token_is_old(st
     answer = left_open.save(last_name="Mine", csrfmiddlewaretoken="a" * 64)
     assert answer.status_code == 403
     assert answer.json() == {"problem": "Draft not saved: this page was opened by another person"}
-    assert "sealed_entry" not in client.session
+    assert "sealed_entries" not in client.session
 
 
 def test_create_with_the_mark_of_another_persons_draft_leaves_it(

@@ -45,5 +45,5 @@ def test_save_with_the_csrf_token_of_an_earlier_sign_in_is_refused_and_seals_not
     tab = Tab(client)
     answer = tab.save(last_name="Mine", csrfmiddlewaretoken="a" * 64)
     assert (answer.status_code, answer.json()) == (403, {})  # not a redirect, which the script would retry
-    assert "sealed_entry" not in client.session
+    assert "sealed_entries" not in client.session
     assert not Draft.objects.exists()

@@ -104,7 +104,7 @@ def test_altered_token_and_one_encrypted_for_another_place_are_no_tokens(staff: 
         other = "A" if token[position] != "A" else "B"
         with pytest.raises(SearchGone):
             searches.unseal(f"{token[:position]}{other}{token[position + 1 :]}", str(staff.pk))
-    elsewhere = encrypt_as_text(search.public_id.hex, "sealed_entry", str(staff.pk))
+    elsewhere = encrypt_as_text(search.public_id.hex, "sealed_entries", str(staff.pk))
     with pytest.raises(SearchGone):
         searches.unseal(elsewhere, str(staff.pk))
 
