@@ -9,6 +9,7 @@ from typing import Any
 import environ
 
 MAX_DAYS = 365
+MOST = 1_000_000_000  # the database and the system refuse some larger numbers
 DATABASE_ENGINES = frozenset({"django.db.backends.sqlite3", "django.db.backends.postgresql"})
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 
@@ -21,7 +22,8 @@ def split_list(value: str) -> list[str]:
 class Environment(environ.Env):  # type: ignore[misc]  # django-environ has no types
     """Reads typed values. One that is not of its type becomes a problem, and the default is returned.
 
-    django-environ itself reads ``TLS_AT_PROXY=enabled`` as false and ``CDP_TOTAL_TIMEOUT=1e3`` as 13.
+    django-environ itself reads ``TLS_AT_PROXY=enabled`` as false and ``CDP_TOTAL_TIMEOUT=1e3`` as 13, and a
+    value that begins with ``$``, as a password may, as the name of another variable.
     """
 
     def __init__(self) -> None:
@@ -32,7 +34,10 @@ class Environment(environ.Env):  # type: ignore[misc]  # django-environ has no t
         self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: bool = False
     ) -> Any:
         """The value of a variable as the type ``cast``, or the default."""
+        value = self.ENVIRON.get(var)
         try:
+            if isinstance(value, str) and value.startswith("$"):
+                return self.parse_value(value, cast)
             return super().get_value(var, cast, default, parse_default)
         except ValueError:
             kind = {bool: "True or False", int: "a whole number", float: "a number"}
@@ -40,11 +45,14 @@ class Environment(environ.Env):  # type: ignore[misc]  # django-environ has no t
             self.problems.append(f"{var} is not {wanted}")
             return default
 
-    def positive(self, var: str, default: int) -> int:
-        """The value of a variable as a whole number of at least 1, or the default."""
+    def positive(self, var: str, default: int, *, most: int = MOST) -> int:
+        """The value of a variable as a whole number from 1 to ``most``, or the default."""
         number: int = self.int(var, default=default)
         if number < 1:
             self.problems.append(f"{var} ({number}) is not at least 1")
+            return default
+        if number > most:
+            self.problems.append(f"{var} ({number}) is above {most:,}")
             return default
         return number
 

@@ -83,9 +83,9 @@ CDP_RECONCILIATION_AFTER: list[float] = env.list(
     "CDP_RECONCILIATION_AFTER", float, [2, 10, 60, 600, 3600, 86400]
 )  # seconds
 # A submission that a supervisor has taken to resolve it is free again after this time.
-TAKEN_LAPSES_AFTER_MINUTES: int = env.positive("TAKEN_LAPSES_AFTER_MINUTES", default=30)
+TAKEN_LAPSES_AFTER_MINUTES: int = env.positive("TAKEN_LAPSES_AFTER_MINUTES", default=30, most=525_600)
 # An unknown submission is marked as overdue after this time.
-UNKNOWN_OVERDUE_AFTER_HOURS: int = env.positive("UNKNOWN_OVERDUE_AFTER_HOURS", default=4)
+UNKNOWN_OVERDUE_AFTER_HOURS: int = env.positive("UNKNOWN_OVERDUE_AFTER_HOURS", default=4, most=365 * 24)
 MACHINE_NAME: str = env.str("MACHINE_NAME", default="") or socket.gethostname()
 WORKER_SILENT_SECONDS: int = env.positive("WORKER_SILENT_SECONDS", default=120)
 # Outcomes that could not be stored in the database: references and codes, no personal data.
@@ -133,11 +133,13 @@ NOTICE_CAUSES: list[str] = env.list(
         "break_glass_sign_in",
     ],
 )
-NOTICE_UNKNOWN_AFTER_MINUTES: int = env.positive("NOTICE_UNKNOWN_AFTER_MINUTES", default=30)
+NOTICE_UNKNOWN_AFTER_MINUTES: int = env.positive(
+    "NOTICE_UNKNOWN_AFTER_MINUTES", default=30, most=365 * 24 * 60
+)
 NOTICE_MAIL_TO: str = env.str("NOTICE_MAIL_TO", default="")  # empty: no mail
 NOTICE_MAIL_FROM: str = env.str("NOTICE_MAIL_FROM", default="")
 SMTP_HOST: str = env.str("SMTP_HOST", default="localhost")
-SMTP_PORT: int = env.positive("SMTP_PORT", default=587)
+SMTP_PORT: int = env.positive("SMTP_PORT", default=587, most=65_535)
 SMTP_SECURITY: str = env.str("SMTP_SECURITY", default="starttls")  # starttls, tls or none
 SMTP_USER: str = env.str("SMTP_USER", default="")
 SMTP_PASSWORD: str = startup.optional("SMTP_PASSWORD", no_problem)
@@ -171,7 +173,7 @@ BATCH_THREADS: int = env.positive("BATCH_THREADS", default=2)
 BATCH_ROWS_PER_SECOND: int = env.positive("BATCH_ROWS_PER_SECOND", default=4)
 # Days after which the personal data in a batch's rows are deleted: from the upload of one that was not
 # confirmed, from its end, or from its pause.
-BATCH_DAYS: int = env.positive("BATCH_DAYS", default=30)
+BATCH_DAYS: int = env.positive("BATCH_DAYS", default=30, most=10 * 365)
 
 # --- Proxies ---------------------------------------------------------------------------------------
 TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", default=[])

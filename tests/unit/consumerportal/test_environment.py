@@ -53,6 +53,21 @@ def test_number_below_one_is_a_problem_where_it_cannot_work(text: str) -> None:
     assert environment(X="1").positive("X", default=2) == 1
 
 
+def test_number_above_its_limit_is_a_problem() -> None:
+    env = environment(X="1000000", Y="9" * 30)
+    assert (env.positive("X", default=30, most=3_650), env.positive("Y", default=2)) == (30, 2)
+    assert env.problems == ["X (1000000) is above 3,650", f"Y ({'9' * 30}) is above 1,000,000,000"]
+    assert environment(X="3650").positive("X", default=2, most=3_650) == 3_650
+
+
+def test_value_that_begins_with_a_dollar_sign_is_no_name_of_another_variable() -> None:
+    env = environment(X="$portal", portal="another", Y="$1,$2")
+    assert env.str("X", default="") == "$portal"
+    assert env.list("Y", default=[]) == ["$1", "$2"]
+    assert env.int("X", default=7) == 7
+    assert env.problems == ["X is not a whole number"]
+
+
 @pytest.mark.parametrize(
     "address",
     [
