@@ -18,6 +18,7 @@ from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.fields import OrderReferenceField
 from apps.consumers.forms.flat_values import counts_every_row, rows_of, with_rows
 from apps.consumers.forms.lists import LISTS
+from apps.consumers.paste.rows import header_key
 from apps.core.references import same_reference, stored_order_number
 
 
@@ -59,6 +60,8 @@ def validated(batch: Batch, row: BatchRow, *, providers: tuple[str, ...] | None 
     errors: list[RowError] = []
     if not names_order(batch, values.get("order_ref", "")):
         errors.append(RowError("order_ref", gettext("This row names another order than the list")))
+    if _repeats_headers(batch, values):
+        errors.append(RowError("first_name", gettext("This row repeats the headers. Leave it out")))
     problems = {problem.field: problem.text for problem in problems_of(values)}
     errors += [RowError(field, text) for field, text in problems.items()]
     named = {**values, "order_ref": batch.order_ref, "token": str(row.token)}
@@ -72,6 +75,15 @@ def validated(batch: Batch, row: BatchRow, *, providers: tuple[str, ...] | None 
         found = [(name, error) for name, error in entry.named_errors() if name not in problems]
         errors += [RowError(name, error.message) for name, error in found]
     return RowEntry(None, tuple(errors)) if errors else RowEntry(entry)
+
+
+def _repeats_headers(batch: Batch, values: Mapping[str, str]) -> bool:
+    """Whether the names of a row are headers: a second list below the first one brings its own."""
+    names = {name: value for name in ("first_name", "last_name") if (value := values.get(name, ""))}
+    headers = dict(zip(batch.targets, batch.headers, strict=False))
+    return bool(names) and all(
+        header_key(value) == header_key(headers.get(name, "")) for name, value in names.items()
+    )
 
 
 def names_order(batch: Batch, text: str) -> bool:

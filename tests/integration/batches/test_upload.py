@@ -25,7 +25,7 @@ from apps.core import clock
 from sandbox.data.seed import SAMPLE_ORDER, TRIPLE_REFERENCE_ID
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import ADA, BEN, HEADERS, NEW, TABLE, at, only_batch, paste, summary_of, text
-from tests.support.batch_rows import row_of, states
+from tests.support.batch_rows import findings, row_of, states
 from tests.support.people import PASSWORD, events
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
@@ -76,6 +76,17 @@ def test_long_order_number_is_cut_and_rows_may_name_the_whole(
     assert (answer.status_code, answer["Location"]) == (303, at("batch", batch))
     assert batch.order_number == number[:200]
     assert states(batch) == ["ready", "attention"]
+
+
+@pytest.mark.sql("new")
+def test_headers_of_a_second_list_below_the_first_are_no_person(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    people = "first name\tLAST NAME\nAda\tLovelace\nFirst name\tLast name\nFirst\tName\n"
+    paste(as_staff, people)
+    batch = only_batch()
+    assert [row.text for row in findings(batch, 3).errors] == ["This row repeats the headers. Leave it out"]
+    assert findings(batch, 2).errors == findings(batch, 4).errors == ()
 
 
 @pytest.mark.sql("new")
