@@ -266,6 +266,20 @@ def test_add_button_adds_one_row_and_validates_nothing(
 
 
 @pytest.mark.once
+@pytest.mark.parametrize("button", [{"add": "emails"}, {"remove": "emails-0"}, {"check": "order"}])
+def test_buttons_of_the_page_keep_its_token_so_that_its_submission_is_found(
+    as_staff: Client, sandbox: SandboxServer, button: dict[str, str]
+) -> None:
+    values = posted(clean())
+    receipt = as_staff.post(NEW, values)["Location"]
+    page = as_staff.post(NEW, {**values, **button})  # after an answer that was lost
+    assert on_page(page)["token"] == values["token"]
+    again = as_staff.post(NEW, on_page(page))
+    assert receipt in again.headers.get("Location", "") + text(again)
+    assert len(creates(sandbox)) == 1
+
+
+@pytest.mark.once
 @pytest.mark.parametrize("index", [0, 1])
 def test_remove_button_removes_only_its_row(as_staff: Client, sandbox: SandboxServer, index: int) -> None:
     remaining = FULL.identifiers[1 - index]

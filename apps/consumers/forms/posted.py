@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -51,6 +52,14 @@ class PostedChoice:
         )
 
 
+def posted_token(values: Mapping[str, str]) -> uuid.UUID | None:
+    """The token of the form; None without a valid one."""
+    try:
+        return uuid.UUID(values.get("token", ""))
+    except ValueError:
+        return None
+
+
 class PostedKind(enum.Enum):
     """The kind of a posted entry: the first in this order that applies."""
 
@@ -73,7 +82,7 @@ class PostedEntry:
     """One POST of the form, read once.
 
     ``entry`` is the entry to show or to send: bound and validated if it is valid or invalid; otherwise
-    unbound, with a new token.
+    unbound, with a new token if not all of it arrived.
     """
 
     kind: PostedKind
@@ -86,9 +95,11 @@ class PostedEntry:
         conflicts = conflicting_names(values)
         changed = None if conflicts else _with_rows_changed(values)
         if changed is not None:
-            return cls(PostedKind.ROWS_CHANGED, Entry.unbound(changed, providers), changed)
+            entry = Entry.unbound(changed, providers, token=posted_token(changed))
+            return cls(PostedKind.ROWS_CHANGED, entry, changed)
         if not conflicts and values.get("check") == "order":
-            return cls(PostedKind.ORDER_TO_CHECK, Entry.unbound(values, providers), values)
+            entry = Entry.unbound(values, providers, token=posted_token(values))
+            return cls(PostedKind.ORDER_TO_CHECK, entry, values)
         entry = Entry.bound(values, providers)
         kind = _kind(entry, values, conflicts)
         if kind in (PostedKind.INCOMPLETE, PostedKind.CONFLICTING):
