@@ -134,14 +134,14 @@ AUDIT_RETENTION_DECIDED = EVENTS.define(
     "audit.retention_decided",
     group=EventGroup.CHANGES,
     label=_("Removal of the oldest events decided"),
-    sentence=_("%(actor)s decided to remove events %(first)s to %(last)s, whose retention period is over"),
+    sentence=_("%(actor)s decided to remove events %(first)s to %(last)s"),
     keys=(FIRST, LAST, ROWS, HASH),
 )
 AUDIT_RETENTION_APPLIED = EVENTS.define(
     "audit.retention_applied",
     group=EventGroup.CHANGES,
     label=_("Oldest events removed"),
-    sentence=_("%(actor)s removed events %(first)s to %(last)s, whose retention period was over"),
+    sentence=_("%(actor)s removed events %(first)s to %(last)s"),
     keys=(FIRST, LAST, ROWS, HASH),
 )
 AUDIT_CHECKPOINT_SIGNED = EVENTS.define(

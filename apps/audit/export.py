@@ -88,7 +88,7 @@ def write(
 
     ``delivered`` is called before the export is recorded as complete, so that a caller can flush its buffer.
     Raises the database's errors and those of ``delivered``. Closing the generator early (the client
-    disconnected) counts as a failed export.
+    disconnected) counts as a failed export, whose rows are those that were sent: fewer may have arrived.
     """
     writer = _WRITERS[export.format]
     written, last_hash = 0, ""
@@ -96,8 +96,9 @@ def write(
         yield writer.head()
         for rows in _rows_of(export):
             release_database_connections()  # the client may be slow
-            yield _encodable("".join(map(writer.line, rows)))
+            piece = _encodable("".join(map(writer.line, rows)))
             written, last_hash = written + len(rows), rows[-1][HASH]
+            yield piece
         delivered()
     except BaseException:  # includes GeneratorExit, when the client disconnects: also recorded
         _record(AUDIT_EXPORT_FAILED, export, actor, rows=written)

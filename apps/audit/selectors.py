@@ -18,7 +18,7 @@ from django.db.models.functions import Lower
 from apps.audit.events import WORD
 from apps.audit.models import AuditEvent
 from apps.audit.registry import EventGroup, EventOutcome, event_types, find_event_type
-from apps.core import clock
+from apps.core import clock, references
 from apps.core.web import keyset
 
 NEWEST_BY = ("seq",)
@@ -344,8 +344,10 @@ def _combined(conditions: list[Q], span: Q) -> Q | None:
 
 
 def _with_reference(reference: str) -> list[Q]:
-    """One condition per column and spelling: the same reference may be stored in either case."""
+    """One condition per column and spelling: in either case, with and without dashes."""
     if not reference:
         return [Q()]
-    spellings = dict.fromkeys((reference, reference.lower(), reference.upper()))
+    spellings = {reference: None}
+    for spelling in references.spellings(reference):
+        spellings |= {spelling: None, spelling.upper(): None}
     return [Q(**{column: spelling}) for column in REFERENCES for spelling in spellings]

@@ -43,7 +43,9 @@ FAILURE_CODE = Key(
     ValueType.CODE,
     _("Cause"),
     {
-        "access_ended": _("the person's access or a role was ended"),
+        "access_ended": _(
+            "their access or a role was ended, their password was changed, or they were signed out"
+        ),
         "database_busy": _("the database was busy for too long"),
         "database_failed": _("the database refused the query"),
         "database_lost": _("the connection to the database was lost"),

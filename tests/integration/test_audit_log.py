@@ -146,6 +146,20 @@ def test_filters_are_combined(
     assert {query: shown(as_administrator, story, query) for query in FILTERS} == FILTERS
 
 
+@pytest.mark.parametrize("few", [0, selectors.FEW])
+def test_reference_is_found_in_either_case_with_and_without_dashes(
+    as_administrator: Client, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(selectors, "FEW", few)
+    dashed = "2d7de9df-45a2-45ea-872c-30e45139007d"
+    plain = dashed.replace("-", "")
+    for stored in (dashed, dashed.upper(), plain, plain.upper()):
+        record_event(CONSUMER_CREATED, order_ref=stored, consumer_ref="con-1")
+    for typed in (dashed, dashed.upper(), plain, plain.upper()):
+        page = as_administrator.get(f"{PAGE}?reference={typed}").content.decode()
+        assert len(rows(page)) == 4, typed
+
+
 def test_days_are_in_the_readers_time_zone(story: dict[str, int]) -> None:
     client = Client()
     client.force_login(make_person("amy", "administrator", time_zone="America/New_York"))

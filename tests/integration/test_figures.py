@@ -23,6 +23,7 @@ from apps.consumers.models import Outcome
 from apps.consumers.viewer import UNRESTRICTED, Viewer
 from apps.core import clock
 from apps.history.forms.filters import SubmissionFilterForm
+from apps.history.presenters.figures_headline import share_text
 from apps.history.selection import Selection
 from tests.support.entries import FULL, store, text
 from tests.support.history_rows import bare, stored
@@ -338,6 +339,22 @@ def test_whoever_may_submit_is_listed_also_without_a_submission(
     assert listed() == ["Gus", "Sue", "Sam"]  # who may not submit any more stays with their rows
     answer = as_supervisor.get(f"{PAGE}file/", {"format": "csv"})
     assert "Sue Person" in answer.content.decode("utf-8-sig")
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("part", "whole", "expected"),
+    [
+        (0, 0, "–"),
+        (0, 10_000, "0.0 %"),
+        (1, 10_000, "0.1 %"),
+        (9_999, 10_000, "99.9 %"),
+        (10_000, 10_000, "100.0 %"),
+        (2, 3, "66.7 %"),
+    ],
+)
+def test_share_is_all_or_none_only_if_it_is_exactly_so(part: int, whole: int, expected: str) -> None:
+    assert share_text(part, whole) == expected
 
 
 @pytest.mark.once

@@ -101,8 +101,13 @@ def time_text(of: Answered, milliseconds: int | None) -> str:
 
 
 def share_text(part: int, whole: int) -> str:
-    """A part in per cent with one decimal; a dash for a part of nothing."""
-    return f"{number_format(round(100 * part / whole, 1), 1)} %" if whole else "–"
+    """A part in per cent with one decimal; 100.0 is all, and 0.0 none. A dash for a part of nothing."""
+    if not whole:
+        return "–"
+    share = round(100 * part / whole, 1)
+    if 0 < part < whole:
+        share = min(max(share, 0.1), 99.9)
+    return f"{number_format(share, 1)} %"
 
 
 def _changes(now: Headline, before: Headline) -> tuple[str, ...]:

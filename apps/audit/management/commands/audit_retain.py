@@ -1,4 +1,4 @@
-"""Remove the oldest events of the audit log after their retention period."""
+"""Remove the oldest events of the audit log, up to a number or an age."""
 
 from __future__ import annotations
 
