@@ -24,8 +24,8 @@ from apps.batches.sending import control
 from apps.batches.storing import new_list
 from apps.batches.views.batch import show
 from apps.batches.views.checked import check_stored
-from apps.batches.views.place import AT_ROWS, answer_stale, back_to_list, place_of
 from apps.batches.views.posting import only_post
+from apps.batches.views.return_address import AT_ROWS, answer_stale, back_to_batch, return_address_of
 from apps.batches.views.visible import find_batch, find_own, may_change_rows
 from apps.cdp.factory import get_client
 from apps.consumers.forms.similar import SimilarReasonForm
@@ -51,11 +51,11 @@ def check(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     batch = find_own(request, batch_id)
     if not may_change_rows(batch):
         return answer_stale(request, batch)
-    place_of(request)
+    return_address_of(request)
     check_batch(batch, client=get_client())
     found = done.states_text(selectors.count_by_state(batch))
     messages.success(request, _("The rows are checked. %(states)s") % {"states": found})
-    return back_to_list(request, batch)
+    return back_to_batch(request, batch)
 
 
 @requires(SEND_BATCHES, batch="batch_id")
@@ -110,7 +110,7 @@ def take_back(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 def confirm(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Confirm that the ready rows are sent, exactly those that the page has shown."""
     batch = find_own(request, batch_id)
-    place_of(request)
+    return_address_of(request)
     shown = single_value(request.POST, "shown")
     try:
         result = control.confirm(batch, shown=shown, actor=actor_of(request), client=get_client())
@@ -121,7 +121,7 @@ def confirm(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     elif not result.was_read:
         text = _("The order could not be checked. %(comparison)s")
         messages.warning(request, text % {"comparison": labels.comparison_text()})
-    return back_to_list(request, batch)
+    return back_to_batch(request, batch)
 
 
 @requires(SEND_BATCHES, CONTROL_ALL_BATCHES, batch="batch_id")
@@ -159,14 +159,14 @@ def rows_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     batch = find_own(request, batch_id)
     if not person_limits.allows(person_limits.Act.LIST, actor_of(request)):
         messages.warning(request, person_limits.refusal(person_limits.Act.LIST))
-        return back_to_list(request, batch)
+        return back_to_batch(request, batch)
     try:
         made = new_list.rows_again(batch, actor=actor_of(request))
     except STALE:
         return answer_stale(request, batch)
     except NotReadableError:
         messages.warning(request, labels.NOT_READABLE)
-        return back_to_list(request, batch)
+        return back_to_batch(request, batch)
     check_stored(made)
     messages.success(request, _("This is a new list of the rows that failed. Nothing of it is sent yet."))
     return HttpResponseSeeOther(batch_url(made))
@@ -211,7 +211,7 @@ def _change(
 
     ``said``: the message afterwards. ``at_rows``: the act belongs to a row, so the reader stays at the rows.
     """
-    place_of(request)  # an address that was changed is refused before anything is done
+    return_address_of(request)  # an address that was changed is refused before anything is done
     try:
         act(actor_of(request))
     except STALE:
@@ -220,7 +220,7 @@ def _change(
         messages.warning(request, labels.pause_text(PauseReason.NOT_PERMITTED))
     if said is not None:
         messages.success(request, said(), extra_tags=AT_ROWS if at_rows else "")
-    return back_to_list(request, batch, at_rows=at_rows)
+    return back_to_batch(request, batch, at_rows=at_rows)
 
 
 def _numbers(values: QueryDict) -> list[int]:

@@ -29,7 +29,7 @@ from apps.batches.presenters.rows import (
     shown_warnings,
     warning_groups,
 )
-from apps.batches.views.place import BY, Place, place_of
+from apps.batches.views.return_address import BY, ReturnAddress, return_address_of
 from apps.batches.views.visible import (
     find_batch,
     may_change_rows,
@@ -121,12 +121,16 @@ def show(
 def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, Any]]:
     counts, edits = selectors.count_by_state(found), may_edit(request, found)
     changes = edits and may_change_rows(found)
-    place = place_of(request)
-    shown = _shown(place, counts)
+    return_address = return_address_of(request)
+    shown = _shown(return_address, counts)
     rows = selectors.rows_of(found) if shown == ALL else selectors.rows_in(found, [RowState(shown)])
-    part = keyset.page_of([rows.order_by()], BY, size=PAGE_SIZE, position=place.position, oldest_first=True)
-    if not part.rows and place.position is not None:  # an act has changed the last rows of the filter
-        place = replace(place, position=None)
+    part = keyset.page_of(
+        [rows.order_by()], BY, size=PAGE_SIZE, position=return_address.position, oldest_first=True
+    )
+    if (
+        not part.rows and return_address.position is not None
+    ):  # an act has changed the last rows of the filter
+        return_address = replace(return_address, position=None)
         part = keyset.page_of([rows.order_by()], BY, size=PAGE_SIZE, oldest_first=True)
     submissions = selectors.submissions_of_rows(part.rows)
     viewer = Viewer.of(request.user)
@@ -162,9 +166,9 @@ def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, Any]
         may_change_rows=changes,
         may_control=may_control(request, found),
     )
-    values = place.values
+    values = return_address.values
     links: dict[str, Any] = {
-        "place": place,
+        "return_address": return_address,
         "newer_url": page_url(batch_url(found), values, part.older),  # the rows before
         "older_url": page_url(batch_url(found), values, part.newer),
     }
@@ -192,8 +196,8 @@ def _others(rows: Iterable[Any], groups: Iterable[WarningGroup]) -> recording.Ot
     return others_of(warnings, earlier)
 
 
-def _shown(place: Place, counts: dict[RowState, int]) -> str:
+def _shown(return_address: ReturnAddress, counts: dict[RowState, int]) -> str:
     """The filter in effect; without one, what needs attention, if anything does."""
-    if place.show:
-        return place.show
+    if return_address.show:
+        return return_address.show
     return RowState.NEEDS_ATTENTION.value if counts[RowState.NEEDS_ATTENTION] else ALL

@@ -39,7 +39,7 @@ from apps.batches.storing.columns import choose_columns, columns_may_change
 from apps.batches.storing.contents import ColumnsNotStored, TooManyPeople
 from apps.batches.storing.stored_table import count_changed, table_of
 from apps.batches.views.checked import check_stored
-from apps.batches.views.place import answer_stale
+from apps.batches.views.return_address import answer_stale
 from apps.batches.views.visible import find_own, may_choose_columns
 from apps.consumers import selectors
 from apps.consumers.views.visible import person_id

@@ -22,8 +22,8 @@ from apps.batches.presenters.conflicts import Conflict, lasting_conflict, row_ch
 from apps.batches.presenters.done import row_text
 from apps.batches.presenters.naming import batch_url
 from apps.batches.presenters.rows import CORRECTABLE
-from apps.batches.views.place import AT_ROWS, Place, answer_stale, place_of
 from apps.batches.views.posting import only_post
+from apps.batches.views.return_address import AT_ROWS, ReturnAddress, answer_stale, return_address_of
 from apps.batches.views.row_page import confirms_order, entry_of_row, other_order_of, show_row
 from apps.batches.views.visible import find_own, may_change_rows
 from apps.consumers import selectors as consumer_selectors
@@ -80,7 +80,7 @@ def release(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpRespo
         return answer_stale(request, batch)
     if not form.is_valid():
         return show_row(request, batch, found, entry_of_row(batch, found), release=form)
-    place = place_of(request)
+    return_address = return_address_of(request)
     try:
         decisions.release_row(batch, found, form.cleaned_data["reason"], actor=actor_of(request))
     except held_rows.NotChanged:
@@ -90,7 +90,7 @@ def release(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpRespo
     else:
         text = _("Row %(number)s still needs a decision. Nothing was sent.")
     messages.success(request, text % {"number": number})
-    return HttpResponseSeeOther(place.url(batch))
+    return HttpResponseSeeOther(return_address.url(batch))
 
 
 def _find_row(batch: Batch, number: int) -> Any:
@@ -136,7 +136,7 @@ def _save(request: HttpRequest, batch: Batch, found: Any) -> HttpResponse:
         return show_row(request, batch, found, posted.entry, version=version)
     if version != str(found.version):
         return _not_stored(request, batch, found, posted.entry, row_changed())
-    before, place = RowState(found.current), place_of(request)
+    before, return_address = RowState(found.current), return_address_of(request)
     typed = {name: str(value) for name, value in posted.values.items()}
     try:
         rows.correct_row(batch, found, typed, actor=actor_of(request))
@@ -145,7 +145,7 @@ def _save(request: HttpRequest, batch: Batch, found: Any) -> HttpResponse:
         found = _find_row(batch, found.number)
         conflict = lasting_conflict(batch, RowState(found.current)) or row_changed()
         return _not_stored(request, batch, found, posted.entry, conflict)
-    return _saved(request, batch, found, place, was=before)
+    return _saved(request, batch, found, return_address, was=before)
 
 
 def _read_date(values: QueryDict, batch: Batch) -> None:
@@ -163,16 +163,16 @@ def _not_stored(
 
 
 def _saved(
-    request: HttpRequest, batch: Batch, found: BatchRow, place: Place, *, was: RowState
+    request: HttpRequest, batch: Batch, found: BatchRow, return_address: ReturnAddress, *, was: RowState
 ) -> HttpResponse:
     """Lead to the next row that needs attention, or back to the list, and say what became of this one."""
     text = row_text(_find_row(batch, found.number), still=was is RowState.NEEDS_ATTENTION)
     if single_value(request.POST, "then") == "next" and (following := _following(batch, found.number)):
         messages.success(request, text)
         address = reverse("batches:row", args=[batch.public_id, following])
-        return HttpResponseSeeOther(f"{address}{place.query}")
+        return HttpResponseSeeOther(f"{address}{return_address.query}")
     messages.success(request, text, extra_tags=AT_ROWS)
-    return HttpResponseSeeOther(place.url(batch, at_rows=True))
+    return HttpResponseSeeOther(return_address.url(batch, at_rows=True))
 
 
 def _following(batch: Batch, number: int) -> int:

@@ -24,7 +24,7 @@ from apps.batches.presenters.conflicts import Conflict
 from apps.batches.presenters.naming import order_name
 from apps.batches.presenters.row_warnings import compared_lines
 from apps.batches.presenters.rows import MAY_BE_LEFT_OUT, name_of
-from apps.batches.views.place import place_of
+from apps.batches.views.return_address import return_address_of
 from apps.consumers import labels as consumer_labels
 from apps.consumers import selectors as consumer_selectors
 from apps.consumers import value_lists
@@ -64,7 +64,7 @@ def show_row(
     final one, the page shows what was typed, and asks for nothing more.
     """
     is_closed = conflict is not None and conflict.is_final
-    state, place = RowState(found.current), place_of(request)
+    state, return_address = RowState(found.current), return_address_of(request)
     submissions = selectors.submissions_of_rows([found])
     submission = selectors.submission_of_row(found, submissions)
     is_earlier = submission is not None and state is RowState.ALREADY_SENT
@@ -83,7 +83,7 @@ def show_row(
         errors += form_errors(release) if release.is_bound else ()
         if order_error:
             errors.append(FieldError("#id_order_confirmed", order_error))
-        errors += _errors_without_place(found, entry)
+        errors += _errors_without_control(found, entry)
         errors += entry.errors()
     return render(
         request,
@@ -91,8 +91,8 @@ def show_row(
         {
             "batch": batch,
             "order_name": order_name(batch),
-            "batch_url": place.url(batch),
-            "place": place,
+            "batch_url": return_address.url(batch),
+            "return_address": return_address,
             "row": found,
             "version": found.version,
             "name": name_of(found),
@@ -129,7 +129,7 @@ def entry_of_row(batch: Batch, found: BatchRow) -> Entry:
     shown = {(name, error.message) for name, error in entry.named_errors()}
     findings = findings_of(found)
     for error in findings.errors:
-        if (error.field, error.text) not in shown and _has_place(entry, error.field):
+        if (error.field, error.text) not in shown and _has_control(entry, error.field):
             entry.add_error(error.field, error.text)
     for warning in findings.unconfirmed(frozenset(found.accepted)):
         if warning.field in entry.form.fields or warning.field in entry.lists:
@@ -142,7 +142,7 @@ def _on_one_line(name: str, value: str) -> str:
     return _BREAKS.sub(", " if name.partition("-")[0] in LISTS else " ", value.strip("\r\n"))
 
 
-def _has_place(entry: Entry, control: str) -> bool:
+def _has_control(entry: Entry, control: str) -> bool:
     """Whether the form has this control. The order is that of the list, and has no field here."""
     name = control.partition("-")[0]
     return name != "order_ref" and (name in entry.form.fields or name in entry.lists)
@@ -160,10 +160,10 @@ def _order_error(other_order: str) -> str:
     return text % {"order": other_order} if other_order else ""
 
 
-def _errors_without_place(found: BatchRow, entry: Entry) -> list[FieldError]:
+def _errors_without_control(found: BatchRow, entry: Entry) -> list[FieldError]:
     """The row's errors that no field of the page shows."""
     found_errors = [one for one in findings_of(found).errors if one.field != "order_ref"]
-    return [FieldError("#entry", one.text) for one in found_errors if not _has_place(entry, one.field)]
+    return [FieldError("#entry", one.text) for one in found_errors if not _has_control(entry, one.field)]
 
 
 def confirms_order(request: HttpRequest) -> bool:

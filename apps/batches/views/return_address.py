@@ -1,4 +1,4 @@
-"""Where in a list the reader is: the filter and the position of its rows, which every act leads back to."""
+"""Where an act leads back to: the page of the batch, with the filter and the position that the reader had."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from apps.core.web.filters import UnreadableAddress, page_url, with_query
 from apps.core.web.redirects import HttpResponseSeeOther
 
 BY = ("number",)
-"""The key of a list's rows, for ``core.web.keyset``."""
+"""The key of the rows of a batch, for ``core.web.keyset``."""
 AT_ROWS = "rows"
-"""The tag of a message that the page of the list shows at its rows, where it opens."""
+"""The tag of a message that the page of the batch shows at its rows, where it opens."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """``show``: the filter of the rows that was chosen, or empty. ``position``: None on the first page."""
+class ReturnAddress:
+    """``show``: the filter of the rows that was chosen, or empty. ``position``: None on the first page.
+
+    The page of a batch has it in its own address, and each form posts it in hidden fields.
+    """
 
     show: str = ""
     position: keyset.Position | None = None
@@ -40,18 +43,18 @@ class Place:
         return page_url("", self.values, self.position) or with_query("", self.values)
 
     def url(self, batch: Batch, *, at_rows: bool = False) -> str:
-        """The address of the list at this place. ``at_rows``: the page opens at its rows."""
+        """The address as a text. ``at_rows``: the page opens at its rows."""
         return f"{batch_url(batch)}{self.query}{'#rows' if at_rows else ''}"
 
     @property
     def fields(self) -> tuple[tuple[str, str], ...]:
-        """Name and value of each hidden field of a form that leads back here."""
+        """Name and value of each hidden field that a form needs to lead back to this address."""
         position = str(self.position).split("=") if self.position else []
         return (*self.values.items(), *([(position[0], position[1])] if position else []))
 
 
-def place_of(request: HttpRequest) -> Place:
-    """The place of a page, from its address, or of the page whose form was posted.
+def return_address_of(request: HttpRequest) -> ReturnAddress:
+    """The return address of the forms of a page, or of the form that was posted.
 
     Raises :class:`UnreadableAddress`, and ``UnreadableKey``.
     """
@@ -59,16 +62,16 @@ def place_of(request: HttpRequest) -> Place:
     show = single_value(values, "show")
     if show and show != ALL and show not in RowState.values:
         raise UnreadableAddress
-    return Place(show, keyset.read_position(values, BY))
+    return ReturnAddress(show, keyset.read_position(values, BY))
 
 
-def back_to_list(request: HttpRequest, batch: Batch, *, at_rows: bool = False) -> HttpResponse:
-    """Lead to the list after a POST, to the place of the form. ``at_rows``: the page opens at its rows."""
-    return HttpResponseSeeOther(place_of(request).url(batch, at_rows=at_rows))
+def back_to_batch(request: HttpRequest, batch: Batch, *, at_rows: bool = False) -> HttpResponse:
+    """Redirect to the return address of the posted form. ``at_rows``: the page opens at its rows."""
+    return HttpResponseSeeOther(return_address_of(request).url(batch, at_rows=at_rows))
 
 
 def answer_stale(request: HttpRequest, batch: Batch, *, at_rows: bool = False) -> HttpResponse:
-    """Lead back likewise, and say that nothing was done, because the page was not current any more."""
+    """Redirect likewise, with a message that nothing was done because the page was no longer current."""
     text = _("The list had changed meanwhile. Nothing was done: check it below.")
     messages.warning(request, text, extra_tags=AT_ROWS if at_rows else "")
-    return back_to_list(request, batch, at_rows=at_rows)
+    return back_to_batch(request, batch, at_rows=at_rows)

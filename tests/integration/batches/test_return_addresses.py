@@ -29,7 +29,7 @@ from tests.support.people import acting
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
-PLACE = {"show": "attention", "after": "3"}
+RETURN_ADDRESS = {"show": "attention", "after": "3"}
 QUERY = "?show=attention&after=3"
 
 
@@ -65,13 +65,13 @@ def hidden_fields(answer: Any, action: str) -> dict[str, str]:
     return {name: html.unescape(value) for name, value in found if name != "csrfmiddlewaretoken"}
 
 
-def test_row_is_left_out_and_taken_back_at_the_place_of_the_reader(
+def test_row_is_left_out_and_taken_back_and_leads_back_to_the_same_rows(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
     batch = without_last_names(staff, 5)
-    page = as_staff.get(at("batch", batch), PLACE)
-    assert hidden_fields(page, at("leave_out", batch)) == PLACE
-    answer = as_staff.post(at("leave_out", batch), {**PLACE, "number": "4"})
+    page = as_staff.get(at("batch", batch), RETURN_ADDRESS)
+    assert hidden_fields(page, at("leave_out", batch)) == RETURN_ADDRESS
+    answer = as_staff.post(at("leave_out", batch), {**RETURN_ADDRESS, "number": "4"})
     assert answer["Location"] == f"{at('batch', batch)}{QUERY}#rows"
     page = as_staff.get(answer["Location"])
     assert said(page) == ["Row 4 is left out."]
@@ -80,7 +80,7 @@ def test_row_is_left_out_and_taken_back_at_the_place_of_the_reader(
     answer = as_staff.post(at("take_back", batch), {"show": "left_out", "number": "4"}, follow=True)
     assert answer.redirect_chain[-1][0] == f"{at('batch', batch)}?show=left_out#rows"
     assert said(answer) == ["Row 4 needs attention: Last name."]
-    stale = as_staff.post(at("leave_out", batch), {**PLACE, "number": "77"}, follow=True)
+    stale = as_staff.post(at("leave_out", batch), {**RETURN_ADDRESS, "number": "77"}, follow=True)
     assert stale.redirect_chain[-1][0] == f"{at('batch', batch)}{QUERY}#rows"
     assert "had changed meanwhile" in said(stale)[0]
 
@@ -133,7 +133,7 @@ def test_page_after_the_last_row_of_a_filter_is_the_first_one(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
     batch = without_last_names(staff, 3)
-    answer = as_staff.post(at("leave_out", batch), {**PLACE, "number": "4"}, follow=True)
+    answer = as_staff.post(at("leave_out", batch), {**RETURN_ADDRESS, "number": "4"}, follow=True)
     assert re.findall('data-label="Row">(\\d+)<', answer.content.decode()) == ["2", "3"]
 
 
@@ -141,13 +141,13 @@ def test_saved_row_says_what_became_of_it_and_leads_back(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
     batch = without_last_names(staff, 5)
-    page = as_staff.get(at("batch", batch), PLACE)
+    page = as_staff.get(at("batch", batch), RETURN_ADDRESS)
     assert f"{at('row', batch, 4)}{QUERY}" in html.unescape(page.content.decode())
-    row = as_staff.get(at("row", batch, 4), PLACE)
+    row = as_staff.get(at("row", batch, 4), RETURN_ADDRESS)
     assert f'href="{at("batch", batch)}{QUERY}"' in html.unescape(row.content.decode())
-    assert PLACE.items() <= hidden_fields(row, at("leave_out", batch)).items()
+    assert RETURN_ADDRESS.items() <= hidden_fields(row, at("leave_out", batch)).items()
     values = values_of(row)
-    assert PLACE.items() <= values.items()
+    assert RETURN_ADDRESS.items() <= values.items()
     answer = as_staff.post(at("row", batch, 4), {**values, "last_name": "Marlowe", "then": "next"})
     assert answer["Location"] == f"{at('row', batch, 5)}{QUERY}"
     following = as_staff.get(answer["Location"])
@@ -170,14 +170,14 @@ def test_saved_row_that_still_needs_attention_is_told_without_what_was_typed(
     assert said(answer) == ["Row 3 still needs attention: Another row of this list is the same or similar."]
 
 
-def test_confirmed_warnings_are_told_and_the_place_is_kept_after_an_error(
+def test_confirmed_warnings_are_told_and_the_return_address_is_kept_after_an_error(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
     batch = batch_of(staff, [replace(one, emails=()) for one in people(5)])
     check_batch(batch, client=get_client())
-    page = as_staff.get(at("batch", batch), PLACE)
+    page = as_staff.get(at("batch", batch), RETURN_ADDRESS)
     fields = hidden_fields(page, at("accept", batch))
-    assert PLACE.items() <= fields.items()
+    assert RETURN_ADDRESS.items() <= fields.items()
     nothing = as_staff.post(at("accept", batch), fields)
     assert re.findall('data-label="Row">(\\d+)<', nothing.content.decode()) == ["4", "5"]
     answer = as_staff.post(at("accept", batch), {**fields, "code": "no_matching_identity"}, follow=True)
@@ -213,16 +213,16 @@ def test_rows_that_are_sent_again_are_told(as_staff: Client, staff: User, sandbo
     assert said(answer) == ["2 rows. Ready: 2."]
 
 
-@pytest.mark.parametrize("place", [{"show": "nonsense"}, {"after": "x"}, {"after": "1", "before": "2"}])
-def test_place_that_no_page_named_is_refused(
-    place: dict[str, str], as_staff: Client, staff: User, sandbox: SandboxServer
+@pytest.mark.parametrize("address", [{"show": "nonsense"}, {"after": "x"}, {"after": "1", "before": "2"}])
+def test_return_address_that_no_page_named_is_refused(
+    address: dict[str, str], as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
     batch = without_last_names(staff, 1)
-    assert as_staff.get(at("batch", batch), place).status_code == 400
-    assert as_staff.post(at("leave_out", batch), {**place, "number": "2"}).status_code == 400
+    assert as_staff.get(at("batch", batch), address).status_code == 400
+    assert as_staff.post(at("leave_out", batch), {**address, "number": "2"}).status_code == 400
     for name in ("accept", "check", "confirm", "send_again"):
-        posted = {**place, "rows": "0", "code": "no_matching_identity"}
+        posted = {**address, "rows": "0", "code": "no_matching_identity"}
         assert as_staff.post(at(name, batch), posted).status_code == 400
     values = {**values_of(as_staff.get(at("row", batch, 2))), "last_name": "Marlowe"}
-    assert as_staff.post(at("row", batch, 2), {**values, **place}).status_code == 400
+    assert as_staff.post(at("row", batch, 2), {**values, **address}).status_code == 400
     assert states(batch) == ["attention"]
