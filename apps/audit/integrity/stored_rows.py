@@ -67,8 +67,8 @@ def rows_at(sequences: Iterable[int]) -> Iterator[list[StoredRow]]:
     """The rows with these sequence numbers, which must ascend, in batches. A missing row is skipped."""
     remaining = iter(sequences)
     while chosen := list(islice(remaining, AT_ONCE)):
-        places = ", ".join(["%s"] * len(chosen))
-        yield _fetch(f" WHERE seq IN ({places}) ORDER BY seq", chosen)
+        placeholders = ", ".join(["%s"] * len(chosen))
+        yield _fetch(f" WHERE seq IN ({placeholders}) ORDER BY seq", chosen)
 
 
 def _where(after: int | None, up_to: int | None, *, limit: int = 0) -> tuple[str, list[int]]:

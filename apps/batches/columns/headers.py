@@ -20,7 +20,7 @@ _SIGNS: Final[Mapping[str, Callable[[str], bool]]] = {
 _MANY_DIGITS = 5  # a header such as "Phone 2" has fewer
 
 
-def header_place(table: Table) -> int | None:
+def header_index(table: Table) -> int | None:
     """The index of the row of headers among the table's rows; None if no row certainly is one.
 
     A row is one if three of its cells are known headers; or two that are at least half of the filled cells;
@@ -28,16 +28,16 @@ def header_place(table: Table) -> int | None:
     and a Dutch name. None of its cells may be a person's value. A provider's name does not count, because it
     may be a value. Every row above it must be a title (:func:`_is_title`).
     """
-    for place, row in enumerate(table.rows[:HEADERS_WITHIN]):
+    for index, row in enumerate(table.rows[:HEADERS_WITHIN]):
         filled = _count_filled(row.cells)
         targets = targets_of_headers(row.cells, ())
         known = sum(map(bool, targets))
         half = known >= 2 and 2 * known >= filled
-        alone = place == 0 and known == table.width == 1
+        alone = index == 0 and known == table.width == 1
         if not (known >= 3 or half or alone) or _has_values(row.cells):
             continue
-        if all(_is_title(one.cells, targets, filled, known) for one in table.rows[:place]):
-            return place
+        if all(_is_title(one.cells, targets, filled, known) for one in table.rows[:index]):
+            return index
     return None
 
 
@@ -64,16 +64,16 @@ def _count_filled(cells: tuple[str, ...]) -> int:
     return sum(bool(cell.strip()) for cell in cells)
 
 
-def goes_on_below(table: Table, place: int) -> bool:
+def goes_on_below(table: Table, index: int) -> bool:
     """Whether the row below the headers at this index belongs to them: it repeats cells that are merged.
 
     A spreadsheet with "Name" above "First" and "Last" has the other headers in both rows, as its merged
     cells are filled. Without merged cells, and with the value of a person, a row is a person.
     """
     merged = any(finding.code is FindingCode.MERGED_CELLS for finding in table.findings)
-    if not merged or place + 1 >= len(table.rows):
+    if not merged or index + 1 >= len(table.rows):
         return False
-    pairs = [*zip(table.rows[place].cells, table.rows[place + 1].cells, strict=True)]
+    pairs = [*zip(table.rows[index].cells, table.rows[index + 1].cells, strict=True)]
     repeated = [below for above, below in pairs if below.strip() and below.strip() == above.strip()]
     return bool(repeated) and not _has_values(below for _above, below in pairs)
 

@@ -11,7 +11,7 @@ from apps.batches.columns.date_orders import ORDERS, ColumnOrder, order_of
 from apps.batches.columns.headers import (
     are_likely_headers,
     goes_on_below,
-    header_place,
+    header_index,
     may_be_headers,
     unmistakable_target,
 )
@@ -118,14 +118,14 @@ def split(table: Table, *, has_headers: bool) -> SplitTable:
     """
     if not has_headers or not table.rows:
         return SplitTable((), None, table.rows)
-    place = header_place(table) or 0
-    headers = tuple(cell.strip() for cell in table.rows[place].cells)
-    first = place + 1
-    if goes_on_below(table, place):
+    index = header_index(table) or 0
+    headers = tuple(cell.strip() for cell in table.rows[index].cells)
+    first = index + 1
+    if goes_on_below(table, index):
         below = (cell.strip() for cell in table.rows[first].cells)
         headers = tuple(other or header for header, other in zip(headers, below, strict=True))
         first += 1
-    return SplitTable(headers, table.rows[place].number, table.rows[first:], place)
+    return SplitTable(headers, table.rows[index].number, table.rows[first:], index)
 
 
 def propose(
@@ -144,7 +144,7 @@ def propose(
     questions: list[Question] = []
     earlier = None
     if has_headers is None:
-        has_headers = header_place(table) is not None
+        has_headers = header_index(table) is not None
         if not has_headers and may_be_headers(table):
             earlier = _earlier(split(table, has_headers=True), remembered, providers)
             has_headers = earlier is not None or are_likely_headers(table, providers)

@@ -107,8 +107,8 @@ def _cells(worksheet: Any, facts: Facts) -> Sheet:
     return sheet
 
 
-def _codes_of(place: tuple[int, int], facts: Facts) -> re.Pattern[str]:
-    return _CODE if place in facts.encoded else _CODE_OF_CONTROL
+def _codes_of(coordinates: tuple[int, int], facts: Facts) -> re.Pattern[str]:
+    return _CODE if coordinates in facts.encoded else _CODE_OF_CONTROL
 
 
 def _decoded(text: str, codes: re.Pattern[str]) -> str:
@@ -122,7 +122,7 @@ def _decoded(text: str, codes: re.Pattern[str]) -> str:
     return with_line_feeds(text)
 
 
-def _text(sheet: Sheet, cell: Any, place: tuple[int, int], *, codes: re.Pattern[str]) -> str:
+def _text(sheet: Sheet, cell: Any, coordinates: tuple[int, int], *, codes: re.Pattern[str]) -> str:
     value = cell.value
     if value is None:
         return ""
@@ -141,7 +141,7 @@ def _text(sheet: Sheet, cell: Any, place: tuple[int, int], *, codes: re.Pattern[
             return code
         sheet.found[FindingCode.LOST_ZEROS] += may_hide_zeros(pattern)
     if sheet.numbers is not None:
-        sheet.numbers.add(place)
+        sheet.numbers.add(coordinates)
     return text
 
 

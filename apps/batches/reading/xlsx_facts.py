@@ -30,9 +30,10 @@ class Facts:
     """Where a sheet has content, and what else it has. Rows count from 1, columns from 0.
 
     ``without_result``: row and column of the formulas whose results the file does not have. They are content,
-    which may be blank. ``encoded``: those of the texts that stand in the sheet itself and may have codes of
-    characters, such as ``_x000B_``. ``is_disordered``: rows with content are not in the order of
-    their numbers or share one, or a cell has the place of one with content. openpyxl drops one of them.
+    which may be blank. ``encoded``: those of the texts that are in the sheet itself and may have codes of
+    characters, such as ``_x000B_``. ``is_disordered``: rows with content are not in the order of their
+    numbers, or two of them have the same number, or two cells have the same coordinates. openpyxl drops one
+    of the two.
     """
 
     content_rows: int = 0
@@ -101,8 +102,8 @@ class _Reading:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         kind = name.removeprefix(_MAIN)
         if kind == "c":
-            place = attributes.get("r", "").rstrip("0123456789")
-            self._column = _column_number(place) if place else self._column + 1
+            column = attributes.get("r", "").rstrip("0123456789")
+            self._column = _column_number(column) if column else self._column + 1
             self._kind = attributes.get("t", "n")
             self._has_formula, self._value, self._may_have_codes = False, "", False
         elif kind in _HAS_VALUE:
@@ -158,8 +159,8 @@ class _Reading:
         self._columns.add(self._column)
         self._facts.columns.add(self._column)
 
-    def _merge(self, place: str) -> None:
-        found = _RANGE.fullmatch(place)
+    def _merge(self, cell_range: str) -> None:
+        found = _RANGE.fullmatch(cell_range)
         if found is None or found[2] == found[4]:
             return  # in one row: the value is in the first of its columns only
         if len(self._facts.merges) >= MAX_MERGES:

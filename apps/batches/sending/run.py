@@ -31,7 +31,7 @@ from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.consumers.reconciliation import circuit_breaker
 from apps.consumers.sending.storing import OutcomeNotStored
 from apps.consumers.sending.submit import (
-    BatchPlace,
+    BatchRowRef,
     Busy,
     IdenticalOpen,
     NotConfirmed,
@@ -133,7 +133,7 @@ def _send(batch: Batch, chosen: Chosen, actor: Actor, client: CdpClient) -> Turn
             similar_reason=row.similar_reason,
             normalised=chosen.entry.normalised(),
             resubmission_of=before if proved_absent else None,
-            place=BatchPlace(batch.public_id, row.number, partial(require_current, batch, row)),
+            batch_row_ref=BatchRowRef(batch.public_id, row.number, partial(require_current, batch, row)),
         )
     except NotConfirmed as stopped:
         set_attention(row, stopped.warnings)

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from apps.audit.recording import record
 from apps.batches.audit_events import BATCH_UPLOADED
-from apps.batches.columns.headers import header_place
+from apps.batches.columns.headers import header_index
 from apps.batches.columns.matching import Choice, SplitTable, split
 from apps.batches.columns.own_columns import without_own_columns
 from apps.batches.models import Batch, BatchRow
@@ -49,7 +49,7 @@ def create_batch(
     """
     table = without_own_columns(table)
     if choice is None:
-        expected = split(table, has_headers=header_place(table) is not None)
+        expected = split(table, has_headers=header_index(table) is not None)
         parts = SplitTable((), None, table.rows)
         people = len(expected.rows)
     else:

@@ -85,7 +85,7 @@ class NotWritten(NotSubmitted):
 
 
 @dataclass(frozen=True, slots=True)
-class BatchPlace:
+class BatchRowRef:
     """The row of a batch that a submission is made for.
 
     ``require_current``: called in the transaction that stores the submission, before it. It raises a
@@ -105,7 +105,7 @@ class _Decision:
     similar_reason: str
     normalised: frozenset[str]
     draft: DraftMark | None
-    place: BatchPlace | None
+    batch_row_ref: BatchRowRef | None
 
 
 def submit(
@@ -120,7 +120,7 @@ def submit(
     normalised: frozenset[str] = frozenset(),
     resubmission_of: Submission | None = None,
     draft: DraftMark | None = None,
-    place: BatchPlace | None = None,
+    batch_row_ref: BatchRowRef | None = None,
 ) -> Submission:
     """Create the consumer on the order, once, and return the submission with its outcome.
 
@@ -128,7 +128,7 @@ def submit(
     warnings that the person has confirmed. ``similar_reason``: the ``SimilarReason`` for creating a consumer
     although a similar one is on the order. ``normalised``: the values that differ from what was typed, as
     ``field:how``. ``draft``: that of the form, which is finished with the record before the send, or when the
-    existing submission is returned. ``place``: for a row of a batch.
+    existing submission is returned. ``batch_row_ref``: for a row of a batch.
 
     Raises ``TokenUsed``, ``IdenticalOpen``, ``NotConfirmed``, ``ReasonMissing`` or ``Busy`` if nothing is
     sent, and ``NotWritten`` if nothing is sent because the first transaction fails. Every answer of the
@@ -145,8 +145,8 @@ def submit(
         actor_id=actor.id,
         actor_name=actor.name,
         resubmission_of=resubmission_of,
-        batch=place.batch if place else None,
-        batch_row=place.row if place else None,
+        batch=batch_row_ref.batch if batch_row_ref else None,
+        batch_row=batch_row_ref.row if batch_row_ref else None,
     )
     with _database_required_before_send():
         submission.consumer = consumer
@@ -161,7 +161,7 @@ def submit(
                 submission.refs_before, submission.refs_before_whole = list(listed.refs), listed.is_whole
             with _database_required_before_send():
                 entry = EntryOnOrder(order_ref, consumer, known_on_order(listed, kept))
-                decision = _Decision(accepted, similar_reason, normalised, draft, place)
+                decision = _Decision(accepted, similar_reason, normalised, draft, batch_row_ref)
                 earlier = _store_or_find_earlier(submission, entry, actor, decision, order=order)
             if earlier is not None:
                 return earlier
@@ -279,8 +279,8 @@ def _store_submission(
     """
     with transaction.atomic(durable=True):
         key = keys_in_use.lock(DIGEST)
-        if decision.place is not None:
-            decision.place.require_current()
+        if decision.batch_row_ref is not None:
+            decision.batch_row_ref.require_current()
         hold_order(submission.order_ref)
         submission.submitted_at = now = clock.now()
         submission.deadline = now + datetime.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT)

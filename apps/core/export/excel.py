@@ -96,20 +96,20 @@ class Sheet(NamedTuple):
     filtered: str = ""  # the range of its filter, such as $A$1:$B$9
 
 
-def text_cell(place: str, text: str, style: Style = Style.TEXT) -> str:
-    """The cell at a place such as ``A1`` with this text."""
-    return f'<c r="{place}" s="{style}" t="inlineStr"><is>{text_markup(text)}</is></c>'
+def text_cell(cell_ref: str, text: str, style: Style = Style.TEXT) -> str:
+    """A cell with this text. ``cell_ref``: such as ``A1``."""
+    return f'<c r="{cell_ref}" s="{style}" t="inlineStr"><is>{text_markup(text)}</is></c>'
 
 
-def number_cell(place: str, number: float, style: Style = Style.NUMBER) -> str:
-    """The cell at a place such as ``A1`` with this number."""
-    return f'<c r="{place}" s="{style}"><v>{number!r}</v></c>'
+def number_cell(cell_ref: str, number: float, style: Style = Style.NUMBER) -> str:
+    """A cell with this number. ``cell_ref``: such as ``A1``."""
+    return f'<c r="{cell_ref}" s="{style}"><v>{number!r}</v></c>'
 
 
-def day_cell(place: str, day: dt.date) -> str:
-    """The cell at a place such as ``A1`` with this day; as a text if programs would read another day."""
+def day_cell(cell_ref: str, day: dt.date) -> str:
+    """A cell with this day; as a text if programs would read another day. ``cell_ref``: such as ``A1``."""
     number = day_number(day)
-    return text_cell(place, f"{day}") if number is None else number_cell(place, number, Style.DATE)
+    return text_cell(cell_ref, f"{day}") if number is None else number_cell(cell_ref, number, Style.DATE)
 
 
 def day_number(day: dt.date) -> int | None:

@@ -68,6 +68,6 @@ def about_sheet(layout: Layout, *, rows: int, unreadable: int, sha256: str) -> b
 
 
 def _line(number: int, label: str, value: str | int) -> str:
-    place = f"B{number}"
-    cell = number_cell(place, value) if isinstance(value, int) else text_cell(place, value)
+    cell_ref = f"B{number}"
+    cell = number_cell(cell_ref, value) if isinstance(value, int) else text_cell(cell_ref, value)
     return sheet_row(number, [text_cell(f"A{number}", label, Style.HEADING), cell])

@@ -85,8 +85,8 @@ class Workbook:
         self._zip.add("xl/worksheets/about.xml", sheet)
         names = ("Submissions", *(f"Submissions {number}" for number in range(2, len(self._filtered) + 1)))
         sheets = [
-            Sheet(name, f"sheet{number}.xml", place)
-            for number, (name, place) in enumerate(zip(names, self._filtered, strict=True), 1)
+            Sheet(name, f"sheet{number}.xml", cell_range)
+            for number, (name, cell_range) in enumerate(zip(names, self._filtered, strict=True), 1)
         ]
         end_package(self._zip, [*sheets, Sheet(about.NAME, "about.xml")])
 
@@ -129,14 +129,14 @@ class Workbook:
         self._line += 1
         filled = []
         for letter, kind, cell in zip(self._letters, self._kinds, cells, strict=True):
-            place = f"{letter}{self._line}"
+            cell_ref = f"{letter}{self._line}"
             if kind in TEXTS:
-                filled.append(text_cell(place, cell) if cell else "")
+                filled.append(text_cell(cell_ref, cell) if cell else "")
             elif cell.startswith(AS_TEXT):
-                filled.append(text_cell(place, cell.removeprefix(AS_TEXT)))
+                filled.append(text_cell(cell_ref, cell.removeprefix(AS_TEXT)))
             elif cell:
                 before, after = around(kind)
-                filled.append(f'<c r="{place}{before}{cell}{after}')
+                filled.append(f'<c r="{cell_ref}{before}{cell}{after}')
         return f'<row r="{self._line}">{"".join(filled)}</row>'
 
     def _is_plain(self, rows: Sequence[Row]) -> bool:

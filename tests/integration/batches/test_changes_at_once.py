@@ -21,7 +21,7 @@ from apps.batches.models import Batch, BatchRow, BatchState, OwnState
 from apps.batches.sending.run import RowNotCurrent, require_current
 from apps.cdp.factory import get_client
 from apps.consumers.models import Submission
-from apps.consumers.sending.submit import BatchPlace, submit
+from apps.consumers.sending.submit import BatchRowRef, submit
 from apps.core import clock
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import IDA, KAI, checked, paused, row_of, states
@@ -52,7 +52,7 @@ def send(batch: Batch, row: BatchRow) -> Submission:
         token=row.token,
         actor=acting(batch.author),
         client=get_client(),
-        place=BatchPlace(batch.public_id, row.number, partial(require_current, batch, row)),
+        batch_row_ref=BatchRowRef(batch.public_id, row.number, partial(require_current, batch, row)),
     )
 
 

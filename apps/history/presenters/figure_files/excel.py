@@ -48,10 +48,10 @@ def _sheet(table: Table, *, is_first: bool) -> str:
 def _cells(columns: Sequence[Column], row: Sequence[Cell], number: int) -> Iterator[str]:
     """The cells of a row. Empty ones are left out."""
     for at, (column, cell) in enumerate(zip(columns, row, strict=True)):
-        place = f"{excel.letters(at)}{number}"
+        cell_ref = f"{excel.letters(at)}{number}"
         if isinstance(cell, str):
-            yield excel.text_cell(place, cell)
+            yield excel.text_cell(cell_ref, cell)
         elif isinstance(cell, dt.date):
-            yield excel.day_cell(place, cell)
+            yield excel.day_cell(cell_ref, cell)
         elif cell is not None:
-            yield excel.number_cell(place, cell, _STYLES[column.type])
+            yield excel.number_cell(cell_ref, cell, _STYLES[column.type])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from apps.batches.columns import matching
 from apps.batches.columns.date_orders import possibly_exchanged
-from apps.batches.columns.headers import header_place, may_be_headers, unmistakable_target
+from apps.batches.columns.headers import header_index, may_be_headers, unmistakable_target
 from apps.batches.columns.matching import (
     Choice,
     Proposal,
@@ -289,7 +289,7 @@ def test_a_title_as_wide_as_the_headers_is_none_of_the_people(title: tuple[str, 
     [(*ADA, "1991-04-13", "a@x"), (*ADA, "13 April 1991", "ada@example"), (*ADA, "b. 1991", "a@x")],
 )
 def test_a_person_above_headers_is_not_taken_for_a_title(first: tuple[str, ...]) -> None:
-    assert header_place(_table(first, (*NAMES, "DOB", "E-mail"), (*ADA, "1991-04-14", ""))) is None
+    assert header_index(_table(first, (*NAMES, "DOB", "E-mail"), (*ADA, "1991-04-14", ""))) is None
 
 
 @pytest.mark.parametrize(

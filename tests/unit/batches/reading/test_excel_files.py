@@ -318,10 +318,10 @@ def test_order_of_blank_rows_and_of_the_cells_of_a_row_does_not_matter() -> None
     assert cells_of(content) == {1: ("a", "b"), 2: ("c", "")}
 
 
-@pytest.mark.parametrize("place", ["A1:XFD1048576", "A1"])
-def test_extent_that_a_sheet_claims_costs_nothing(place: str) -> None:
+@pytest.mark.parametrize("extent", ["A1:XFD1048576", "A1"])
+def test_extent_that_a_sheet_claims_costs_nothing(extent: str) -> None:
     content = excel_file(
-        f'<dimension ref="{place}"/><sheetData><row r="2">{text_cell("B2", "Ida")}</row></sheetData>'
+        f'<dimension ref="{extent}"/><sheetData><row r="2">{text_cell("B2", "Ida")}</row></sheetData>'
     )
     assert cells_of(content) == {2: ("", "Ida")}
 
