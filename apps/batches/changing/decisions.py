@@ -21,7 +21,7 @@ from apps.batches.changing.held_rows import (
 from apps.batches.changing.shown import digest_of_warnings
 from apps.batches.checking.accepting import blocking_submission
 from apps.batches.checking.check import recheck
-from apps.batches.checking.earlier import is_open, same_content
+from apps.batches.checking.earlier import submissions_with_content
 from apps.batches.checking.entries import validated
 from apps.batches.checking.findings import findings_of
 from apps.batches.models import (
@@ -41,7 +41,7 @@ SIMILAR_REASON_OF: Final = {
     ReleaseReason.DELETED_IN_CDP: SimilarReason.REMOVED,
     ReleaseReason.OTHER: SimilarReason.OTHER,
 }
-"""A released row is like the consumer that was created: the reason for both is one decision."""
+"""The reason for a similar consumer that follows from each reason for a release."""
 
 
 def accept_warnings(
@@ -82,29 +82,38 @@ def release_row(batch: Batch, row: BatchRow, reason: ReleaseReason, *, actor: Ac
             raise RowChanged(row.number)
         if stored.state != OwnState.ALREADY_SENT:
             raise NotPossible("not_already_sent")
-        same = _same_content(held, stored)
-        blocking = blocking_submission(held, stored, same)
-        is_as_seen = blocking is not None and blocking.public_id == stored.earlier
-        if is_as_seen and blocking is not None:
-            if is_open(blocking):
-                raise NotPossible("open")
-            stored.released = [str(one.public_id) for one in same]
-            stored.release_reason = ReleaseReason(reason)
-            stored.similar_reason = SIMILAR_REASON_OF[ReleaseReason(reason)]
-            stored.state = OwnState.UNCHECKED
-            save_row(stored, "released", "release_reason", "similar_reason")
-            facts = {"row": stored.number, "release_reason": stored.release_reason}
-            record(event_of(BATCH_ROW_RELEASED, held, actor, **facts))
+        is_released = _release(held, stored, reason, actor)
     recheck(batch)
-    if not is_as_seen:
+    if not is_released:
         raise RowChanged(row.number)
     row.refresh_from_db()
 
 
-def _same_content(batch: Batch, row: Any) -> Sequence[Submission]:
+def _release(batch: Batch, row: Any, reason: ReleaseReason, actor: Actor) -> bool:
+    """Release a row that the transaction holds, and record it.
+
+    False, and nothing is stored, if another submission than the one that the row names blocks it, or none
+    does. Raises :class:`NotPossible` if that one is open.
+    """
+    same = _submissions_with_content_of(batch, row)
+    blocking = blocking_submission(batch, row, same)
+    if blocking is None or blocking.public_id != row.earlier:
+        return False
+    if blocking.is_open:
+        raise NotPossible("open")
+    row.released = [str(one.public_id) for one in same]
+    row.release_reason = reason
+    row.similar_reason = SIMILAR_REASON_OF[reason]
+    row.state = OwnState.UNCHECKED
+    save_row(row, "released", "release_reason", "similar_reason")
+    record(event_of(BATCH_ROW_RELEASED, batch, actor, row=row.number, release_reason=reason))
+    return True
+
+
+def _submissions_with_content_of(batch: Batch, row: Any) -> Sequence[Submission]:
     """The submissions with the content of a row; none if it is not valid."""
     entry = validated(batch, row).entry
-    return () if entry is None else same_content(batch.order_ref, [entry.to_new_consumer()])[0]
+    return () if entry is None else submissions_with_content(batch.order_ref, [entry.to_new_consumer()])[0]
 
 
 def _accept(row: Any, codes: Collection[str], similar_reason: str) -> None:

@@ -1,11 +1,11 @@
-"""The keys by which warnings about rows of a list are confirmed, and what they confirm at the send."""
+"""The keys by which warnings about rows of a batch are confirmed, and what they confirm at the send."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 
-from apps.batches.checking.earlier import is_open, submission_ids_by_row
+from apps.batches.checking.earlier import submission_ids_by_row
 from apps.batches.models import Batch, BatchRow
 from apps.consumers.models import Submission
 from apps.consumers.sending.warnings import similar_key
@@ -37,7 +37,7 @@ def accepted_keys(row: BatchRow) -> frozenset[str]:
 def blocking_submission(batch: Batch, row: BatchRow, same: Sequence[Submission]) -> Submission | None:
     """The first of these identical submissions that keeps the row from being sent.
 
-    Not one that a person has decided to repeat: of an identical row of this list that was confirmed, or one
+    Not one that a person has decided to repeat: of an identical row of this batch that was confirmed, or one
     that was created and named by a release.
     """
     if not same:  # nearly always
@@ -45,7 +45,7 @@ def blocking_submission(batch: Batch, row: BatchRow, same: Sequence[Submission])
     numbers = _rows_named(row)
     for one in same:
         is_confirmed = one.batch == batch.public_id and one.batch_row in numbers
-        if not (is_confirmed or (str(one.public_id) in row.released and not is_open(one))):
+        if not (is_confirmed or (str(one.public_id) in row.released and not one.is_open)):
             return one
     return None
 

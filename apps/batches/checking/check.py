@@ -1,7 +1,7 @@
-"""Check the rows of a list: errors, warnings, and rows that were already sent. Nothing is sent.
+"""Check the rows of a batch: errors, warnings, and rows that were already sent. Nothing is sent.
 
-Every row is validated by the form and compared as an entry of the form is, and with the other rows. What is
-stored is computed from rows and submissions, and can be computed again: no event.
+Every row is validated and compared as an entry of the form is, and compared with the other rows. There is no
+event, because what is stored can be computed again from rows and submissions.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from django.db import transaction
 
 from apps.batches import selectors
 from apps.batches.checking.evaluation import Evaluation, evaluate
-from apps.batches.checking.evidence import OrderEvidence, known_evidence, read_evidence
 from apps.batches.checking.findings import Findings
+from apps.batches.checking.known_order import KnownOrder, find_known_order, read_known_order
 from apps.batches.checking.row_warnings import form_warnings
 from apps.batches.models import FINAL_STATES, Batch, BatchRow, BatchState, OwnState
 from apps.cdp.client import CdpClient
@@ -34,27 +34,27 @@ def check_batch(batch: Batch, *, client: CdpClient) -> None:
     not be read. Nothing is done before the columns were matched, and after a stop. Raises
     ``MissingKeyError``.
     """
-    evidence = read_evidence(batch.order_ref, client)
-    refs = None if evidence.refs is None else list(evidence.refs)
+    known = read_known_order(batch.order_ref, client)
+    refs = None if known.refs is None else list(known.refs)
     is_compared = refs is not None or not settings.CDP_RECONCILIATION
-    stored = {"checked_at": evidence.read_at if is_compared else None, "refs_at_check": refs}
-    _check(batch, evidence, stored=stored)
+    stored = {"checked_at": known.read_at if is_compared else None, "refs_at_check": refs}
+    _check(batch, known, stored=stored)
 
 
 def recheck(batch: Batch) -> None:
-    """Check every row again without a call: what one row says also decides about rows that are like it.
+    """Check every row again without a call, because warnings depend on the other rows.
 
     If the portal does not know the order's consumers any more, the rows are checked with a new reading before
     they are confirmed: corrected ones were not compared with the consumers that only Sitecore CDP has.
     """
-    evidence = known_evidence(batch.order_ref)
-    is_compared = evidence.known.has_ended or not settings.CDP_RECONCILIATION
-    _check(batch, evidence, stored=None if is_compared else {"checked_at": None})
+    known = find_known_order(batch.order_ref)
+    is_compared = known.listed.has_ended or not settings.CDP_RECONCILIATION
+    _check(batch, known, stored=None if is_compared else {"checked_at": None})
 
 
 def check_rows(batch: Batch, rows: Iterable[BatchRow]) -> None:
     """Check these rows again without a call. They are compared with all rows of the batch."""
-    _check(batch, known_evidence(batch.order_ref), only={row.pk for row in rows})
+    _check(batch, find_known_order(batch.order_ref), only={row.pk for row in rows})
 
 
 def set_attention(row: BatchRow, warnings: tuple[EntryWarning, ...]) -> None:
@@ -68,7 +68,7 @@ def set_attention(row: BatchRow, warnings: tuple[EntryWarning, ...]) -> None:
 
 def _check(
     batch: Batch,
-    evidence: OrderEvidence,
+    known: KnownOrder,
     *,
     only: set[int] | None = None,
     stored: dict[str, Any] | None = None,
@@ -83,7 +83,7 @@ def _check(
         current = Batch.objects.filter(pk=batch.pk).first()
         if current is None:
             return
-        found = evaluate(current, rows, evidence)
+        found = evaluate(current, rows, known)
         with transaction.atomic():
             locked = _locked(batch)
             if locked is None:
@@ -94,7 +94,7 @@ def _check(
                 if tries_left:
                     continue
                 rows = list(selectors.rows_of(batch).defer("encrypted_cells"))
-                found = evaluate(locked, rows, evidence)
+                found = evaluate(locked, rows, known)
             # Rows that are being sent meanwhile keep their findings; the others were compared with them.
             stored_pks = found.keys() & unsent.keys() & (found.keys() if only is None else only)
             _store([row for row in rows if row.pk in stored_pks], found)

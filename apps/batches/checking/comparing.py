@@ -1,4 +1,4 @@
-"""Compare a row once more with what its warnings are about, to show it beside the row."""
+"""Compare a row again with the consumers and rows that its warnings are about, to show them beside it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from apps.batches import selectors
 from apps.batches.checking.entries import validated
-from apps.batches.checking.evidence import known_evidence
 from apps.batches.checking.findings import RowWarning
+from apps.batches.checking.known_order import find_known_order
 from apps.batches.checking.row_warnings import SIMILAR_ROW
 from apps.batches.models import Batch, BatchRow
 from apps.cdp.consumers import NewConsumer
@@ -20,7 +20,7 @@ from apps.consumers.sending.warnings import SIMILAR, EntryWarning, find_warnings
 def compared_again(
     batch: Batch, row: BatchRow, warnings: tuple[RowWarning, ...]
 ) -> tuple[Mapping[str, EntryWarning], Mapping[str, Similar]]:
-    """What these warnings of a row are about, by their keys: consumers on the order, and rows of the list.
+    """What these warnings of a row are about, by their keys: consumers on the order, and rows of the batch.
 
     Makes no call. A warning is missing if its consumer is not known any more, the row has errors, or it
     counts several consumers.
@@ -38,7 +38,7 @@ def compared_again(
 
 
 def _on_order(batch: Batch, consumer: NewConsumer) -> dict[str, EntryWarning]:
-    known = known_evidence(batch.order_ref).known
+    known = find_known_order(batch.order_ref).listed
     compared = EntryOnOrder(batch.order_ref, consumer, known).compare()
     found = find_warnings(batch.order_ref, consumer, compared=compared)
     return {warning.key: warning for warning in found if warning.similar is not None}

@@ -1,6 +1,6 @@
 """Submissions because of which a row is not sent: they already have its content, or are open.
 
-Compared as long as a submission's data are kept: an erased one has no digest of its content.
+Erased submissions are not among them, because they have no digest of their content.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from django.db.models import QuerySet
 
 from apps.batches.models import Batch
 from apps.cdp.consumers import NewConsumer
-from apps.consumers.models import OPEN_OUTCOMES, Submission
+from apps.consumers.models import Submission
 from apps.consumers.selectors import MAY_EXIST, submissions_on_order
 from apps.consumers.sending.digests import content_digests
 
 _COLUMNS = ("public_id", "token", "content_digest", "outcome", "contradicted", "batch", "batch_row")
 
 
-def same_content(order_ref: str, consumers: Sequence[NewConsumer]) -> list[tuple[Submission, ...]]:
+def submissions_with_content(
+    order_ref: str, consumers: Sequence[NewConsumer]
+) -> list[tuple[Submission, ...]]:
     """For each consumer, the submissions of exactly this consumer to the order whose consumer may exist.
 
     Open ones first, then the newest. One query, whatever the number of consumers.
@@ -35,7 +37,7 @@ def same_content(order_ref: str, consumers: Sequence[NewConsumer]) -> list[tuple
         tuple(
             sorted(
                 (one for digest in under_each_key for one in by_digest.get(digest, ())),
-                key=lambda one: not is_open(one),
+                key=lambda one: not one.is_open,
             )
         )
         for under_each_key in digests
@@ -43,10 +45,10 @@ def same_content(order_ref: str, consumers: Sequence[NewConsumer]) -> list[tuple
 
 
 def sent_before(batch: Batch, numbers: Iterable[int]) -> dict[int, Submission]:
-    """The submissions of the rows with these numbers from the lists that this one replaces.
+    """The submissions of the rows with these numbers from the batches that this one replaces.
 
-    Only those to this order, because a list may have been uploaded for a wrong one, and whose consumer exists
-    or may exist; of several with one number, an open one, else the newest.
+    Only those to this order, because a batch may have been uploaded for a wrong one, and whose consumer
+    exists or may exist; of several with one number, an open one, else the newest.
     """
     replaced = _replaced(batch)
     found: dict[int, Submission] = {}
@@ -55,7 +57,7 @@ def sent_before(batch: Batch, numbers: Iterable[int]) -> dict[int, Submission]:
     submissions = _existing(batch.order_ref).filter(batch__in=replaced, batch_row__in=list(numbers))
     for submission in submissions.only(*_COLUMNS).order_by("submitted_at", "id"):
         number = submission.batch_row
-        if number is not None and not (number in found and is_open(found[number])):
+        if number is not None and not (number in found and found[number].is_open):
             found[number] = submission
     return found
 
@@ -82,13 +84,8 @@ def _existing(order_ref: str) -> QuerySet[Submission]:
     return submissions_on_order(order_ref).filter(MAY_EXIST)
 
 
-def is_open(submission: Submission) -> bool:
-    """Whether the submission is being sent, or it is not known whether its consumer exists."""
-    return submission.known_outcome in OPEN_OUTCOMES
-
-
 def _replaced(batch: Batch) -> list[uuid.UUID]:
-    """The lists that this one replaces, the latest first."""
+    """The batches that this one replaces, the latest first."""
     found: list[uuid.UUID] = []
     earlier = batch.replaces
     while earlier is not None:

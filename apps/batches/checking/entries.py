@@ -1,4 +1,4 @@
-"""Rows as entries of the form: validated by it, with its texts."""
+"""Rows as entries of the form: validated by the form, with its error texts."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from apps.core.references import same_reference, stored_order_number
 def entry_of(values: Mapping[str, str], *, providers: tuple[str, ...] | None = None) -> Entry:
     """The values of a row as a bound entry, for its validation, consumer and normalisations.
 
-    ``providers``: those of the identity rules, if they were read already. A list without a count, such as one
-    that the file has no column for, has the rows that are there. Raises ``TooManyFieldsSent`` for a list with
-    more rows than the form reads.
+    ``providers``: those of the identity rules, if they were read already. If a list of the form, such as the
+    email addresses, has no count, its rows are counted. Raises ``TooManyFieldsSent`` for a list with more
+    rows than the form reads.
     """
     named = {"token": str(uuid.uuid4()), **values}
     for prefix in LISTS:
@@ -71,7 +71,7 @@ def validated(batch: Batch, row: BatchRow, *, providers: tuple[str, ...] | None 
         text = gettext("Enter fewer email addresses, phone numbers or identifiers")
         return RowEntry(None, (*errors, RowError("", text)))
     if not entry.is_valid():
-        # What the form says of a value that is none would not help.
+        # For a value with a problem, the error of the form would not help.
         found = [(name, error) for name, error in entry.named_errors() if name not in problems]
         errors += [RowError(name, error.message) for name, error in found]
     return RowEntry(None, tuple(errors)) if errors else RowEntry(entry)

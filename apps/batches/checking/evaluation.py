@@ -1,19 +1,19 @@
-"""What a check finds in every row of a list, from the rows, submissions and what is known of the order."""
+"""What a check finds in every row of a batch, from the rows, submissions and what is known of the order."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
 from apps.batches.checking.accepting import blocking_submission, with_submission_keys
-from apps.batches.checking.earlier import is_open, same_content, sent_before, submission_ids_by_row
+from apps.batches.checking.earlier import sent_before, submission_ids_by_row, submissions_with_content
 from apps.batches.checking.entries import validated
-from apps.batches.checking.evidence import OrderEvidence
 from apps.batches.checking.exchanged_dates import exchanged_date_warnings, suspicious_dates
 from apps.batches.checking.findings import Findings, RowWarning, findings_of
+from apps.batches.checking.known_order import KnownOrder
 from apps.batches.checking.row_warnings import (
     earlier_list_warning,
     form_warnings,
@@ -70,47 +70,29 @@ def is_to_check(row: Any) -> bool:
     return row.current in OwnState.values and row.current != OwnState.LEFT_OUT
 
 
-def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict[int, Evaluation]:
+def evaluate(batch: Batch, rows: Sequence[Any], known: KnownOrder) -> dict[int, Evaluation]:
     """What is found in each row that is to be checked and can be decrypted, by primary key.
 
     ``rows``: all of ``rows_of``. Reads submissions and identity rules a fixed number of times.
     """
     providers = selectors.providers()
-    of_order = _of_the_order(batch, rows, evidence)
-    found: dict[int, Evaluation] = {}
-    entries: list[tuple[BatchRow, NewConsumer]] = []
-    for row in filter(is_to_check, rows):
-        read = validated(batch, row, providers=providers)
-        if read.is_unreadable:
-            continue  # it stays as it is: a process with the key checks it
-        if read.entry is None:
-            found[row.pk] = _not_sendable(
-                row, OwnState.NEEDS_ATTENTION, Findings(read.errors, tuple(of_order)), row.earlier
-            )
-        else:
-            entries.append((row, read.entry.to_new_consumer()))
+    of_order = _of_the_order(batch, rows, known)
+    found, entries = _validate(batch, rows, of_order, providers)
     valid = _with_same_content(batch, entries)
     before = _sent_before(batch, valid)
-    dates = suspicious_dates(batch)
     sendable: list[_Valid] = []
     for one in valid:
-        former = before.get(one.row.number)
-        blocking = one.already_sent or (former if former is not None and is_open(former) else None)
-        if blocking is None:
+        already_sent = _already_sent(one, before.get(one.row.number))
+        if already_sent is None:
             sendable.append(one)
         else:
-            differs = one.already_sent is None
-            sent = _not_sendable(one.row, OwnState.ALREADY_SENT, Findings(), blocking.public_id)
-            found[one.row.pk] = replace(sent, earlier_differs=differs)
+            found[one.row.pk] = already_sent
     similar = similar_rows([(one.row.number, one.consumer) for one in valid if one.already_sent is None])
-    compared = compare_many(batch.order_ref, [one.consumer for one in sendable], evidence.known)
-    for one, comparison in zip(sendable, compared, strict=True):
-        warnings = find_warnings(
-            batch.order_ref, one.consumer, compared=comparison, order=evidence.order, providers=providers
-        )
+    dates = suspicious_dates(batch)
+    for one, warnings in zip(sendable, _entry_warnings(batch, sendable, known, providers), strict=True):
         number = one.row.number
-        others = _kept(one.row, evidence)
-        if evidence.order is None:  # otherwise the form's warnings have it
+        others = _kept(one.row, known)
+        if known.order is None:  # otherwise the form's warnings have it
             others = [*of_order, *others]
         others += similar_row_warnings(similar.get(number, ()))
         others += exchanged_date_warnings(dates.get(number, ""), one.consumer)
@@ -118,6 +100,50 @@ def evaluate(batch: Batch, rows: Sequence[Any], evidence: OrderEvidence) -> dict
             others.append(earlier_list_warning(before[number]))
         found[one.row.pk] = _evaluation(one, warnings, others)
     return found
+
+
+def _validate(
+    batch: Batch, rows: Sequence[Any], of_order: Sequence[RowWarning], providers: tuple[str, ...]
+) -> tuple[dict[int, Evaluation], list[tuple[BatchRow, NewConsumer]]]:
+    """The evaluations of the rows with errors, by primary key, and the other rows with their consumers."""
+    found: dict[int, Evaluation] = {}
+    entries: list[tuple[BatchRow, NewConsumer]] = []
+    for row in filter(is_to_check, rows):
+        read = validated(batch, row, providers=providers)
+        if read.is_unreadable:
+            continue  # it stays as it is: a process with the key checks it
+        if read.entry is None:
+            findings = Findings(read.errors, tuple(of_order))
+            found[row.pk] = _not_sendable(row, OwnState.NEEDS_ATTENTION, findings, row.earlier)
+        else:
+            entries.append((row, read.entry.to_new_consumer()))
+    return found, entries
+
+
+def _already_sent(one: _Valid, former: Submission | None) -> Evaluation | None:
+    """The evaluation of a row that an earlier submission keeps from being sent; None if nothing does.
+
+    ``former``: the submission of the row with the same number in an earlier batch. While it is open, it
+    blocks the row, whatever its content.
+    """
+    blocking = one.already_sent
+    if blocking is None and former is not None and former.is_open:
+        blocking = former
+    if blocking is None:
+        return None
+    found = _not_sendable(one.row, OwnState.ALREADY_SENT, Findings(), blocking.public_id)
+    return replace(found, earlier_differs=one.already_sent is None)
+
+
+def _entry_warnings(
+    batch: Batch, sendable: Sequence[_Valid], known: KnownOrder, providers: tuple[str, ...]
+) -> Iterator[tuple[EntryWarning, ...]]:
+    """For each of these rows, the warnings that the form has about its consumer."""
+    compared = compare_many(batch.order_ref, [one.consumer for one in sendable], known.listed)
+    for one, comparison in zip(sendable, compared, strict=True):
+        yield find_warnings(
+            batch.order_ref, one.consumer, compared=comparison, order=known.order, providers=providers
+        )
 
 
 def _not_sendable(
@@ -129,7 +155,7 @@ def _not_sendable(
 
 def _with_same_content(batch: Batch, entries: Sequence[tuple[BatchRow, NewConsumer]]) -> list[_Valid]:
     submissions = submission_ids_by_row(batch)
-    found = same_content(batch.order_ref, [consumer for _row, consumer in entries])
+    found = submissions_with_content(batch.order_ref, [consumer for _row, consumer in entries])
     return [
         _Valid(
             row,
@@ -143,9 +169,9 @@ def _with_same_content(batch: Batch, entries: Sequence[tuple[BatchRow, NewConsum
 
 
 def _sent_before(batch: Batch, valid: Collection[_Valid]) -> dict[int, Submission]:
-    """The submission of the row with the same number in the list that this one replaces.
+    """The submission of the row with the same number in the batch that this one replaces.
 
-    Not if a row of this list has its content: then the rows were moved.
+    Not if a row of this batch has its content: then the rows were moved.
     """
     if batch.replaces_id is None:
         return {}
@@ -154,7 +180,7 @@ def _sent_before(batch: Batch, valid: Collection[_Valid]) -> dict[int, Submissio
     return {number: one for number, one in found.items() if one.pk not in of_content}
 
 
-def _kept(row: BatchRow, evidence: OrderEvidence) -> list[RowWarning]:
+def _kept(row: BatchRow, known: KnownOrder) -> list[RowWarning]:
     """The warnings about consumers that only the vendor has, and that were not compared this time.
 
     A row that was corrected since has none to keep.
@@ -162,18 +188,18 @@ def _kept(row: BatchRow, evidence: OrderEvidence) -> list[RowWarning]:
     kept = []
     for warning in _former_warnings(row):
         if warning.code == SIMILAR and not warning.submission:
-            keys = [key for key in warning.keys if evidence.may_still_have(consumer_of_key(key))]
+            keys = [key for key in warning.keys if known.may_still_have(consumer_of_key(key))]
             kept.append(limited_to(warning, keys))
     return [warning for warning in kept if warning is not None]
 
 
-def _of_the_order(batch: Batch, rows: Iterable[Any], evidence: OrderEvidence) -> list[RowWarning]:
+def _of_the_order(batch: Batch, rows: Iterable[Any], known: KnownOrder) -> list[RowWarning]:
     """The warning about the order, from its last reading if it was not read this time.
 
     It is the same for every row. One with errors has it, too, so that it is there when they are corrected.
     """
-    if evidence.order is not None:
-        return [*form_warnings(order_warnings(batch.order_ref, evidence.order))]
+    if known.order is not None:
+        return [*form_warnings(order_warnings(batch.order_ref, known.order))]
     for row in filter(is_to_check, rows):
         if warnings := about_the_order(row):
             return [warnings[0]]

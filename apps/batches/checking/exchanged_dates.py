@@ -20,7 +20,7 @@ _DATE: Final = "date_of_birth"
 def suspicious_dates(batch: Batch) -> dict[int, str]:
     """The uploaded date of birth of each row in which it may be exchanged, by the row's number.
 
-    One statement if the list has such rows, otherwise none.
+    One statement if the batch has such rows, otherwise none.
     """
     numbers = _rows_of_finding(batch)
     if not numbers or _DATE not in batch.targets:
@@ -31,7 +31,7 @@ def suspicious_dates(batch: Batch) -> dict[int, str]:
 
 
 def finding_about(batch: Batch, numbers: Collection[int]) -> list[dict[str, Any]]:
-    """The finding about these dates, as it is stored, for a list with a copy of the rows of these numbers.
+    """The finding about these dates, as it is stored, for a batch with a copy of the rows of these numbers.
 
     Empty if none of them has such a date.
     """

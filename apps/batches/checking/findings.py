@@ -23,7 +23,7 @@ class RowWarning:
     """A warning that may be confirmed. ``key``: what confirms it, without personal data.
 
     ``code``: that of ``EntryWarning``, or one of ``row_warnings.ROW_CODES``.
-    ``row``: the row of the list that it is about; its key has the row's number, because the row may have no
+    ``row``: the row of the batch that it is about; its key has the row's number, because the row may have no
     submission yet.
     ``submission``: the id of the submission that it is about. ``needs_reason``: whether a ``SimilarReason``
     is needed. ``also``: the keys of further warnings of this kind, which the text counts and which are

@@ -1,4 +1,4 @@
-"""Whom the warnings and states of rows are about, besides the people of the list."""
+"""The people whom warnings and states of rows are about, besides those of the batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Warnings about the rows of a list: those of the form, and those about other rows."""
+"""Warnings about the rows of a batch: those of the form, and those about other rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from apps.consumers.sending.warnings import NAMED, SIMILAR, EntryWarning, named_
 SIMILAR_ROW = "similar_row"
 SENT_BEFORE = "row_sent_before"
 ROW_CODES = (SIMILAR_ROW, SENT_BEFORE, EXCHANGED_DATE)
-"""The codes of the warnings that only rows of lists have."""
+"""The codes of the warnings that only rows of batches have."""
 
 
 def form_warnings(warnings: Iterable[EntryWarning]) -> tuple[RowWarning, ...]:
@@ -103,7 +103,7 @@ def _similar_row_warning(similar: SimilarRow) -> RowWarning:
 
 
 def earlier_list_warning(submission: Submission) -> RowWarning:
-    """The warning at a corrected row whose number was sent with other content from the list it replaces."""
+    """The warning at a corrected row whose number was sent with other content from an earlier batch."""
     return RowWarning(
         key=f"{SENT_BEFORE}:{submission.public_id}",
         code=SENT_BEFORE,

@@ -1,4 +1,4 @@
-"""Rows of one list that are like an earlier row of it, by the rules for consumers on one order."""
+"""Rows of one batch that are like an earlier row of it, by the rules for consumers on one order."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from apps.batches import selectors
 from apps.batches.checking.accepting import blocking_submission
 from apps.batches.checking.check import check_rows
-from apps.batches.checking.earlier import is_open, same_content
+from apps.batches.checking.earlier import submissions_with_content
 from apps.batches.checking.entries import validated
 from apps.batches.models import Batch, BatchRow, OwnState
 from apps.cdp.consumers import NewConsumer
@@ -78,10 +78,10 @@ def _first_sendable(batch: Batch, invalid: list[BatchRow]) -> Chosen | Nothing:
             invalid.append(row)
             continue
         consumer = read.entry.to_new_consumer()
-        same = _same_content(batch, row, consumer)
+        same = _submission_blocking_now(batch, row, consumer)
         if same is None:
             return Chosen(row, read.entry, consumer)
-        if is_open(same):
+        if same.is_open:
             waiting.add(_values_of(row))
         else:
             _mark_already_sent(row, same)
@@ -92,10 +92,10 @@ def _values_of(row: BatchRow) -> frozenset[tuple[str, str]]:
     return frozenset((row.values or {}).items())
 
 
-def _same_content(batch: Batch, row: BatchRow, consumer: NewConsumer) -> Submission | None:
+def _submission_blocking_now(batch: Batch, row: BatchRow, consumer: NewConsumer) -> Submission | None:
     """A submission because of which the row is not sent now: open, or created and no person has decided."""
-    [same] = same_content(batch.order_ref, [consumer])
-    return same[0] if same and is_open(same[0]) else blocking_submission(batch, row, same)
+    [same] = submissions_with_content(batch.order_ref, [consumer])
+    return same[0] if same and same[0].is_open else blocking_submission(batch, row, same)
 
 
 def _mark_already_sent(row: BatchRow, same: Submission) -> None:

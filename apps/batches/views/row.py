@@ -16,7 +16,7 @@ from apps.batches import selectors
 from apps.batches.changing import decisions, held_rows, rows
 from apps.batches.columns.values import date_value
 from apps.batches.forms.release import ReleaseForm
-from apps.batches.models import Batch, BatchRow, BatchState, RowState
+from apps.batches.models import Batch, BatchRow, BatchState, ReleaseReason, RowState
 from apps.batches.permissions import SEND_BATCHES
 from apps.batches.presenters.conflicts import Conflict, lasting_conflict, row_changed
 from apps.batches.presenters.done import row_text
@@ -80,9 +80,9 @@ def release(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpRespo
         return answer_stale(request, batch)
     if not form.is_valid():
         return show_row(request, batch, found, entry_of_row(batch, found), release=form)
-    return_address = return_address_of(request)
+    return_address, reason = return_address_of(request), ReleaseReason(form.cleaned_data["reason"])
     try:
-        decisions.release_row(batch, found, form.cleaned_data["reason"], actor=actor_of(request))
+        decisions.release_row(batch, found, reason, actor=actor_of(request))
     except held_rows.NotChanged:
         return answer_stale(request, batch)
     if _find_row(batch, number).current == RowState.READY:

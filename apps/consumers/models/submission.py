@@ -397,6 +397,11 @@ class Submission(models.Model):
         return Outcome(self.outcome)
 
     @property
+    def is_open(self) -> bool:
+        """Whether it is being sent, or it is unknown whether its consumer exists."""
+        return self.known_outcome in OPEN_OUTCOMES
+
+    @property
     def is_found_late(self) -> bool:
         """Whether a check, and not a late answer, found the late consumer reference."""
         return bool(self.late_consumer_ref) and self.late_outcome != Outcome.CREATED

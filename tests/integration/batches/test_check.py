@@ -11,11 +11,11 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from apps.accounts.models import User
 from apps.batches.changing.rows import correct_row, leave_out, take_back_in
-from apps.batches.checking import check, evidence
+from apps.batches.checking import check, known_order
 from apps.batches.checking.accepting import accepted_keys
 from apps.batches.checking.check import check_batch, check_rows, recheck, set_attention
 from apps.batches.checking.evaluation import evaluate
-from apps.batches.checking.evidence import OrderEvidence
+from apps.batches.checking.known_order import KnownOrder
 from apps.batches.models import BatchState, OwnState
 from apps.batches.selectors import rows_of, rows_to_send
 from apps.batches.sending import control
@@ -214,7 +214,7 @@ def test_cancelled_order_stays_a_warning_until_the_order_is_read_again(
     assert [row.number for row in rows_of(batch) if row.current == OwnState.NEEDS_ATTENTION] == waiting
     assert [warning_codes(batch, number) for number in waiting] == [["cancelled_order"]] * len(waiting)
     OrderReading.objects.all().delete()
-    with_another_status = OrderEvidence(clock.now(), order=Order(CANCELLED_ORDER, status="CONFIRMED"))
+    with_another_status = KnownOrder(clock.now(), order=Order(CANCELLED_ORDER, status="CONFIRMED"))
     found = evaluate(batch, list(rows_of(batch)), with_another_status)
     assert {one.state for one in found.values()} == {OwnState.READY}
 
@@ -301,7 +301,7 @@ def test_warning_about_a_consumer_ends_only_if_a_whole_list_lacks_it(
     assert warning_codes(batch, 2) == ["similar_consumer"]
     OrderReading.objects.all().delete()
     listed = ListedConsumers((), (), has_ended=True, is_whole=is_whole)
-    [found] = evaluate(batch, list(rows_of(batch)), OrderEvidence(clock.now(), listed, refs=())).values()
+    [found] = evaluate(batch, list(rows_of(batch)), KnownOrder(clock.now(), listed, refs=())).values()
     assert [one.code for one in found.findings.warnings] == codes
 
 
@@ -409,7 +409,7 @@ def test_slow_order_that_is_known_leaves_time_for_its_consumers(
 ) -> None:
     settings.CDP_RECONCILIATION = True
     batch = batch_of(staff, [IDA])
-    monkeypatch.setattr(evidence, "CHECK_SECONDS", 100.0)  # so that a busy machine does not matter
+    monkeypatch.setattr(known_order, "SNAPSHOT_SECONDS", 100.0)  # so that a busy machine does not matter
     asked: list[float] = []
     read = CdpClient.retrieve_order
 

@@ -15,7 +15,7 @@ from apps.accounts.models import User
 from apps.batches import selectors
 from apps.batches.checking.entries import validated
 from apps.batches.checking.evaluation import evaluate
-from apps.batches.checking.evidence import OrderEvidence
+from apps.batches.checking.known_order import KnownOrder
 from apps.batches.checking.row_warnings import ROW_CODES
 from apps.batches.columns.problems import problems_of
 from apps.batches.models import Batch, BatchRow, OwnState
@@ -102,7 +102,7 @@ def test_warnings_of_a_row_are_those_of_the_form(seed: int, staff: User, setting
     entries = [_odd(pair.entry, chosen) for pair in people]
     batch = batch_of(staff, entries)
     rows = list(selectors.rows_of(batch))
-    found = evaluate(batch, rows, OrderEvidence(clock.now(), known))
+    found = evaluate(batch, rows, KnownOrder(clock.now(), known))
     codes = set()
     for row, consumer in zip(rows, entries, strict=True):
         if found[row.pk].state == OwnState.ALREADY_SENT or found[row.pk].findings.errors:
@@ -142,6 +142,6 @@ def test_comparing_many_entries_finds_what_comparing_each_finds(staff: User) -> 
 @pytest.mark.django_db
 def test_evaluating_stores_nothing(staff: User) -> None:
     batch = batch_of(staff, [NewConsumer(first_name="Ida", last_name="Clean", emails=("i@example.com",))])
-    [found] = evaluate(batch, list(selectors.rows_of(batch)), OrderEvidence(clock.now())).values()
+    [found] = evaluate(batch, list(selectors.rows_of(batch)), KnownOrder(clock.now())).values()
     assert (found.state, found.findings.to_json(), findings(batch, 2).to_json()) == (OwnState.READY, "", "")
     assert row_of(batch, 2).current == OwnState.UNCHECKED  # evaluating stores nothing

@@ -1,4 +1,4 @@
-"""What is known about the order of a list when it is checked. Read once, for all rows."""
+"""What the portal knows about the order of a batch when its rows are checked. Read once, for all rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
 
 from django.conf import settings
 from django.db import transaction
@@ -18,24 +17,22 @@ from apps.cdp.records import Order
 from apps.consumers.duplicates.known import NOT_READ, known_on_order
 from apps.consumers.models import OrderReading
 from apps.consumers.order_lookup.readings import KEPT, find_reading, is_current, store_reading
+from apps.consumers.sending.submit import SNAPSHOT_SECONDS
 from apps.core import clock
 from apps.core.connections import release_database_connections
 from apps.core.references import reference_key
 
-CHECK_SECONDS: Final = 2.0
-"""Limit for reading the order. A check that cannot read it compares with what the portal knows."""
-
 
 @dataclass(frozen=True, repr=False)
-class OrderEvidence:
-    """``known``: the vendor's consumers. ``order``: None if it was not read. ``read_at``: when it began.
+class KnownOrder:
+    """``listed``: the vendor's consumers. ``order``: None if it was not read. ``read_at``: when it began.
 
     ``refs``: the references of all consumers that the vendor listed; None if the list was not read to its
     end.
     """
 
     read_at: datetime.datetime
-    known: ListedConsumers = NOT_READ
+    listed: ListedConsumers = NOT_READ
     order: Order | None = None
     refs: tuple[str, ...] | None = None
 
@@ -44,54 +41,57 @@ class OrderEvidence:
 
         ``consumer``: the key of its reference.
         """
-        return consumer not in self._compared and (not self.known.is_whole or consumer in self._listed)
+        if consumer in self._compared_keys:
+            return False
+        return not self.listed.is_whole or consumer in self._listed_keys
 
     @cached_property
-    def _compared(self) -> frozenset[str]:
+    def _compared_keys(self) -> frozenset[str]:
         """The keys of the references of the consumers that are compared."""
-        return frozenset(reference_key(one.ref) for one in self.known.consumers)
+        return frozenset(reference_key(one.ref) for one in self.listed.consumers)
 
     @cached_property
-    def _listed(self) -> frozenset[str]:
+    def _listed_keys(self) -> frozenset[str]:
         """The keys of all references that are known."""
-        return frozenset(map(reference_key, self.known.refs))
+        return frozenset(map(reference_key, self.listed.refs))
 
 
-def known_evidence(order_ref: str) -> OrderEvidence:
+def find_known_order(order_ref: str) -> KnownOrder:
     """What the portal has read of the order within the last ten minutes. Makes no call."""
     reading, now = find_reading(order_ref), clock.now()
     if reading is None:
-        return OrderEvidence(now)
-    return OrderEvidence(now, known_on_order(None, reading.listed), reading.order)
+        return KnownOrder(now)
+    return KnownOrder(now, known_on_order(None, reading.listed), reading.order)
 
 
-def read_evidence(order_ref: str, client: CdpClient) -> OrderEvidence:
-    """Read the order and its consumers within ``CHECK_SECONDS``, as a send does before it compares.
+def read_known_order(order_ref: str, client: CdpClient) -> KnownOrder:
+    """Read the order and its consumers within ``SNAPSHOT_SECONDS``, as a send does before it compares.
 
-    A current reading of the order's page stands for it. A failure, or a list that is not whole, weakens the
-    comparison. It never stops the check. No database connection is held meanwhile. What was read is kept for
-    ten minutes, for the checks after corrections and for the sends. Nobody sees it, so there is no event.
+    A current reading of the order's page is used instead. A failure, or a list that is not whole, weakens the
+    comparison, but never stops the check. No database connection is held meanwhile. What was read is kept for
+    ten minutes, for the checks after corrections and for the sends. There is no event, because it is shown to
+    nobody.
     """
-    read_at, end = clock.now(), time.monotonic() + CHECK_SECONDS
+    read_at, end = clock.now(), time.monotonic() + SNAPSHOT_SECONDS
     reading = find_reading(order_ref)
-    known_order, kept = (reading.order, reading.listed) if reading else (None, None)
+    earlier_order, kept = (reading.order, reading.listed) if reading else (None, None)
     if reading is not None and kept is not None and is_current(reading):
-        return _evidence(read_at, kept, kept, known_order)
+        return _known_order(read_at, kept, kept, earlier_order)
     if not settings.CDP_RECONCILIATION:
-        return _evidence(read_at, None, kept, known_order)
+        return _known_order(read_at, None, kept, earlier_order)
     release_database_connections()
     order: Order | None = None
     listed: ListedConsumers | None = None
     with suppress(CdpError), client.lookup_slot():
         if settings.CDP_ORDER_PAGES:
             # A slow order that is known leaves time for its consumers, which matter more.
-            within = (end - time.monotonic()) / (2 if known_order else 1)
+            within = (end - time.monotonic()) / (2 if earlier_order else 1)
             with suppress(CdpError):
                 order = client.retrieve_order(order_ref, within=within)
         listed = client.read_order_consumers(order_ref, within=max(end - time.monotonic(), 0))
     if settings.CDP_ORDER_PAGES and (order is not None or listed is not None):
         _store(order_ref, order, listed, reading, read_at=read_at)
-    return _evidence(read_at, listed, kept, order or known_order)
+    return _known_order(read_at, listed, kept, order or earlier_order)
 
 
 def _store(
@@ -109,25 +109,25 @@ def _store(
     nothing is kept beyond ``KEPT``. If only guests would be kept, they are kept during the first half of
     ``KEPT``.
     """
-    known_order, kept = (earlier.order, earlier.listed) if earlier else (None, None)
+    earlier_order, kept = (earlier.order, earlier.listed) if earlier else (None, None)
     guests = None
     if earlier is not None and listed is not None:
         merged = known_on_order(listed, kept)
         has_guests = earlier.guests is not None and read_at - earlier.read_at < KEPT / 2
         if order is None or has_guests or merged != known_on_order(listed):
             listed, read_at, guests = merged, earlier.read_at, earlier.guests
-    order = order or known_order
+    order = order or earlier_order
     if order is None:
         return
     with transaction.atomic():
         store_reading(order_ref, order, listed, read_at=read_at, guests=guests)
 
 
-def _evidence(
+def _known_order(
     read_at: datetime.datetime,
     listed: ListedConsumers | None,
     kept: ListedConsumers | None,
     order: Order | None,
-) -> OrderEvidence:
+) -> KnownOrder:
     refs = listed.refs if listed is not None and listed.has_ended else None
-    return OrderEvidence(read_at, known_on_order(listed, kept), order, refs)
+    return KnownOrder(read_at, known_on_order(listed, kept), order, refs)
