@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import Final
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -17,12 +16,10 @@ from django.db.models.functions import Lower
 
 from apps.batches.models import Batch, BatchState
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.reconciliation.resolution import longest_send
 from apps.core.connections import DATABASE_ERRORS
 
-MARGIN: Final = 30.0
-"""Seconds beyond the limits of a call, for writes that wait for a lock."""
-
-_left: list[uuid.UUID] = []
+_unreleased: list[uuid.UUID] = []
 """Leases of this process that the database could not release. Appending and popping are atomic."""
 
 
@@ -33,7 +30,7 @@ def acquire(now: dt.datetime) -> Batch | None:
     until the worker has marked that submission as unknown. Does not lock SQLite for writing if none is due.
     Raises database errors.
     """
-    _release_left()
+    _retry_releases()
     for pk, order_ref in _due(now).values_list("pk", "order_ref"):
         lease = uuid.uuid4()
         until = now + _longest_turn()
@@ -48,14 +45,14 @@ def acquire(now: dt.datetime) -> Batch | None:
     return None
 
 
-def leave(lease: uuid.UUID) -> None:
+def release_later(lease: uuid.UUID) -> None:
     """Release a lease later, because the database does not answer. Raises nothing."""
-    _left.append(lease)
+    _unreleased.append(lease)
 
 
 def _longest_turn() -> dt.timedelta:
-    """How long a turn may take: reading the order, the call, and the writes."""
-    return dt.timedelta(seconds=2 * settings.CDP_TOTAL_TIMEOUT + MARGIN)
+    """How long a turn may take: reading the order, then the call and the writes."""
+    return dt.timedelta(seconds=settings.CDP_TOTAL_TIMEOUT) + longest_send()
 
 
 def _due(now: dt.datetime) -> QuerySet[Batch]:
@@ -79,14 +76,14 @@ def _end_expired(order_ref: str, now: dt.datetime) -> None:
         expired.update(lease=None, leased_until=None)
 
 
-def _release_left() -> None:
+def _retry_releases() -> None:
     while True:
         try:
-            lease = _left.pop()
+            lease = _unreleased.pop()
         except IndexError:  # also if another thread has just taken the last one
             return
         try:
             Batch.objects.filter(lease=lease).update(lease=None, leased_until=None)
         except DATABASE_ERRORS:
-            leave(lease)
+            release_later(lease)
             raise

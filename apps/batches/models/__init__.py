@@ -1,6 +1,14 @@
 """Batches of people for one order, and their rows."""
 
-from apps.batches.models.batch import ENDED_STATES, FINAL_STATES, Batch, BatchState, PauseReason, SourceKind
+from apps.batches.models.batch import (
+    ENDED_STATES,
+    FINAL_STATES,
+    Batch,
+    BatchState,
+    PauseReason,
+    SendCounters,
+    SourceKind,
+)
 from apps.batches.models.row import BatchRow, OwnState, ReleaseReason, RowState
 
 __all__ = [
@@ -13,5 +21,6 @@ __all__ = [
     "PauseReason",
     "ReleaseReason",
     "RowState",
+    "SendCounters",
     "SourceKind",
 ]

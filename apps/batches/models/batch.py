@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import uuid
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import models
@@ -57,8 +59,22 @@ class PauseReason(models.TextChoices):
     FAULT = "fault", _("An error of the portal")
 
 
+@dataclass(frozen=True, slots=True)
+class SendCounters:
+    """What the outcomes of a batch's rows have counted since its sending started.
+
+    ``pause_ms``: milliseconds between two rows; grows after "too many requests" and shrinks again. The others
+    count outcomes of one kind since the last row with another outcome.
+    """
+
+    pause_ms: int = 0
+    unknown_in_a_row: int = 0
+    not_sent_in_a_row: int = 0
+    limited_in_a_row: int = 0
+
+
 class Batch(models.Model):
-    """A list of people for one order. The uploaded file is not kept; its rows are, encrypted.
+    """Several people for one order. Pages call it a list. The rows are stored encrypted, the file is not.
 
     ``lease``: the process that is sending a row of this batch; of the batches for one order, one at a time
     has a lease. ``due_at``: when the next row may be sent.
@@ -98,7 +114,7 @@ class Batch(models.Model):
     lease = models.UUIDField(null=True)
     leased_until = models.DateTimeField(null=True)
     due_at = models.DateTimeField(null=True)
-    # Milliseconds between two rows; grows after "too many requests" and shrinks again.
+    # The columns of ``counters``.
     pause_ms = models.PositiveIntegerField(default=0)
     unknown_in_a_row = models.PositiveSmallIntegerField(default=0)
     not_sent_in_a_row = models.PositiveSmallIntegerField(default=0)
@@ -148,6 +164,36 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return str(self.public_id)
+
+    def start_sending(self, now: dt.datetime) -> None:
+        """Send the next row now, with new counters. Not saved, as for :meth:`pause` and :meth:`end`."""
+        self.state, self.pause_reason = BatchState.SENDING, ""
+        self.due_at, self.ended_at = now, None
+        self.counters = SendCounters()
+
+    def pause(self, reason: PauseReason, now: dt.datetime) -> None:
+        """Send no further row until the batch is resumed."""
+        self.state, self.pause_reason = BatchState.PAUSED, reason
+        self.due_at, self.paused_at = None, now
+
+    def end(self, state: BatchState, now: dt.datetime) -> None:
+        """Send no further row. ``state``: one of :data:`ENDED_STATES`."""
+        self.state, self.pause_reason = state, ""
+        self.due_at, self.ended_at = None, now
+
+    @property
+    def counters(self) -> SendCounters:
+        """What the outcomes of the rows have counted."""
+        return SendCounters(
+            self.pause_ms, self.unknown_in_a_row, self.not_sent_in_a_row, self.limited_in_a_row
+        )
+
+    @counters.setter
+    def counters(self, counters: SendCounters) -> None:
+        self.pause_ms = counters.pause_ms
+        self.unknown_in_a_row = counters.unknown_in_a_row
+        self.not_sent_in_a_row = counters.not_sent_in_a_row
+        self.limited_in_a_row = counters.limited_in_a_row
 
     @property
     def headers(self) -> tuple[str, ...]:

@@ -21,11 +21,11 @@ class RowNotReadable(Exception):
     """The next row cannot be decrypted by this process, so it does not know what is to be sent."""
 
 
-class Nothing(Enum):
+class NoRow(Enum):
     """Why no row is sent now."""
 
-    LEFT = auto()  # no row is ready
-    WAITS = auto()  # every row that is ready is identical to a submission that is being sent or unknown
+    NONE_READY = auto()
+    ALL_WAIT = auto()  # every ready row is identical to a submission that is being sent or unknown
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -37,7 +37,7 @@ class Chosen:
     consumer: NewConsumer
 
 
-def next_row(batch: Batch) -> Chosen | Nothing:
+def next_row(batch: Batch) -> Chosen | NoRow:
     """The first row, in the order of the file, that can be sent now.
 
     Rows before it may change: a row that is not valid any more needs attention; one whose content was
@@ -52,7 +52,7 @@ def next_row(batch: Batch) -> Chosen | Nothing:
     found = _first_sendable(batch, invalid)
     if invalid:  # together, because a check compares all rows
         check_rows(batch, invalid)
-    if found is Nothing.LEFT and any(map(_waits_for_a_key, again)):
+    if found is NoRow.NONE_READY and any(map(_waits_for_a_key, again)):
         raise RowNotReadable
     return found
 
@@ -63,7 +63,7 @@ def _waits_for_a_key(row: BatchRow) -> bool:
     return is_confirmed and row.values is None and bool(row.encrypted_values)
 
 
-def _first_sendable(batch: Batch, invalid: list[BatchRow]) -> Chosen | Nothing:
+def _first_sendable(batch: Batch, invalid: list[BatchRow]) -> Chosen | NoRow:
     """The row that :func:`next_row` returns. Adds the rows before it that are not valid to ``invalid``."""
     offered = providers()
     waiting: set[frozenset[tuple[str, str]]] = set()  # the values of rows, of which hundreds may be identical
@@ -85,7 +85,7 @@ def _first_sendable(batch: Batch, invalid: list[BatchRow]) -> Chosen | Nothing:
             waiting.add(_values_of(row))
         else:
             _mark_already_sent(row, same)
-    return Nothing.WAITS if waiting else Nothing.LEFT
+    return NoRow.ALL_WAIT if waiting else NoRow.NONE_READY
 
 
 def _values_of(row: BatchRow) -> frozenset[tuple[str, str]]:

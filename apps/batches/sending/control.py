@@ -30,7 +30,6 @@ from apps.core.references import reference_key
 
 CAN_BE_CONFIRMED = (BatchState.CHECKED, BatchState.SENDING, BatchState.FINISHED)
 CAN_BE_STOPPED = (BatchState.MATCHING, BatchState.CHECKED, BatchState.SENDING, BatchState.PAUSED)
-NO_COUNTERS = {"pause_ms": 0, "unknown_in_a_row": 0, "not_sent_in_a_row": 0, "limited_in_a_row": 0}
 
 
 class NotInThisState(Exception):
@@ -120,9 +119,9 @@ def _require_as_seen(batch: Batch, seen: Iterable[BatchRow], confirmed_at: dt.da
 
 
 def _has_changed(batch: Batch, client: CdpClient) -> bool | None:
-    """Whether a consumer may have been added to the order since the rows were checked; None if unknown.
+    """Whether a consumer may have been added to the order since the rows were checked.
 
-    If the order cannot be read now, that alone is no change: each row is compared again before it is sent.
+    Returns None if the order cannot be read: each row is compared again before it is sent.
     """
     checked_at = batch.checked_at
     if checked_at is None or checked_at > clock.now():  # from before the clock was set back
@@ -151,9 +150,7 @@ def _confirm(batch: Batch, seen: list[BatchRow], actor: Actor) -> None:
             raise RowsChanged(len(ready))
         BatchRow.objects.filter(pk__in=[row.pk for row in ready]).update(confirmed_version=F("version"))
         if current.state != BatchState.SENDING:
-            for name, value in NO_COUNTERS.items():
-                setattr(current, name, value)
-            current.state, current.due_at, current.ended_at = BatchState.SENDING, now, None
+            current.start_sending(now)
         current.confirmed_by_id, current.confirmed_by_name = int(actor.id), actor.name
         current.confirmed_session, current.confirmed_at = actor.session, now
         current.save()
@@ -188,15 +185,14 @@ def pause(batch: Batch, *, actor: Actor) -> None:
         current = Batch.objects.select_for_update(no_key=True).get(pk=batch.pk)
         if current.state != BatchState.SENDING:
             raise NotInThisState(current.state)
-        current.state, current.due_at = BatchState.PAUSED, None
-        current.pause_reason, current.paused_at = PauseReason.BY_PERSON, clock.now()
+        current.pause(PauseReason.BY_PERSON, clock.now())
         current.save()
         record(event_of(BATCH_PAUSED, current, actor))
     batch.refresh_from_db()
 
 
 def resume(batch: Batch, *, actor: Actor) -> None:
-    """Go on sending a paused batch, as the person who confirmed it.
+    """Resume sending a paused batch, as the person who confirmed it.
 
     Raises :class:`NotInThisState`, and :class:`ConfirmerNotPermitted` if that person may no longer send it.
     """
@@ -206,16 +202,14 @@ def resume(batch: Batch, *, actor: Actor) -> None:
             raise NotInThisState(current.state)
         if confirming_person(current) is None:
             raise ConfirmerNotPermitted
-        for name, value in NO_COUNTERS.items():
-            setattr(current, name, value)
-        current.state, current.pause_reason, current.due_at = BatchState.SENDING, "", clock.now()
+        current.start_sending(clock.now())
         current.save()
         record(event_of(BATCH_RESUMED, current, actor, rows=selectors.rows_to_send(current).count()))
     batch.refresh_from_db()
 
 
 def stop(batch: Batch, *, actor: Actor) -> None:
-    """Stop a batch for ever; rows that were not sent are left out. A row that is being sent is completed.
+    """Stop a batch for good; rows that were not sent are left out. A row that is being sent is completed.
 
     No row is sent after this has returned: the transaction that stores a submission holds the batch.
 
@@ -235,7 +229,6 @@ def stop_held(batch: Batch, actor: Actor) -> None:
     left_out = BatchRow.objects.filter(pk__in=[*unsent.values_list("pk", flat=True)]).update(
         state=OwnState.LEFT_OUT, left_out_by_stop=True, version=F("version") + 1
     )
-    batch.state, batch.pause_reason, batch.due_at = BatchState.STOPPED, "", None
-    batch.ended_at = clock.now()
+    batch.end(BatchState.STOPPED, clock.now())
     batch.save()
     record(event_of(BATCH_STOPPED, batch, actor, rows=left_out))

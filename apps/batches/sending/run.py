@@ -22,7 +22,7 @@ from apps.batches.checking.check import set_attention
 from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason
 from apps.batches.permissions import SEND_BATCHES
 from apps.batches.sending import pace
-from apps.batches.sending.choosing import Chosen, Nothing, RowNotReadable, next_row
+from apps.batches.sending.choosing import Chosen, NoRow, RowNotReadable, next_row
 from apps.batches.sending.pace import Turn
 from apps.batches.sending.turns import end_turn
 from apps.cdp.client import CdpClient
@@ -68,7 +68,7 @@ def send_next_due(*, client: CdpClient, stop: Callable[[], bool]) -> bool:
     try:
         end_turn(batch, _take_turn(batch, client), began=now, actor=ACTOR)
     except BaseException:
-        leases.leave(batch.lease)
+        leases.release_later(batch.lease)
         raise
     return True
 
@@ -81,28 +81,28 @@ def _take_turn(batch: Batch, client: CdpClient) -> Turn:
         if is_database_unavailable(error):
             raise
         logger.exception("batch_row_fault %s", batch.public_id)
-        return pace.unchanged(batch, pause=PauseReason.FAULT)
+        return pace.turn_without_send(batch, pause=PauseReason.FAULT)
 
 
 def _send_next(batch: Batch, client: CdpClient) -> Turn:
     now = clock.now()
     if settings.CDP_RECONCILIATION and (until := circuit_breaker.paused_until(now)) is not None:
-        return pace.unchanged(batch, wait=(until - now).total_seconds())
-    asked = selectors.asked_to_wait_until(now, at_most=pace.LONGEST_ASKED)
+        return pace.turn_without_send(batch, wait=(until - now).total_seconds())
+    asked = selectors.asked_to_wait_until(now, at_most=circuit_breaker.LONGEST_ASKED)
     if asked is not None and asked > now:
-        return pace.unchanged(batch, wait=(asked - now).total_seconds())
+        return pace.turn_without_send(batch, wait=(asked - now).total_seconds())
     person = confirming_person(batch)
     if person is None:
-        return pace.unchanged(batch, pause=PauseReason.NOT_PERMITTED)
+        return pace.turn_without_send(batch, pause=PauseReason.NOT_PERMITTED)
     if (token := selectors.token_to_repeat(batch)) is not None:
-        return pace.after_limit(batch, token)
+        return pace.turn_after_limit(batch, token)
     try:
         chosen = next_row(batch)
     except RowNotReadable:
         logger.error("batch_row_not_readable %s", batch.public_id)
-        return pace.unchanged(batch, pause=PauseReason.NOT_READABLE)
-    if isinstance(chosen, Nothing):
-        return pace.unchanged(batch, wait=pace.LATER)
+        return pace.turn_without_send(batch, pause=PauseReason.NOT_READABLE)
+    if isinstance(chosen, NoRow):
+        return pace.turn_without_send(batch, wait=pace.LATER)
     actor = actor_for(person, Origin(), session=batch.confirmed_session)
     return _send(batch, chosen, actor, client)
 
@@ -137,23 +137,25 @@ def _send(batch: Batch, chosen: Chosen, actor: Actor, client: CdpClient) -> Turn
         )
     except NotConfirmed as stopped:
         set_attention(row, stopped.warnings)
-        return pace.unchanged(batch)
+        return pace.turn_without_send(batch)
     except (IdenticalOpen, RowNotCurrent, TokenUsed, Busy, NotWritten) as not_sent:
         # The row stays ready, or has changed. TokenUsed: another process has just sent it.
         logger.info("batch_row_not_sent %s row=%s %s", batch.public_id, row.number, type(not_sent).__name__)
         wait = pace.LATER if isinstance(not_sent, NotWritten) else pace.SOON
-        return pace.unchanged(batch, wait=wait)
+        return pace.turn_without_send(batch, wait=wait)
     except OutcomeNotStored as unstored:
         # The spool stores it, or the submission becomes unknown. Until then the order waits.
-        return pace.after(batch, unstored.submission, unstored.result.outcome, unstored.result.error_code)
-    return pace.after(batch, submission, submission.outcome, submission.error_code)
+        return pace.turn_after_send(
+            batch, unstored.submission, unstored.result.outcome, unstored.result.error_code
+        )
+    return pace.turn_after_send(batch, submission, submission.outcome, submission.error_code)
 
 
 def require_current(batch: Batch, row: BatchRow) -> None:
     """Lock the batch and the row, and check that the row may be sent. In the transaction that stores it.
 
-    Whoever stops or pauses the batch, or changes the row, waits for the lock, or has committed before. SQLite
-    has no row locks; the transaction holds its only lock for writing from the start.
+    A process that stops or pauses the batch, or changes the row, waits for the lock, or has committed before.
+    SQLite has no row locks; the transaction holds its only lock for writing from the start.
 
     Raises :class:`RowNotCurrent`.
     """

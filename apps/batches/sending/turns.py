@@ -32,17 +32,13 @@ def end_turn(batch: Batch, turn: Turn, *, began: dt.datetime, actor: Actor) -> N
             if turn.again is not None:
                 _make_ready_again(current, turn.again)
             current.due_at = began + dt.timedelta(seconds=turn.wait)
-            current.pause_ms = turn.pause_ms
-            current.unknown_in_a_row = turn.unknown_in_a_row
-            current.not_sent_in_a_row = turn.not_sent_in_a_row
-            current.limited_in_a_row = turn.limited_in_a_row
+            current.counters = turn.counters
             if turn.pause is None and _is_done(current):
-                current.state, current.due_at, current.ended_at = BatchState.FINISHED, None, clock.now()
+                current.end(BatchState.FINISHED, clock.now())
                 _end_confirmation(current)
                 event = event_of(BATCH_FINISHED, current, actor, **_facts_at_the_end(current))
             elif turn.pause is not None:
-                current.state, current.due_at = BatchState.PAUSED, None
-                current.pause_reason, current.paused_at = turn.pause, clock.now()
+                current.pause(turn.pause, clock.now())
                 event = event_of(BATCH_PAUSED_BY_PORTAL, current, actor, pause_reason=turn.pause.value)
         current.save()
         if event is not None:

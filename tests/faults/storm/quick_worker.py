@@ -14,14 +14,14 @@ MARGIN = 0.5  # seconds
 ROUND = 0.2  # seconds
 LEASE = datetime.timedelta(seconds=3)
 FIRST_PAUSE = 1.0  # seconds
+LONGEST_ASKED = 0.5  # seconds
 REWRITE_AFTER = datetime.timedelta(
     seconds=15
 )  # the key in use is read again after 5, a process stopped for 5
 CHECK_INTERVAL = datetime.timedelta(seconds=0.5)
 
 BATCH_PACE = {
-    "FIRST_WAIT": 0.5, "LONGEST_ASKED": 0.5,
-    "AFTER_FAILURE": 0.1, "FIRST_SLOWER": 100, "SOON": 0.2, "LATER": 0.5
+    "FIRST_WAIT": 0.5, "AFTER_FAILURE": 0.1, "FIRST_SLOWER": 100, "SOON": 0.2, "LATER": 0.5
 }  # fmt: skip
 
 
@@ -30,7 +30,6 @@ def main() -> None:
     django.setup()
     from django.core.management import call_command
 
-    from apps.batches import leases
     from apps.batches.sending import pace
     from apps.consumers.reconciliation import checks, circuit_breaker, resolution, schedule
     from consumerportal.management.commands import worker
@@ -41,8 +40,8 @@ def main() -> None:
     resolution.MARGIN = MARGIN
     checks.LEASE = LEASE
     circuit_breaker.FIRST_PAUSE = FIRST_PAUSE
+    circuit_breaker.LONGEST_ASKED = LONGEST_ASKED
     schedule.FIRST_RETRY = FIRST_PAUSE
-    vars(leases)["MARGIN"] = MARGIN
     vars(pace).update(BATCH_PACE)
     call_command("worker")
 

@@ -61,7 +61,7 @@ def test_lease_that_another_thread_is_releasing_stops_no_duty(
     sandbox: SandboxServer, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = confirmed_batch(staff, people(1))
-    monkeypatch.setattr(leases, "_left", _TakenByAnotherThread())
+    monkeypatch.setattr(leases, "_unreleased", _TakenByAnotherThread())
     held = leases.acquire(clock.now())
     assert held is not None
     assert held.pk == batch.pk

@@ -140,7 +140,7 @@ def test_of_identical_rows_that_wait_only_the_first_is_validated(
     assert (isinstance(found, choosing.Chosen) and found.row.number, read) == (6, [2, 6])
     batch.rows.filter(number=6).delete()
     read.clear()
-    assert (choosing.next_row(batch), read) == (choosing.Nothing.WAITS, [2])
+    assert (choosing.next_row(batch), read) == (choosing.NoRow.ALL_WAIT, [2])
 
 
 def test_row_whose_content_was_created_meanwhile_is_already_sent(sandbox: SandboxServer, staff: User) -> None:

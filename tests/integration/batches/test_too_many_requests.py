@@ -16,6 +16,7 @@ from apps.batches.models import Batch, BatchState, PauseReason
 from apps.batches.sending import control, pace, run
 from apps.cdp.factory import get_client
 from apps.consumers.models import Submission
+from apps.consumers.reconciliation import circuit_breaker
 from apps.core import clock, heartbeats
 from sandbox.api.answers import Answer, as_html, error
 from sandbox.data.seed import FAMILY_ORDER
@@ -155,7 +156,7 @@ def test_longest_wait_that_the_vendor_asked_for_holds(sandbox: SandboxServer, st
             finished_at=now + dt.timedelta(seconds=finished),
             retry_after=seconds,
         )
-    assert selectors.asked_to_wait_until(now, at_most=pace.LONGEST_ASKED) == ends[0]
+    assert selectors.asked_to_wait_until(now, at_most=circuit_breaker.LONGEST_ASKED) == ends[0]
     assert selectors.asked_to_wait_until(now, at_most=60) == now + dt.timedelta(seconds=63)
     take_turn(batch)
     assert states(batch) == ["ready"]
@@ -169,8 +170,8 @@ def test_wait_that_was_asked_for_long_ago_is_over(sandbox: SandboxServer, staff:
     sandbox.sandbox.faults.arm(Armed("429"))
     submit_anyway(FAMILY_ORDER, clean(), staff, get_client())
     Submission.objects.update(retry_after=86_400)
-    _answered_before(pace.LONGEST_ASKED + 1)
-    assert selectors.asked_to_wait_until(clock.now(), at_most=pace.LONGEST_ASKED) is None
+    _answered_before(circuit_breaker.LONGEST_ASKED + 1)
+    assert selectors.asked_to_wait_until(clock.now(), at_most=circuit_breaker.LONGEST_ASKED) is None
     send_all(batch)
     assert states(batch) == ["created"]
 
@@ -208,7 +209,7 @@ def test_vendor_is_not_waited_for_longer_than_an_hour(sandbox: SandboxServer, st
     began = clock.now()
     take_turn(batch)
     assert batch.due_at is not None
-    assert 3500 < (batch.due_at - began).total_seconds() <= pace.LONGEST_ASKED
-    _answered_before(pace.LONGEST_ASKED)
+    assert 3500 < (batch.due_at - began).total_seconds() <= circuit_breaker.LONGEST_ASKED
+    _answered_before(circuit_breaker.LONGEST_ASKED)
     send_all(batch)
     assert states(batch) == ["created"]

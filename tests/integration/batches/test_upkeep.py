@@ -153,7 +153,10 @@ def test_list_that_is_paused_again_begins_its_days_again(sandbox: SandboxServer,
     Batch.objects.update(confirmed_at=days_ago(60), paused_at=days_ago(31))
     control.resume(batch, actor=acting(staff))
     end_turn(
-        acquired(batch), pace.unchanged(batch, pause=PauseReason.CREDENTIALS), began=clock.now(), actor=TESTS
+        acquired(batch),
+        pace.turn_without_send(batch, pause=PauseReason.CREDENTIALS),
+        began=clock.now(),
+        actor=TESTS,
     )
     batch.refresh_from_db()
     assert batch.state == BatchState.PAUSED
