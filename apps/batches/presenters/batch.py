@@ -1,4 +1,4 @@
-"""The page of one list: where it is, what is wrong, what can be done next."""
+"""The page of a batch: its progress, what is wrong in it, and what can be done next."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from apps.batches import labels
+from apps.batches import labels, selectors
 from apps.batches.changing.shown import digest_of_rows, digest_of_warnings
 from apps.batches.checking.findings import findings_of
 from apps.batches.models import Batch, BatchRow, BatchState, RowState, SourceKind
@@ -17,7 +17,7 @@ from apps.batches.presenters.columns import choice_text
 from apps.batches.presenters.findings import finding_texts
 from apps.batches.presenters.naming import batch_url, order_name
 from apps.batches.presenters.progress import Progress, has_no_worker, progress_of
-from apps.batches.presenters.rows import RowLine, WarningGroup
+from apps.batches.presenters.rows import RowLine, WarningGroup, confirmed_warnings
 from apps.batches.sending.control import CAN_BE_CONFIRMED
 from apps.batches.storing.columns import columns_may_change
 from apps.consumers.presenters.record_urls import record_url
@@ -28,7 +28,7 @@ ALL: Final = "all"
 FEW_ERRORS: Final = 10
 """Up to so many rows with errors are best corrected on the page; more in the file."""
 NOT_CONFIRMED: Final = (BatchState.MATCHING, BatchState.CHECKED)
-"""The states of a list of which nothing was sent yet: it can be discarded."""
+"""The states of a batch of which nothing was sent yet, so that it can be discarded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,36 @@ class Confirmation:
     overridden: tuple[tuple[str, int], ...]
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class RowsOfPage:
+    """The rows that the forms of the page are about, each read once: what is shown is what is posted back.
+
+    ``waiting``: those that need attention. ``left_out``, ``unsent``: those that are left out, and those that
+    were not sent. ``to_confirm``: those that can be confirmed now.
+    """
+
+    waiting: Sequence[BatchRow]
+    left_out: Sequence[BatchRow]
+    unsent: Sequence[BatchRow]
+    to_confirm: Sequence[BatchRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What the reader may do with the batch, which ``views.visible`` decides."""
+
+    may_edit: bool
+    may_change_rows: bool
+    may_control: bool
+
+
 @dataclass(frozen=True, slots=True)
 class BatchPage:
     """Everything of the page. ``confirmation``: None while nothing can be sent.
 
     ``errors``: how many rows have errors; ``few_errors``: whether they are best corrected here.
-    ``unsent``: how many rows were not sent and can be sent again; ``failed``: how many rows a
-    new list of what failed has. ``replacement_url``: of the list that was made in place of this one; empty
-    without one.
+    ``unsent``: how many rows were not sent and can be sent again; ``failed``: how many rows a new batch of
+    what failed has. ``replacement_url``: of the batch that was made in place of this one; empty without one.
     ``may_leave_out_all``, ``may_take_back_all``: how many rows one button is for; 0 without it.
     ``columns``: the fields of the columns; ``columns_url``: where they are changed, empty if they cannot be.
     ``corrected_file_url``: where a corrected file is uploaded. ``warnings_shown``, ``attention_shown``: the
@@ -73,12 +95,10 @@ class BatchPage:
     """
 
     batch: Batch
-    is_own: bool
     order_name: str
     order_url: str
     findings: tuple[str, ...]
     source: str
-    total: int
     filters: tuple[StateFilter, ...]
     lines: tuple[RowLine, ...]
     warnings: tuple[WarningGroup, ...]
@@ -93,9 +113,7 @@ class BatchPage:
     unchecked: int
     unsent: int
     failed: int
-    may_edit: bool
-    may_change_rows: bool
-    may_control: bool
+    rights: Rights
     may_leave_out_all: int
     may_take_back_all: int
     may_discard: bool
@@ -136,77 +154,63 @@ def state_filters(batch: Batch, counts: Mapping[RowState, int], shown: str) -> t
 def batch_page(
     batch: Batch,
     counts: Mapping[RowState, int],
+    rights: Rights,
+    rows: RowsOfPage,
     *,
-    person_id: int,
     shown: str,
     lines: tuple[RowLine, ...],
     warnings: tuple[WarningGroup, ...],
-    waiting: Sequence[BatchRow],
-    left_out: Sequence[BatchRow],
-    unsent: Sequence[BatchRow],
-    to_confirm: Sequence[BatchRow],
-    not_confirmed: int,
-    replacement: Batch | None,
-    failed: int,
-    overridden: tuple[tuple[str, int], ...],
-    may_edit: bool,
-    may_change_rows: bool,
-    may_control: bool,
 ) -> BatchPage:
-    """The page's data. ``counts``: the rows by state; ``shown``: the filter of the rows in effect.
-
-    ``waiting``: the rows that need attention; ``left_out``, ``unsent``: those that are left out, and those
-    that were not sent. ``to_confirm``: the rows that can be confirmed now;
-    ``not_confirmed``: how many ready ones are not. ``replacement``: the list that was made in place of this.
-    ``failed``: how many rows a new list of what failed has.
-    """
-    errors = tuple(row.number for row in waiting if findings_of(row).errors)
-    attention = counts[RowState.NEEDS_ATTENTION]
-    can_be_sent = may_change_rows and to_confirm and batch.state in CAN_BE_CONFIRMED
+    """The page's data. ``counts``: the rows by state; ``shown``: the filter of the rows in effect."""
+    errors = tuple(row.number for row in rows.waiting if findings_of(row).errors)
+    attention, left_out = counts[RowState.NEEDS_ATTENTION], counts[RowState.LEFT_OUT]
+    not_confirmed = selectors.count_not_confirmed(batch)
+    replacement = selectors.replacement_of(batch)
     new_url = with_query(reverse("batches:new"), {"order": batch.order_ref, "replaces": str(batch.public_id)})
     return BatchPage(
         batch=batch,
-        is_own=batch.author_id == person_id,
         order_name=order_name(batch),
         order_url=record_url("orders:order", batch.order_ref),
         findings=finding_texts(batch),
         source=str(batch.get_source_display()),
-        total=sum(counts.values()),
         filters=state_filters(batch, counts, shown),
         lines=lines,
         warnings=warnings,
-        warnings_shown=digest_of_warnings(waiting),
-        attention_shown=digest_of_rows(waiting),
-        left_out_shown=digest_of_rows(left_out),
-        unsent_shown=digest_of_rows(unsent),
+        warnings_shown=digest_of_warnings(rows.waiting),
+        attention_shown=digest_of_rows(rows.waiting),
+        left_out_shown=digest_of_rows(rows.left_out),
+        unsent_shown=digest_of_rows(rows.unsent),
         errors=len(errors),
         few_errors=len(errors) <= FEW_ERRORS,
-        confirmation=Confirmation(
-            len(to_confirm),
-            digest_of_rows(to_confirm),
-            attention,
-            "" if batch.refs_at_check is not None else labels.comparison_text(),
-            overridden,
-        )
-        if can_be_sent
-        else None,
+        confirmation=_confirmation(batch, rows.to_confirm, attention) if rights.may_change_rows else None,
         progress=progress_of(batch, counts, not_confirmed=not_confirmed, no_worker=has_no_worker(batch)),
         unchecked=counts[RowState.UNCHECKED],
         unsent=counts[RowState.NOT_SENT],
-        failed=failed,
-        may_edit=may_edit,
-        may_change_rows=may_change_rows,
-        may_control=may_control,
-        may_leave_out_all=attention if may_change_rows and shown == RowState.NEEDS_ATTENTION else 0,
-        may_take_back_all=counts[RowState.LEFT_OUT] if may_change_rows and shown == RowState.LEFT_OUT else 0,
-        may_discard=may_control and batch.erased_at is None and batch.state in NOT_CONFIRMED,
+        failed=selectors.rows_for_new_list(batch).count(),
+        rights=rights,
+        may_leave_out_all=attention if rights.may_change_rows and shown == RowState.NEEDS_ATTENTION else 0,
+        may_take_back_all=left_out if rights.may_change_rows and shown == RowState.LEFT_OUT else 0,
+        may_discard=rights.may_control and batch.erased_at is None and batch.state in NOT_CONFIRMED,
         columns=choice_text(batch),
         columns_url=reverse("batches:columns", args=[batch.public_id])
-        if may_edit and columns_may_change(batch)
+        if rights.may_edit and columns_may_change(batch)
         else "",
         corrected_file_url=new_url,
         replacement_url=batch_url(replacement) if replacement else "",
         replacement_is_file=replacement is not None and replacement.source != SourceKind.ROWS,
         first_error_url=reverse("batches:row", args=[batch.public_id, errors[0]]) if errors else "",
         replaces_url=batch_url(batch.replaces) if batch.replaces is not None else "",
+    )
+
+
+def _confirmation(batch: Batch, to_confirm: Sequence[BatchRow], attention: int) -> Confirmation | None:
+    """What pressing Send does; None if nothing can be sent. ``attention``: how many rows need attention."""
+    if not to_confirm or batch.state not in CAN_BE_CONFIRMED:
+        return None
+    return Confirmation(
+        len(to_confirm),
+        digest_of_rows(to_confirm),
+        attention,
+        "" if batch.refs_at_check is not None else labels.comparison_text(),
+        confirmed_warnings(row for row in to_confirm if row.accepted),
     )

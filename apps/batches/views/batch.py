@@ -1,11 +1,10 @@
-"""The page of one list, and the part of it that shows the progress of sending."""
+"""The page of a batch, and the part of it that shows the progress of sending."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -18,13 +17,12 @@ from apps.batches import recording, selectors
 from apps.batches.checking.others import others_of
 from apps.batches.models import Batch, RowState
 from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
-from apps.batches.presenters.batch import ALL, BatchPage, batch_page
+from apps.batches.presenters.batch import ALL, BatchPage, Rights, RowsOfPage, batch_page
 from apps.batches.presenters.naming import batch_url
 from apps.batches.presenters.progress import has_no_worker, progress_of
 from apps.batches.presenters.rows import (
     RowLine,
     WarningGroup,
-    confirmed_warnings,
     row_line,
     shown_warnings,
     warning_groups,
@@ -48,7 +46,7 @@ from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
 
 PAGE_SIZE = 50
-# A row in another state may have been created from: it has a submission, or names one.
+# A row in another state has a submission, or names one.
 _NEVER_SENT = frozenset({RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY, RowState.LEFT_OUT})
 _OTHERS_SHOWN = (RowState.LEFT_OUT, RowState.NOT_SENT)
 """The states of rows, besides those that need attention, that one button is for."""
@@ -57,7 +55,7 @@ _OTHERS_SHOWN = (RowState.LEFT_OUT, RowState.NOT_SENT)
 @requires(SEND_BATCHES, CONTROL_ALL_BATCHES, batch="batch_id")
 @require_GET
 def batch(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
-    """The list with its rows. Another person's list, and rows that were sent, are recorded as seen."""
+    """The batch with its rows. Showing another person's batch, or rows that were sent, is recorded."""
     found = find_batch(request, batch_id)
     if may_choose_columns(found) and may_edit(request, found):
         return HttpResponseRedirect(reverse("batches:columns", args=[found.public_id]))
@@ -90,12 +88,11 @@ def show(
     request: HttpRequest,
     found: Batch,
     *,
-    status: HTTPStatus = HTTPStatus.OK,
     reason: SimilarReasonForm | None = None,
     errors: tuple[FieldError, ...] = (),
-    **context: Any,
+    ticked: Collection[str] = (),
 ) -> HttpResponse:
-    """The page. ``reason``, ``errors``: after warnings that were not confirmed."""
+    """The page. ``reason``, ``errors``, ``ticked``: after warnings that were not confirmed."""
     page, links = _page(request, found)
     if reason is not None:
         errors = (*errors, *form_errors(reason))
@@ -106,79 +103,70 @@ def show(
             "page": page,
             "batch": found,
             "progress": page.progress,
-            "may_control": page.may_control,
+            "may_control": page.rights.may_control,
             "url": batch_url(found),
             "reason": reason or SimilarReasonForm(),
             "errors": errors,
+            "ticked": ticked,
             "days": settings.BATCH_DAYS,
             **links,
-            **context,
         },
-        status=status,
     )
 
 
 def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, Any]]:
-    counts, edits = selectors.count_by_state(found), may_edit(request, found)
+    """The page, and the return address and addresses of its rows. Records whom it shows."""
+    counts, viewer = selectors.count_by_state(found), Viewer.of(request.user)
+    edits = may_edit(request, found)
     changes = edits and may_change_rows(found)
     return_address = return_address_of(request)
     shown = _shown(return_address, counts)
-    rows = selectors.rows_of(found) if shown == ALL else selectors.rows_in(found, [RowState(shown)])
-    part = keyset.page_of(
-        [rows.order_by()], BY, size=PAGE_SIZE, position=return_address.position, oldest_first=True
-    )
-    if (
-        not part.rows and return_address.position is not None
-    ):  # an act has changed the last rows of the filter
-        return_address = replace(return_address, position=None)
-        part = keyset.page_of([rows.order_by()], BY, size=PAGE_SIZE, oldest_first=True)
+    return_address, part = _part(found, shown, return_address)
     submissions = selectors.submissions_of_rows(part.rows)
-    viewer = Viewer.of(request.user)
     lines = tuple(
         row_line(one, found, selectors.submission_of_row(one, submissions), viewer, may_edit=changes)
         for one in part.rows
     )
-    waiting = [*selectors.rows_in(found, [RowState.NEEDS_ATTENTION])]
-    warnings = warning_groups(found, waiting, viewer) if changes else ()
+    rows = _rows_of_page(found, may_change=changes)
+    warnings = warning_groups(found, rows.waiting, viewer) if changes else ()
     sent = [one.number for one in part.rows if one.token in submissions]
     _record_seen(request, found, lines, sent, _others(part.rows, warnings))
-    others_shown = [*selectors.rows_in(found, _OTHERS_SHOWN).only("number", "version")] if changes else []
-    left_out = [row for row in others_shown if row.current == RowState.LEFT_OUT]
-    unsent = [row for row in others_shown if row.current == RowState.NOT_SENT]
-    # One reading of each: what the forms post back is what the page shows.
-    to_confirm = [*selectors.rows_to_confirm(found).defer("encrypted_cells", "encrypted_values")]
-    page = batch_page(
-        found,
-        counts,
-        person_id=person_id(request),
-        shown=shown,
-        lines=lines,
-        warnings=warnings,
-        waiting=waiting,
-        left_out=left_out,
-        unsent=unsent,
-        to_confirm=to_confirm,
-        not_confirmed=selectors.count_not_confirmed(found),
-        replacement=selectors.replacement_of(found),
-        failed=selectors.rows_for_new_list(found).count(),
-        overridden=confirmed_warnings(row for row in to_confirm if row.accepted),
-        may_edit=edits,
-        may_change_rows=changes,
-        may_control=may_control(request, found),
-    )
-    values = return_address.values
-    links: dict[str, Any] = {
+    rights = Rights(may_edit=edits, may_change_rows=changes, may_control=may_control(request, found))
+    page = batch_page(found, counts, rights, rows, shown=shown, lines=lines, warnings=warnings)
+    return page, {
         "return_address": return_address,
-        "newer_url": page_url(batch_url(found), values, part.older),  # the rows before
-        "older_url": page_url(batch_url(found), values, part.newer),
+        "newer_url": page_url(batch_url(found), return_address.values, part.older),  # the rows before
+        "older_url": page_url(batch_url(found), return_address.values, part.newer),
     }
-    return page, links
+
+
+def _part(found: Batch, shown: str, return_address: ReturnAddress) -> tuple[ReturnAddress, keyset.Page[Any]]:
+    """The rows with this filter at the position of the return address, or the first ones if none is there."""
+    rows = selectors.rows_of(found) if shown == ALL else selectors.rows_in(found, [RowState(shown)])
+    pages = [rows.order_by()]
+    part = keyset.page_of(pages, BY, size=PAGE_SIZE, position=return_address.position, oldest_first=True)
+    if (
+        not part.rows and return_address.position is not None
+    ):  # an act has changed the last rows of the filter
+        return_address = replace(return_address, position=None)
+        part = keyset.page_of(pages, BY, size=PAGE_SIZE, oldest_first=True)
+    return return_address, part
+
+
+def _rows_of_page(found: Batch, *, may_change: bool) -> RowsOfPage:
+    others = [*selectors.rows_in(found, _OTHERS_SHOWN).only("number", "version")] if may_change else []
+    return RowsOfPage(
+        waiting=[*selectors.rows_in(found, [RowState.NEEDS_ATTENTION])],
+        left_out=[row for row in others if row.current == RowState.LEFT_OUT],
+        unsent=[row for row in others if row.current == RowState.NOT_SENT],
+        to_confirm=[*selectors.rows_to_confirm(found).defer("encrypted_cells", "encrypted_values")],
+    )
 
 
 def _record_seen(
     request: HttpRequest, found: Batch, lines: Sequence[RowLine], sent: list[int], others: recording.Others
 ) -> None:
-    """Record the view if it shows another person's list, rows that may have been sent, or ``others``.
+    """Record the view if it shows another person's batch, rows that may have been sent, or ``others``.
 
     ``sent``: the numbers of the rows that were sent as they are.
     """
@@ -188,7 +176,7 @@ def _record_seen(
 
 
 def _others(rows: Iterable[Any], groups: Iterable[WarningGroup]) -> recording.Others:
-    """Whom the lines of these rows and the warnings above them are about, besides the list's people."""
+    """The people whom these rows and the warnings above them are about, besides those of the batch."""
     rows = list(rows)
     warnings = [warning for row in rows for warning in shown_warnings(row)]
     warnings += [sentence.about for group in groups for sentence in group.sentences]

@@ -1,4 +1,7 @@
-"""One row: corrected in the very form, or released although its content was created before."""
+"""The page of one row.
+
+Correct it in the form for one consumer, or release it although its content was created before.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,11 @@ from apps.batches.permissions import SEND_BATCHES
 from apps.batches.presenters.conflicts import Conflict, lasting_conflict, row_changed
 from apps.batches.presenters.done import row_text
 from apps.batches.presenters.naming import batch_url
+from apps.batches.presenters.row_page import other_order_of
 from apps.batches.presenters.rows import CORRECTABLE
 from apps.batches.views.posting import only_post
 from apps.batches.views.return_address import AT_ROWS, ReturnAddress, answer_stale, return_address_of
-from apps.batches.views.row_page import confirms_order, entry_of_row, other_order_of, show_row
+from apps.batches.views.row_page import confirms_order, entry_of_row, show_row
 from apps.batches.views.visible import find_own, may_change_rows
 from apps.consumers import selectors as consumer_selectors
 from apps.consumers.forms.entry import Entry
@@ -53,7 +57,7 @@ def row(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpResponse:
     if sealed is not None:
         entry = Entry.unbound({**sealed, "order_ref": batch.order_ref}, consumer_selectors.providers())
         conflict = lasting_conflict(batch, state)
-        # Its own version: what another tab has stored meanwhile is not overwritten.
+        # The version of the form, so that it does not overwrite what another tab has stored meanwhile.
         version = sealed.get("version", "")
         return show_row(
             request, batch, found, entry, was_sealed=conflict is None, conflict=conflict, version=version
@@ -101,7 +105,7 @@ def _find_row(batch: Batch, number: int) -> Any:
 
 
 def _to_receipt(batch: Batch, found: BatchRow) -> HttpResponse:
-    """A row that is being sent, was created or is unknown is corrected by nobody: its receipt says more."""
+    """Redirect to the receipt of a row that is being sent, was created or is unknown: nobody corrects it."""
     submission = selectors.submissions_of_rows([found]).get(found.token)
     if submission is None:
         return HttpResponseRedirect(batch_url(batch))
@@ -109,7 +113,7 @@ def _to_receipt(batch: Batch, found: BatchRow) -> HttpResponse:
 
 
 def _ended(request: HttpRequest, batch: Batch) -> HttpResponse:
-    """Lead to the list, whose rows nobody can change, and say why."""
+    """Redirect to the batch, with a message why nobody can change its rows."""
     if batch.erased_at is not None:
         messages.warning(request, _("The personal data of this list were deleted."))
     elif batch.state == BatchState.STOPPED:
@@ -127,7 +131,7 @@ def _save(request: HttpRequest, batch: Batch, found: Any) -> HttpResponse:
         return _not_stored(request, batch, found, posted.entry, conflict)
     match posted.kind:
         case PostedKind.INCOMPLETE | PostedKind.CONFLICTING:
-            return show_row(request, batch, found, posted.entry, damage=posted.kind.value, version=version)
+            return show_row(request, batch, found, posted.entry, is_damaged=True, version=version)
         case PostedKind.VALID:
             pass
         case _:
@@ -140,7 +144,7 @@ def _save(request: HttpRequest, batch: Batch, found: Any) -> HttpResponse:
     typed = {name: str(value) for name, value in posted.values.items()}
     try:
         rows.correct_row(batch, found, typed, actor=actor_of(request))
-    except held_rows.NotChanged:  # in the meantime: what it is now says why
+    except held_rows.NotChanged:  # changed meanwhile: its present state is the reason
         batch.refresh_from_db()
         found = _find_row(batch, found.number)
         conflict = lasting_conflict(batch, RowState(found.current)) or row_changed()
@@ -165,7 +169,10 @@ def _not_stored(
 def _saved(
     request: HttpRequest, batch: Batch, found: BatchRow, return_address: ReturnAddress, *, was: RowState
 ) -> HttpResponse:
-    """Lead to the next row that needs attention, or back to the list, and say what became of this one."""
+    """Redirect to the next row that needs attention, or to the batch, with the state of this row.
+
+    ``was``: its state before.
+    """
     text = row_text(_find_row(batch, found.number), still=was is RowState.NEEDS_ATTENTION)
     if single_value(request.POST, "then") == "next" and (following := _following(batch, found.number)):
         messages.success(request, text)
@@ -176,6 +183,6 @@ def _saved(
 
 
 def _following(batch: Batch, number: int) -> int:
-    """The next row that needs attention, after the last one the first; 0 without any."""
+    """The number of the next row that needs attention; after the last one, the first. 0 without any."""
     waiting = [row.number for row in selectors.rows_in(batch, [RowState.NEEDS_ATTENTION])]
     return next((one for one in waiting if one > number), next((one for one in waiting if one != number), 0))
