@@ -8,7 +8,7 @@ from typing import Final
 from django.conf import settings
 from django.utils.formats import number_format
 from django.utils.functional import Promise
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from apps.batches.models import PauseReason, RowState
@@ -96,6 +96,77 @@ _FINDINGS: dict[FindingCode, Promise] = {
     FindingCode.MACROS: _("The file has macros. They were not run."),
     FindingCode.NUL_REMOVED: _("Characters without meaning (NUL) were removed from the file."),
 }
+_COUNTED: Final[Mapping[FindingCode, Promise]] = {
+    FindingCode.HIDDEN_ROWS: ngettext_lazy(
+        "%(count)s hidden row was read as well.", "%(count)s hidden rows were read as well.", "n"
+    ),
+    FindingCode.HIDDEN_COLUMNS: ngettext_lazy(
+        "%(count)s hidden column was read as well.", "%(count)s hidden columns were read as well.", "n"
+    ),
+    FindingCode.OTHER_SHEETS: ngettext_lazy(
+        "The first visible sheet was read. %(count)s further sheet was not.",
+        "The first visible sheet was read. %(count)s further sheets were not.",
+        "n",
+    ),
+    FindingCode.MERGED_CELLS: ngettext_lazy(
+        "%(count)s cell is merged over several rows. Its value was taken for each of them.",
+        "%(count)s cells are merged over several rows. Their values were taken for each of them.",
+        "n",
+    ),
+    FindingCode.DATES_MAY_BE_EXCHANGED: ngettext_lazy(
+        "%(count)s date of birth is stored as a date, but others of its column are text. The spreadsheet"
+        " program may have exchanged its day and month: compare it with the original list.",
+        "%(count)s dates of birth are stored as dates, but others of their column are text. The"
+        " spreadsheet program may have exchanged their day and month: compare them with the original"
+        " list.",
+        "n",
+    ),
+    FindingCode.FORMULAS: ngettext_lazy(
+        "%(count)s cell is a formula. Its stored result was read.",
+        "%(count)s cells are formulas. Their stored results were read.",
+        "n",
+    ),
+    FindingCode.FORMULAS_WITHOUT_RESULT: ngettext_lazy(
+        "%(count)s formula has no stored result. Save the file in a spreadsheet program and upload it"
+        " again, or enter the value in its row.",
+        "%(count)s formulas have no stored results. Save the file in a spreadsheet program and upload it"
+        " again, or enter the values in their rows.",
+        "n",
+    ),
+    FindingCode.ERROR_VALUES: ngettext_lazy(
+        "%(count)s cell shows an error such as #REF!. Enter the value in its row.",
+        "%(count)s cells show an error such as #REF!. Enter the values in their rows.",
+        "n",
+    ),
+    FindingCode.SHORTENED_NUMBERS: ngettext_lazy(
+        "%(count)s number was shortened by a spreadsheet program, for example to 1.23E+11. Its last"
+        " digits are lost. Enter it again in its row.",
+        "%(count)s numbers were shortened by a spreadsheet program, for example to 1.23E+11. Their last"
+        " digits are lost. Enter them again as text.",
+        "n",
+    ),
+    FindingCode.LOST_ZEROS: ngettext_lazy(
+        "%(count)s number may have lost zeros at its beginning: others of its column begin with zeros.",
+        "%(count)s numbers may have lost zeros at their beginning: others of their column begin with zeros.",
+        "n",
+    ),
+    FindingCode.UNEVEN_ROWS: ngettext_lazy(
+        "%(count)s row has more cells than the headers. Check that its columns are not shifted.",
+        "%(count)s rows have more cells than the headers. Check that their columns are not shifted.",
+        "n",
+    ),
+    FindingCode.ROWS_ABOVE_HEADERS: ngettext_lazy(
+        "%(count)s row above the headers was left out.",
+        "%(count)s rows above the headers were left out.",
+        "n",
+    ),
+    FindingCode.EXAMPLE_ROWS: ngettext_lazy(
+        "%(count)s example row of the template was left out.",
+        "%(count)s example rows of the template were left out.",
+        "n",
+    ),
+}
+"""The texts of the findings that count something. ``n``: how many; ``count``: the same as a text."""
 
 
 def finding_text(finding: Finding) -> str:
@@ -109,84 +180,8 @@ def finding_text(finding: Finding) -> str:
         return gettext("The columns are separated by %(name)s.") % {"name": _DELIMITERS[finding.detail]}
     if finding.code in _FINDINGS:
         return str(_FINDINGS[finding.code])
-    return _counted(finding.code, finding.count) % {
-        "count": number_format(finding.count, force_grouping=True)
-    }
-
-
-def _counted(code: FindingCode, count: int) -> str:
-    texts = {
-        FindingCode.HIDDEN_ROWS: ngettext(
-            "%(count)s hidden row was read as well.", "%(count)s hidden rows were read as well.", count
-        ),
-        FindingCode.HIDDEN_COLUMNS: ngettext(
-            "%(count)s hidden column was read as well.", "%(count)s hidden columns were read as well.", count
-        ),
-        FindingCode.OTHER_SHEETS: ngettext(
-            "The first visible sheet was read. %(count)s further sheet was not.",
-            "The first visible sheet was read. %(count)s further sheets were not.",
-            count,
-        ),
-        FindingCode.MERGED_CELLS: ngettext(
-            "%(count)s cell is merged over several rows. Its value was taken for each of them.",
-            "%(count)s cells are merged over several rows. Their values were taken for each of them.",
-            count,
-        ),
-        FindingCode.DATES_MAY_BE_EXCHANGED: ngettext(
-            "%(count)s date of birth is stored as a date, but others of its column are text. The spreadsheet"
-            " program may have exchanged its day and month: compare it with the original list.",
-            "%(count)s dates of birth are stored as dates, but others of their column are text. The"
-            " spreadsheet program may have exchanged their day and month: compare them with the original"
-            " list.",
-            count,
-        ),
-        FindingCode.FORMULAS: ngettext(
-            "%(count)s cell is a formula. Its stored result was read.",
-            "%(count)s cells are formulas. Their stored results were read.",
-            count,
-        ),
-        FindingCode.FORMULAS_WITHOUT_RESULT: ngettext(
-            "%(count)s formula has no stored result. Save the file in a spreadsheet program and upload it"
-            " again, or enter the value in its row.",
-            "%(count)s formulas have no stored results. Save the file in a spreadsheet program and upload it"
-            " again, or enter the values in their rows.",
-            count,
-        ),
-        FindingCode.ERROR_VALUES: ngettext(
-            "%(count)s cell shows an error such as #REF!. Enter the value in its row.",
-            "%(count)s cells show an error such as #REF!. Enter the values in their rows.",
-            count,
-        ),
-        FindingCode.SHORTENED_NUMBERS: ngettext(
-            "%(count)s number was shortened by a spreadsheet program, for example to 1.23E+11. Its last"
-            " digits are lost. Enter it again in its row.",
-            "%(count)s numbers were shortened by a spreadsheet program, for example to 1.23E+11. Their last"
-            " digits are lost. Enter them again as text.",
-            count,
-        ),
-        FindingCode.LOST_ZEROS: ngettext(
-            "%(count)s number may have lost zeros at its beginning: others of its column begin with zeros.",
-            "%(count)s numbers may have lost zeros at their beginning: others of their column begin with"
-            " zeros.",
-            count,
-        ),
-        FindingCode.UNEVEN_ROWS: ngettext(
-            "%(count)s row has more cells than the headers. Check that its columns are not shifted.",
-            "%(count)s rows have more cells than the headers. Check that their columns are not shifted.",
-            count,
-        ),
-        FindingCode.ROWS_ABOVE_HEADERS: ngettext(
-            "%(count)s row above the headers was left out.",
-            "%(count)s rows above the headers were left out.",
-            count,
-        ),
-        FindingCode.EXAMPLE_ROWS: ngettext(
-            "%(count)s example row of the template was left out.",
-            "%(count)s example rows of the template were left out.",
-            count,
-        ),
-    }
-    return texts[code]
+    count = number_format(finding.count, force_grouping=True)
+    return str(_COUNTED[finding.code] % {"n": finding.count, "count": count})
 
 
 # --- Rows, columns, pauses ---------------------------------------------------------------------------
@@ -277,5 +272,5 @@ def comparison_text() -> str:
 
 
 def pause_text(reason: str) -> str:
-    """Why a list is paused, and what to do."""
+    """Why a batch is paused, and what to do."""
     return str(_PAUSES[PauseReason(reason)])

@@ -107,7 +107,7 @@ class SplitTable:
     headers: tuple[str, ...]
     header_row: int | None
     rows: tuple[TableRow, ...]
-    rows_above: int = 0  # between the beginning of the file and the headers; they are no people
+    rows_above: int = 0  # between the beginning of the file and the headers; they are not people
 
 
 def split(table: Table, *, has_headers: bool) -> SplitTable:
@@ -155,7 +155,7 @@ def propose(
     earlier = earlier or _earlier(parts, remembered, providers)
     targets, asked = _proposed_targets(parts.headers, columns, providers, earlier)
     questions += asked
-    date_order, about_dates = _date_order(parts.rows, targets, columns, earlier)
+    date_order, about_dates = _date_order(parts.rows, targets, earlier)
     return Proposal(
         has_headers=has_headers,
         headers=parts.headers,
@@ -270,10 +270,7 @@ def _by_content(kind: str, targets: Sequence[str], kinds: Sequence[str]) -> str:
 
 
 def _date_order(
-    rows: tuple[TableRow, ...],
-    targets: tuple[str, ...],
-    columns: Sequence[tuple[str, ...]],
-    earlier: Choice | None,
+    rows: tuple[TableRow, ...], targets: tuple[str, ...], earlier: Choice | None
 ) -> tuple[str, list[Question]]:
     """The order that the dates decide, and the question if they do not."""
     order, questions = "", []
