@@ -214,7 +214,7 @@ def submissions_with_ids(public_ids: Iterable[str]) -> dict[str, Submission]:
     return {str(one.public_id): one for one in found}
 
 
-def later_lists(rows: Iterable[tuple[uuid.UUID, int]]) -> set[uuid.UUID]:
+def later_batches(rows: Iterable[tuple[uuid.UUID, int]]) -> set[uuid.UUID]:
     """The lists that replace the lists of these rows, directly or not, and have a row with the number.
 
     ``rows``: public id of a list and number of a row. Failed rows keep their numbers, and so do those of a

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
 from apps.audit.models import AuditEvent
-from apps.batches.selectors import later_lists
+from apps.batches.selectors import later_batches
 from apps.consumers.audit_events import VENDOR_RECORD_VIEWED
 from apps.consumers.models import (
     DigestKind,
@@ -71,7 +71,7 @@ class Subject:
     def later_batches(self) -> list[str]:
         """The public ids of the lists that replace one of these and have the row with the same number."""
         rows = [(one.batch, one.batch_row) for one in self.submissions.values()]
-        later = later_lists((batch, number) for batch, number in rows if batch and number is not None)
+        later = later_batches((batch, number) for batch, number in rows if batch and number is not None)
         return sorted({*map(str, later)} - {*self.batches})
 
     @cached_property

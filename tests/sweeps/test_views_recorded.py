@@ -138,7 +138,7 @@ SHOWS_NOTHING = {
     **dict.fromkeys(
         (
             *("batches:check", "batches:leave_out", "batches:take_back", "batches:confirm", "batches:pause"),
-            *("batches:resume", "batches:stop", "batches:send_again", "batches:rows_again"),
+            *("batches:resume", "batches:stop", "batches:send_again", "batches:copy_failed_rows"),
         ),
         "leads back to the list",
     ),

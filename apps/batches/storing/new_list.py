@@ -16,7 +16,7 @@ from apps.core import clock
 from apps.core.actor import Actor
 
 
-def rows_again(batch: Batch, *, actor: Actor) -> Batch:
+def copy_failed_rows(batch: Batch, *, actor: Actor) -> Batch:
     """A new batch of the rows that failed, with their numbers, values and uploaded cells; to be checked.
 
     Of a stopped batch, also the rows that were not sent, except for those that its author had left out.

@@ -154,14 +154,14 @@ def send_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 
 @requires(SEND_BATCHES, batch="batch_id")
 @only_post
-def rows_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+def copy_failed_rows(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """A new list of the rows that failed."""
     batch = find_own(request, batch_id)
     if not person_limits.allows(person_limits.Act.LIST, actor_of(request)):
         messages.warning(request, person_limits.refusal(person_limits.Act.LIST))
         return back_to_batch(request, batch)
     try:
-        made = new_list.rows_again(batch, actor=actor_of(request))
+        made = new_list.copy_failed_rows(batch, actor=actor_of(request))
     except STALE:
         return answer_stale(request, batch)
     except NotReadableError:

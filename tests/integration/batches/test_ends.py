@@ -169,7 +169,7 @@ def test_replaced_list_leads_to_the_newer_one(as_staff: Client, staff: User, san
     assert "A corrected file was uploaded" in text(page)
     assert f'href="{at("batch", newer)}">Open the newer list' in page.content.decode()
     failed = _finished(staff, Outcome.REJECTED)
-    again = new_list.rows_again(failed, actor=acting(staff))
+    again = new_list.copy_failed_rows(failed, actor=acting(staff))
     page = as_staff.get(at("batch", failed))
     assert "The rows that failed are in a newer list" in text(page)
     assert at("batch", again) in page.content.decode()
