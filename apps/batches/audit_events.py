@@ -15,9 +15,9 @@ SOURCE = Key("source", ValueType.CODE, _("Source"), dict(SourceKind.choices))
 REPLACES = Key("replaces", ValueType.WORD, _("Earlier list"), record="batch")
 PAUSE_REASON = Key("pause_reason", ValueType.CODE, _("Reason"), dict(PauseReason.choices))
 RELEASE_REASON = Key("release_reason", ValueType.CODE, _("Reason"), dict(ReleaseReason.choices))
-# No row of a list that is finished is being sent. The sum of the others is the number of rows.
+# No row of a finished batch is being sent. The sum of the others is the number of rows.
 COUNTED_AT_THE_END = tuple(state for state in RowState if state is not RowState.SENDING)
-# Whom the warnings and states of the rows shown are about, besides the people of the list: submissions by
+# The people whom warnings and states of the shown rows are about, besides those of the batch: submissions by
 # their public ids, and consumers that only Sitecore CDP has; up to 50 each. others: the number of both.
 _OTHER_SUBMISSIONS = Key("submissions", ValueType.WORDS, _("Submissions that rows are like"))
 _OTHER_CONSUMERS = Key("consumers", ValueType.WORDS, _("Consumers that rows are like"))
@@ -40,7 +40,7 @@ BATCH_COLUMNS_CHOSEN = EVENTS.define(
     sentence=_("%(actor)s chose the fields of the columns of a list for order %(order)s"),
     keys=(BATCH, ROWS),
 )
-# rows: those that are to be sent, of all rows of the list.
+# rows: how many are to be sent.
 BATCH_CONFIRMED = EVENTS.define(
     "batch.confirmed",
     group=EventGroup.CHANGES,
@@ -70,7 +70,7 @@ BATCH_RESUMED = EVENTS.define(
     sentence=_("%(actor)s resumed sending a list to order %(order)s"),
     keys=(BATCH, ROWS),
 )
-# rows: those that were ready and are not sent any more. The list may never have been sent.
+# rows: those that were ready and are not sent any more. The batch may never have been sent.
 BATCH_STOPPED = EVENTS.define(
     "batch.stopped",
     group=EventGroup.CHANGES,
@@ -97,7 +97,7 @@ BATCH_ROW_RELEASED = EVENTS.define(
     sentence=_("%(actor)s released row %(row)s of a list for order %(order)s: %(release_reason)s"),
     keys=(BATCH, BATCH_ROW, RELEASE_REASON),
 )
-# The page of another person's list, or of rows that were sent or are like another consumer.
+# The page of another person's batch, or of rows that were sent or are like another consumer.
 BATCH_VIEWED = EVENTS.define(
     "batch.viewed",
     group=EventGroup.VIEWS,

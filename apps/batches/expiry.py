@@ -20,11 +20,11 @@ from apps.core.actor import Actor
 
 
 def delete_expired(actor: Actor) -> int:
-    """Delete what expired batches say of people; return how many batches were erased.
+    """Delete the personal data of expired batches; return how many batches were erased.
 
-    The rows stay, with their numbers and submissions, which have an end of their own. Rows that would be sent
-    again later are left out, because their values are gone. A paused batch is stopped with it. A batch with a
-    row that is being sent or unknown waits: whoever resolves it may need the list.
+    The rows stay, with their numbers. Their submissions are not changed. Ready rows are left out, because
+    their values are gone, and a paused batch is stopped. A batch with a row that is being sent or unknown is
+    erased later: the person who resolves it may need its rows.
     """
     erased = 0
     for batch in _expired():

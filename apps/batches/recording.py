@@ -20,7 +20,7 @@ from apps.core.references import RecordKind
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """Whom a page or a file of a list tells something about, besides the people of its rows.
+    """People whom a page or file shows besides those of its rows.
 
     ``submissions``: the public ids of those that rows are like, or because of which rows are not sent.
     ``consumers``: keys of the references of similar consumers that only Sitecore CDP has.

@@ -20,10 +20,10 @@ NO_ROWS: Final = dict.fromkeys(RowState, 0)
 # Without a version that was confirmed, a row is not confirmed.
 _CONFIRMED: Final = Q(confirmed_version__isnull=False, confirmed_version=F("version"))
 NEWEST_BY: Final = ("created_at", "id")
-"""The key of the list of lists, for ``core.web.keyset``."""
+"""The key of the list of batches, for ``core.web.keyset``."""
 _UNDER_WAY: Final = (BatchState.SENDING, BatchState.PAUSED)
 MAX_GOING_ON: Final = 10
-"""Maximum number of lists on the start page."""
+"""Maximum number of batches on the start page."""
 
 
 def count_under_way(person_id: int) -> dict[BatchState, int]:
@@ -82,9 +82,9 @@ def rows_to_send(batch: Batch) -> QuerySet[Any]:
 
 
 def rows_for_new_list(batch: Batch) -> QuerySet[Any]:
-    """The rows that a new list of what failed has; none before the end of this one, and after its erasure.
+    """The rows that a new batch of what failed has; none before the end of this one, and after its erasure.
 
-    Their outcome proves that no consumer was created. Of a stopped list, also those that were not sent,
+    Their outcome proves that no consumer was created. Of a stopped batch, also those that were not sent,
     except for those that its author had left out.
     """
     wanted = Q(current__in=CORRECTABLE_OUTCOMES)
@@ -96,7 +96,7 @@ def rows_for_new_list(batch: Batch) -> QuerySet[Any]:
 
 
 def count_not_confirmed(batch: Batch) -> int:
-    """How many rows are ready, but were corrected or taken back in since the list was confirmed."""
+    """How many rows are ready, but were corrected or taken back in since the batch was confirmed."""
     return rows_in(batch, [RowState.READY]).filter(~_CONFIRMED).count()
 
 
@@ -208,16 +208,16 @@ def submission_of_row(row: Any, submissions: Mapping[uuid.UUID, Submission]) -> 
 
 
 def submissions_with_ids(public_ids: Iterable[str]) -> dict[str, Submission]:
-    """These submissions, of whichever list or none, by public id."""
+    """These submissions, of any batch or none, by public id."""
     wanted = set(public_ids)
     found = Submission.objects.filter(public_id__in=wanted).defer("refs_before") if wanted else ()
     return {str(one.public_id): one for one in found}
 
 
 def later_batches(rows: Iterable[tuple[uuid.UUID, int]]) -> set[uuid.UUID]:
-    """The lists that replace the lists of these rows, directly or not, and have a row with the number.
+    """The batches that replace those of these rows, directly or not, and have a row with the number.
 
-    ``rows``: public id of a list and number of a row. Failed rows keep their numbers, and so do those of a
+    ``rows``: public id of a batch and number of a row. Failed rows keep their numbers, and so do those of a
     corrected file.
     """
     found: set[uuid.UUID] = set()
@@ -237,7 +237,7 @@ def later_batches(rows: Iterable[tuple[uuid.UUID, int]]) -> set[uuid.UUID]:
 
 
 def going_on(person_id: int) -> list[Batch]:
-    """The person's lists that are not ended: those being sent, paused ones, others; each newest first.
+    """The person's batches that are not ended: those being sent, paused ones, others; each newest first.
 
     Also a finished one with rows that were never sent and wait for the person: ready ones to be confirmed.
     Of those that are neither sent nor paused, none that a corrected file replaces, or that was erased.
@@ -245,7 +245,7 @@ def going_on(person_id: int) -> list[Batch]:
     of_person = visible(person_id, sees_all=False)
     if not of_person.order_by().exists():  # nearly everybody: the start page asks this each time
         return []
-    # Nearly all rows of finished lists are ready and confirmed: they were sent.
+    # Nearly all rows of finished batches are ready and confirmed: they were sent.
     rows = BatchRow.objects.filter(~Q(state=OwnState.READY) | ~_CONFIRMED, batch=OuterRef("pk"))
     undecided = [RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY]
     waiting = _with_state(rows).filter(current__in=undecided)

@@ -1,6 +1,6 @@
-"""A list held for a change of its rows, and why nothing was changed.
+"""Hold a batch for a change of its rows, and the reasons why nothing was changed.
 
-Each change is one transaction that holds the list, as the transaction before a send does: a row is changed
+Each change is one transaction that holds the batch, as the transaction before a send does: a row is changed
 or sent, never both.
 """
 

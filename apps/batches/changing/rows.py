@@ -1,8 +1,8 @@
-"""What a person changes in the rows of a list: corrections, rows left out, rows that are sent again.
+"""What a person changes in the rows of a batch: corrections, rows left out, rows that are sent again.
 
-Rows that were not sent are their author's own unsent text, as drafts are: correcting them, leaving them out
-and confirming warnings change no fact, and the confirmation of the list records what was overridden. The
-other rows are checked again afterwards, because warnings compare them.
+These changes have no events: as drafts are, rows that were not sent are unsent text of their author. The
+confirmation of the batch records which warnings were overridden. After each change the other rows are checked
+again, because warnings compare them.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def correct_row(batch: Batch, row: BatchRow, values: Mapping[str, str], *, actor
 
 
 def leave_out(batch: Batch, chosen: ChosenRows, *, actor: Actor) -> list[int]:
-    """Leave out these rows, which have not been sent, or all that need attention. Their numbers.
+    """Leave out these rows, which have not been sent, or all that need attention. Return their numbers.
 
     Raises :class:`NotChanged`.
     """
@@ -98,7 +98,7 @@ def leave_out(batch: Batch, chosen: ChosenRows, *, actor: Actor) -> list[int]:
 
 
 def take_back_in(batch: Batch, chosen: ChosenRows, *, actor: Actor) -> list[int]:
-    """Check these rows again, which were left out, or all that were. Their numbers.
+    """Check these rows again, which were left out, or all that were. Return their numbers.
 
     Raises :class:`NotChanged`.
     """
@@ -113,7 +113,7 @@ def take_back_in(batch: Batch, chosen: ChosenRows, *, actor: Actor) -> list[int]
 
 
 def send_again(batch: Batch, chosen: ChosenRows, *, actor: Actor) -> list[int]:
-    """Give these rows, or all that were not sent, a new token and check them. Their numbers.
+    """Give these rows, or all that were not sent, a new token and check them. Return their numbers.
 
     Their outcome proves that no consumer was created. Raises :class:`NotChanged`.
     """

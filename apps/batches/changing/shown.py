@@ -1,8 +1,8 @@
-"""What a page showed of a list, as a digest that its form posts back.
+"""The rows and warnings that a page of a batch showed, as a digest that its form posts back.
 
-A person decides about the rows and warnings that the page showed. In another window, or through the worker,
-others may have taken their place since, as many as before. The services compute the digest again, in the
-transaction of the change, and refuse if it differs.
+A person decides about what the page showed. Another window or the worker may have changed it since, even if
+there are as many rows as before. The services compute the digest again, in the transaction of the change, and
+refuse if it differs.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class ColumnOrder:
 
 
 def read_in_order(text: str, order: str) -> dt.date | None:
-    """The date that a text means in this order; None if it is none, or has a year of two digits."""
+    """The date that a text means in this order; None if it is not a date, or has a year of two digits."""
     text = _with_english_month(_JAPANESE.sub(r"\1-\2-\3", _visible(text)))
     with suppress(ValueError):
         return dates.read_date(text, month_first=order == MONTH_DAY)

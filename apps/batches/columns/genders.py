@@ -29,7 +29,7 @@ _PERHAPS_MARKS: Final = frozenset("n")
 
 @dataclass(frozen=True, slots=True)
 class _System:
-    """The letters for men and women that the lists of some languages use."""
+    """The letters for men and women that are used in some languages."""
 
     languages: frozenset[str]
     male: str
@@ -120,7 +120,7 @@ def letters_of(headers: Sequence[str], targets: Sequence[str], rows: Iterable[Se
 def _with_letters(used: frozenset[str], systems: Sequence[_System], *, is_known: bool) -> Sequence[_System]:
     """The systems that have all of these letters; M and F are those of most languages if none is known.
 
-    Without a known language, letters for one gender alone are no evidence for a single system: an S below
+    Without a known language, letters for one gender alone are not evidence for a single system: an S below
     "Gender" is rarely Latvian.
     """
     if not is_known and used <= PLAIN.keys():

@@ -21,7 +21,7 @@ from apps.core.references import NoReference, RecordKind, is_link, reference_in_
 STATE, REFERENCE, REASON, RECEIPT = _("State"), _("Reference"), _("Reason"), _("Receipt")
 OWN_HEADERS: Final = (STATE, REFERENCE, REASON, RECEIPT)
 HEADERS_WITHIN: Final = 10
-"""Headers are looked for in this many rows: manifests have the name of the tour above them."""
+"""Headers are searched in this many rows, because manifests have the name of the tour above them."""
 _COUNT: Final = len(OWN_HEADERS)
 
 
@@ -39,7 +39,7 @@ def without_own_columns(table: Table) -> Table:
         TableRow(row.number, tuple(map(_as_uploaded, row.cells[:first] + row.cells[first + _COUNT :])))
         for row in table.rows
     )
-    # A row whose own cells were all deleted is no person any more.
+    # A row whose own cells were all deleted is not a person any more.
     kept = tuple(row for row in rows if any(cell.strip() for cell in row.cells))
     return replace(table, rows=kept) if kept else table
 
@@ -50,7 +50,7 @@ def _as_uploaded(cell: str) -> str:
 
 
 def _first_own_column(table: Table) -> int | None:
-    """The index of the column State; None if the table is no result file."""
+    """The index of the column State; None if the table is not a result file."""
     known = _own_headers()
     for row in table.rows[:HEADERS_WITHIN]:
         cells = tuple(cell.strip() for cell in row.cells)

@@ -1,6 +1,6 @@
-"""Values that a spreadsheet has changed or lost, or that may stand for none, as NA does.
+"""Values that a spreadsheet has changed or lost, or that may stand for no value, as NA does.
 
-The form accepts many, as it cannot know what they were.
+The form accepts many of them, because it cannot know what they were.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PARTS: Final = re.compile(r"[;\t\r\n\u2028\u2029]|,(?!\d)|,(?=\s*\+?\d{6,})")
 
 
 class ProblemCode(StrEnum):
-    """How a value was changed or lost, or why it may be none."""
+    """How a value was changed or lost, or why it may stand for no value."""
 
     SHORTENED_NUMBER = "shortened_number"  # 1.23E+11: digits are lost
     DECIMAL_NUMBER = "decimal_number"  # 353861234567.0
@@ -82,7 +82,7 @@ def problems_of(values: Mapping[str, str]) -> tuple[ValueProblem, ...]:
     """The changed or lost values of a row, uploaded or corrected. A row with one must not be sent.
 
     The names are those of :func:`apps.batches.columns.values.row_values`. The order is not among them: it is
-    compared with that of the list.
+    compared with that of the batch.
     """
     found = ((name, _problem(value)) for name, value in values.items() if value and name != _ORDER)
     problems = [ValueProblem(name, code) for name, code in found if code]
@@ -97,7 +97,7 @@ def problems_of(values: Mapping[str, str]) -> tuple[ValueProblem, ...]:
 
 
 def code_from_date(cell: str) -> str:
-    """A code that was a date or a time in its cell, as a text of which :func:`problems_of` tells this."""
+    """A code that was a date or a time in its cell, as a text that :func:`problems_of` recognises."""
     return f"{cell}{_FROM_DATE}"
 
 

@@ -29,7 +29,7 @@ _CODES: Final = frozenset({"passport_number", "phone_numbers", IDENTIFIER_ID})
 _TEXT_MARK: Final = re.compile(r"\A\s*'(?=[+\w])(?!.*'\s*\Z)", re.DOTALL)
 _GENDER: Final = "gender"
 _TITLE: Final = "title"
-# What is passed on as no father: the titles of the form have no full stop.
+# Fr. where it is not the title of a father. The form does not read it: its titles have no full stop.
 _OTHER_FR: Final = f"{FATHER}."
 # Appended to NA as a country, which the form would read as Namibia.
 _NAMIBIA: Final = " (Namibia or not available)"
@@ -81,7 +81,8 @@ def row_values(
     is passed on as :func:`uploaded_text` returns it.
 
     ``letters``: what letters mean in the column of genders; others are passed on as typed. ``other_fr``:
-    whether Fr. is no father in the column of titles; it is passed on as a text that is no title.
+    whether Fr. is not the title of a father in the column of titles; it is then passed on as a text that is
+    not a title.
     """
     by_target: dict[str, list[str]] = defaultdict(list)
     identifiers: list[dict[str, str]] = []
@@ -115,9 +116,9 @@ def row_values(
 
 
 def uploaded_text(cell: str, target: str) -> str:
-    """The cell as the result file has it: a date or a time as a text that tells so if it should be a code.
+    """The cell as the result file has it. A date or time in a column of codes becomes a text that says so.
 
-    So the file can be uploaded again as a text, and the row remains an error.
+    If that file is uploaded again, even as CSV, the cell remains an error.
     """
     return code_from_date(cell) if isinstance(cell, DateText) and _is_code(target) else cell
 
@@ -148,7 +149,7 @@ _READERS: Final = {
 def _pairs(providers: list[str], ids: list[str]) -> list[dict[str, str]]:
     """Each provider column with the ID column of its number. A half that is missing stays empty.
 
-    Blank columns count, so that a missing half never moves another one to its place.
+    Blank columns count, so that a missing half never shifts the others.
     """
     count = max(len(providers), len(ids))
     padded = zip(providers + [""] * (count - len(providers)), ids + [""] * (count - len(ids)), strict=True)

@@ -1,4 +1,4 @@
-"""The result file of a batch: the uploaded columns, and what became of each row.
+"""The result file of a batch: the uploaded columns, and the state of each row.
 
 Row N of the file is row N of the upload, so that a corrected file has the numbers that people know. Before
 rows are sent, the column Reason has their errors and warnings.
@@ -48,7 +48,7 @@ _JOINT: Final = "; "
 _BLANK_LINES: Final = 1_000
 """Blank lines that are written at once: a short file can have its only person in row 1,048,576."""
 _OF_THE_TABLE: Final = frozenset({"title", "gender"})
-"""Values whose cells may be read by those of the other rows: M is female beside H."""
+"""Values that depend on the cells of other rows: M is female in a column that also has H."""
 _Reader = Callable[[Sequence[str]], dict[str, str]]
 """Reads the cells of a row as the values of the form."""
 _UPLOADED_WIDTH, _OWN_WIDTHS = 20, (18, 40, 60, 60)
@@ -134,7 +134,7 @@ def read_result(batch: Batch, *, receipt_url: Callable[[uuid.UUID], str]) -> Res
 def _reader_of_rows(batch: Batch, cells: Iterable[tuple[str, ...] | None]) -> _Reader:
     """Reads the cells of a row as they were read from the file. ``cells``: of all rows of the batch.
 
-    The rows of an earlier list were read with the other rows of its table. If that list was erased, titles
+    The rows of an earlier batch were read with the other rows of its table. If it was erased, titles
     and genders are left out, because other rows may have decided what they mean.
     """
     table = batch

@@ -1,4 +1,4 @@
-"""The template of a list: the form's columns with an example, as Excel or CSV. The portal reads it back.
+"""The template for a batch: the form's columns with an example, as Excel or CSV. The portal reads it back.
 
 Its cells are formatted as text, so that a spreadsheet keeps zeros and long numbers as they are typed.
 """

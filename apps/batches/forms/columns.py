@@ -1,4 +1,4 @@
-"""The form for the columns of a list: the field of each, whether there are headers, the order of dates."""
+"""The form for the columns of a batch: the field of each, whether there are headers, the order of dates."""
 
 from __future__ import annotations
 

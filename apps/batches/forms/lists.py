@@ -1,4 +1,4 @@
-"""The filter of the list of lists."""
+"""The filter of the list of batches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from apps.core.forms.long_select import LongSelect
 
 
 class BatchesForm(PortalForm):
-    """The person whose lists are shown."""
+    """The person whose batches are shown."""
 
     person = forms.ChoiceField(
         label=_("Person"),
@@ -29,5 +29,5 @@ class BatchesForm(PortalForm):
         field.choices = [("", _("Anyone")), *self._people.items()]
 
     def person_name(self, pk: str) -> str:
-        """The name of a person of the list."""
+        """The name of a person of the select."""
         return self._people.get(pk, pk)

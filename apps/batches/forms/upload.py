@@ -1,4 +1,4 @@
-"""The form of a new list: the order, and a pasted table or a file."""
+"""The form for a new batch: the order, and a pasted table or a file."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class BatchRow(models.Model):
     version = models.PositiveIntegerField(default=1)
     confirmed_version = models.PositiveIntegerField(null=True)
     state = models.CharField(max_length=12, choices=OwnState, default=OwnState.UNCHECKED)
-    # Left out because the list was stopped, and not by its author.
+    # Left out because the batch was stopped, and not by its author.
     left_out_by_stop = models.BooleanField(default=False)
     encrypted_cells = models.BinaryField(blank=True)  # as uploaded, as JSON of cells_to_json
     encrypted_values = models.BinaryField(blank=True)  # the flat values of the form, as JSON
@@ -77,7 +77,7 @@ class BatchRow(models.Model):
     # The submission because of which it is already sent, or was before it was released.
     earlier = models.UUIDField(null=True)
     # Whether that submission has other content. It was open, and was made for the row with this number of a
-    # list that this one replaces.
+    # batch that this one replaces.
     earlier_differs = models.BooleanField(default=False)
     # The ids of the created submissions that it repeats, as a person has decided.
     released = models.JSONField(default=list)

@@ -1,4 +1,4 @@
-"""The page that asks for the columns of a list."""
+"""The page that asks for the columns of a batch."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def initial(proposal: Proposal) -> dict[str, str]:
 
 
 def current_choice(batch: Batch) -> Choice:
-    """What was chosen for this list."""
+    """What was chosen for this batch."""
     return Choice(batch.header_row is not None, tuple(map(str, batch.targets)), batch.date_order)
 
 
 def chosen(batch: Batch) -> dict[str, str]:
-    """The form's values as they were chosen for this list."""
+    """The form's values as they were chosen for this batch."""
     choice = current_choice(batch)
     values = {"has_headers": "yes" if choice.has_headers else "no"}
     values |= {column_field(at): target or LEFT_OUT for at, target in enumerate(choice.targets)}
@@ -82,7 +82,7 @@ def chosen(batch: Batch) -> dict[str, str]:
 
 
 def choice_text(batch: Batch) -> str:
-    """The fields of the columns of a list that are sent, in the order of the columns."""
+    """The fields of the columns of a batch that are sent, in the order of the columns."""
     return ", ".join(target_label(target) for target in batch.targets if target)
 
 
@@ -115,7 +115,7 @@ def _reading(text: str, order: str) -> str:
 
 
 def contradiction(questions: Iterable[Question]) -> str:
-    """What is said if some dates are day first and others month first; empty otherwise."""
+    """The sentence if some dates are day first and others month first; empty otherwise."""
     question = next((one for one in questions if one.code is QuestionCode.DATES_CONTRADICT), None)
     if question is None:
         return ""

@@ -1,4 +1,4 @@
-"""What is said after an act: what became of the rows. Without what was typed, because messages are stored."""
+"""The messages after an act: the states of its rows. Without typed values, because messages are stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the reader of a list has to know about its file."""
+"""What the reader of a batch has to know about its file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A list as one line of the list of lists, and on the start page."""
+"""A batch as one line of the list of batches, and on the start page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from apps.batches.presenters.progress import progress_of
 
 @dataclass(frozen=True, slots=True)
 class BatchLine:
-    """A list in the list of lists, and on the start page."""
+    """A batch in the list of batches, and on the start page."""
 
     url: str
     order_name: str
@@ -28,7 +28,7 @@ class BatchLine:
 
 
 def batch_line(batch: Batch, counts: Mapping[RowState, int]) -> BatchLine:
-    """The line of a list, with its rows counted by state."""
+    """The line of a batch, with its rows counted by state."""
     progress = progress_of(batch, counts)
     state = BatchState(batch.state)
     texts = [f"{one.label}: {count}" for one, count in counts.items() if count]

@@ -1,4 +1,4 @@
-"""What a list is called on pages, and its address."""
+"""The name of a batch on pages, and its address."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def order_name(batch: Batch) -> str:
 
 
 def batch_url(batch: Batch) -> str:
-    """The address of a list."""
+    """The address of the page of a batch."""
     return reverse("batches:batch", args=[batch.public_id])

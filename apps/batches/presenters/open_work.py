@@ -13,7 +13,7 @@ from apps.core.open_work import OpenWork
 
 
 def open_work_of(person_id: int) -> list[OpenWork]:
-    """Lists that the person confirmed and that are being sent or paused."""
+    """Batches that the person confirmed and that are being sent or paused."""
     counts = selectors.count_under_way(person_id)
     sending, paused = counts[BatchState.SENDING], counts[BatchState.PAUSED]
     found = (
@@ -42,7 +42,7 @@ def open_work_of(person_id: int) -> list[OpenWork]:
 
 
 def stopped_work_of(person_id: int, permissions: Collection[str]) -> list[OpenWork]:
-    """Lists that the person confirmed and that are being sent, if these permissions do not allow it."""
+    """Batches that the person confirmed and that are being sent, if these permissions do not allow it."""
     if {*NEEDED_TO_SEND} <= {*permissions}:
         return []
     sending = selectors.count_under_way(person_id)[BatchState.SENDING]

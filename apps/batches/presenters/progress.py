@@ -1,4 +1,4 @@
-"""How far a list is: its rows with an outcome, what it waits for, and what is left of it."""
+"""The progress of a batch: its rows with an outcome, what it waits for, and what is left to do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LEFT: Final = (
     *(RowState.REJECTED, RowState.NOT_SENT, RowState.NOT_CREATED),
     *(RowState.NEEDS_ATTENTION, RowState.READY, RowState.UNCHECKED),
 )
-"""The states of rows that a finished list has not created, and that somebody can do something about."""
+"""The states of the rows of a finished batch that were not created, and that somebody can act on."""
 _LONG_WAIT: Final = dt.timedelta(seconds=15)
 _BATCH_SHAPES: Final[Mapping[BatchState, str]] = {
     BatchState.MATCHING: "unchecked",
@@ -43,7 +43,7 @@ _BATCH_SHAPES: Final[Mapping[BatchState, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Rows that are not done with, in a sentence. ``url``: where they are shown."""
+    """A sentence about rows that are left to do. ``url``: where they are shown."""
 
     text: str
     url: str
@@ -51,10 +51,10 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far sending is. ``announced``: the same in steps, so that it is not read out every second; with
-    ``waits``, which stays the same as long as the wait.
+    """The progress of sending. ``announced``: for screen readers, in steps, so that it is not read out every
+    second; with ``waits``.
 
-    ``shape``: of the whole list; created only if nothing is left to do. ``notes``: what is left.
+    ``shape``: of the whole batch; created only if nothing is left to do. ``notes``: what is left.
     ``waits``: why no row is sent for a while; empty if rows are sent. ``goes_on``: the sentence about
     what happens when the reader leaves the page.
     """
@@ -80,10 +80,10 @@ def has_no_worker(batch: Batch) -> bool:
 def progress_of(
     batch: Batch, counts: Mapping[RowState, int], *, not_confirmed: int = 0, no_worker: bool = False
 ) -> Progress:
-    """How far sending is. Rows that need attention or are left out do not count.
+    """The progress of sending. Rows that need attention or are left out do not count.
 
     ``not_confirmed``: how many of the ready rows were changed since the confirmation. ``no_worker``: as
-    :func:`has_no_worker` says; the list of lists does not ask.
+    :func:`has_no_worker` says; the list of batches does not ask.
     """
     done = sum(counts[state] for state in _DONE)
     total = done + counts[RowState.READY] + counts[RowState.SENDING]
@@ -118,7 +118,7 @@ def _goes_on(no_worker: bool) -> str:
 
 
 def _waits(batch: Batch) -> str:
-    """Until when no row is sent, if that is longer than rows wait for each other."""
+    """Until when no row is sent, if that is longer than the usual pause between rows; otherwise empty."""
     if batch.due_at is None or batch.due_at - clock.now() < _LONG_WAIT:
         return ""
     until = timezone.localtime(batch.due_at).strftime("%H:%M:%S")
@@ -126,7 +126,7 @@ def _waits(batch: Batch) -> str:
 
 
 def _shape_of(state: BatchState, counts: Mapping[RowState, int]) -> str:
-    """The shape of a list: of an ended one, that of its least certain rows."""
+    """The shape of a batch. That of an ended one is the shape of its least certain rows."""
     if state in (BatchState.FINISHED, BatchState.STOPPED) and counts[RowState.UNKNOWN]:
         return "unknown"
     if state == BatchState.FINISHED and any(counts[one] for one in _LEFT):
@@ -135,7 +135,7 @@ def _shape_of(state: BatchState, counts: Mapping[RowState, int]) -> str:
 
 
 def _notes(batch: Batch, counts: Mapping[RowState, int], not_confirmed: int) -> tuple[Note, ...]:
-    """What is left of a list that is not being sent."""
+    """What is left to do in a batch that is not being sent."""
     state = batch.state
     if state not in (BatchState.PAUSED, BatchState.FINISHED, BatchState.STOPPED):
         return ()

@@ -1,4 +1,4 @@
-"""The rows of a list as the page of the list shows them."""
+"""The rows of a batch as its page shows them."""
 
 from __future__ import annotations
 

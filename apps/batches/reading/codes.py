@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-# A colour or a language; a condition is none.
+# A colour or a language, but not a condition.
 _REMARK: Final = re.compile(r"\[(?:\$-[0-9A-Fa-f]+|[A-Za-z]+)\]")
 # A digit; else a sign that is shown: between quotation marks, after a backslash, or by itself.
 _PART: Final = re.compile(r'(General|[0#?])|"([^"]*)"|\\(.)|_(.)|([-+ ()\xa0\u202f])')

@@ -32,7 +32,7 @@ _TEXT_FORMULA = re.compile(r'\A\s*="([^"]*)"\s*\Z')
 _CLEAR_SHARE = 0.8
 """A delimiter is clearly the right one if it separates this share of the lines into as many cells."""
 _COMPARED_LINES = 50_000
-"""The delimiters are compared by so many lines, blank ones included: a list has far fewer."""
+"""The delimiters are compared by so many lines, blank ones included: a batch has far fewer."""
 _BLANK = ("",)
 
 Rows = tuple[tuple[TableRow, ...], tuple[Finding, ...]]

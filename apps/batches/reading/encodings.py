@@ -217,7 +217,7 @@ def _misplaced(text: str) -> int:
     """How many letters have the wrong case or place, signs touch words, and letters of two scripts meet."""
     letters = sum(map(_misplaced_letters, re.findall(r"[^\W\d_]+", text)))
     signs = len(re.findall(r"(?<=[A-Za-z])(?![’´])[^\w\x00-\x7f](?=[A-Za-z])", text))
-    # "Mª" and "Nº" are words, "£ukasz" and "Mureº" are none.
+    # "Mª" and "Nº" are words, "£ukasz" and "Mureº" are not.
     signs += len(re.findall(r"[£§ªº•€°…](?=[^\W\d_ªº])|(?<=[^\W\d_]{2})[£§ªº€°]", text))
     mixed = len(re.findall(r"(?<=[A-Za-z])[\u0370-\u04ff]|[\u0370-\u04ff](?=[A-Za-z])", text))
     return letters + signs + mixed

@@ -17,7 +17,7 @@ from apps.batches.reading.limits import Limits
 from apps.batches.reading.table import Finding, FindingCode, NotReadable, Table, TableFault, TableRow
 
 SECONDS: Final = 20
-"""After which a child is killed, whatever it waits for."""
+"""After so many seconds a child is killed."""
 _CHILDREN: Final = 2
 """Children of one process of the portal at the same time, so that their memory has a limit as well."""
 _WAIT: Final = 30

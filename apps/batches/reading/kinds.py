@@ -1,4 +1,4 @@
-"""What a file is by its first bytes. Its name says nothing: pages and texts are often named ``.xls``."""
+"""What a file is by its first bytes. Its name may mislead: pages and texts are often named ``.xls``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _NO_TEXT_CHARACTERS: Final = re.compile(_NO_TEXT)
 
 
 def kind_of(content: bytes) -> Kind:
-    """How the file is read. Raises :class:`NotReadable` for what is no table, with what it is."""
+    """How the file is read. Raises :class:`NotReadable`, with what the file is, if it is not a table."""
     if not content:
         raise NotReadable(TableFault.EMPTY)
     if content.startswith(_ZIP):

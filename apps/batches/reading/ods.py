@@ -1,7 +1,6 @@
 """Read the first visible sheet of an OpenDocument file that has content: one pass over ``content.xml``.
 
-No library tells the hidden rows and columns, formulas and merged cells of this format within limits of
-memory.
+No library reports hidden rows and columns, formulas and merged cells of this format within a limit of memory.
 Without Django: the child process imports this module.
 """
 
@@ -31,7 +30,7 @@ _CALC_VALUE_TYPE: Final = "urn:org:documentfoundation:names:experimental:calc:xm
 _CELL: Final = f"{_TABLE}table-cell"
 _COVERED: Final = f"{_TABLE}covered-table-cell"
 _PARAGRAPH: Final = f"{_TEXT}p"
-# Parts of a paragraph that are no part of its text: notes, and how Japanese names are read.
+# Parts of a paragraph that do not belong to its text: notes, and how Japanese names are read.
 _LEFT_OUT: Final = frozenset({f"{_OFFICE}annotation", f"{_TEXT}note", f"{_TEXT}ruby-text"})
 _BLANKS: Final = re.compile("[ \t\r\n]+")
 _TIME: Final = re.compile(r"PT(\d+)H(\d+)M(\d+)(?:[.,]\d+)?S")
@@ -263,7 +262,7 @@ def _repeats(attributes: dict[str, str], name: str) -> int:
 
 
 def _number(text: str) -> int:
-    """Raises ``ValueError`` for what is no count of a file."""
+    """Raises ``ValueError`` for a text that is not a possible count."""
     if len(text) > 9:
         raise ValueError
     return int(text)

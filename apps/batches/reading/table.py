@@ -28,7 +28,7 @@ class FindingCode(StrEnum):
     LOST_ZEROS = "lost_zeros"  # numbers in columns with texts that begin with a zero
     ENCODING_GUESSED = "encoding_guessed"  # not UTF-8; ``detail`` is its name
     NUL_REMOVED = "nul_removed"
-    ROWS_ABOVE_HEADERS = "rows_above_headers"  # such as the name of the tour; they are no people
+    ROWS_ABOVE_HEADERS = "rows_above_headers"  # such as the name of the tour; they are not people
     # A spreadsheet with the other order may have made 4 March of 03/04, and left 13/04 as text.
     DATES_MAY_BE_EXCHANGED = "dates_may_be_exchanged"
     UNEVEN_ROWS = "uneven_rows"  # rows with more cells than the headers

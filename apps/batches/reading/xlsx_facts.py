@@ -1,7 +1,7 @@
-"""What a sheet of an Excel file has beside values, and how far its content reaches: one pass over its XML.
+"""What an Excel sheet has besides values, and how far its content reaches, by one pass over its XML.
 
-openpyxl does not tell formulas and their results apart in one reading, and reserves memory for the extent
-that a sheet claims. So this pass comes first. Without Django: the child process imports this module.
+openpyxl cannot read formulas and their results at the same time, and reserves memory for the extent that a
+sheet claims. So this pass comes first. Without Django: the child process imports this module.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class ColumnsNotStored(Exception):
 
 
 class TooManyPeople(NotReadable):
-    """The list has more people than ``BATCH_MAX_ROWS``. ``count`` says how many."""
+    """The table has more people than ``BATCH_MAX_ROWS``. ``count`` says how many."""
 
     def __init__(self, count: int) -> None:
         super().__init__(TableFault.TOO_MANY_ROWS, count)

@@ -1,4 +1,4 @@
-"""A new list of the rows that failed."""
+"""Copy the rows that failed into a new batch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from apps.core.actor import Actor
 
 
 def copy_failed_rows(batch: Batch, *, actor: Actor) -> Batch:
-    """A new batch of the rows that failed, with their numbers, values and uploaded cells; to be checked.
+    """Store a new batch of the rows that failed, with their numbers, values and cells. It is to be checked.
 
     Of a stopped batch, also the rows that were not sent, except for those that its author had left out.
 

@@ -1,4 +1,4 @@
-"""What is done with a list: each a POST that leads back to its page."""
+"""The acts on a batch. Each is a POST that redirects to the page of the batch."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 
 STALE = (held_rows.NotChanged, control.NotInThisState, control.RowsChanged)
-"""The page was not current any more: nothing was changed."""
+"""The page was no longer current, so nothing was changed."""
 MAX_ROWS = 10_000  # row numbers in one POST; the limit of rows is far below
 
 
@@ -78,7 +78,7 @@ def accept(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     similar_reason = reason.cleaned_data["similar_reason"] if reason.is_valid() else ""
     numbers = [row.number for row in waiting if has_warning(row, codes)]
 
-    def said() -> str:
+    def message() -> str:
         return _("The warnings are confirmed. %(rows)s") % {"rows": done.rows_text(batch, numbers)}
 
     return _change(
@@ -87,7 +87,7 @@ def accept(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         lambda actor: decisions.accept_warnings(
             batch, codes, similar_reason, shown=single_value(request.POST, "shown"), actor=actor
         ),
-        said=said,
+        message=message,
     )
 
 
@@ -134,28 +134,28 @@ def pause(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 @requires(SEND_BATCHES, CONTROL_ALL_BATCHES, batch="batch_id")
 @only_post
 def resume(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
-    """Go on sending."""
+    """Resume sending."""
     return _control(request, batch_id, control.resume)
 
 
 @requires(SEND_BATCHES, CONTROL_ALL_BATCHES, batch="batch_id")
 @only_post
 def stop(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
-    """Stop for good: rows that were not sent are left out."""
+    """Stop sending for good. Rows that were not sent are left out."""
     return _control(request, batch_id, control.stop)
 
 
 @requires(SEND_BATCHES, batch="batch_id")
 @only_post
 def send_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
-    """Make the named rows, or all that were not sent, ready to be sent once more, as for leaving out."""
+    """Check rows to be sent again: the named ones, or all not sent, exactly those that the page has shown."""
     return _change_rows(request, batch_id, rows.send_again, at_rows=False)
 
 
 @requires(SEND_BATCHES, batch="batch_id")
 @only_post
 def copy_failed_rows(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
-    """A new list of the rows that failed."""
+    """Copy the rows that failed into a new batch, and check it."""
     batch = find_own(request, batch_id)
     if not person_limits.allows(person_limits.Act.LIST, actor_of(request)):
         messages.warning(request, person_limits.refusal(person_limits.Act.LIST))
@@ -179,7 +179,7 @@ def _change_rows(
     *,
     at_rows: bool = True,
 ) -> HttpResponse:
-    """Change the rows that the post names; without any, all of the act if they are those of the page."""
+    """Do the act with the rows that the post names; without any, with all that the page showed for it."""
     batch = find_own(request, batch_id)
     chosen: ChosenRows = AllShown(single_value(request.POST, "shown"))
     if "number" in request.POST:
@@ -189,7 +189,7 @@ def _change_rows(
         request,
         batch,
         lambda actor: changed.extend(act(batch, chosen, actor=actor)),
-        said=lambda: done.rows_text(batch, changed),
+        message=lambda: done.rows_text(batch, changed),
         at_rows=at_rows,
     )
 
@@ -204,12 +204,12 @@ def _change(
     batch: Batch,
     act: Callable[[Actor], object],
     *,
-    said: Callable[[], str] | None = None,
+    message: Callable[[], str] | None = None,
     at_rows: bool = False,
 ) -> HttpResponse:
-    """Do it and lead back; a page that was not current any more changes nothing, and says so.
+    """Do the act and redirect to the return address. A page that was no longer current changes nothing.
 
-    ``said``: the message afterwards. ``at_rows``: the act belongs to a row, so the reader stays at the rows.
+    ``message``: the message after the act. ``at_rows``: the page opens at its rows.
     """
     return_address_of(request)  # an address that was changed is refused before anything is done
     try:
@@ -218,8 +218,8 @@ def _change(
         return answer_stale(request, batch, at_rows=at_rows)
     except control.ConfirmerNotPermitted:
         messages.warning(request, labels.pause_text(PauseReason.NOT_PERMITTED))
-    if said is not None:
-        messages.success(request, said(), extra_tags=AT_ROWS if at_rows else "")
+    if message is not None:
+        messages.success(request, message(), extra_tags=AT_ROWS if at_rows else "")
     return back_to_batch(request, batch, at_rows=at_rows)
 
 
@@ -232,7 +232,7 @@ def _numbers(values: QueryDict) -> list[int]:
 
 
 def _attention_text(batch: Batch, numbers: Collection[int]) -> str:
-    """What is said if rows are not ready after all: the order has changed since they were checked."""
+    """The message if rows are not ready any more because the order has changed since they were checked."""
     current = [row.current for row in selectors.rows_of(batch).filter(number__in=numbers)]
     waiting, sent = current.count(RowState.NEEDS_ATTENTION), current.count(RowState.ALREADY_SENT)
     texts = [_("The order has changed since the list was checked. Nothing was sent.")]

@@ -1,4 +1,4 @@
-"""Check a list after a change that is stored already."""
+"""Check a batch after a change that is stored already."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 def check_stored(batch: Batch) -> None:
-    """Check every row. If the database is lost meanwhile, the page of the list offers it again."""
+    """Check every row. A lost database is logged, not raised: the page of the batch then offers the check."""
     try:
         check_batch(batch, client=get_client())
     except DATABASE_ERRORS:

@@ -1,4 +1,4 @@
-"""Which field each column of a list goes to."""
+"""The page that asks which field each column of a batch goes to."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ from apps.core.web.requests import actor_of
 @requires(SEND_BATCHES, batch="batch_id")
 @require_http_methods(["GET", "POST"])
 def columns(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
-    """Ask for the columns of a list, or store them and check its rows. Nothing is sent."""
+    """Ask for the columns of a batch, or store them and check its rows. Nothing is sent."""
     batch = find_own(request, batch_id)
     if columns_may_change(batch):
         return _change(request, batch)
@@ -108,9 +108,9 @@ def _date_questions(table: Table, choice: Choice, providers: tuple[str, ...]) ->
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What the page asks about the columns of a list.
+    """What the page asks about the columns of a batch.
 
-    ``shown``: of a list whose columns were chosen before, the digest of its rows; ``changed``: how many of
+    ``shown``: of a batch whose columns were chosen before, the digest of its rows; ``changed``: how many of
     them a person has changed since.
     """
 
@@ -191,8 +191,8 @@ def _asking(request: HttpRequest, asked: _Asked, questions: Sequence[Question]) 
 def _choice(table: Table, form: ColumnsForm, asked_column: str) -> Choice:
     """What was chosen, with the order that the dates decide unless the person has said it.
 
-    ``asked_column``: the index of the column whose dates the page has shown. What was said about them holds
-    for no other column.
+    ``asked_column``: the index of the column whose dates the page has shown. An answer about them
+    does not apply to another column.
     """
     has_headers, targets = form.has_headers_chosen, form.targets()
     if "date_of_birth" not in targets:

@@ -1,4 +1,4 @@
-"""Files of lists: the template, and the result."""
+"""The files of batches: the template, and the result."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def template(request: HttpRequest) -> HttpResponse:
 @requires(SEND_BATCHES, CONTROL_ALL_BATCHES, batch="batch_id")
 @require_GET
 def result(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponseBase:
-    """The uploaded columns with state, reference, reason and receipt of each row. Recorded before."""
+    """The uploaded columns with state, reference, reason and receipt of each row. Recorded first."""
     chosen = _format(request)
     batch = find_batch(request, batch_id)
     read = result_files.read_result(

@@ -1,4 +1,4 @@
-"""The list of lists, and what of it the start page shows."""
+"""The list of batches, and the part of it that the start page shows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PAGE_SIZE = 50
 @requires(SEND_BATCHES, CONTROL_ALL_BATCHES)
 @require_GET
 def batches(request: HttpRequest) -> HttpResponse:
-    """The person's lists, newest first; for supervisors everybody's, with a filter by person."""
+    """The person's batches, newest first; for supervisors everybody's, with a filter by person."""
     sees_all = request.user.has_perm(CONTROL_ALL_BATCHES)
     position = keyset.read_position(request.GET, selectors.NEWEST_BY)
     form = BatchesForm(request.GET if sees_all else {})
@@ -56,7 +56,7 @@ def _chips(path: str, form: BatchesForm) -> list[Chip]:
 
 
 def going_on(request: HttpRequest) -> tuple[BatchLine, ...]:
-    """The person's lists that are not ended, for the start page."""
+    """The person's batches that are not ended, for the start page."""
     if not request.user.has_perm(SEND_BATCHES):
         return ()
     return _lines(selectors.going_on(person_id(request)))

@@ -1,4 +1,4 @@
-"""Addresses that only take a POST, and where they lead a person who opens one."""
+"""Addresses that only take a POST."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
 def only_post(view: View[P]) -> View[P]:
-    """Call the view for a POST. A GET leads to the list: such as after an error page, or the sign-in page."""
+    """Let a view answer POST only.
+
+    GET and HEAD redirect to the batch: a browser opens such an address after an error or sign-in page.
+    """
 
     @if_it_fails(Effects(in_steps=True))  # an act may check the rows after the change is stored
     @require_http_methods(["GET", "HEAD", "POST"])

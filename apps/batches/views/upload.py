@@ -1,4 +1,4 @@
-"""A new list: the order, and a pasted table or a file."""
+"""The page for a new batch: the order, and a pasted table or a file."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ from apps.core.web.uploads import accepts_files
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """The order of a list. ``number``: empty if it is not known."""
+    """The order of a batch. ``number``: empty if it is not known."""
 
     ref: str
     number: str = ""
@@ -66,9 +66,9 @@ class _Order:
 @requires(SEND_BATCHES)
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
-    """Show the form, or read a table and lead to its columns or its rows. Nothing is sent.
+    """Show the form, or store a table and redirect to its columns or its rows. Nothing is sent.
 
-    ``?order=`` fills the order in; ``?replaces=`` names the list whose corrected file is uploaded.
+    ``?order=`` fills the order in; ``?replaces=`` names the batch whose corrected file is uploaded.
     """
     replaces = _replaced(request)
     if request.method != "POST":
@@ -88,14 +88,14 @@ def new(request: HttpRequest) -> HttpResponse:
     if order is not None and table is not None and form.is_valid():
         try:
             return _store(request, table, order, replaces)
-        except NotReadable as error:  # it has headers and nobody below them
+        except NotReadable as error:  # there are no people below the headers
             _add_fault(form, error)
     form.ask_for_the_file_again()
     return _page(request, form, replaces, panel=panel, status=status)
 
 
 def _replaced(request: HttpRequest) -> Batch | None:
-    """The person's list that the address says is replaced. Raises ``Http404`` if it is not theirs."""
+    """The person's batch that the address says is replaced. Raises ``Http404`` if it is not theirs."""
     named = single_value(request.GET, "replaces")
     if not named:
         return None
@@ -137,7 +137,7 @@ def _find_order(request: HttpRequest, form: UploadForm) -> tuple[_Order | None, 
 
 
 def _read_order(request: HttpRequest, ref: str) -> _Order:
-    """The order with its number, if it can be read: a list needs only the reference."""
+    """The order with its number, if it can be read: a batch needs only the reference."""
     if not settings.CDP_ORDER_PAGES or not request.user.has_perm(VIEW_VENDOR_RECORDS):
         return _Order(ref)
     try:
@@ -174,7 +174,7 @@ def _refuse_table(form: UploadForm, text: str) -> None:
 
 
 def _store(request: HttpRequest, table: Table, order: _Order, replaces: Batch | None) -> HttpResponse:
-    """Store the list, and check its rows unless its columns have to be asked for."""
+    """Store the batch, and check its rows unless its columns have to be asked for."""
     person, actor, providers = person_id(request), actor_of(request), selectors.providers()
     proposal = propose(
         table,

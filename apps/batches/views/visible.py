@@ -45,7 +45,7 @@ def may_edit(request: HttpRequest, batch: Batch) -> bool:
 
 
 def may_choose_columns(batch: Batch) -> bool:
-    """Whether the list waits for its columns: an erased one has none."""
+    """Whether the columns of the batch are to be chosen. An erased one has none."""
     return batch.erased_at is None and batch.state == BatchState.MATCHING
 
 
@@ -57,6 +57,6 @@ def may_change_rows(batch: Batch) -> bool:
 def may_control(request: HttpRequest, batch: Batch) -> bool:
     """Whether the person may pause, resume and stop: the author, and supervisors.
 
-    They are the people who can see it.
+    These are all who can see it.
     """
     return may_edit(request, batch) or request.user.has_perm(CONTROL_ALL_BATCHES)
