@@ -148,7 +148,7 @@ def stop(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 @requires(SEND_BATCHES, batch="batch_id")
 @only_post
 def send_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
-    """Check rows to be sent again: the named ones, or all not sent, exactly those that the page has shown."""
+    """Make rows ready to be sent again: the named ones, or all not sent, as the page has shown them."""
     return _change_rows(request, batch_id, rows.send_again, at_rows=False)
 
 

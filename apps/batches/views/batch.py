@@ -145,9 +145,8 @@ def _part(found: Batch, shown: str, return_address: ReturnAddress) -> tuple[Retu
     rows = selectors.rows_of(found) if shown == ALL else selectors.rows_in(found, [RowState(shown)])
     pages = [rows.order_by()]
     part = keyset.page_of(pages, BY, size=PAGE_SIZE, position=return_address.position, oldest_first=True)
-    if (
-        not part.rows and return_address.position is not None
-    ):  # an act has changed the last rows of the filter
+    if not part.rows and return_address.position is not None:
+        # An act has changed the last rows of the filter.
         return_address = replace(return_address, position=None)
         part = keyset.page_of(pages, BY, size=PAGE_SIZE, oldest_first=True)
     return return_address, part
