@@ -37,7 +37,17 @@ CONTRADICTED_ABSENCE = Q(contradicted=True, outcome=Outcome.NOT_CREATED)
 IS_OPEN = Q(outcome__in=OPEN_OUTCOMES) | CONTRADICTED_ABSENCE
 """Being sent, or whether the consumer exists is not known."""
 MAY_EXIST = Q(outcome__in=EXISTING_OUTCOMES) | CONTRADICTED_ABSENCE
-"""The consumer exists, or may exist."""
+"""The consumer exists, or may exist, by what is known now."""
+EXISTS_OR_WAS_FOUND = Q(outcome__in=EXISTING_OUTCOMES) | ~Q(late_consumer_ref="")
+"""As :data:`MAY_EXIST`, and also a consumer that was found late, whatever was decided about it since.
+
+For warnings before another consumer is created: a decision that this one does not exist may be wrong.
+"""
+IS_UNKNOWN = Q(outcome=Outcome.UNKNOWN)
+IS_CONTRADICTED = Q(contradicted=True)
+IS_DOUBTFUL = ~Q(doubt_code="")
+NEEDS_RESOLUTION = IS_UNKNOWN | IS_CONTRADICTED | IS_DOUBTFUL
+"""``Submission.needs_resolution``, as a condition."""
 KNOWN_OUTCOME = Case(
     When(CONTRADICTED_ABSENCE, then=Value(Outcome.UNKNOWN.value)),
     default=F("outcome"),
@@ -71,21 +81,21 @@ def exists(public_id: uuid.UUID) -> bool:
 def submissions_to_order_since(order_ref: str, since: datetime, viewer: Viewer) -> QuerySet[Submission]:
     """The submissions to this order since a moment that the viewer may see, newest first.
 
-    Only those whose consumer was created, or may have been.
+    Only those whose consumer exists or may exist.
     """
     of_order = _in_any_spelling(order_ref, visible_submissions(viewer))
-    return of_order.filter(submitted_at__gte=since, outcome__in=EXISTING_OUTCOMES)
+    return of_order.filter(MAY_EXIST, submitted_at__gte=since)
 
 
 def own_outcomes_since(person_id: str, since: datetime) -> dict[str, int]:
-    """How many of the person's submissions since a moment have each outcome; outcomes of none are missing."""
+    """How many submissions of the person since a moment have each outcome. Those without any are left out."""
     own = Submission.objects.filter(Q(actor_id=person_id), submitted_at__gte=since)
     return dict(own.values_list("outcome").annotate(Count("pk")).order_by())
 
 
 def unknown_submissions(viewer: Viewer) -> QuerySet[Submission]:
     """The submissions of unknown outcome that the viewer may see, oldest first."""
-    return visible_submissions(viewer).filter(outcome=Outcome.UNKNOWN).order_by("submitted_at", "id")
+    return visible_submissions(viewer).filter(IS_UNKNOWN).order_by("submitted_at", "id")
 
 
 def overdue_submissions(viewer: Viewer, *, before: datetime) -> QuerySet[Submission]:
@@ -104,20 +114,20 @@ def next_unknown(
     left = unknown_submissions(viewer).exclude(pk=submission.pk)
     of_others = Q(taken_at__gt=taken_since) & ~Q(taken_by=viewer.person_id)
     free = left.exclude(of_others)
-    place = Q(submitted_at__gt=submission.submitted_at)
-    place |= Q(submitted_at=submission.submitted_at, pk__gt=submission.pk)
-    after = free.filter(place).first() if submission.outcome == Outcome.UNKNOWN else None
+    later = Q(submitted_at__gt=submission.submitted_at)
+    later |= Q(submitted_at=submission.submitted_at, pk__gt=submission.pk)
+    after = free.filter(later).first() if submission.outcome == Outcome.UNKNOWN else None
     return after or free.first() or left.first(), left.count()
 
 
 def contradicted_submissions(viewer: Viewer) -> QuerySet[Submission]:
     """Resolved submissions that a late answer contradicts, and that were not resolved again since."""
-    return visible_submissions(viewer).filter(contradicted=True)
+    return visible_submissions(viewer).filter(IS_CONTRADICTED)
 
 
 def doubtful_submissions(viewer: Viewer) -> QuerySet[Submission]:
     """Submissions that the vendor answered as created, but that a supervisor has to check."""
-    return visible_submissions(viewer).exclude(doubt_code="")
+    return visible_submissions(viewer).filter(IS_DOUBTFUL)
 
 
 NEEDING_ATTENTION: Final = {
@@ -125,7 +135,7 @@ NEEDING_ATTENTION: Final = {
     "contradicted": contradicted_submissions,
     "doubtful": doubtful_submissions,
 }
-"""The submissions that need a decision, by the kind of it."""
+"""The submissions that need a resolution (:data:`NEEDS_RESOLUTION`), by the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +152,7 @@ class Pending:
 
 
 def pending(viewer: Viewer, *, overdue_before: datetime) -> tuple[Pending, ...]:
-    """The kinds of decisions that submissions need which the viewer may see, without kinds of none.
+    """Why submissions that the viewer may see need a resolution. Kinds without any are left out.
 
     Counting is fast: partial indexes contain the few.
     """
@@ -205,9 +215,9 @@ def existing_on_order(order_ref: str) -> QuerySet[Submission]:
 
 def _existing_on_order(order_key: str) -> QuerySet[Submission]:
     once_created = PastResolution.objects.filter(submission=OuterRef("pk"), outcome=Outcome.CREATED)
-    exists = Q(outcome__in=EXISTING_OUTCOMES) | ~Q(late_consumer_ref="")
-    exists |= Q(Exists(once_created), outcome=Outcome.NOT_CREATED)
-    return _with_order_key(order_key).filter(exists).defer("refs_before").order_by("-submitted_at", "-id")
+    corrected = Q(Exists(once_created), outcome=Outcome.NOT_CREATED)
+    found = _with_order_key(order_key).filter(EXISTS_OR_WAS_FOUND | corrected)
+    return found.defer("refs_before").order_by("-submitted_at", "-id")
 
 
 _REFS_OF_EXISTING: PreparedQuery[tuple[int, str, str]] = PreparedQuery(
@@ -276,9 +286,8 @@ def sent_again(submission: Submission, digests: Collection[bytes]) -> list[Submi
     These are corrections of this submission, and submissions with the same content. ``digests``: those of its
     content; none for an erased one.
     """
-    exists = Q(outcome__in=EXISTING_OUTCOMES) | ~Q(late_consumer_ref="")
-    corrected = Submission.objects.filter(exists, resubmission_of=submission.pk)
-    same = submissions_on_order(submission.order_ref).filter(exists, content_digest__in=digests)
+    corrected = Submission.objects.filter(EXISTS_OR_WAS_FOUND, resubmission_of=submission.pk)
+    same = submissions_on_order(submission.order_ref).filter(EXISTS_OR_WAS_FOUND, content_digest__in=digests)
     later = same.filter(submitted_at__gt=submission.submitted_at)
     found = {one.pk: one for one in (*corrected.defer("refs_before"), *later.defer("refs_before"))}
     found.pop(submission.pk, None)

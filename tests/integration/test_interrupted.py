@@ -15,7 +15,6 @@ from pytest_django import Settings
 from apps.accounts.models import Session, User
 from apps.accounts.sign_in.sessions import close_expired_sessions
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.reconciliation.resolution import needs_resolution
 from apps.consumers.sending import spool, storing, submit
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import FULL, REF, clean, creates, on_page, posted, store, text
@@ -200,7 +199,7 @@ def test_contradiction_is_pinned_until_a_supervisor_resolves_it_again(
     assert mark_created(as_supervisor, contradicted, LATE).status_code == 303
     contradicted.refresh_from_db()
     assert (contradicted.outcome, contradicted.consumer_ref) == (Outcome.CREATED, LATE)
-    assert not needs_resolution(contradicted)
+    assert not contradicted.needs_resolution
     assert "contradicted after the resolution" not in text(as_supervisor.get("/"))
 
 

@@ -228,6 +228,24 @@ def test_list_has_only_people_who_were_added_or_may_have_been(as_staff: Client, 
     assert shown == {Outcome.CREATED, Outcome.SENDING, Outcome.UNKNOWN}
 
 
+def test_list_has_a_person_whose_absence_is_contradicted(as_staff: Client, staff: User) -> None:
+    for last_name, contradicted in (("Contradicted", True), ("Overruled", False)):
+        consumer, late = clean(last_name=last_name), Outcome.CREATED
+        store(
+            staff,
+            Outcome.NOT_CREATED,
+            consumer,
+            late_outcome=late,
+            late_consumer_ref="1",
+            contradicted=contradicted,
+        )
+    page = text(as_staff.get(NEW, {"order": SAMPLE_ORDER}))
+    side = page[page.index("Added to this order today") :]
+    assert "Contradicted" in side
+    assert str(Outcome.UNKNOWN.label) in side
+    assert "Overruled" not in page
+
+
 @pytest.mark.parametrize("number", [20, 21])
 def test_list_says_that_it_leaves_people_out(as_staff: Client, staff: User, number: int) -> None:
     for position in range(number):

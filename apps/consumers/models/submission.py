@@ -390,6 +390,11 @@ class Submission(models.Model):
         return bool(self.resolved_how)
 
     @property
+    def needs_resolution(self) -> bool:
+        """Whether a supervisor has to decide: unknown, contradicted since, or doubted."""
+        return self.outcome == Outcome.UNKNOWN or self.contradicted or bool(self.doubt_code)
+
+    @property
     def known_outcome(self) -> Outcome:
         """The outcome; unknown if the consumer was resolved as not created and something contradicts that."""
         if self.contradicted and self.outcome == Outcome.NOT_CREATED:

@@ -17,7 +17,6 @@ from apps.consumers import labels
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters.record_urls import record_url
 from apps.consumers.reconciliation import taking
-from apps.consumers.reconciliation.resolution import needs_resolution
 from apps.consumers.selectors import Pending
 from apps.consumers.viewer import Viewer
 from apps.core.references import reference_key
@@ -240,7 +239,7 @@ def _note(submission: Submission) -> str:
     notes = [labels.line_note(submission)]
     if taking.is_overdue(submission):
         notes.append(gettext("Overdue"))
-    if needs_resolution(submission) and taking.is_taken(submission):
+    if submission.needs_resolution and taking.is_taken(submission):
         notes.append(gettext("Taken by %(who)s") % {"who": submission.taken_by_name})
     return "; ".join(filter(None, notes))
 

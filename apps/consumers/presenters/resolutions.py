@@ -120,7 +120,7 @@ def resolution_section(
     if not submission.is_resolved:
         return ResolutionSection(version)
     past = list(submission.past_resolutions.order_by("id"))
-    is_final = not resolution.needs_resolution(submission)
+    is_final = not submission.needs_resolution
     was_created = Outcome.CREATED in (submission.outcome, *(one.outcome for one in past))
     found_doubts = tuple(resolution_doubts(submission))
     correct_url = ""

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from apps.consumers import labels, selectors
 from apps.consumers.models import Outcome, Submission
-from apps.consumers.reconciliation import resolution, taking
+from apps.consumers.reconciliation import taking
 from apps.consumers.viewer import Viewer
 from apps.core import clock
 
@@ -28,11 +28,11 @@ class Taking:
     """The part of a receipt about who resolves it.
 
     ``taken_by`` and the times are empty if nobody has it. ``holder``: the id of another person who has it.
-    ``is_open``: it needs a resolution. ``may_resolve``: the viewer may take it and see its notes.
-    ``next_url``: the next unknown submission, of ``left``; empty if there is none, or not for the viewer.
+    ``may_resolve``: the viewer may take it and see its notes. ``next_url``: the next unknown submission, of
+    ``left``; empty if there is none, or not for the viewer.
     """
 
-    is_open: bool
+    needs_resolution: bool
     may_resolve: bool
     is_overdue: bool
     taken_by: str = ""
@@ -47,17 +47,17 @@ class Taking:
 
 def taking_section(submission: Submission, viewer: Viewer) -> Taking:
     """Who resolves the submission, as the viewer sees it."""
-    is_open = resolution.needs_resolution(submission)
+    needs_resolution = submission.needs_resolution
     next_url, left = "", 0
-    if viewer.may_resolve and (is_open or submission.is_resolved):
+    if viewer.may_resolve and (needs_resolution or submission.is_resolved):
         following, left = selectors.next_unknown(
             submission, viewer, taken_since=clock.now() - taking.lapses_after()
         )
         next_url = reverse("consumers:receipt", args=[following.public_id]) if following else ""
-    is_taken = is_open and taking.is_taken(submission)
+    is_taken = needs_resolution and taking.is_taken(submission)
     is_own = is_taken and str(submission.taken_by_id) == viewer.person_id
     return Taking(
-        is_open=is_open,
+        needs_resolution=needs_resolution,
         may_resolve=viewer.may_resolve,
         is_overdue=taking.is_overdue(submission),
         taken_by=submission.taken_by_name if is_taken else "",

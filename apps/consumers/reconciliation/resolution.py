@@ -112,17 +112,12 @@ def resolve(
         raise ReferenceClaimed("The reference belongs to another resolved submission") from None
 
 
-def needs_resolution(submission: Submission) -> bool:
-    """Whether a supervisor has to decide: unknown, contradicted since, or doubted."""
-    return submission.outcome == Outcome.UNKNOWN or submission.contradicted or bool(submission.doubt_code)
-
-
 def can_be_resolved(submission: Submission) -> bool:
     """Whether a supervisor may resolve it or correct its resolution.
 
     An outcome that the vendor's answer gave cannot be changed, unless it is doubted.
     """
-    return needs_resolution(submission) or submission.is_resolved
+    return submission.needs_resolution or submission.is_resolved
 
 
 def version_of(submission: Submission) -> str:

@@ -15,11 +15,10 @@ from apps.audit.recording import record
 from apps.consumers.audit_events import SUBMISSION_NOTE_ADDED, SUBMISSION_RELEASED, SUBMISSION_TAKEN
 from apps.consumers.models import Outcome, Submission, SubmissionNote
 from apps.consumers.recording import event_of
+from apps.consumers.selectors import NEEDS_RESOLUTION
 from apps.core import clock, personal_data
 from apps.core.actor import Actor
 
-# As in resolution.needs_resolution.
-_NEEDS_RESOLUTION = Q(outcome=Outcome.UNKNOWN) | Q(contradicted=True) | ~Q(doubt_code="")
 MAX_NOTES = 50
 """Maximum number of notes on a submission. Its receipt shows all of them."""
 
@@ -45,7 +44,7 @@ def is_taken(submission: Submission) -> bool:
 def taken_by(person_id: int) -> QuerySet[Submission]:
     """The submissions to be resolved that this person has taken, without those whose taking has lapsed."""
     current = Q(taken_by=person_id, taken_at__gt=clock.now() - lapses_after())
-    return Submission.objects.filter(_NEEDS_RESOLUTION, current)
+    return Submission.objects.filter(NEEDS_RESOLUTION, current)
 
 
 def is_overdue(submission: Submission) -> bool:
@@ -70,7 +69,7 @@ def take(submission: Submission, *, actor: Actor, over_from: str = "") -> None:
         free |= Q(taken_by_id=over_from)
     with transaction.atomic():
         stored = Submission.objects.select_for_update(no_key=True).filter(pk=submission.pk)
-        row = stored.filter(free, _NEEDS_RESOLUTION).first()
+        row = stored.filter(free, NEEDS_RESOLUTION).first()
         if row is None:
             raise TakenByAnother("taken by another person, or resolved")
         was_taken, holder, name = is_taken(row), str(row.taken_by_id), row.taken_by_name

@@ -122,7 +122,7 @@ def receipt(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         typed = sealed_values(request, submission)
         if isinstance(typed, HttpResponse):
             return typed
-        if resolution.needs_resolution(submission) or typed:
+        if submission.needs_resolution or typed:
             forms = resolution_forms(submission, typed)
     if submission.outcome != Outcome.SENDING:  # that page shows no personal data, and refreshes itself
         recording.record_viewed(submission, actor_of(request))

@@ -13,7 +13,7 @@ from apps.consumers import recording
 from apps.consumers.forms.note import NoteForm
 from apps.consumers.forms.resolution import resolution_forms
 from apps.consumers.permissions import RESOLVE_SUBMISSION
-from apps.consumers.reconciliation import resolution, taking
+from apps.consumers.reconciliation import taking
 from apps.consumers.views.submissions import find, receipt_page, to_receipt
 from apps.core.forms.input import single_value
 from apps.core.web.permissions import requires
@@ -60,5 +60,5 @@ def note(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         else:
             return to_receipt(submission.public_id)
     recording.record_viewed(submission, actor_of(request))
-    forms = resolution_forms(submission) if resolution.needs_resolution(submission) else []
+    forms = resolution_forms(submission) if submission.needs_resolution else []
     return receipt_page(request, submission, forms, note_form=form)
