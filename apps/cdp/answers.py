@@ -25,7 +25,7 @@ MAX_MESSAGE_LENGTH = 1_000  # characters
 
 _PLAUSIBLE_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
 _COLLECTIONS = frozenset({"guests", "orders", "orderconsumers", "orderitems", "consumers", "contacts"})
-_PLACE = re.compile(r"([A-Za-z]+)(?:\[(\d+)\])?(?:\.([A-Za-z]+))?", re.ASCII)
+_SUBJECT = re.compile(r"([A-Za-z]+)(?:\[(\d+)\])?(?:\.([A-Za-z]+))?", re.ASCII)
 
 
 def parse_json(body: bytes) -> object:
@@ -174,7 +174,7 @@ def storable_message(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class MessagePlace:
+class MessageSubject:
     """What a vendor's message is about, by the vendor's names: a field, and in a list one value and its part.
 
     `index`: counted from 0; None if the message names no single value. `part`: of an identifier, or "".
@@ -185,14 +185,14 @@ class MessagePlace:
     part: str = ""
 
 
-def place_in_message(message: str, known: frozenset[str]) -> MessagePlace:
+def subject_of_message(message: str, known: frozenset[str]) -> MessageSubject:
     """What a vendor's message is about: the text before the first colon, if its field is in `known`.
 
     `emails[0]: …` and `identifiers[1].provider: …` are about `emails` and `identifiers` (contract section 2).
     The field is empty if the message names none that is known.
     """
-    match = _PLACE.fullmatch(message.partition(":")[0].strip()) if ":" in message else None
+    match = _SUBJECT.fullmatch(message.partition(":")[0].strip()) if ":" in message else None
     if match is None or match[1] not in known:
-        return MessagePlace()
+        return MessageSubject()
     index = int(match[2]) if match[2] and len(match[2]) < 6 else None
-    return MessagePlace(match[1], index, match[3] or "")
+    return MessageSubject(match[1], index, match[3] or "")

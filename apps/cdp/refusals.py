@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from apps.cdp.answers import Fields, place_in_message, storable_message
+from apps.cdp.answers import Fields, storable_message, subject_of_message
 from apps.cdp.errors import (
     CdpError,
     CdpInvalid,
@@ -79,7 +79,7 @@ def error_of_answer(status: int, payload: object, *, retry_after: float | None) 
     return kind(
         code,
         http_status=status,
-        field=place_in_message(message, frozenset(NAME_OF_VENDOR_NAME)).field
+        field=subject_of_message(message, frozenset(NAME_OF_VENDOR_NAME)).field
         if message and issubclass(kind, CdpInvalid)
         else "",
         vendor_message=message or "",

@@ -51,8 +51,8 @@ def add_rule(*, name: str, provider: str, actor: Actor) -> IdentityRule:
 
 
 @transaction.atomic
-def move_rule(pk: int, *, places: int, version: str, actor: Actor) -> IdentityRule | None:
-    """Move a rule by this many places, up if negative, at most to the end of the list.
+def move_rule(pk: int, *, offset: int, version: str, actor: Actor) -> IdentityRule | None:
+    """Move a rule by this many positions, up if negative, at most to the end of the list.
 
     Returns the rule with its new priority; None, without an event, if it stays where it is. Raises
     ``RuleRefused`` if the list is another one than the version.
@@ -62,8 +62,8 @@ def move_rule(pk: int, *, places: int, version: str, actor: Actor) -> IdentityRu
     if rule is None:
         raise RuleRefused("changed_meanwhile")
     others = [one for one in rules if one.pk != pk]
-    place = max(0, min(rule.priority - 1 + places, len(others)))
-    after = [*others[:place], rule, *others[place:]]
+    index = max(0, min(rule.priority - 1 + offset, len(others)))
+    after = [*others[:index], rule, *others[index:]]
     if after == rules:
         return None
     before = _in_order(after)
@@ -102,7 +102,7 @@ def remove_rule(pk: int, *, version: str, actor: Actor) -> IdentityRule:
 
 @transaction.atomic
 def restore_rule(removed_pk: int, *, version: str, actor: Actor) -> IdentityRule:
-    """Undo a removal: the rule gets its place back, or the last one of a list that is shorter now.
+    """Undo a removal: the rule gets its position back, or the last one of a list that is shorter now.
 
     Raises ``RuleRefused`` if the list is another one than the version, if it is full, or if another rule has
     the provider; the removed rule can then be restored later.
@@ -113,8 +113,8 @@ def restore_rule(removed_pk: int, *, version: str, actor: Actor) -> IdentityRule
         raise RuleRefused("changed_meanwhile")
     _require_room(rules, removed.provider)
     rule = IdentityRule(pk=removed.rule_id, name=removed.name, provider=removed.provider)
-    place = min(removed.priority - 1, len(rules))
-    after = [*rules[:place], rule, *rules[place:]]
+    index = min(removed.priority - 1, len(rules))
+    after = [*rules[:index], rule, *rules[index:]]
     IdentityRule.objects.filter(pk__in=_in_order(after)).delete()
     IdentityRule.objects.bulk_create(after)
     RemovedIdentityRule.objects.filter(pk=removed_pk).delete()

@@ -42,7 +42,7 @@ class NotWatchedError(Exception):
 def watch() -> None:
     """Look once for every cause that is switched on.
 
-    Raises database errors, and ``NotWatchedError`` if the search for a cause failed; the log has its place.
+    Raises database errors, and ``NotWatchedError`` if the search for a cause failed; its exception is logged.
     """
     channels = tuple(one.channel for one in senders())
     if not channels:

@@ -130,13 +130,13 @@ def order_rows(order: Order) -> list[Row]:
 def guest_rows(guest: Guest) -> list[Row]:
     """A guest's fields, without those that the vendor did not return."""
     emails = tuple(dict.fromkeys(filter(None, (guest.email, *guest.emails))))
-    place = tuple(filter(None, (*guest.street, guest.city, guest.state, guest.post_code)))
+    postal_address = tuple(filter(None, (*guest.street, guest.city, guest.state, guest.post_code)))
     return _present(
         Row(_("Guest reference"), (guest.ref,), mono=True, copy=_("guest reference")),
         _text(_("Guest type"), guest.guest_type),
         *_person_rows(guest, emails),
         Row(_("Passport valid until"), field_texts("passport_expiry", guest.passport_expiry)),
-        Row(_("Address"), place),
+        Row(_("Address"), postal_address),
         _text(_("Language"), guest.language),
         Row(_("First seen"), moment=guest.first_seen),
         Row(_("Last seen"), moment=guest.last_seen),

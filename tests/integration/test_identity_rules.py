@@ -296,8 +296,8 @@ def test_of_concurrent_changes_to_the_same_list_one_is_made_and_the_others_are_t
     rules = fill(4)
     seen = version()
     acts: list[Callable[[], object]] = [
-        lambda: move_rule(rules[0].pk, places=1, version=seen, actor=TESTS),
-        lambda: move_rule(rules[3].pk, places=-1, version=seen, actor=TESTS),
+        lambda: move_rule(rules[0].pk, offset=1, version=seen, actor=TESTS),
+        lambda: move_rule(rules[3].pk, offset=-1, version=seen, actor=TESTS),
         lambda: remove_rule(rules[1].pk, version=seen, actor=TESTS),
         lambda: remove_rule(rules[2].pk, version=seen, actor=TESTS),
     ]

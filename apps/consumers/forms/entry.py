@@ -13,7 +13,7 @@ from django.forms import BaseForm
 from django.forms.boundfield import BoundField
 from django.utils.translation import gettext_lazy as _
 
-from apps.cdp.answers import place_in_message
+from apps.cdp.answers import subject_of_message
 from apps.cdp.consumers import NewConsumer
 from apps.cdp.fields import VENDOR_NAMES
 from apps.consumers.forms.consumer import MISSING, ConsumerForm, required_fields
@@ -34,11 +34,11 @@ def refused_control(name: str, message: str) -> str:
     ``name``: the field, as in ``cdp.fields``; ``message``: the vendor's. The form has a row for each value
     that was sent, in the same order.
     """
-    place = place_in_message(message, frozenset({VENDOR_NAMES[name]}))
-    if place.index is None or name not in LISTS:
+    subject = subject_of_message(message, frozenset({VENDOR_NAMES[name]}))
+    if subject.index is None or name not in LISTS:
         return name
     fields = LISTS[name].row_fields
-    return f"{name}-{place.index}-{place.part if place.part in fields else fields[-1]}"
+    return f"{name}-{subject.index}-{subject.part if subject.part in fields else fields[-1]}"
 
 
 class Entry:

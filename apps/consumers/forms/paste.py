@@ -105,7 +105,7 @@ class PastePost:
         """Whether the preview left this column out, and its text goes unchanged to an empty field."""
         left_out = Item(item.source, item.text, problem=Problem.NO_FIELD)
         return (
-            item.is_placed
+            item.is_usable
             and not item.pair
             and item.values == (item.text,)
             and not item.notes
@@ -159,7 +159,7 @@ def present_value(item: Item, values: Mapping[str, str]) -> str:
 
 def is_present(item: Item, values: Mapping[str, str]) -> bool:
     """Whether the form already has the values of the item, so that nothing would change."""
-    if item.choices or not item.is_placed:
+    if item.choices or not item.is_usable:
         return False
     if item.target in LISTS:
         rows = {row["value"].strip().casefold() for row in rows_of(values, item.target)}
@@ -209,7 +209,7 @@ def fill(post: PastePost, proposal: Proposal) -> Filled | None:
     for index, item in items:
         if not item.text:
             continue
-        if not item.is_placed or not (post.is_used(index, item) or is_present(item, post.values)):
+        if not item.is_usable or not (post.is_used(index, item) or is_present(item, post.values)):
             left_out.append(item)
             continue
         chosen = (post.choice(index),) if item.choices else item.values

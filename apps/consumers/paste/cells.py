@@ -31,7 +31,7 @@ FATHER = "Fr"
 
 
 class Problem(StrEnum):
-    """Why a value cannot be placed."""
+    """Why a value cannot be filled in."""
 
     NO_FIELD = "no_field"
     COLUMN_REPEATED = "column_repeated"

@@ -159,12 +159,12 @@ _LAYOUTS = {
 def _mrz(found: MrzLines, today: datetime.date) -> Mrz:
     layout, lines = _LAYOUTS[found.format], found.lines
 
-    def at(place: tuple[int, int, int]) -> str:
-        line, start, end = place
+    def at(span: tuple[int, int, int]) -> str:
+        line, start, end = span
         return lines[line][start:end]
 
-    def digit_after(place: tuple[int, int, int]) -> str:
-        line, _start, end = place
+    def digit_after(span: tuple[int, int, int]) -> str:
+        line, _start, end = span
         return lines[line][end]
 
     composite: bool | None = None
@@ -176,7 +176,7 @@ def _mrz(found: MrzLines, today: datetime.date) -> Mrz:
         at(layout.number), digit_after(layout.number), first_optional if layout.long_numbers else ""
     )
     optional = [rest if layout.long_numbers and rest is not None else first_optional]
-    optional += [at(place) for place in layout.optional[1:]]
+    optional += [at(span) for span in layout.optional[1:]]
     optional_fault = covered
     if layout.optional_has_check_digit and not _optional_holds(
         first_optional, digit_after(layout.optional[0])

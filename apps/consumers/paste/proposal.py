@@ -1,4 +1,4 @@
-"""What a pasted text proposes: the field of each value, what has to be compared, what has no place."""
+"""What a pasted text proposes: the field of each value, what has to be compared, what no field takes."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Item:
     """One part of the pasted text.
 
     ``source``: the part of an MRZ as a code, such as ``number``, or the header of a column. ``target``: the
-    field, or one of :data:`apps.consumers.paste.columns.TARGETS`; empty if it has no place. ``pair``: for
-    half an identifier, its number among the columns of its kind, from 1; otherwise 0. ``partner``: the value
+    field, or one of :data:`apps.consumers.paste.columns.TARGETS`; empty if there is none. ``pair``: for half
+    an identifier, its number among the columns of its kind, from 1; otherwise 0. ``partner``: the value
     of the other half, empty if that has none.
     """
 
@@ -56,8 +56,8 @@ class Item:
     partner: str = ""
 
     @property
-    def is_placed(self) -> bool:
-        """Whether there is a value for a field, or several to choose from."""
+    def is_usable(self) -> bool:
+        """Whether it has a field and a value for it, or several to choose from."""
         return bool(self.target and self.problem is None and (self.values or self.choices))
 
     @property
@@ -108,7 +108,7 @@ def propose_row(row: Row, targets: tuple[str, ...]) -> Proposal:
     items = []
     for header, cell, target in zip(headers, row.cells, padded, strict=True):
         item = _cell_item(header, cell, target)
-        if item.is_placed and not item.is_list:
+        if item.is_usable and not item.is_list:
             if target in taken:
                 item = replace(item, values=(), choices=(), notes=(), problem=Problem.COLUMN_REPEATED)
             taken.add(target)
@@ -119,7 +119,7 @@ def propose_row(row: Row, targets: tuple[str, ...]) -> Proposal:
 def _in_pairs(items: list[Item]) -> tuple[Item, ...]:
     """The items with the halves of identifiers paired: each provider column with the ID column of its number.
 
-    Blank and faulty columns count, so that a missing half never moves another one to its place.
+    Blank and faulty columns count, so that a missing half never moves another one to its position.
     """
     columns = {target: [item for item in items if item.target == target] for target in _OTHER_HALF}
     counts: Counter[str] = Counter()
@@ -131,7 +131,7 @@ def _in_pairs(items: list[Item]) -> tuple[Item, ...]:
         counts[item.target] += 1
         number = counts[item.target]
         partner = columns[_OTHER_HALF[item.target]][number - 1 : number]
-        value = "".join(partner[0].values) if partner and partner[0].is_placed else ""
+        value = "".join(partner[0].values) if partner and partner[0].is_usable else ""
         paired.append(replace(item, pair=number, partner=value))
     return tuple(paired)
 

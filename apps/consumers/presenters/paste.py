@@ -298,11 +298,11 @@ def _line(
     if chosen is not None and not chosen.has_choice_for(index, item, values):
         chosen = None
     already = is_present(item, values)
-    present = "" if already or not item.is_placed else present_value(item, values)
-    asks = item.is_placed and not item.choices and not already
+    present = "" if already or not item.is_usable else present_value(item, values)
+    asks = item.is_usable and not item.choices and not already
     is_ticked = chosen.is_ticked(index) if chosen else not item.is_uncertain and not present
     choices: tuple[Option, ...] = ()
-    if item.is_placed and item.choices:
+    if item.is_usable and item.choices:
         choice = chosen.choice(index) if chosen else ""
         labels = {"": str(_("Choose one")), **{one: one for one in item.choices}}
         choices = tuple(Option(one, label, one == choice) for one, label in labels.items())
@@ -329,7 +329,7 @@ def _line(
 
 
 def _pair_text(item: Item) -> str:
-    own = "".join(item.values) if item.is_placed else ""
+    own = "".join(item.values) if item.is_usable else ""
     if not item.pair or not (own or item.partner):
         return ""
     halves = (own, item.partner) if item.target == IDENTIFIER_PROVIDER else (item.partner, own)

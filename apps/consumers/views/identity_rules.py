@@ -57,11 +57,11 @@ def identity_rules(request: HttpRequest) -> HttpResponse:
 @requires(CHANGE_IDENTITY_RULES)
 @require_http_methods(["POST"])
 def move_identity_rule(request: HttpRequest, pk: int) -> HttpResponse:
-    """Move one rule up or down by one place."""
-    places = {"up": -1, "down": 1}.get(single_value(request.POST, "direction"), 0)
+    """Move one rule up or down by one position."""
+    offset = {"up": -1, "down": 1}.get(single_value(request.POST, "direction"), 0)
     return _changed(
         request,
-        lambda version: move_rule(pk, places=places, version=version, actor=actor_of(request)),
+        lambda version: move_rule(pk, offset=offset, version=version, actor=actor_of(request)),
         _("%(name)s is now rule %(priority)s"),
         anchor=f"#rule-{pk}",
     )

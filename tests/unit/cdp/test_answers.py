@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from apps.cdp.answers import (
     MAX_LINK_LENGTH,
     Fields,
-    MessagePlace,
+    MessageSubject,
     date_part,
     moment,
     parse_json,
-    place_in_message,
     ref_from_href,
+    subject_of_message,
 )
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.cdp.errors import CdpMalformedAnswer
@@ -228,26 +228,26 @@ def test_error_of_an_invalid_body_does_not_contain_the_body() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "place"),
+    ("message", "subject"),
     [
-        ("emails: may not be null", MessagePlace("emails")),
-        ("emails[1]: not a valid value", MessagePlace("emails", 1)),
-        ("identifiers[12].provider: may not be null", MessagePlace("identifiers", 12, "provider")),
-        ("identifiers.id: may not be null", MessagePlace("identifiers", None, "id")),
-        (f"emails[{'9' * 900}]: too many", MessagePlace("emails")),
-        ("emails[²]: not a number", MessagePlace()),
-        ("street[1]: not of a consumer", MessagePlace()),
-        ("emails[1]", MessagePlace()),
+        ("emails: may not be null", MessageSubject("emails")),
+        ("emails[1]: not a valid value", MessageSubject("emails", 1)),
+        ("identifiers[12].provider: may not be null", MessageSubject("identifiers", 12, "provider")),
+        ("identifiers.id: may not be null", MessageSubject("identifiers", None, "id")),
+        (f"emails[{'9' * 900}]: too many", MessageSubject("emails")),
+        ("emails[²]: not a number", MessageSubject()),
+        ("street[1]: not of a consumer", MessageSubject()),
+        ("emails[1]", MessageSubject()),
     ],
 )
-def test_message_names_a_field_a_position_in_it_and_a_part(message: str, place: MessagePlace) -> None:
-    assert place_in_message(message, frozenset(NAME_OF_VENDOR_NAME)) == place
+def test_message_names_a_field_a_position_in_it_and_a_part(message: str, subject: MessageSubject) -> None:
+    assert subject_of_message(message, frozenset(NAME_OF_VENDOR_NAME)) == subject
 
 
 @QUICK
 @given(st.text(max_size=40))
 def test_no_message_crashes_the_search_for_a_field(message: str) -> None:
-    assert place_in_message(message, frozenset(NAME_OF_VENDOR_NAME)).field in {*NAME_OF_VENDOR_NAME, ""}
+    assert subject_of_message(message, frozenset(NAME_OF_VENDOR_NAME)).field in {*NAME_OF_VENDOR_NAME, ""}
 
 
 CONSUMERS = st.builds(

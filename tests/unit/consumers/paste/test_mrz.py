@@ -213,10 +213,10 @@ def test_five_hundred_damaged_documents_never_fill_a_field_silently() -> None:
         if found is None:
             refused += 1
             continue
-        right = {(item.target, item.values) for item in expected.items if item.is_placed}
+        right = {(item.target, item.values) for item in expected.items if item.is_usable}
         for item in found.items:
             unplaced += item.problem is not None
-            if item.is_placed and (item.target, item.values) not in right:
+            if item.is_usable and (item.target, item.values) not in right:
                 marked += bool(item.notes)
                 silent += (
                     []
@@ -329,7 +329,7 @@ def test_values_of_a_damaged_document_are_uncertain_where_only_the_composite_fai
     mrz = read(wrong)
     assert mrz.composite is False
     assert mrz.number.fault is mrz.date_of_birth.fault is PartFault.COMPOSITE
-    placed = {item.target: item.is_uncertain for item in propose_mrz(mrz).items if item.is_placed}
+    placed = {item.target: item.is_uncertain for item in propose_mrz(mrz).items if item.is_usable}
     assert placed == {
         "passport_number": True, "last_name": False, "first_name": False, "date_of_birth": True,
         "gender": False,

@@ -191,7 +191,7 @@ def test_m_below_a_spanish_header_may_be_a_woman() -> None:
     for header, problem in (("Sexo", Problem.NOT_A_GENDER), ("Género", Problem.NOT_A_GENDER), ("Sex", None)):
         [item] = propose_row(Row((" M ",), (header,)), ("gender",)).items
         assert item.problem == problem
-        assert item.is_placed is (problem is None)
+        assert item.is_usable is (problem is None)
 
 
 def test_f_below_a_hungarian_header_may_be_a_man_and_words_are_read() -> None:
@@ -229,7 +229,7 @@ def test_nothing_of_a_row_is_dropped() -> None:
         None, Problem.COLUMN_REPEATED, None, Problem.NO_FIELD, None,
     ]  # fmt: skip
     lists = propose_row(row("a@example.com", "b@example.com"), ("emails", "emails"))
-    assert [item.is_placed for item in lists.items] == [True, True]
+    assert [item.is_usable for item in lists.items] == [True, True]
 
 
 # --- Machine-readable zones -----------------------------------------------------------------------
