@@ -59,6 +59,7 @@ def _exchange() -> Exchange:
         pool_size=settings.CDP_POOL_SIZE,
         ca_file=settings.CDP_CA_FILE,
         proxy=settings.CDP_PROXY,
+        settings_prefix="CDP_",
     )
     return Exchange(
         transport, limits, slots=Slots(settings.CDP_IN_FLIGHT), report_health=_send_signal, clock=clock.now

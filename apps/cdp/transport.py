@@ -133,9 +133,9 @@ class _WatchedConnection(HTTPConnection):
             if left <= 0:
                 raise ConnectTimeoutError
             try:
-                place = (str(address[0]), int(address[1]))
+                endpoint = (str(address[0]), int(address[1]))
                 share = left / (len(found) - position)
-                connection = create_connection(place, share, socket_options=self.socket_options)
+                connection = create_connection(endpoint, share, socket_options=self.socket_options)
             except TimeoutError:
                 failure = ConnectTimeoutError()
             except OSError as error:
@@ -205,18 +205,20 @@ class Transport:
         pool_size: int,
         ca_file: str,
         proxy: str,
+        settings_prefix: str,
     ) -> None:
         """An empty `ca_file` means certifi's bundle; an empty `proxy` means none.
 
         Without `credentials` the requests have no Authorization header (web hooks of notices). The proxy is
-        used only for https. Raises `CdpNotConfigured` for an unusable file or proxy.
+        used only for https. Raises `CdpNotConfigured` for an unusable file or proxy, which names the setting:
+        `settings_prefix` with `CA_FILE` or `PROXY`.
         """
         self.base = base
         self._credentials = credentials
         self.secrets = credentials.secrets if credentials else Secrets("", "")
         self._max_answer_bytes = max_answer_bytes
-        self._tls = tls_context(ca_file)
-        self._proxies = _proxies(proxy)
+        self._tls = tls_context(ca_file, setting=f"{settings_prefix}CA_FILE")
+        self._proxies = _proxies(proxy, setting=f"{settings_prefix}PROXY")
         self._pooled = _Adapter(self._tls, pool_size)
 
     def send(
@@ -310,8 +312,11 @@ class _TlsSocket(ssl.SSLSocket):
             self.close()
 
 
-def tls_context(ca_file: str) -> ssl.SSLContext:
-    """A TLS context that trusts `ca_file`, or certifi's bundle if that is empty."""
+def tls_context(ca_file: str, *, setting: str) -> ssl.SSLContext:
+    """A TLS context that trusts `ca_file`, or certifi's bundle if that is empty.
+
+    Raises `CdpNotConfigured`, which names the setting, if the file cannot be read.
+    """
     # Not ssl.create_default_context, which uses SSLKEYLOGFILE from the environment.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.sslsocket_class = _TlsSocket
@@ -319,11 +324,11 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
     try:
         context.load_verify_locations(cafile=ca_file or DEFAULT_CA_BUNDLE_PATH)
     except OSError:
-        raise CdpNotConfigured(detail="CDP_CA_FILE cannot be read as certificates") from None
+        raise CdpNotConfigured(detail=f"{setting} cannot be read as certificates") from None
     return context
 
 
-def _proxies(proxy: str) -> dict[str, str]:
+def _proxies(proxy: str, *, setting: str) -> dict[str, str]:
     """The proxies as requests expects them. Raises `CdpNotConfigured` for an unusable address."""
     if not proxy:
         return {}
@@ -333,7 +338,7 @@ def _proxies(proxy: str) -> dict[str, str]:
     except ValueError:
         usable = False
     if not usable:
-        raise CdpNotConfigured(detail="CDP_PROXY is not an address such as http://host:port")
+        raise CdpNotConfigured(detail=f"{setting} is not an address such as http://host:port")
     return {"https": proxy}
 
 

@@ -45,6 +45,7 @@ def client_of(
         pool_size=4,
         ca_file=ca_file,
         proxy=proxy,
+        settings_prefix="CDP_",
     )
     limits = Limits(connect=connect, read=read, total=total)
     noted = pauses if pauses is not None else []

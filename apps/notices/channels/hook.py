@@ -40,6 +40,7 @@ def _post(message: Message) -> RawAnswer:
             pool_size=1,
             ca_file=settings.NOTICE_HOOK_CA_FILE,
             proxy=settings.NOTICE_HOOK_PROXY,
+            settings_prefix="NOTICE_HOOK_",
         )
         signed = headers_for(message.id, body, seconds=clock.seconds(), secrets=settings.NOTICE_HOOK_SECRETS)
     except (CdpNotConfigured, ValueError):

@@ -88,7 +88,7 @@ class _Backend(EmailBackend):
             use_ssl=settings.SMTP_SECURITY == "tls",
             timeout=LIMITS.read,
         )
-        self.ssl_context = tls_context(settings.SMTP_CA_FILE)
+        self.ssl_context = tls_context(settings.SMTP_CA_FILE, setting="SMTP_CA_FILE")
         self._attempt = attempt
         self._copies: list[socket.socket] = []
 

@@ -17,6 +17,7 @@ def test_transport_without_credentials_sends_and_masks_none(serve: Serve) -> Non
         pool_size=1,
         ca_file="",
         proxy="",
+        settings_prefix="NOTICE_HOOK_",
     )
     raw = transport.send(
         "POST",
