@@ -51,7 +51,7 @@ STAGES: list[tuple[Any, str, str]] = [
     (entry_views, "actor_of", "roles read"),
     (Entry, "__init__", "form built"),
     (Entry, "is_valid", "form validated"),
-    (submit, "_earlier_submission", "earlier submissions looked for"),
+    (submit, "_existing_submission", "existing submissions looked for"),
     (submit, "_list_before", "call before: the order's consumers"),
     (submit, "_store_submission", "transaction 1: row, digests, event"),
     (submit, "_send", "call: the create"),

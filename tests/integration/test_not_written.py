@@ -152,7 +152,7 @@ FAULTS = {
     "head is locked": head_is_locked,
     "audit table is missing": table_is_missing,
     "gone after the session was read": gone_at(selectors, "providers"),
-    "gone before the first query": gone_at(submit, "_earlier_submission"),
+    "gone before the first query": gone_at(submit, "_existing_submission"),
     "gone before the row": gone_at(submit, "_store_submission"),
 }
 

@@ -90,18 +90,10 @@ def resolve(
             if _replaces_an_outcome(row):
                 _store_past_resolution(row, now)
             columns = {
-                **_read_columns(row, outcome, evidence),
+                **_columns_of_consumer(row, outcome, evidence),
+                **_columns_of_resolution(row, reason, note, actor, now),
                 "outcome": outcome,
                 "consumer_ref": consumer_ref,
-                "next_check_at": None,
-                "contradicted": False,
-                "doubt_code": "",
-                "resolved_how": ResolvedHow.BY_SUPERVISOR,
-                "resolved_at": now,
-                "resolved_by_id": actor.id,
-                "resolved_by_name": actor.name,
-                "resolution_reason": reason,
-                "encrypted_resolution_note": personal_data.encrypted(row, "encrypted_resolution_note", note),
             }
             Submission.objects.filter(pk=row.pk).update(**columns)
             submission.refresh_from_db()
@@ -166,7 +158,24 @@ def _store_past_resolution(row: Submission, now: datetime.datetime) -> None:
     past.save(force_insert=True)
 
 
-def _read_columns(row: Submission, outcome: Outcome, evidence: Evidence | None) -> dict[str, Any]:
+def _columns_of_resolution(
+    row: Submission, reason: ResolutionReason, note: str, actor: Actor, now: datetime.datetime
+) -> dict[str, Any]:
+    """Who resolved it, when and why, and that nothing waits for a decision any more."""
+    return {
+        "next_check_at": None,
+        "contradicted": False,
+        "doubt_code": "",
+        "resolved_how": ResolvedHow.BY_SUPERVISOR,
+        "resolved_at": now,
+        "resolved_by_id": actor.id,
+        "resolved_by_name": actor.name,
+        "resolution_reason": reason,
+        "encrypted_resolution_note": personal_data.encrypted(row, "encrypted_resolution_note", note),
+    }
+
+
+def _columns_of_consumer(row: Submission, outcome: Outcome, evidence: Evidence | None) -> dict[str, Any]:
     """The columns of the consumer that was read; emptied if they belong to another consumer."""
     if evidence is not None and evidence.consumer is not None:
         return {**answer_columns(row, evidence.consumer), "consumer_read_at": evidence.at}

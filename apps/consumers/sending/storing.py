@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 from dataclasses import replace
 from typing import Any
@@ -84,35 +85,39 @@ def store_outcome(submission: Submission, result: Result, actor: Actor) -> Submi
     is stored in a separate column, so that an existing consumer is not sent again.
     """
     now = clock.now()
-    open_ = (Outcome.SENDING,) if result.outcome is Outcome.UNKNOWN else OPEN_OUTCOMES
     with transaction.atomic(durable=True):
-        columns = {
-            **result.columns(),
-            "finished_at": now,
-            "next_check_at": schedule.first_check(now) if result.outcome is Outcome.UNKNOWN else None,
-            "doubt_code": _doubt(submission, result),
-        }
-        changed = Submission.objects.filter(pk=submission.pk, outcome__in=open_).update(**columns)
-        if changed:
-            for name, value in columns.items():
-                setattr(submission, name, value)
-        else:
+        if not _store_if_open(submission, result, actor, now):
             # Lock the row: a supervisor may correct the resolution at the same time.
             submission.refresh_from_db(from_queryset=Submission.objects.select_for_update(no_key=True))
-        if not changed and _is_stored_already(submission, result):
-            return submission
-        facts: dict[str, Any] = {"http_status": result.http_status, "duration_ms": result.duration_ms}
-        if changed:
-            if columns["doubt_code"] == Doubt.CLAIMED:
-                _doubt_the_others(submission)
-            if result.outcome is Outcome.CREATED:
-                facts["doubt"] = columns["doubt_code"]
-            else:
-                facts["error_code"] = result.error_code
-            record(event_of(EVENT_OF_OUTCOME[result.outcome], submission, actor, **facts))
-        elif result.outcome is not Outcome.UNKNOWN or facts["http_status"]:  # otherwise there was no answer
-            _store_late_answer(submission, result, actor, facts)
+            has_answer = result.outcome is not Outcome.UNKNOWN or result.http_status
+            if has_answer and not _is_stored_already(submission, result):
+                _store_late_answer(submission, result, actor)
     return submission
+
+
+def _store_if_open(submission: Submission, result: Result, actor: Actor, now: datetime.datetime) -> bool:
+    """Store the outcome and its event, unless the submission has an outcome. Return whether it was stored."""
+    columns = {
+        **result.columns(),
+        "finished_at": now,
+        "next_check_at": schedule.first_check(now) if result.outcome is Outcome.UNKNOWN else None,
+        "doubt_code": _doubt(submission, result),
+    }
+    open_ = (Outcome.SENDING,) if result.outcome is Outcome.UNKNOWN else OPEN_OUTCOMES
+    if not Submission.objects.filter(pk=submission.pk, outcome__in=open_).update(**columns):
+        return False
+    for name, value in columns.items():
+        setattr(submission, name, value)
+    if submission.doubt_code == Doubt.CLAIMED:
+        _doubt_the_others(submission)
+    is_created = result.outcome is Outcome.CREATED
+    reason = {"doubt": submission.doubt_code} if is_created else {"error_code": result.error_code}
+    record(event_of(EVENT_OF_OUTCOME[result.outcome], submission, actor, **_answer_facts(result), **reason))
+    return True
+
+
+def _answer_facts(result: Result) -> dict[str, Any]:
+    return {"http_status": result.http_status, "duration_ms": result.duration_ms}
 
 
 def _doubt(submission: Submission, result: Result) -> str:
@@ -136,7 +141,7 @@ def _doubt_the_others(submission: Submission) -> None:
     selectors.created_by_answer_with(ref, besides=submission).update(doubt_code=Doubt.CLAIMED)
 
 
-def _store_late_answer(submission: Submission, result: Result, actor: Actor, facts: dict[str, Any]) -> None:
+def _store_late_answer(submission: Submission, result: Result, actor: Actor) -> None:
     late_ref = result.consumer_ref
     contradicted = _contradicts(submission, result)
     Submission.objects.filter(pk=submission.pk).update(
@@ -144,7 +149,7 @@ def _store_late_answer(submission: Submission, result: Result, actor: Actor, fac
         late_consumer_ref=late_ref or submission.late_consumer_ref,  # a check may have found the consumer
         contradicted=contradicted or submission.contradicted,
     )
-    facts = {**facts, "answer_outcome": result.outcome.value}
+    facts = {**_answer_facts(result), "answer_outcome": result.outcome.value}
     late = event_of(CONSUMER_LATE_ANSWER, submission, actor, **facts)
     record(replace(late, consumer_ref=late_ref))
 

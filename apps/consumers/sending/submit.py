@@ -1,4 +1,4 @@
-"""The main job: create one order consumer. Stored before and after the call, sent at most once."""
+"""Create one order consumer: store the submission, send it at most once, store the outcome."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class BatchRowRef:
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
-    """What the person has decided about the warnings, which values are not as typed, and where it is from."""
+    """What the caller says about the entry besides its content."""
 
     accepted: frozenset[str]
     similar_reason: str
@@ -136,9 +136,9 @@ def submit(
     outcome cannot be stored.
     """
     with _database_required_before_send():
-        earlier = _earlier_submission(token, content_digests(order_ref, consumer), actor, draft)
-    if earlier is not None:
-        return earlier
+        existing = _existing_submission(token, content_digests(order_ref, consumer), actor, draft)
+    if existing is not None:
+        return existing
     submission = Submission(
         token=token,
         order_ref=order_ref,
@@ -151,20 +151,20 @@ def submit(
     with _database_required_before_send():
         submission.consumer = consumer
         reading = find_reading(order_ref)
-        may_stand = reading is not None and is_current(reading)
+        is_usable = reading is not None and is_current(reading)
     order, kept = (reading.order, reading.listed) if reading else (None, None)
     submission.order_number = stored_order_number(order.reference_id) if order else ""
     try:
         with client.slot():
-            listed = kept if may_stand and kept else _list_before(order_ref, client)
+            listed = kept if is_usable and kept else _list_before(order_ref, client)
             if settings.CDP_RECONCILIATION and listed is not None and listed.has_ended:
                 submission.refs_before, submission.refs_before_whole = list(listed.refs), listed.is_whole
             with _database_required_before_send():
                 entry = EntryOnOrder(order_ref, consumer, known_on_order(listed, kept))
                 decision = _Decision(accepted, similar_reason, normalised, draft, batch_row_ref)
-                earlier = _store_or_find_earlier(submission, entry, actor, decision, order=order)
-            if earlier is not None:
-                return earlier
+                existing = _store_or_find_existing(submission, entry, actor, decision, order=order)
+            if existing is not None:
+                return existing
             release_database_connections()
             result = _send(submission, consumer, client)
     except CdpBusy:
@@ -194,7 +194,7 @@ def _list_before(order_ref: str, client: CdpClient) -> ListedConsumers | None:
     """Step 0: the consumers on the order before the send.
 
     A check can then tell which are new, and the entry is compared with them. Not called if the panel's
-    reading of the order can stand for it. A failure, or a list that is not whole, weakens the evidence and
+    reading of the order can be used instead. A failure, or a list that is not whole, weakens the evidence and
     the comparison. It never stops the create.
     """
     if not settings.CDP_RECONCILIATION:
@@ -206,7 +206,7 @@ def _list_before(order_ref: str, client: CdpClient) -> ListedConsumers | None:
         return None
 
 
-def _store_or_find_earlier(
+def _store_or_find_existing(
     submission: Submission, entry: EntryOnOrder, actor: Actor, decision: _Decision, *, order: Order | None
 ) -> Submission | None:
     """Step 1. Return the existing submission of this form if it was stored at the same time.
@@ -218,15 +218,15 @@ def _store_or_find_earlier(
         _store_submission(submission, entry, actor, decision, order=order)
     except IntegrityError:
         digests = content_digests(submission.order_ref, entry.consumer)
-        earlier = _earlier_submission(submission.token, digests, actor, decision.draft)
-        if earlier is not None:
-            return earlier
+        existing = _existing_submission(submission.token, digests, actor, decision.draft)
+        if existing is not None:
+            return existing
         submission.pk = None
         _store_submission(submission, entry, actor, decision, order=order)
     return None
 
 
-def _earlier_submission(
+def _existing_submission(
     token: uuid.UUID, digests: tuple[bytes, ...], actor: Actor, draft: DraftMark | None
 ) -> Submission | None:
     """The existing submission of this form and content. Raises if another submission blocks this one.
@@ -295,7 +295,7 @@ def _store_submission(
         store_search_digests(submission, entry.consumer, key=key)
         if decision.draft is not None:  # an entry is never both draft and submission
             drafts.finish(decision.draft, person_id=int(actor.id))
-        earlier = submission.resubmission_of
+        corrected = submission.resubmission_of
         record(
             event_of(
                 CONSUMER_CREATE_REQUESTED,
@@ -308,7 +308,7 @@ def _store_submission(
                 compared=compared.compared,
                 on_order=compared.total,
                 normalised=sorted(decision.normalised),
-                resubmission_of=str(earlier.public_id) if earlier else "",
+                resubmission_of=str(corrected.public_id) if corrected else "",
                 batch=str(submission.batch) if submission.batch else "",
                 row=submission.batch_row,
             )

@@ -106,8 +106,8 @@ def test_entry_that_is_sent_again_leaves_no_draft_of_a_late_save(
     assert tab.save().status_code == 410
     assert tab.save().status_code == 200
     if at_the_same_time:  # the first look finds nothing yet, and the insert is refused
-        looks = mock.Mock(wraps=submit._earlier_submission, side_effect=[None, mock.DEFAULT])
-        monkeypatch.setattr(submit, "_earlier_submission", looks)
+        looks = mock.Mock(wraps=submit._existing_submission, side_effect=[None, mock.DEFAULT])
+        monkeypatch.setattr(submit, "_existing_submission", looks)
     assert tab.post().status_code == 303
     assert Submission.objects.count() == 1
     assert saved_values() == []

@@ -65,7 +65,7 @@ def test_open_submission_is_digested_at_once_and_a_repeat_violates_the_constrain
     assert bytes(first.content_digest) == content_digest(SAMPLE_ORDER, consumer, key=key)
     assert bytes(Submission.objects.get(pk=closed.pk).content_digest) == bytes(closed.content_digest)
     # Without the look for an earlier submission, the constraint alone stops the repeat.
-    monkeypatch.setattr(submitting, "_earlier_submission", lambda *_: None)
+    monkeypatch.setattr(submitting, "_existing_submission", lambda *_: None)
     client = silent()
     with pytest.raises(NotWritten):
         submit(staff, consumer, client)
