@@ -30,7 +30,7 @@ def submission_key(submission: Submission) -> str:
 def consumer_key(order_ref: str, ref: str) -> str:
     """What the form posts to copy from a consumer on an order. Contains references only.
 
-    Empty if it would name nobody: of an order whose reference is not UUID-shaped, nothing can be copied.
+    Empty if the reference of the order is not UUID-shaped: from such an order nothing can be copied.
     """
     key = f"{RecordKind.CONSUMER}:{order_ref}/{ref}"
     return key if _named_consumer(key) else ""
@@ -119,7 +119,7 @@ class CopiedBefore:
 def copied_before(key: str, person_id: str) -> CopiedBefore | None:
     """The consumer that the form names, if the log says that this person has seen it.
 
-    So a key that somebody typed names nobody.
+    A key that was not on one of the person's pages therefore names nobody.
     """
     named = _named_consumer(key)
     if named is None:
@@ -135,8 +135,11 @@ def copied_before(key: str, person_id: str) -> CopiedBefore | None:
     return CopiedBefore(ref, tuple(guests) if isinstance(guests, list) else ())
 
 
-def names_somebody(values: Mapping[str, str], submission: Submission) -> bool:
-    """Whether the name in a draft has a part of that of the submission's consumer, as far as it is known."""
+def shows_name_of(values: Mapping[str, str], submission: Submission) -> bool:
+    """Whether a draft shows the first or the last name of the submission's consumer.
+
+    Also true if the consumer's name is not known any more.
+    """
     consumer = submission.consumer
     if consumer is None:  # erased or unreadable since
         return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -34,14 +34,8 @@ from apps.consumers.forms.fields import order_number_in
 from apps.consumers.forms.posted import PostedChoice
 from apps.consumers.order_lookup import lookup
 from apps.consumers.permissions import VIEW_VENDOR_RECORDS
-from apps.consumers.presenters.order_panel import (
-    MAX_GUESTS,
-    NO_ORDER,
-    OrderPanel,
-    choice_panel,
-    several_orders_text,
-)
-from apps.consumers.views.order_panel import find_orders, kept_choice
+from apps.consumers.presenters.order_panel import MAX_GUESTS, OrderPanel
+from apps.consumers.views.order_panel import kept_choice, look_up_number
 from apps.consumers.views.visible import person_id
 from apps.core.forms.errors import FieldError, form_errors
 from apps.core.forms.input import single_value
@@ -116,24 +110,17 @@ def _find_order(request: HttpRequest, form: UploadForm) -> tuple[_Order | None, 
     if choice is not None and choice.chosen:
         form.errors.pop("order_ref", None)
         return _Order(choice.chosen, number), kept_choice(form.data, request)
-    found = find_orders(number, actor_of(request))
-    if isinstance(found, str):
-        form.replace_order_error(found)
-        return None, None
-    if not found.orders:
-        form.replace_order_error(NO_ORDER)
-        return None, None
-    if not found.is_certain:
-        form.replace_order_error(several_orders_text(found, number))
-        return None, choice_panel(found, number)
-    [order] = found.orders
+    found = look_up_number(number, actor_of(request))
+    if found.order is None:
+        form.replace_order_error(found.problem)
+        return None, found.panel
     try:
-        ref = form.fields["order_ref"].clean(order.ref)
+        ref = form.fields["order_ref"].clean(found.order.ref)
     except ValidationError as error:  # nothing can be sent to an order with such a reference
         form.replace_order_error(error)
         return None, None
     form.errors.pop("order_ref", None)
-    return _Order(ref, order.reference_id), OrderPanel(number=number, chosen=ref)
+    return _Order(ref, found.order.reference_id), replace(found.panel, chosen=ref)
 
 
 def _read_order(request: HttpRequest, ref: str) -> _Order:

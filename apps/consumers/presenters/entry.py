@@ -1,4 +1,4 @@
-"""What the entry page shows beside the form: warnings, the earlier submission, one that blocks a send."""
+"""The page of the form, with what it shows beside the entry: warnings, or a submission that blocks a send."""
 
 from __future__ import annotations
 
@@ -11,20 +11,28 @@ from django.utils.translation import gettext
 from apps.cdp.consumers import OrderConsumer
 from apps.cdp.errors import ErrorCode
 from apps.consumers import labels
+from apps.consumers.drafts import DraftMark
 from apps.consumers.fields import FIELD_LABELS
+from apps.consumers.forms.entry import Entry
+from apps.consumers.forms.similar import SimilarReasonForm
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters.fields import field_texts
+from apps.consumers.presenters.next_traveller import AddedLine, CarryOverChoice, CopyResult
+from apps.consumers.presenters.order_panel import OrderPanel
+from apps.consumers.presenters.paste import PasteBox
 from apps.consumers.presenters.record_urls import record_url
 from apps.consumers.reconciliation.resolution import is_stuck_sending, shown_outcome
 from apps.consumers.sending.order_comparison import Similar
 from apps.consumers.sending.warnings import EntryWarning
 from apps.consumers.viewer import Viewer
+from apps.core.forms.errors import FieldError
 
 
 @dataclass(frozen=True, slots=True)
-class EarlierSubmission:
+class CorrectedSubmission:
     """The submission that fills the form. ``vendor_message`` is empty unless the vendor refused the entry."""
 
+    public_id: str
     receipt_url: str
     outcome: str
     headline: str
@@ -61,7 +69,7 @@ class SimilarField:
 
 @dataclass(frozen=True, slots=True)
 class WarningLine:
-    """A reason to stop before sending, with the earlier submission if there is one.
+    """A reason to stop before sending, with the submission that it is about, if there is one.
 
     ``rows``: the fields of the entry beside those of a similar consumer. ``source``: the heading of that
     consumer's column; empty without one. ``ref``: its reference, if only the vendor has it. ``is_shown``: the
@@ -80,10 +88,62 @@ class WarningLine:
     is_shown: bool = False
 
 
-def earlier_submission(submission: Submission) -> EarlierSubmission:
-    """The submission whose values are in the form."""
+@dataclass(frozen=True, kw_only=True)
+class EntryPage:
+    """Everything that ``templates/consumers/new.html`` shows, by the names that it uses.
+
+    ``damage``: what was wrong with the post, as a :class:`PostedKind`. ``not_written``: the record before the
+    send could not be written, so the page is made without the database. ``busy``: this process makes as many
+    calls as it may. ``accepted``, ``similar_reason``: what was confirmed, for the next send. ``reason``: asks
+    why a similar consumer is created. ``corrects``, ``copied_key``: whose details are in the entry, also
+    where the page does not name them. ``blank_fields``: the fields of an empty entry, rendered before.
+    ``latest_entries``: None before they are asked for. ``seconds_to_wait``: until the script stops waiting
+    for the answer to a send.
+    """
+
+    entry: Entry
+    errors: tuple[FieldError, ...] = ()
+    # Why the form is shown (again)
+    corrected: CorrectedSubmission | None = None
+    was_sealed: bool = False
+    damage: str = ""
+    not_written: bool = False
+    busy: bool = False
+    used: BlockingSubmission | None = None
+    identical: BlockingSubmission | None = None
+    warnings: tuple[WarningLine, ...] = ()
+    warnings_focus: bool = False
+    accepted: str = ""
+    similar_reason: str = ""
+    reason: SimilarReasonForm | None = None
+    copied: CopyResult | None = None
+    # The form and what is beside it
+    entry_of: str = ""
+    corrects: str = ""
+    copied_key: str = ""
+    draft: DraftMark | None = None
+    other_drafts: int = 0
+    paste: PasteBox | None = None
+    panel: OrderPanel | None = None
+    blank_fields: str = ""
+    carry_over: CarryOverChoice | None = None
+    added_today: tuple[AddedLine, ...] = ()
+    all_added_url: str = ""
+    latest_entries: tuple[AddedLine, ...] | None = None
+    enter_creates: bool = True
+    required_fields: frozenset[str] = frozenset()
+    nationality_suggestions: str = ""
+    seconds_to_wait: int = 0
+    single_key_shortcuts: bool = True
+
+
+def corrected_submission(submission: Submission | None) -> CorrectedSubmission | None:
+    """The submission whose values are in the form; None if there is none."""
+    if submission is None:
+        return None
     refused = submission.error_code == ErrorCode.INVALID
-    return EarlierSubmission(
+    return CorrectedSubmission(
+        public_id=str(submission.public_id),
         receipt_url=reverse("consumers:receipt", args=[submission.public_id]),
         outcome=submission.outcome,
         headline=labels.headline(Outcome(submission.outcome)),
@@ -106,17 +166,18 @@ def blocking_submission(submission: Submission, viewer: Viewer) -> BlockingSubmi
 
 
 def warning_line(warning: EntryWarning, viewer: Viewer) -> WarningLine:
-    """A reason to stop, with a link to the earlier submission if the reader may open it."""
+    """A reason to stop, with a link to the submission that it is about if the reader may open it."""
     text = labels.warning_text(warning)
-    earlier, similar = warning.submission, warning.similar
-    if earlier is None:
+    submission, similar = warning.submission, warning.similar
+    if submission is None:
         return _vendors_line(text, similar, viewer) if similar else WarningLine(text)
-    url, may_open = reverse("consumers:receipt", args=[earlier.public_id]), viewer.may_open(earlier.actor_id)
+    url = reverse("consumers:receipt", args=[submission.public_id])
+    may_open = viewer.may_open(submission.actor_id)
     return WarningLine(
         text,
-        who=earlier.actor_name,
-        when=earlier.submitted_at,
-        reference=earlier.consumer_ref or earlier.late_consumer_ref,
+        who=submission.actor_name,
+        when=submission.submitted_at,
+        reference=submission.consumer_ref or submission.late_consumer_ref,
         url=url if may_open else "",
         url_text=gettext("Open the receipt"),
         rows=similar_fields(similar, is_shown=may_open) if similar else (),
@@ -142,7 +203,7 @@ def _vendors_line(text: str, similar: Similar, viewer: Viewer) -> WarningLine:
 
 
 def similar_fields(similar: Similar, *, is_shown: bool) -> tuple[SimilarField, ...]:
-    """The fields of an entry beside those of the consumer that it is like. ``is_shown``: with its values."""
+    """The fields of an entry beside those of a similar consumer. ``is_shown``: with that one's values."""
     return tuple(
         SimilarField(
             str(FIELD_LABELS[name]),

@@ -73,12 +73,12 @@ class CopyResult:
 NOT_COPIED = CopyResult(is_found=False)
 
 
-def next_traveller_url(order_ref: str, like: Submission) -> str:
+def next_traveller_url(order_ref: str, source: Submission) -> str:
     """The address of the form for another consumer of the order, filled from a submission.
 
     It contains references only, no personal data. Without ``order_ref`` the order is left open.
     """
-    return f"{reverse('consumers:new')}?{urlencode({'order': order_ref, 'like': like.public_id})}"
+    return f"{reverse('consumers:new')}?{urlencode({'order': order_ref, 'like': source.public_id})}"
 
 
 def carry_over_choice(source: CopySource, names: Collection[str]) -> CarryOverChoice:

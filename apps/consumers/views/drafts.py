@@ -124,7 +124,7 @@ def lines_for(request: HttpRequest) -> tuple[DraftLine, ...]:
         one.pk: one
         for values in typed
         for one in copying.submissions_in(values)
-        if copying.names_somebody(values, one)
+        if copying.shows_name_of(values, one)
     }
     if named:
         shown = [*named.values()]
@@ -134,15 +134,15 @@ def lines_for(request: HttpRequest) -> tuple[DraftLine, ...]:
     return draft_lines(found)
 
 
-def record_opened(request: HttpRequest, values: Mapping[str, str], earlier: Submission | None) -> None:
-    """Record the submissions whose details a stored entry shows, and ``earlier``, which is shown beside it.
+def record_opened(request: HttpRequest, values: Mapping[str, str], corrected: Submission | None) -> None:
+    """Record the submissions whose details a stored entry shows, and ``corrected``, which is shown beside it.
 
     ``values``: of a draft or a sealed entry. Without the person whose details were copied, if the page names
     them: then it records them.
     """
     copied = copying.find_source(values.get(copying.COPIED, ""), Viewer.of(request.user))
-    shown = {one.pk: one for one in [*copying.submissions_in(values), earlier] if one}
-    if copied and copied.submission and copied.submission != earlier:
+    shown = {one.pk: one for one in [*copying.submissions_in(values), corrected] if one}
+    if copied and copied.submission and copied.submission != corrected:
         shown.pop(copied.submission.pk, None)
     for one in shown.values():
         recording.record_viewed(one, actor_of(request))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -22,7 +22,7 @@ from apps.cdp.errors import ErrorCode
 from apps.cdp.factory import get_client
 from apps.cdp.fields import NAME_OF_VENDOR_NAME
 from apps.consumers import drafts, labels, recording, selectors, value_lists
-from apps.consumers.copying import COPIED
+from apps.consumers.copying import COPIED, CopySource
 from apps.consumers.drafts import DraftMark
 from apps.consumers.forms.blank import blank_fields
 from apps.consumers.forms.consumer import required_fields
@@ -36,24 +36,20 @@ from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_VENDOR_RECORD
 from apps.consumers.presenters import receipts
 from apps.consumers.presenters.entry import (
     BlockingSubmission,
+    EntryPage,
     WarningLine,
     blocking_submission,
-    earlier_submission,
+    corrected_submission,
     warning_line,
 )
-from apps.consumers.presenters.order_panel import (
-    NO_ORDER,
-    OrderPanel,
-    choice_panel,
-    several_orders_text,
-)
+from apps.consumers.presenters.order_panel import OrderPanel
 from apps.consumers.presenters.paste import PasteBox
 from apps.consumers.sending import storing, submit
 from apps.consumers.sending.warnings import named_and_counted
 from apps.consumers.viewer import Viewer
 from apps.consumers.views import drafts as draft_views
 from apps.consumers.views import next_traveller
-from apps.consumers.views.order_panel import find_orders, kept_choice, panel_for
+from apps.consumers.views.order_panel import kept_choice, look_up_number, panel_for
 from apps.consumers.views.paste import answer_paste, kept_box
 from apps.consumers.views.submissions import to_receipt
 from apps.consumers.views.visible import find_submission
@@ -81,8 +77,8 @@ ANSWER_MARGIN = 30
 def new(request: HttpRequest) -> HttpResponse:
     """Show the form, or process a posted one.
 
-    The form is empty, or filled from an earlier submission (``?from=``), an order (``?order=``), partly from
-    another consumer (``?like=``), or from a draft (``?draft=``) or a sealed entry of this person.
+    The form is empty, or filled from the submission that it corrects (``?from=``), an order (``?order=``),
+    partly from another consumer (``?like=``), or from a draft (``?draft=``) or a sealed entry of this person.
     """
     if request.method == "POST":
         return _answer_post(request)
@@ -90,38 +86,52 @@ def new(request: HttpRequest) -> HttpResponse:
     if draft is not None and _corrects_no_longer(request, draft):
         messages.info(request, _("The submission can no longer be corrected"))
         return HttpResponseSeeOther(f"{reverse('consumers:new')}?{urlencode({'draft': draft.public_id})}")
-    earlier, like = _earlier_submission(request), next_traveller.source_of_address(request)
+    corrected, source = _corrected_submission(request), next_traveller.source_of_address(request)
     sealed = sealed_entries.unseal(request)
     if sealed is not None:
         # The same token: if this form was sent before and its answer was lost, the submission is found by it.
         entry = Entry.unbound(sealed, selectors.providers(), token=_token_of(sealed))
         paste = PasteBox(sealed.get(TEXT, ""))
-        mark = DraftMark.read(sealed.get(drafts.FIELD, ""))
-        draft_views.record_opened(request, sealed, earlier)
-        return _page(request, entry, earlier=earlier, was_sealed=True, paste=paste, values=sealed, draft=mark)
+        draft_views.record_opened(request, sealed, corrected)
+        shown = EntryPage(
+            entry=entry,
+            corrected=corrected_submission(corrected),
+            was_sealed=True,
+            paste=paste,
+            draft=DraftMark.read(sealed.get(drafts.FIELD, "")),
+        )
+        return _page(request, shown, values=sealed)
     if draft is not None:
-        return _draft_page(request, draft, earlier)
-    if like is not None:
-        return _page(request, next_traveller.entry_like(request, like), source=like)
-    if earlier is None:
+        return _draft_page(request, draft, corrected)
+    if source is not None:
+        shown = EntryPage(entry=next_traveller.entry_with_carried(request, source))
+        return _page(request, shown, source=source)
+    if corrected is None:
         order_ref, providers = single_value(request.GET, "order"), selectors.providers()
         if order_ref:
-            return _page(request, next_traveller.entry_for_order(order_ref, None, providers))
+            entry = next_traveller.entry_for_order(order_ref, None, providers)
+            return _page(request, EntryPage(entry=entry))
         entry = Entry.unbound(values_of("", None), providers)
-        return _page(request, entry, blank_fields=blank_fields(providers))
-    recording.record_viewed(earlier, actor_of(request))
-    return _page(request, _entry_of(earlier), earlier=earlier)
+        return _page(request, EntryPage(entry=entry, blank_fields=blank_fields(providers)))
+    recording.record_viewed(corrected, actor_of(request))
+    shown = EntryPage(entry=_entry_of(corrected), corrected=corrected_submission(corrected))
+    return _page(request, shown)
 
 
-def _draft_page(request: HttpRequest, draft: Draft, earlier: Submission | None) -> HttpResponse:
+def _draft_page(request: HttpRequest, draft: Draft, corrected: Submission | None) -> HttpResponse:
     """The form as it was when the draft was saved, with a new token."""
     if draft.is_finished:
         messages.info(request, _("This draft was sent or discarded."))
         return HttpResponseSeeOther(reverse("consumers:new"))
     values = draft.values or {}
-    draft_views.record_opened(request, values, earlier)
-    entry, paste = Entry.unbound(values, selectors.providers()), PasteBox(values.get(TEXT, ""))
-    return _page(request, entry, earlier=earlier, paste=paste, values=values, draft=DraftMark.of(draft))
+    draft_views.record_opened(request, values, corrected)
+    shown = EntryPage(
+        entry=Entry.unbound(values, selectors.providers()),
+        corrected=corrected_submission(corrected),
+        paste=PasteBox(values.get(TEXT, "")),
+        draft=DraftMark.of(draft),
+    )
+    return _page(request, shown, values=values)
 
 
 def _token_of(values: Mapping[str, str]) -> uuid.UUID | None:
@@ -134,33 +144,41 @@ def _token_of(values: Mapping[str, str]) -> uuid.UUID | None:
 def _answer_post(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)  # first: the page about a lost database shows the person's roles
     try:
-        earlier, providers = _earlier_submission(request), selectors.providers()
+        corrected, providers = _corrected_submission(request), selectors.providers()
+        shown_corrected = corrected_submission(corrected)
         if (copying := next_traveller.answer_copying(request, providers)) is not None:
             # A script loads the panel itself: copying does not wait for the vendor.
             loads_panel = is_in_page(request) or next_traveller.APPLY in request.POST
-            panel = None if loads_panel else panel_for(request.POST, request)
-            return _page(request, copying.entry, earlier=earlier, panel=panel, **copying.parts)
+            shown = EntryPage(
+                entry=copying.entry,
+                corrected=shown_corrected,
+                panel=None if loads_panel else panel_for(request.POST, request),
+                copied=copying.copied,
+                latest_entries=copying.latest_entries,
+            )
+            return _page(request, shown, source=copying.source)
         next_traveller.source_of_address(request)  # refuses an address that the person may not use
         pasted = answer_paste(request.POST, providers, actor)
         if pasted is not None:
-            return _page(request, pasted.entry, earlier=earlier, paste=pasted.box)
+            shown = EntryPage(entry=pasted.entry, corrected=shown_corrected, paste=pasted.box)
+            return _page(request, shown)
         posted = PostedEntry.read(request.POST, providers)
         posted, panel = _with_order(request, posted, actor)
-    except submit.TokenUsed as stop:
-        return _form_used(request, posted, stop, earlier=earlier)
+    except submit.TokenUsed as refusal:
+        return _form_used(request, posted, refusal, EntryPage(entry=posted.entry, corrected=shown_corrected))
     except DATABASE_ERRORS:
         logger.exception("form_not_read")
-        return _not_written(request, Entry.bound(request.POST, ()))
+        return _not_written(request, EntryPage(entry=Entry.bound(request.POST, ())))
+    shown = EntryPage(entry=posted.entry, corrected=shown_corrected, panel=panel)
     match posted.kind:
         case PostedKind.ROWS_CHANGED | PostedKind.INVALID:
-            return _page(request, posted.entry, earlier=earlier, panel=panel)
+            return _page(request, shown)
         case PostedKind.ORDER_TO_CHECK:
-            panel = panel_for(posted.values, request)
-            return _page(request, posted.entry, earlier=earlier, panel=panel)
+            return _page(request, replace(shown, panel=panel_for(posted.values, request)))
         case PostedKind.INCOMPLETE | PostedKind.CONFLICTING:
-            return _page(request, posted.entry, earlier=earlier, damage=posted.kind.value)
+            return _page(request, replace(shown, panel=None, damage=posted.kind.value))
         case PostedKind.VALID:
-            return _submit(request, posted, earlier, actor, panel)
+            return _submit(request, posted, corrected, actor, shown)
 
 
 def _with_order(
@@ -182,31 +200,23 @@ def _with_order(
             return posted.with_order(sent.order_ref), None
         if posted.entry.lacks_only_the_order():
             submit.refuse_used_form(sent, actor)
-    found = find_orders(number, actor, for_create=posted.entry.lacks_only_the_order())
-    if isinstance(found, str):
-        posted.entry.replace_order_error(found)
-        return posted, OrderPanel()
-    if found.is_certain:
-        [order] = found.orders
-        return posted.with_order(order.ref), OrderPanel(number=number, chosen=order.ref)
-    if not found.orders:
-        posted.entry.replace_order_error(str(NO_ORDER))
-        return posted, OrderPanel()
-    problem = several_orders_text(found, number)
-    posted.entry.replace_order_error(problem, href="#id_order_choice_0")
-    return posted, choice_panel(found, number)
+    found = look_up_number(number, actor, for_create=posted.entry.lacks_only_the_order())
+    if found.order is not None:
+        return posted.with_order(found.order.ref), found.panel
+    href = "#id_order_choice_0" if found.panel.choices else ""
+    posted.entry.replace_order_error(found.problem, href=href)
+    return posted, found.panel
 
 
 def _submit(
     request: HttpRequest,
     posted: PostedEntry,
-    earlier: Submission | None,
+    corrected: Submission | None,
     actor: Actor,
-    panel: OrderPanel | None,
+    shown: EntryPage,
 ) -> HttpResponse:
-    """Call the service once and answer with its result."""
+    """Call the service once and answer with its result. ``shown``: the page, if the form is shown again."""
     entry = posted.entry
-    parts: dict[str, Any] = {"earlier": earlier, "panel": panel}
     try:
         submission = submit.submit(
             order_ref=entry.order_ref,
@@ -217,21 +227,20 @@ def _submit(
             accepted=frozenset(posted.accepted.split()),
             similar_reason=posted.similar_reason,
             normalised=entry.normalised(),
-            resubmission_of=earlier,
+            resubmission_of=corrected,
             draft=_draft_mark(posted.values),
         )
-    except submit.NotConfirmed as stop:
-        return _warned(request, posted, parts, stop)
-    except submit.IdenticalOpen as stop:
-        return _page(request, entry, **parts, identical=_blocking(request, stop.submission))
-    except submit.TokenUsed as stop:
-        return _form_used(request, posted, stop, **parts)
-    except submit.Busy:
-        unavailable = HTTPStatus.SERVICE_UNAVAILABLE  # the next try need not show the same warnings again
-        decision = {"accepted": posted.accepted, "similar_reason": posted.similar_reason}
-        return _page(request, entry, status=unavailable, busy=True, **decision, **parts)
+    except submit.NotConfirmed as refusal:
+        return _warned(request, posted, refusal, shown)
+    except submit.IdenticalOpen as refusal:
+        return _page(request, replace(shown, identical=_blocking(request, refusal.submission)))
+    except submit.TokenUsed as refusal:
+        return _form_used(request, posted, refusal, shown)
+    except submit.Busy:  # the next try need not show the same warnings again
+        shown = replace(shown, busy=True, accepted=posted.accepted, similar_reason=posted.similar_reason)
+        return _page(request, shown, status=HTTPStatus.SERVICE_UNAVAILABLE)
     except submit.NotWritten:
-        return _not_written(request, entry, **parts)
+        return _not_written(request, shown)
     except storing.OutcomeNotStored as failure:
         return _not_stored(request, failure)
     if submission.outcome in (Outcome.REJECTED, Outcome.NOT_SENT):
@@ -240,22 +249,22 @@ def _submit(
 
 
 def _form_used(
-    request: HttpRequest, posted: PostedEntry, stop: submit.TokenUsed, **parts: Any
+    request: HttpRequest, posted: PostedEntry, refusal: submit.TokenUsed, shown: EntryPage
 ) -> HttpResponse:
     """The entry in a new form. The person went back, or the answer was lost, and then entered another one."""
-    used = _blocking(request, stop.submission)
-    return _page(request, posted.with_new_token(), **parts, used=used)
+    used = _blocking(request, refusal.submission)
+    return _page(request, replace(shown, entry=posted.with_new_token(), used=used))
 
 
 def _warned(
-    request: HttpRequest, posted: PostedEntry, parts: dict[str, Any], stop: submit.NotConfirmed
+    request: HttpRequest, posted: PostedEntry, refusal: submit.NotConfirmed, shown: EntryPage
 ) -> HttpResponse:
     """The form with its warnings. Similar consumers are shown beside the entry, which is recorded.
 
     Of many similar consumers some are counted: they are not shown, and Create anyway confirms them, too.
     """
     entry, viewer = posted.entry, Viewer.of(request.user)
-    warnings, more = named_and_counted(stop.warnings, frozenset(posted.accepted.split()))
+    warnings, more = named_and_counted(refusal.warnings, frozenset(posted.accepted.split()))
     lines = [warning_line(warning, viewer) for warning in warnings]
     for warning, line in zip(warnings, lines, strict=True):
         entry.warn(warning.field, line.text, value=warning.value)
@@ -270,17 +279,16 @@ def _warned(
         compared=[one for one, is_shown in named if one and not is_shown],
         actor=actor_of(request),
     )
-    is_missing = isinstance(stop, submit.ReasonMissing)
+    is_missing = isinstance(refusal, submit.ReasonMissing)
     reason = SimilarReasonForm.for_warnings(posted.values, is_missing=is_missing)
-    return _page(
-        request,
-        entry,
-        **parts,
-        warnings=lines,
+    shown = replace(
+        shown,
+        warnings=tuple(lines),
         warnings_focus=not is_missing,
-        accepted=" ".join(warning.key for warning in stop.warnings),
+        accepted=" ".join(warning.key for warning in refusal.warnings),
         reason=reason if any(line.rows for line in lines) else None,
     )
+    return _page(request, shown)
 
 
 def _draft_mark(values: Mapping[str, str]) -> DraftMark | None:
@@ -289,62 +297,65 @@ def _draft_mark(values: Mapping[str, str]) -> DraftMark | None:
 
 
 def _page(
-    request: HttpRequest, entry: Entry, *, status: HTTPStatus = HTTPStatus.OK, **context: Any
+    request: HttpRequest,
+    shown: EntryPage,
+    *,
+    status: HTTPStatus = HTTPStatus.OK,
+    values: Mapping[str, str] | None = None,
+    source: CopySource | None = None,
 ) -> HttpResponse:
-    reason: SimilarReasonForm | None = context.get("reason")
-    errors = [*(form_errors(reason) if reason else ()), *entry.errors()]
-    paste: PasteBox | None = context.get("paste")
-    if paste is None and "not_written" in context:
+    """Render the form: what the caller shows, completed with what every page of it has.
+
+    ``values``: as stored in the draft or the sealed entry that fills the form; otherwise as posted.
+    ``source``: whose details were copied, which is recorded already. A page that is ``not_written`` reads no
+    database.
+    """
+    values = request.POST if values is None else values
+    if (paste := shown.paste) is None and shown.not_written:
         paste = PasteBox(request.POST.get(TEXT, ""))
     elif paste is None:
-        paste = kept_box(request.POST, entry, actor_of(request))
-    if paste.error:
-        errors.insert(0, FieldError(f"#id_{TEXT}", paste.error))
+        paste = kept_box(request.POST, shown.entry, actor_of(request))
+    draft, other_drafts = shown.draft, 0
     if drafts.are_on():
-        context["draft"] = context.get("draft") or _draft_mark(request.POST) or DraftMark.new()
+        draft = draft or _draft_mark(request.POST) or DraftMark.new()
         if request.method != "POST":
-            context["other_drafts"] = draft_views.number_of_others(request, context["draft"])
-    earlier: Submission | None = context.get("earlier")
-    values: Mapping[str, str] = context.get("values", request.POST)
-    if context.get("panel") is None and not context.get("blank_fields"):
+            other_drafts = draft_views.number_of_others(request, draft)
+    panel = shown.panel
+    if panel is None and not shown.blank_fields:
         # Also for an entry that was sealed, or filled in: the field may show another order than was posted.
-        shown = {**dict(values.items()), "order_ref": entry.form["order_ref"].value() or ""}
-        context["panel"] = kept_choice(shown, request, with_orders="not_written" not in context)
-    return render(
-        request,
-        "consumers/new.html",
-        {
-            "entry": entry,
-            "errors": errors,
-            "entry_of": sealed_entries.author_token(request),
-            # Whose details are in the entry, also where the page does not name them.
-            "corrects": str(earlier.public_id) if earlier else values.get(drafts.EARLIER, ""),
-            "copied_key": values.get(COPIED, ""),
-            "enter_creates": settings.ENTER_CREATES,
-            "required_fields": required_fields(),
-            "nationality_suggestions": suggestions(value_lists.nationalities()),
-            "seconds_to_wait": round(settings.CDP_TOTAL_TIMEOUT) + ANSWER_MARGIN,
-            "single_key_shortcuts": True,
-            **(
-                {}
-                if "not_written" in context
-                else next_traveller.page_parts(request, entry, context.get("source"), values)
-            ),
-            **context,
-            "paste": paste,
-            "earlier": earlier_submission(earlier) if earlier else None,
-        },
-        status=status,
+        in_form = {**dict(values.items()), "order_ref": shown.entry.form["order_ref"].value() or ""}
+        panel = kept_choice(in_form, request, with_orders=not shown.not_written)
+    page = replace(
+        shown,
+        errors=_errors(shown, paste),
+        entry_of=sealed_entries.author_token(request),
+        corrects=shown.corrected.public_id if shown.corrected else values.get(drafts.EARLIER, ""),
+        copied_key=values.get(COPIED, ""),
+        draft=draft,
+        other_drafts=other_drafts,
+        paste=paste,
+        panel=panel,
+        enter_creates=settings.ENTER_CREATES,
+        required_fields=required_fields(),
+        nationality_suggestions=suggestions(value_lists.nationalities()),
+        seconds_to_wait=round(settings.CDP_TOTAL_TIMEOUT) + ANSWER_MARGIN,
     )
+    if not page.not_written:
+        page = next_traveller.show_personal_parts(request, page, source, values)
+    return render(request, "consumers/new.html", {**vars(page)}, status=status)
 
 
-def _not_written(request: HttpRequest, entry: Entry, **context: Any) -> HttpResponse:
+def _errors(shown: EntryPage, paste: PasteBox) -> tuple[FieldError, ...]:
+    pasted = [FieldError(f"#id_{TEXT}", paste.error)] if paste.error else []
+    return (*pasted, *(form_errors(shown.reason) if shown.reason else ()), *shown.entry.errors())
+
+
+def _not_written(request: HttpRequest, shown: EntryPage) -> HttpResponse:
     """The form as it was sent, with the same token: the record before the send could not be written.
 
     The page reads nothing from the database: person, permissions and session are loaded already.
     """
-    unavailable = HTTPStatus.SERVICE_UNAVAILABLE
-    return _page(request, entry, status=unavailable, not_written=True, **context)
+    return _page(request, replace(shown, not_written=True), status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _not_stored(request: HttpRequest, failure: storing.OutcomeNotStored) -> HttpResponse:
@@ -367,7 +378,7 @@ def _not_stored(request: HttpRequest, failure: storing.OutcomeNotStored) -> Http
     return HttpResponse(page, status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def _earlier_submission(request: HttpRequest) -> Submission | None:
+def _corrected_submission(request: HttpRequest) -> Submission | None:
     """The submission that ``?from=`` names. Raises ``Http404`` if this person may not see or correct it."""
     named = single_value(request.GET, "from")
     if not named:
@@ -399,19 +410,19 @@ def _corrects_no_longer(request: HttpRequest, draft: Draft) -> bool:
     return submission is None or not receipts.is_correctable(submission)
 
 
-def _entry_of(earlier: Submission) -> Entry:
-    """The entry of an earlier submission, with the vendor's errors at their fields."""
-    values = values_of(earlier.order_ref, earlier.consumer)
-    if earlier.error_code not in (ErrorCode.INVALID, ErrorCode.NOT_FOUND):
+def _entry_of(submission: Submission) -> Entry:
+    """The entry of a submission, with the vendor's errors at their fields."""
+    values = values_of(submission.order_ref, submission.consumer)
+    if submission.error_code not in (ErrorCode.INVALID, ErrorCode.NOT_FOUND):
         return Entry.unbound(values, selectors.providers())
     entry = Entry.bound(values, selectors.providers())
     entry.is_valid()
-    if earlier.error_code == ErrorCode.NOT_FOUND:
-        entry.add_error("order_ref", labels.order_not_found(earlier))
-    elif earlier.error_field in NAME_OF_VENDOR_NAME:
-        name = NAME_OF_VENDOR_NAME[earlier.error_field]
-        message, summary = labels.vendor_field_message(earlier), labels.vendor_field_summary(name)
-        entry.add_error(refused_control(name, earlier.vendor_message), message, summary=summary)
+    if submission.error_code == ErrorCode.NOT_FOUND:
+        entry.add_error("order_ref", labels.order_not_found(submission))
+    elif submission.error_field in NAME_OF_VENDOR_NAME:
+        name = NAME_OF_VENDOR_NAME[submission.error_field]
+        message, summary = labels.vendor_field_message(submission), labels.vendor_field_summary(name)
+        entry.add_error(refused_control(name, submission.vendor_message), message, summary=summary)
     return entry
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
@@ -20,6 +19,7 @@ from apps.consumers.forms.flat_values import values_of, with_carried, with_copie
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.consumers.preferences import CARRIED
 from apps.consumers.presenters import next_traveller as presenter
+from apps.consumers.presenters.entry import EntryPage
 from apps.consumers.viewer import Viewer
 from apps.consumers.views.visible import find_submission, person_id
 from apps.core import clock
@@ -47,10 +47,15 @@ REPLACE = "copy-replace"
 
 @dataclass(frozen=True, slots=True)
 class Copying:
-    """The form after one of the buttons for copying was pressed, with its token unchanged."""
+    """The form after one of the buttons for copying was pressed, with its token unchanged.
+
+    ``source``: whose details were copied, which is recorded. ``latest_entries``: None unless asked for.
+    """
 
     entry: Entry
-    parts: dict[str, Any]
+    source: CopySource | None = None
+    copied: presenter.CopyResult | None = None
+    latest_entries: tuple[presenter.AddedLine, ...] | None = None
 
 
 def named_source(request: HttpRequest) -> CopySource | None:
@@ -92,20 +97,20 @@ def source_of_address(request: HttpRequest) -> CopySource | None:
     return source_of(submission)
 
 
-def entry_like(request: HttpRequest, like: CopySource) -> Entry:
-    """A new entry with the fields that the person carries over. Records the view.
+def entry_with_carried(request: HttpRequest, source: CopySource) -> Entry:
+    """A new entry with the fields that the person has chosen to carry over. Records the view.
 
     For the order of the address, which can be empty, or else for that of the submission.
     """
-    like.record_viewed(actor_of(request))
+    source.record_viewed(actor_of(request))
     names = preferences.chosen_fields(person_id(request))
-    order_ref = single_value(request.GET, "order") if "order" in request.GET else like.order_ref
-    consumer = preferences.carried(like.consumer, names)
+    order_ref = single_value(request.GET, "order") if "order" in request.GET else source.order_ref
+    consumer = preferences.carried(source.consumer, names)
     return entry_for_order(order_ref, consumer, selectors.providers())
 
 
 def entry_for_order(order_ref: str, consumer: NewConsumer | None, providers: tuple[str, ...]) -> Entry:
-    """A new entry: the cursor stands in First name, or without an order in Order."""
+    """A new entry: the focus is in First name, or without an order in Order."""
     entry = Entry.unbound(values_of(order_ref, consumer), providers)
     entry.form.fields["first_name" if order_ref else "order_ref"].widget.attrs["autofocus"] = True
     return entry
@@ -117,7 +122,7 @@ def answer_copying(request: HttpRequest, providers: tuple[str, ...]) -> Copying 
     if APPLY in values:
         return _with_other_choice(request, providers)
     if LIST in values:
-        return Copying(_posted_entry(values, providers), {"latest_entries": _latest_lines(request)})
+        return Copying(_posted_entry(values, providers), latest_entries=_list_latest(request))
     if REPLACE in values:
         *fields, key = values[REPLACE].split() or [""]
         names = [name for name in CARRIED if name in fields]
@@ -135,7 +140,7 @@ def _copied(
     """The posted entry with details of a person. Records the view."""
     source = _source_to_copy(key, request)
     if source is None or source.consumer is None:  # erased, or not readable
-        return Copying(_posted_entry(request.POST, providers), {"copied": presenter.NOT_COPIED})
+        return Copying(_posted_entry(request.POST, providers), copied=presenter.NOT_COPIED)
     source.record_viewed(actor_of(request))
     consumer = preferences.carried(source.consumer, names)
     copied = with_copied(request.POST, consumer, names, replaces=replaces)
@@ -143,7 +148,7 @@ def _copied(
     if copied.filled and not copied.kept:
         entry.focus("order_ref" if not copied.values.get("order_ref") else "first_name")
     result = presenter.copy_result(source, copied.filled, copied.kept)
-    return Copying(entry, {"copied": result, "source": source})
+    return Copying(entry, source, result)
 
 
 def _posted_entry(values: Mapping[str, str], providers: tuple[str, ...]) -> Entry:
@@ -155,7 +160,7 @@ def _posted_entry(values: Mapping[str, str], providers: tuple[str, ...]) -> Entr
     return Entry.unbound(values, providers, token=token)
 
 
-def _latest_lines(request: HttpRequest) -> tuple[presenter.AddedLine, ...]:
+def _list_latest(request: HttpRequest) -> tuple[presenter.AddedLine, ...]:
     """The person's latest submissions, to any order. Records that names were shown."""
     viewer = Viewer.of(request.user).restricted_to_own()
     latest = [*selectors.visible_submissions(viewer)[:MAX_LATEST]]
@@ -171,17 +176,17 @@ def _with_other_choice(request: HttpRequest, providers: tuple[str, ...]) -> Copy
     preferences.choose_fields(person_id(request), names)
     source = named_source(request)
     if source is None:  # read too long ago: the choice counts for the next person
-        return Copying(_posted_entry(request.POST, providers), {})
+        return Copying(_posted_entry(request.POST, providers))
     source.record_viewed(actor_of(request))
     consumer = preferences.carried(source.consumer, CARRIED)
     values = with_carried(request.POST, consumer, names, among=changed.intersection(CARRIED))
-    return Copying(_posted_entry(values, providers), {"source": source})
+    return Copying(_posted_entry(values, providers), source)
 
 
-def page_parts(
-    request: HttpRequest, entry: Entry, copied_from: CopySource | None, values: Mapping[str, str]
-) -> dict[str, Any]:
-    """What the page shows for this person: shortcuts, what is carried over, who was added to the order today.
+def show_personal_parts(
+    request: HttpRequest, page: EntryPage, copied_from: CopySource | None, values: Mapping[str, str]
+) -> EntryPage:
+    """The page with this person's shortcuts, what is carried over, and who was added to the order today.
 
     ``copied_from``: whose details were copied, which is recorded already. ``values``: as posted, or as stored
     in the draft or the sealed entry that fills the form; they name the person whose details were copied. The
@@ -189,26 +194,26 @@ def page_parts(
     shown.
     """
     shortcuts = preferences.has_single_key_shortcuts(person_id(request))
-    viewer, like = Viewer.of(request.user), copied_from
-    if like is None and (like := _source_in(values, request) or source_of_address(request)) is not None:
-        like.record_viewed(actor_of(request))  # the page names the person again
-    order_ref, choice = entry.reference_in_field(), None
-    if like is not None:
-        choice = presenter.carry_over_choice(like, preferences.chosen_fields(person_id(request)))
+    viewer, source = Viewer.of(request.user), copied_from
+    if source is None and (source := _source_in(values, request) or source_of_address(request)):
+        source.record_viewed(actor_of(request))  # the page names the person again
+    order_ref, choice = page.entry.reference_in_field(), None
+    if source is not None:
+        choice = presenter.carry_over_choice(source, preferences.chosen_fields(person_id(request)))
+    page = replace(page, single_key_shortcuts=shortcuts, carry_over=choice)
     if not order_ref:
-        return {"single_key_shortcuts": shortcuts, "carry_over": choice}
+        return page
     today = midnight(timezone.localdate(clock.now()))
     # One more shows whether there are others.
     found = [*selectors.submissions_to_order_since(order_ref, today, viewer)[: MAX_ADDED + 1]]
     added = found[:MAX_ADDED]
     if added:
         recording.record_listed(added, viewer=viewer, actor=actor_of(request))
-    return {
-        "single_key_shortcuts": shortcuts,
-        "carry_over": choice,
-        "added_today": presenter.added_lines(added, viewer),
-        "all_added_url": presenter.sent_today_url(order_ref) if len(found) > MAX_ADDED else "",
-    }
+    return replace(
+        page,
+        added_today=presenter.added_lines(added, viewer),
+        all_added_url=presenter.sent_today_url(order_ref) if len(found) > MAX_ADDED else "",
+    )
 
 
 @background

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from apps.audit import person_limits
 from apps.cdp.errors import CdpError
 from apps.cdp.factory import get_client
+from apps.cdp.records import Order
 from apps.consumers import selectors
 from apps.consumers.forms.fields import OrderReferenceField, order_number_in
 from apps.consumers.forms.posted import PostedChoice
@@ -119,6 +120,32 @@ def find_orders(number: str, actor: Actor, *, for_create: bool = False) -> looku
     if not found.orders and not found.is_whole:  # such as the answer of a cache: there may be one
         return str(presenter.NOT_LOOKED_UP)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class NumberLookUp:
+    """The order that has a number. ``order``: None with a ``problem`` for the field Order.
+
+    ``panel``: names the order, or offers several to choose from; otherwise empty.
+    """
+
+    order: Order | None = None
+    problem: str = ""
+    panel: OrderPanel = field(default_factory=OrderPanel)
+
+
+def look_up_number(number: str, actor: Actor, *, for_create: bool = False) -> NumberLookUp:
+    """Find the one order that has this number. Arguments and limits as of :func:`find_orders`."""
+    found = find_orders(number, actor, for_create=for_create)
+    if isinstance(found, str):
+        return NumberLookUp(problem=found)
+    if not found.orders:
+        return NumberLookUp(problem=str(presenter.NO_ORDER))
+    if not found.is_certain:
+        problem = presenter.several_orders_text(found, number)
+        return NumberLookUp(problem=problem, panel=presenter.choice_panel(found, number))
+    [order] = found.orders
+    return NumberLookUp(order, panel=OrderPanel(number=number, chosen=order.ref))
 
 
 def _panel_of(order_ref: str, request: HttpRequest, *, number: str = "") -> OrderPanel:

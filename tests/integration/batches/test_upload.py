@@ -21,6 +21,7 @@ from apps.cdp.records import Order
 from apps.consumers.models import IdentityRule
 from apps.consumers.order_lookup.lookup import FoundOrders
 from apps.consumers.order_lookup.readings import store_reading
+from apps.consumers.views import order_panel
 from apps.core import clock
 from sandbox.data.seed import SAMPLE_ORDER, TRIPLE_REFERENCE_ID
 from sandbox.server.sandbox_server import SandboxServer
@@ -56,7 +57,7 @@ def test_order_with_a_reference_of_another_shape_is_refused_as_in_the_form(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, ref: str
 ) -> None:
     orders = FoundOrders((Order(ref, reference_id="ODD-1"),), is_whole=True)
-    monkeypatch.setattr(upload, "find_orders", lambda *_args: orders)
+    monkeypatch.setattr(order_panel, "find_orders", lambda *_args, **_options: orders)
     [problem] = summary_of(paste(as_staff, order="ODD-1"))
     assert "Enter the order reference in full" in problem
     assert not Batch.objects.exists()

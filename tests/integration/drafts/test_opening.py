@@ -43,7 +43,7 @@ def test_half_an_entry_comes_back_as_it_was_with_a_new_token(as_staff: Client) -
     assert "Half a row" in text(again.page)
     assert again.form["token"] != tab.form["token"]
     assert (again.mark.public_id, again.mark.base) == (tab.mark.public_id, 1)
-    assert again.page.context["errors"] == []
+    assert again.page.context["errors"] == ()
 
 
 @pytest.mark.sql("new")
@@ -129,7 +129,7 @@ def test_draft_of_a_correction_still_corrects_the_same_submission(as_staff: Clie
     before = AuditEvent.objects.count()
     page = as_staff.get(line.url)
     assert on_page(page)["last_name"] == "Corrected"
-    assert page.context["earlier"] is not None
+    assert page.context["corrected"] is not None
     assert AuditEvent.objects.count() == before + 1  # the submission was shown, too
 
 
@@ -155,4 +155,4 @@ def test_draft_of_a_correction_opens_when_its_submission_can_no_longer_be_correc
     assert page.redirect_chain == [(f"{NEW}?draft={tab.mark.public_id}", 303)]
     assert "The submission can no longer be corrected" in text(page)
     assert on_page(page)["last_name"] == "Kept"
-    assert page.context["earlier"] is None
+    assert page.context["corrected"] is None
