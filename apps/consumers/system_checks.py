@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error
 
 from apps.cdp.fields import NAMES
-from apps.core import house_word
+from apps.core import consumer_word
 
 
 def check_form_settings(**kwargs: Any) -> list[CheckMessage]:
@@ -21,6 +21,6 @@ def check_form_settings(**kwargs: Any) -> list[CheckMessage]:
         found.append(Error("PHONE_REGION is no region such as IE or GB", id="consumers.E002"))
     if unknown := sorted(set(settings.REQUIRED_FIELDS) - set(NAMES)):
         found.append(Error(f"REQUIRED_FIELDS names {', '.join(unknown)}", id="consumers.E003"))
-    if settings.ORDER_CONSUMER_WORD not in (words := [house_word.DEFAULT, *house_word.WORDS]):
+    if settings.ORDER_CONSUMER_WORD not in (words := [consumer_word.DEFAULT, *consumer_word.WORDS]):
         found.append(Error(f"ORDER_CONSUMER_WORD is none of {', '.join(words)}", id="consumers.E005"))
     return found

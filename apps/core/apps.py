@@ -16,8 +16,8 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         # Models and settings are not available at import.
         from apps.core import (  # noqa: PLC0415  (models)
+            consumer_word,
             encryption,
-            house_word,
             key_fingerprints,
             keys_in_use,
             machine_clocks,
@@ -31,7 +31,7 @@ class CoreConfig(AppConfig):
 
         connection_created.connect(measure, weak=False, dispatch_uid="core.clock")
         request_started.connect(connections.forget_commits, dispatch_uid="core.connections")
-        house_word.install()
+        consumer_word.install()
         encryption.set_reader(keys_in_use.current)
         key_fingerprints.register_kind(key_fingerprints.ENCRYPTION)
         key_fingerprints.register_kind(key_fingerprints.DIGEST)

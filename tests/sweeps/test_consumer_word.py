@@ -19,8 +19,8 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.accounts.roles import ROLES
-from apps.core import house_word
-from apps.core.house_word import DEFAULT, WORDS, with_house_word
+from apps.core import consumer_word
+from apps.core.consumer_word import DEFAULT, WORDS, with_consumer_word
 from apps.core.templatetags import portal
 from tests.support.addresses import ADDRESSES
 from tests.support.people import make_person
@@ -79,10 +79,10 @@ def _without_exceptions(text: str) -> str:
 @pytest.mark.parametrize("code", [DEFAULT, *WORDS])
 def test_default_installs_and_changes_nothing(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     translation = mock.Mock()
-    monkeypatch.setattr(house_word, "trans_real", translation)
+    monkeypatch.setattr(consumer_word, "trans_real", translation)
     with override_settings(ORDER_CONSUMER_WORD=code):
-        house_word.install()
-        changed = [text for text in messages() if with_house_word(text) != text]
+        consumer_word.install()
+        changed = [text for text in messages() if with_consumer_word(text) != text]
     assert bool(translation.translation.called) == bool(changed) == (code != DEFAULT)
 
 
@@ -119,7 +119,7 @@ def test_every_text_uses_the_word_and_stays_a_sentence(code: str) -> None:
     changed = 0
     with override_settings(ORDER_CONSUMER_WORD=code):
         for text in messages():
-            result = with_house_word(text)
+            result = with_consumer_word(text)
             changed += result != text
             words = re.sub(r"%\(\w+\)s", "", _without_exceptions(result))
             assert "consumer" not in words.lower(), text
@@ -135,11 +135,13 @@ def test_guest_of_sitecore_cdp_is_called_a_profile_where_guest_is_the_word() -> 
     assert len(of_vendor) > 25
     with override_settings(ORDER_CONSUMER_WORD="guest"):
         for text in of_vendor:
-            assert not re.search(r"\bguests?\b(?! profile| reference)", with_house_word(text), re.IGNORECASE)
-        assert with_house_word("Of an order, consumer, guest or submission.") == (
+            assert not re.search(
+                r"\bguests?\b(?! profile| reference)", with_consumer_word(text), re.IGNORECASE
+            )
+        assert with_consumer_word("Of an order, consumer, guest or submission.") == (
             "Of an order, guest, guest profile or submission."
         )
-        assert with_house_word("Guest reference") == "Guest reference"
+        assert with_consumer_word("Guest reference") == "Guest reference"
 
 
 @pytest.mark.parametrize(
@@ -158,7 +160,7 @@ def test_guest_of_sitecore_cdp_is_called_a_profile_where_guest_is_the_word() -> 
 )
 def test_word_is_exchanged_with_its_article_plural_and_capital(text: str, shown: str) -> None:
     with override_settings(ORDER_CONSUMER_WORD="ticket_holder"):
-        assert with_house_word(text) == shown
+        assert with_consumer_word(text) == shown
 
 
 class _Shown(HTMLParser):
@@ -220,7 +222,7 @@ _installed: list[bool] = []
 def _install() -> None:
     """As at the start of a process. What is installed changes nothing under the default word."""
     if not _installed:
-        house_word.install()
+        consumer_word.install()
         _installed.append(True)
     _forget_rendered_parts()
 

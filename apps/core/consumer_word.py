@@ -35,7 +35,7 @@ _NOUN = re.compile(
 )
 
 
-def with_house_word(text: str) -> str:
+def with_consumer_word(text: str) -> str:
     """An English text of a page with the company's word. The text itself if the word is the default."""
     code = settings.ORDER_CONSUMER_WORD
     return _rewritten(text, code) if code in WORDS else text
@@ -62,17 +62,17 @@ def _in_case_of(noun: str, word: str) -> str:
     return word.capitalize() if noun[0].isupper() else word
 
 
-class HouseWordTranslations(NullTranslations):
+class ConsumerWordTranslations(NullTranslations):
     """What gettext falls back to for a text without a translation: the text with the company's word.
 
     Texts with a context would come with it, so the portal has none.
     """
 
     def gettext(self, message: str) -> str:
-        return with_house_word(message)
+        return with_consumer_word(message)
 
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
-        return with_house_word(msgid1 if n == 1 else msgid2)
+        return with_consumer_word(msgid1 if n == 1 else msgid2)
 
 
 def install() -> None:
@@ -84,4 +84,4 @@ def install() -> None:
         return
     for language, _name in settings.LANGUAGES:
         if language.startswith("en"):
-            trans_real.translation(language).add_fallback(HouseWordTranslations())
+            trans_real.translation(language).add_fallback(ConsumerWordTranslations())
