@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.cdp.errors import ErrorCode
 from apps.consumers import value_lists
 from apps.consumers.audit_keys import PROCESS_LOST
-from apps.consumers.duplicates.compare import Comparison, Likeness, Verdict
+from apps.consumers.duplicates.compare import Comparison, Likeness, Similarity
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import (
     CheckResult,
@@ -26,7 +26,7 @@ from apps.consumers.models import (
     SubmissionNote,
 )
 from apps.consumers.phones import PhoneFault, PhoneReading
-from apps.consumers.reconciliation.doubts import resolution_doubts
+from apps.consumers.reconciliation.doubts import ConsumerDoubt, resolution_doubts
 from apps.consumers.reconciliation.resolution import shown_outcome
 from apps.consumers.sending import warnings
 from apps.consumers.sending.order_comparison import Similar
@@ -189,6 +189,18 @@ LINE_NOTES = {
     CheckResult.TOO_MANY: _("Order not read completely"),
     CheckResult.NOT_ALL_READ: _("Consumers not read"),
 }
+CONSUMER_DOUBTS = {
+    ConsumerDoubt.ON_ORDER_BEFORE: _("This consumer was on the order before this submission was sent."),
+    ConsumerDoubt.CREATED_BEFORE: _(
+        "According to Sitecore CDP, this consumer was created before this submission was sent."
+    ),
+    ConsumerDoubt.CREATED_AFTER: _(
+        "According to Sitecore CDP, this consumer was created after this submission had ended."
+    ),
+    ConsumerDoubt.CHECK_FOUND_ANOTHER: _("A check found another consumer: %(ref)s"),
+    ConsumerDoubt.ANSWER_NAMED_ANOTHER: _("Sitecore CDP's answer named another consumer: %(ref)s"),
+}
+
 DOUBTS = {
     Doubt.KNOWN_BEFORE: _(
         "Sitecore CDP answered with the reference of a consumer that was on the order before the send. A"
@@ -322,6 +334,11 @@ def line_note(submission: Submission) -> str:
     return str(LINE_NOTES[CheckResult(submission.check_result)])
 
 
+def consumer_doubts(submission: Submission, found: Iterable[ConsumerDoubt]) -> tuple[str, ...]:
+    """The doubts about a consumer as sentences, in their order."""
+    return tuple(str(CONSUMER_DOUBTS[one]) % {"ref": submission.late_consumer_ref} for one in found)
+
+
 def doubt(submission: Submission) -> str:
     """Why a created submission has to be checked; empty if it has no doubt."""
     return str(DOUBTS[Doubt(submission.doubt_code)]) if submission.doubt_code else ""
@@ -402,7 +419,7 @@ LIKENESSES = {
 
 def _similar_text(similar: Similar) -> str:
     """Where the similar consumer is from, and whether it is equal or only similar."""
-    submission, is_equal = similar.submission, similar.comparison.verdict is Verdict.EQUAL
+    submission, is_equal = similar.submission, similar.comparison.similarity is Similarity.EQUAL
     if submission is None:
         if is_equal:
             return gettext("The same consumer is on this order in Sitecore CDP.")
@@ -432,7 +449,7 @@ def _similar_text(similar: Similar) -> str:
 
 
 def warning_text(warning: EntryWarning) -> str:
-    """The text of a warning, without details of the earlier submission."""
+    """The text of a warning, without details of the submission that it is about."""
     if warning.reading is not None:
         return phone_reading(warning.value, warning.reading)
     if warning.similar is None:

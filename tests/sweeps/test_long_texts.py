@@ -24,7 +24,7 @@ from apps.batches.reading.table import NotReadable
 from apps.batches.views.row_page import _on_one_line
 from apps.consumers import phones
 from apps.consumers.emails import split_addresses
-from apps.consumers.paste.columns import LISTS, fits, header_keys
+from apps.consumers.paste.columns import REPEATABLE_TARGETS, fits, header_keys
 from apps.consumers.paste.mrz import read_mrz
 from apps.consumers.paste.rows import MAX_TEXT, NotOneRow, header_key, names_month_first, read_row
 from apps.core.dates import read_date
@@ -46,7 +46,7 @@ READERS: Final[dict[str, Callable[[str], object]]] = {
     "addresses": split_addresses,
     "phone number": phones.read,
     "problems": lambda text: problems_of({"passport_number": text, "identifiers-0-id": text}),
-    "column": lambda text: [fits(text, target) for target in ("date_of_birth", *LISTS)],
+    "column": lambda text: [fits(text, target) for target in ("date_of_birth", *REPEATABLE_TARGETS)],
     "line breaks": lambda text: _on_one_line("first_name", text),
     "link": lambda text: reference_in_link(f"https://{text}", *RecordKind),
     "delimiter": lambda text: first_delimiter(text, "\t;,"),

@@ -12,7 +12,7 @@ from apps.batches.checking.exchanged_dates import EXCHANGED_DATE
 from apps.batches.checking.findings import RowWarning
 from apps.batches.checking.similar_rows import SimilarRow
 from apps.consumers import labels
-from apps.consumers.duplicates.compare import Likeness, Verdict
+from apps.consumers.duplicates.compare import Likeness, Similarity
 from apps.consumers.models import Submission
 from apps.consumers.sending.warnings import NAMED, SIMILAR, EntryWarning, named_and_counted
 
@@ -87,7 +87,7 @@ def similar_row_warnings(similar: Sequence[SimilarRow]) -> list[RowWarning]:
 def _similar_row_warning(similar: SimilarRow) -> RowWarning:
     """The warning at the later of two similar rows."""
     comparison = similar.comparison
-    if comparison.verdict is Verdict.EQUAL:
+    if comparison.similarity is Similarity.EQUAL:
         where = gettext("The same consumer is in row %(row)s of this list.")
     else:
         where = gettext("A similar consumer is in row %(row)s of this list.")

@@ -20,15 +20,15 @@ from apps.batches.reading.table import Table, TableRow
 from apps.consumers.paste.columns import (
     IDENTIFIER_ID,
     IDENTIFIER_PROVIDER,
-    LISTS,
     PROVIDER_PREFIX,
+    REPEATABLE_TARGETS,
     is_target,
     targets_of_headers,
 )
 
 EXAMPLES: Final = 3
 _DATE: Final = "date_of_birth"
-_ALSO_OF_OTHERS: Final = LISTS | {_DATE, "nationality", "country"}
+_ALSO_OF_OTHERS: Final = REPEATABLE_TARGETS | {_DATE, "nationality", "country"}
 """Fields whose values an agent or a passport has as well: a phone number, the date and country of issue."""
 
 
@@ -215,7 +215,7 @@ def _is_usable(choice: Choice, width: int, providers: tuple[str, ...]) -> bool:
 
 def _may_repeat(target: str) -> bool:
     """Whether several columns may go to this target."""
-    several = target in LISTS or target in (IDENTIFIER_PROVIDER, IDENTIFIER_ID)
+    several = target in REPEATABLE_TARGETS or target in (IDENTIFIER_PROVIDER, IDENTIFIER_ID)
     return not target or several or target.startswith(PROVIDER_PREFIX)
 
 

@@ -15,7 +15,12 @@ from apps.batches.columns.problems import code_from_date
 from apps.batches.columns.titles import has_other_fr
 from apps.consumers.forms.flat_values import with_rows
 from apps.consumers.paste.cells import FATHER, country_of, gender_of, title_of
-from apps.consumers.paste.columns import IDENTIFIER_ID, IDENTIFIER_PROVIDER, LISTS, PROVIDER_PREFIX
+from apps.consumers.paste.columns import (
+    IDENTIFIER_ID,
+    IDENTIFIER_PROVIDER,
+    PROVIDER_PREFIX,
+    REPEATABLE_TARGETS,
+)
 from apps.consumers.paste.fillers import may_be_not_available
 from apps.consumers.paste.gender_words import gender_of_word
 from apps.consumers.paste.nationalities import demonyms_of_code
@@ -100,7 +105,7 @@ def row_values(
     )
     values = {_ORDER: "".join(by_target.pop(_ORDER, [])).strip() or order_ref}
     for target, found in by_target.items():
-        if target not in LISTS:
+        if target not in REPEATABLE_TARGETS:
             cell = found[0].strip()
             is_letter = target == _GENDER and len(cell) == 1
             values[target] = (
@@ -110,7 +115,7 @@ def row_values(
             )
     if other_fr and values.get(_TITLE) == FATHER:
         values[_TITLE] = _OTHER_FR
-    for name in sorted(LISTS):
+    for name in sorted(REPEATABLE_TARGETS):
         values = with_rows(values, name, [{"value": cell} for cell in by_target[name] if cell.strip()])
     return with_rows(values, "identifiers", identifiers)
 

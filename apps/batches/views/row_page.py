@@ -26,7 +26,7 @@ from apps.consumers import value_lists
 from apps.consumers.forms.consumer import required_fields
 from apps.consumers.forms.entry import Entry
 from apps.consumers.models import Submission
-from apps.consumers.paste.columns import LISTS
+from apps.consumers.paste.columns import REPEATABLE_TARGETS
 from apps.consumers.presenters.entry import WarningLine
 from apps.consumers.recording import record_warned
 from apps.consumers.viewer import Viewer
@@ -120,7 +120,7 @@ def entry_of_row(batch: Batch, found: BatchRow) -> Entry:
 
 def _on_one_line(name: str, value: str) -> str:
     """The value without line breaks, which an input on a page removes silently, and so joins the lines."""
-    return _BREAKS.sub(", " if name.partition("-")[0] in LISTS else " ", value.strip("\r\n"))
+    return _BREAKS.sub(", " if name.partition("-")[0] in REPEATABLE_TARGETS else " ", value.strip("\r\n"))
 
 
 def _has_control(entry: Entry, control: str) -> bool:

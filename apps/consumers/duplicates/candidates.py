@@ -13,11 +13,11 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class Candidates(Generic[Key]):
-    """Records by what two similar ones have in common: each rule of ``compare`` needs one of these.
+    """Records by the values that similar records share: each rule of ``compare`` needs one of them.
 
-    Two records without any of them are different, whatever else they say. A record is stored once for each
-    of its contacts, and the names are compared then: a record with many contacts and initials would have
-    a hundred thousand combinations of them.
+    Two records that share none of them are different. A record is stored once for each of its contacts, and
+    the names are compared then: a record with many contacts and initials would have a hundred thousand
+    combinations of them.
     """
 
     def __init__(self) -> None:

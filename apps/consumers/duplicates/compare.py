@@ -10,7 +10,7 @@ another generation         one name says Jr and the other does not: different, u
 another date of birth      different, even with the same name: father and son, namesakes
 another document           different passports: different, unless name and date of birth are the same
 same name                  first and last name, also without accents or in another script
-exchanged names            the same words in other places: first and last name exchanged
+exchanged names            the same words, with first and last name exchanged
 wrong date of birth        the same name; day and month exchanged, or one digit wrong
 another gender             a close first name with another gender: different (Jan and Jana)
 close name                 one letter wrong, or another transliteration; born the same day
@@ -28,11 +28,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from apps.cdp.fields import NAMES
-from apps.consumers.duplicates.facts import Evidence, Facts, births, codes, have_conflict, sets
+from apps.consumers.duplicates.facts import Agreement, Facts, births, codes, have_conflict, sets
 from apps.consumers.duplicates.names import Alike, alike
 
 
-class Verdict(enum.StrEnum):
+class Similarity(enum.StrEnum):
     """Whether two records are the same person."""
 
     EQUAL = "equal"
@@ -85,19 +85,19 @@ class Likeness(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The result of a comparison: the verdict, the rule that decided, and each field that either has.
+    """The result of a comparison: the similarity, the rule that decided, and each field that either has.
 
     ``fields`` is empty for a different person.
     """
 
-    verdict: Verdict
+    similarity: Similarity
     rule: Rule
     fields: tuple[tuple[str, Likeness], ...] = ()
 
     @property
     def is_similar(self) -> bool:
         """Whether it is worth a warning."""
-        return self.verdict is not Verdict.DIFFERENT
+        return self.similarity is not Similarity.DIFFERENT
 
     def names_of(self, *likenesses: Likeness) -> tuple[str, ...]:
         """The fields with one of these likenesses, in the order of the form."""
@@ -111,22 +111,22 @@ def decide(one: Facts, other: Facts) -> Comparison:
 
 def compare(one: Facts, other: Facts) -> Comparison:
     """Compare two people. The result does not depend on which of them is the entry."""
-    verdict, rule = _decide(one, other)
-    if verdict is Verdict.DIFFERENT:
-        return Comparison(verdict, rule)
-    return Comparison(verdict, rule, tuple(_likenesses(one, other, rule)))
+    similarity, rule = _decide(one, other)
+    if similarity is Similarity.DIFFERENT:
+        return Comparison(similarity, rule)
+    return Comparison(similarity, rule, tuple(_likenesses(one, other, rule)))
 
 
-def _decide(one: Facts, other: Facts) -> tuple[Verdict, Rule]:
+def _decide(one: Facts, other: Facts) -> tuple[Similarity, Rule]:
     born = births(one.person.date_of_birth, other.person.date_of_birth)
     document = codes(one.passport, other.passport)
     same_identifier = bool(one.identifiers & other.identifiers)
-    if born is Evidence.DIFFERENT and document is not Evidence.SAME and not same_identifier:
-        return Verdict.DIFFERENT, Rule.OTHER_BIRTH_DATE
+    if born is Agreement.DIFFERENT and document is not Agreement.SAME and not same_identifier:
+        return Similarity.DIFFERENT, Rule.OTHER_BIRTH_DATE
     first, last = alike(one.first, other.first), alike(one.last, other.last)
     if same_identifier:
         rule = Rule.SAME_IDENTIFIER
-    elif document is Evidence.SAME:
+    elif document is Agreement.SAME:
         rule = Rule.SAME_PASSPORT
     elif max(first, last) <= Alike.SPELLING:
         rule = _against_same_name(one, other, born, document) or Rule.SAME_NAME
@@ -135,32 +135,32 @@ def _decide(one: Facts, other: Facts) -> tuple[Verdict, Rule]:
     else:
         rule = _rule_for_other_names(one, other, (first, last), born, document)
     if rule not in SIMILAR_RULES:
-        return Verdict.DIFFERENT, rule
+        return Similarity.DIFFERENT, rule
     if first is last is Alike.SAME and _agrees(one, other, rule, born, document):
-        return Verdict.EQUAL, rule
-    return Verdict.NEAR, rule
+        return Similarity.EQUAL, rule
+    return Similarity.NEAR, rule
 
 
-def _against_same_name(one: Facts, other: Facts, born: Evidence, document: Evidence) -> Rule | None:
+def _against_same_name(one: Facts, other: Facts, born: Agreement, document: Agreement) -> Rule | None:
     """The rule for a date of birth, close but not the same, or a document that differs; None without one."""
-    if born is Evidence.SAME:
+    if born is Agreement.SAME:
         return None
     if one.generation != other.generation:
         return Rule.OTHER_GENERATION
-    if document is Evidence.DIFFERENT:
+    if document is Agreement.DIFFERENT:
         return Rule.OTHER_DOCUMENT
-    return Rule.WRONG_BIRTH_DATE if born is Evidence.CLOSE else None
+    return Rule.WRONG_BIRTH_DATE if born is Agreement.CLOSE else None
 
 
 def _rule_for_other_names(
-    one: Facts, other: Facts, names: tuple[Alike, Alike], born: Evidence, document: Evidence
+    one: Facts, other: Facts, names: tuple[Alike, Alike], born: Agreement, document: Agreement
 ) -> Rule:
     """The rule that decides on two people whose names are not the same. ``names``: first and last."""
-    is_same_day = born is Evidence.SAME
+    is_same_day = born is Agreement.SAME
     in_contact = bool(one.contacts & other.contacts)
-    if born is Evidence.CLOSE:
+    if born is Agreement.CLOSE:
         return Rule.OTHER_BIRTH_DATE
-    if document is Evidence.DIFFERENT or have_conflict(one.identifiers, other.identifiers):
+    if document is Agreement.DIFFERENT or have_conflict(one.identifiers, other.identifiers):
         return Rule.OTHER_DOCUMENT
     first, last = names
     if max(first, last) is Alike.DIFFERENT:
@@ -181,15 +181,15 @@ def _rule_for_other_names(
     return Rule.CLOSE_NAME if enough else Rule.NO_EVIDENCE
 
 
-def _agrees(one: Facts, other: Facts, rule: Rule, born: Evidence, document: Evidence) -> bool:
+def _agrees(one: Facts, other: Facts, rule: Rule, born: Agreement, document: Agreement) -> bool:
     """Whether something beside the name is the same, and nothing that both have differs.
 
     Title, gender, phone number, nationality and country are no evidence of one person, but may differ. A
     gender other than male and female states too little to differ.
     """
     identifiers, emails = sets(one.identifiers, other.identifiers), sets(one.emails, other.emails)
-    evidence = {born, document, identifiers, emails}
-    if Evidence.SAME not in evidence or evidence & {Evidence.CLOSE, Evidence.DIFFERENT}:
+    agreements = {born, document, identifiers, emails}
+    if Agreement.SAME not in agreements or agreements & {Agreement.CLOSE, Agreement.DIFFERENT}:
         return False
     fields = dict(_likenesses(one, other, rule))
     if not (one.gender and other.gender):
@@ -227,8 +227,8 @@ def _likeness(name: str, one: Facts, other: Facts, rule: Rule) -> Likeness:
 
 
 _LIKENESSES = {
-    Evidence.SAME: Likeness.SAME,
-    Evidence.CLOSE: Likeness.SIMILAR,
-    Evidence.DIFFERENT: Likeness.DIFFERENT,
-    Evidence.MISSING: Likeness.MISSING,
+    Agreement.SAME: Likeness.SAME,
+    Agreement.CLOSE: Likeness.SIMILAR,
+    Agreement.DIFFERENT: Likeness.DIFFERENT,
+    Agreement.MISSING: Likeness.MISSING,
 }

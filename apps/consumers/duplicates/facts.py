@@ -1,4 +1,4 @@
-"""What a record says about a person, and what two values of one kind say about two records."""
+"""The values of a record in the form in which they are compared, and whether values of two records agree."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _TEXTS = names_of(Shape.TEXT)
 _PHONE_DIGITS = 9  # the end of a number, equal with and without the country's code
 
 
-class Evidence(enum.Enum):
-    """What one kind of value says about two records."""
+class Agreement(enum.Enum):
+    """Whether two records agree in one kind of value."""
 
     SAME = enum.auto()
     CLOSE = enum.auto()  # may be a typing error
@@ -32,7 +32,7 @@ class Evidence(enum.Enum):
 
 @dataclass(frozen=True, repr=False)
 class Facts:
-    """What a record says about a person, in the form in which it is compared, computed when it is needed."""
+    """The values of a record in the form in which they are compared. Each is computed when it is needed."""
 
     person: Person
 
@@ -104,35 +104,35 @@ class Facts:
         return (self.emails | self._phone_keys) - {""}
 
 
-def births(one: dt.date | None, other: dt.date | None) -> Evidence:
+def births(one: dt.date | None, other: dt.date | None) -> Agreement:
     """Compare two dates of birth. Close: day and month are exchanged, or one digit is wrong."""
     if one is None or other is None:
-        return Evidence.MISSING
+        return Agreement.MISSING
     if one == other:
-        return Evidence.SAME
+        return Agreement.SAME
     exchanged = (one.year, one.month, one.day) == (other.year, other.day, other.month)
     one_digit = OSA.distance(_digits(one), _digits(other), score_cutoff=1) <= 1
-    return Evidence.CLOSE if exchanged or one_digit else Evidence.DIFFERENT
+    return Agreement.CLOSE if exchanged or one_digit else Agreement.DIFFERENT
 
 
 def _digits(date: dt.date) -> str:
     return date.isoformat().replace("-", "")
 
 
-def codes(one: str, other: str) -> Evidence:
+def codes(one: str, other: str) -> Agreement:
     """Compare two passport numbers. Close: one character is wrong, or two are exchanged."""
     if not one or not other:
-        return Evidence.MISSING
+        return Agreement.MISSING
     if one == other:
-        return Evidence.SAME
-    return Evidence.CLOSE if OSA.distance(one, other, score_cutoff=1) <= 1 else Evidence.DIFFERENT
+        return Agreement.SAME
+    return Agreement.CLOSE if OSA.distance(one, other, score_cutoff=1) <= 1 else Agreement.DIFFERENT
 
 
-def sets(one: frozenset[object], other: frozenset[object]) -> Evidence:
+def sets(one: frozenset[object], other: frozenset[object]) -> Agreement:
     """Compare two lists: they agree if they share a value."""
     if not one or not other:
-        return Evidence.MISSING
-    return Evidence.DIFFERENT if one.isdisjoint(other) else Evidence.SAME
+        return Agreement.MISSING
+    return Agreement.DIFFERENT if one.isdisjoint(other) else Agreement.SAME
 
 
 def have_conflict(one: frozenset[Identifier], other: frozenset[Identifier]) -> bool:

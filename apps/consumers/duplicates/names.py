@@ -33,7 +33,7 @@ SHORTEST_CLOSE = 4
 LONG = 7
 """Letters from which two wrong letters count as close: Mohammed and Muhammad."""
 MOST_WORDS = 12
-"""Words of a name whose initials may stand for words: comparing each with each takes quadratic time."""
+"""Words of a name whose initials are compared with words: comparing each with each takes quadratic time."""
 
 _WORD = re.compile(r"[^\W_]+")
 # Letters that a language replaces by two when it has no accents: German, Danish, Norwegian, Swedish.

@@ -25,7 +25,7 @@ from apps.core.text import similar_key
 IDENTIFIER_PROVIDER, IDENTIFIER_ID = "identifier_provider", "identifier_id"
 PROVIDER_PREFIX = "identifier:"
 """Begins the target of a column with the identifiers of one provider."""
-LISTS = frozenset({"emails", "phone_numbers"})
+REPEATABLE_TARGETS = frozenset({"emails", "phone_numbers"})
 TARGETS = (
     "order_ref",
     *(name for name in FIELD_LABELS if name != "identifiers"),

@@ -12,8 +12,8 @@ from apps.consumers.paste.cells import FATHER, SHOWN_DATE, Note, Problem, Readin
 from apps.consumers.paste.columns import (
     IDENTIFIER_ID,
     IDENTIFIER_PROVIDER,
-    LISTS,
     PROVIDER_PREFIX,
+    REPEATABLE_TARGETS,
 )
 from apps.consumers.paste.header_words import GENDERS_WITH_OTHER_LETTERS, TITLES_WITH_OTHER_FR
 from apps.consumers.paste.mrz import DatePart, Mrz, Part, PartFault
@@ -68,7 +68,11 @@ class Item:
     @property
     def is_list(self) -> bool:
         """Whether the values are added to a list of the form, and replace nothing."""
-        return self.target in LISTS or self.target in _OTHER_HALF or self.target.startswith(PROVIDER_PREFIX)
+        return (
+            self.target in REPEATABLE_TARGETS
+            or self.target in _OTHER_HALF
+            or self.target.startswith(PROVIDER_PREFIX)
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False)

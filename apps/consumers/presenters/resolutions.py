@@ -122,7 +122,7 @@ def resolution_section(
     past = list(submission.past_resolutions.order_by("id"))
     is_final = not submission.needs_resolution
     was_created = Outcome.CREATED in (submission.outcome, *(one.outcome for one in past))
-    found_doubts = tuple(resolution_doubts(submission))
+    found_doubts = labels.consumer_doubts(submission, resolution_doubts(submission))
     correct_url = ""
     if is_final and viewer.may_resolve and not forms:
         correct_url = reverse("consumers:resolve", args=[submission.public_id])
@@ -166,7 +166,9 @@ def confirmation_page(
         rows=compared(submission.consumer, evidence.consumer),
         is_erased=submission.is_erased,
         consumer_problem=labels.consumer_problem(submission),
-        doubts=tuple(doubts(submission, evidence.consumer_ref, evidence.consumer)),
+        doubts=labels.consumer_doubts(
+            submission, doubts(submission, evidence.consumer_ref, evidence.consumer)
+        ),
         sent_again=_sent_again(submission, viewer),
         hidden=(
             ("created-consumer_ref", evidence.consumer_ref),

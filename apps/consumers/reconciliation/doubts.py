@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.utils.translation import gettext
+from enum import StrEnum
 
 from apps.cdp.consumers import OrderConsumer
 from apps.consumers.models import Outcome, ResolvedHow, Submission
@@ -10,37 +10,35 @@ from apps.consumers.reconciliation.findings import times_of_the_send
 from apps.core.references import same_reference
 
 
-def doubts(submission: Submission, reference: str, consumer: OrderConsumer | None) -> list[str]:
-    """One sentence per doubt. ``consumer``: what was read at the reference, if it was read."""
+class ConsumerDoubt(StrEnum):
+    """Why a consumer may not be the one that was sent. Never stored."""
+
+    ON_ORDER_BEFORE = "on_order_before"
+    CREATED_BEFORE = "created_before"
+    CREATED_AFTER = "created_after"
+    CHECK_FOUND_ANOTHER = "check_found_another"
+    ANSWER_NAMED_ANOTHER = "answer_named_another"
+
+
+def doubts(submission: Submission, reference: str, consumer: OrderConsumer | None) -> list[ConsumerDoubt]:
+    """The doubts about the consumer with this reference. ``consumer``: as it was read, if it was."""
     found = []
     if any(same_reference(reference, ref) for ref in submission.refs_before or []):
-        found.append(gettext("This consumer was on the order before this submission was sent."))
+        found.append(ConsumerDoubt.ON_ORDER_BEFORE)
     elif consumer and consumer.created_at:
         first, last = times_of_the_send(submission)
         if consumer.created_at < first:
-            found.append(
-                gettext(
-                    "According to Sitecore CDP, this consumer was created before this submission was sent."
-                )
-            )
+            found.append(ConsumerDoubt.CREATED_BEFORE)
         elif consumer.created_at > last:
-            found.append(
-                gettext(
-                    "According to Sitecore CDP, this consumer was created after this submission had ended."
-                )
-            )
+            found.append(ConsumerDoubt.CREATED_AFTER)
     late = submission.late_consumer_ref
     if late and not same_reference(reference, late):
-        text = (
-            gettext("A check found another consumer: %(ref)s")
-            if submission.is_found_late
-            else gettext("Sitecore CDP's answer named another consumer: %(ref)s")
-        )
-        found.append(text % {"ref": late})
+        by_check = submission.is_found_late
+        found.append(ConsumerDoubt.CHECK_FOUND_ANOTHER if by_check else ConsumerDoubt.ANSWER_NAMED_ANOTHER)
     return found
 
 
-def resolution_doubts(submission: Submission) -> list[str]:
+def resolution_doubts(submission: Submission) -> list[ConsumerDoubt]:
     """The doubts about the consumer that a supervisor named; empty for any other outcome."""
     if submission.resolved_how != ResolvedHow.BY_SUPERVISOR or submission.outcome != Outcome.CREATED:
         return []

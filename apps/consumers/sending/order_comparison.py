@@ -23,7 +23,7 @@ DISTINCTIVE_KINDS = (DigestKind.PASSPORT, DigestKind.IDENTIFIER, DigestKind.LAST
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Similar:
-    """A consumer on the order that is like the entry: a submission's, or one that only the vendor has."""
+    """A consumer on the order that is similar to the entry: a submission's, or one of the vendor alone."""
 
     entry: NewConsumer
     other: NewConsumer | OrderConsumer
@@ -93,7 +93,7 @@ def compare_many(
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """What stands on the order, each consumer once.
+    """The consumers on the order, each once.
 
     ``readable`` and ``unreadable``: the submissions that can be compared, and those that cannot, without the
     erased ones. ``vendors``: the keys of the references of consumers that only the vendor has.
@@ -131,9 +131,9 @@ class _OnOrder:
             return
         columns = ("public_id", "encrypted_consumer", "content_digest")
         for submission in Submission.objects.filter(pk__in=new).only(*columns):
-            if (earlier := submission.consumer) is not None:
-                self._entries[submission.pk] = earlier
-                self._add(submission.pk, earlier)
+            if (consumer := submission.consumer) is not None:
+                self._entries[submission.pk] = consumer
+                self._add(submission.pk, consumer)
             else:
                 (self._erased if submission.is_erased else self._unreadable).add(submission.pk)
 
@@ -150,7 +150,7 @@ class _OnOrder:
         return {key: comparison for key, comparison in compared.items() if comparison.is_similar}
 
     def count(self) -> _Counted:
-        """What stands on the order, as it was read last."""
+        """The consumers on the order, as they were read last."""
         newest = {pk for pk, *_refs in self._existing[:COMPARED_LIMIT]}
         readable = newest & self._entries.keys()
         # A consumer of a submission that was compared is not compared again as the vendor's.

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from apps.cdp.errors import CdpError, ErrorCode
 from apps.cdp.refusals import REFUSALS
 from apps.consumers import labels, phones, value_lists
-from apps.consumers.duplicates.compare import Comparison, Likeness, Rule, Verdict
+from apps.consumers.duplicates.compare import Comparison, Likeness, Rule, Similarity
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.reconciliation import resolution
 from apps.consumers.sending import warnings
@@ -100,11 +100,11 @@ def test_similar_consumer_is_shown_with_its_outcome_and_equal_fields(
     )
     stuck_since = clock.now() - resolution.longest_send() - 2 * resolution.WORKER_DELAY
     submission = Submission(outcome=outcome, deadline=stuck_since if is_stuck else clock.now())
-    near = Similar(FULL, FULL, Comparison(Verdict.NEAR, Rule.CLOSE_NAME, fields), submission)
+    near = Similar(FULL, FULL, Comparison(Similarity.NEAR, Rule.CLOSE_NAME, fields), submission)
     assert labels.warning_text(EntryWarning(warnings.SIMILAR, "last_name", submission, near)) == (
         f"{start} Same fields: last name, email addresses. Similar fields: first name."
     )
-    equal = Similar(FULL, FULL, Comparison(Verdict.EQUAL, Rule.SAME_NAME, fields[1:2]), submission)
+    equal = Similar(FULL, FULL, Comparison(Similarity.EQUAL, Rule.SAME_NAME, fields[1:2]), submission)
     assert labels.warning_text(EntryWarning(warnings.SIMILAR, "last_name", submission, equal)) == (
         f"{start.replace('A similar', 'The same')} Same fields: last name."
     )

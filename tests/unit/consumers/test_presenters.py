@@ -11,7 +11,7 @@ from pytest_django import Settings
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
 from apps.cdp.factory import get_client
-from apps.consumers.duplicates.compare import Comparison, Likeness, Rule, Verdict
+from apps.consumers.duplicates.compare import Comparison, Likeness, Rule, Similarity
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters import comparison, lists, receipts
 from apps.consumers.presenters.entry import SimilarField, WarningLine, warning_line
@@ -181,7 +181,7 @@ def test_similar_consumer_has_person_and_time_and_a_link_for_readers_with_permis
     viewer = Viewer(str(staff.pk) if may_open else "0")
     fields = (("last_name", Likeness.SAME), ("title", Likeness.MISSING))
     similar = Similar(
-        replace(FULL, title=""), FULL, Comparison(Verdict.NEAR, Rule.CLOSE_NAME, fields), submission
+        replace(FULL, title=""), FULL, Comparison(Similarity.NEAR, Rule.CLOSE_NAME, fields), submission
     )
     line = warning_line(EntryWarning(SIMILAR, "last_name", submission, similar), viewer)
     assert (line.who, line.when, line.reference) == (staff.name, submission.submitted_at, REF)
@@ -198,7 +198,7 @@ def test_similar_consumer_has_person_and_time_and_a_link_for_readers_with_permis
 @pytest.mark.parametrize("may_view", [True, False])
 def test_consumer_of_the_vendor_is_shown_to_those_who_may_view_its_records(may_view: bool) -> None:
     vendors = OrderConsumer(ref=REF, last_name=FULL.last_name)
-    comparison = Comparison(Verdict.NEAR, Rule.SAME_NAME, (("last_name", Likeness.SAME),))
+    comparison = Comparison(Similarity.NEAR, Rule.SAME_NAME, (("last_name", Likeness.SAME),))
     warning = EntryWarning(SIMILAR, "last_name", similar=Similar(FULL, vendors, comparison))
     line = warning_line(warning, Viewer("0", may_view_vendor_records=may_view))
     assert line.text == ("A similar consumer is on this order in Sitecore CDP. Same fields: last name.")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
-from apps.consumers.duplicates.compare import Comparison, Likeness, Rule, Verdict, compare
+from apps.consumers.duplicates.compare import Comparison, Likeness, Rule, Similarity, compare
 from apps.consumers.duplicates.facts import Facts
 
 BORN = datetime.date(1991, 3, 7)
@@ -23,11 +23,11 @@ def of(one: NewConsumer, other: NewConsumer | OrderConsumer) -> Comparison:
 
 
 MAIL: dict[str, Any] = {"emails": ("family@example.com",)}
-EQUAL, NEAR, DIFFERENT = Verdict.EQUAL, Verdict.NEAR, Verdict.DIFFERENT
+EQUAL, NEAR, DIFFERENT = Similarity.EQUAL, Similarity.NEAR, Similarity.DIFFERENT
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "verdict", "rule"),
+    ("one", "other", "similarity", "rule"),
     [
         (person(), person("AOIFE"), EQUAL, Rule.SAME_NAME),
         (person(), person(born=None), NEAR, Rule.SAME_NAME),  # nothing beside the name
@@ -98,9 +98,9 @@ EQUAL, NEAR, DIFFERENT = Verdict.EQUAL, Verdict.NEAR, Verdict.DIFFERENT
         (person("", "Brannigan", **MAIL), person("", "Brannigan", **MAIL), DIFFERENT, Rule.NO_EVIDENCE),
     ],
 )
-def test_rule_decides(one: NewConsumer, other: NewConsumer, verdict: Verdict, rule: Rule) -> None:
+def test_rule_decides(one: NewConsumer, other: NewConsumer, similarity: Similarity, rule: Rule) -> None:
     for found in (of(one, other), of(other, one)):
-        assert (found.verdict, found.rule) == (verdict, rule)
+        assert (found.similarity, found.rule) == (similarity, rule)
 
 
 def test_identifier_is_compared_letter_for_letter_and_a_shared_address_identifies_nobody() -> None:
@@ -109,10 +109,10 @@ def test_identifier_is_compared_letter_for_letter_and_a_shared_address_identifie
 
     one = with_id("Aoife", "Loyalty", "LP-1")
     assert of(one, with_id("Bob", "Loyalty", "LP-1")).rule is Rule.SAME_IDENTIFIER
-    assert of(one, with_id("Bob", "Loyalty", "lp-1")).verdict is DIFFERENT
-    assert of(one, with_id("Bob", "Profile", "LP-1")).verdict is DIFFERENT
+    assert of(one, with_id("Bob", "Loyalty", "lp-1")).similarity is DIFFERENT
+    assert of(one, with_id("Bob", "Profile", "LP-1")).similarity is DIFFERENT
     shared = ("email", "family@example.com")
-    assert of(with_id("Aoife", *shared), with_id("Bob", *shared)).verdict is DIFFERENT
+    assert of(with_id("Aoife", *shared), with_id("Bob", *shared)).similarity is DIFFERENT
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,9 @@ def test_people_of_one_name_are_not_called_the_same_if_a_field_of_both_differs(
 ) -> None:
     one, other = person(**MAIL, **{differing: mine}), person(**MAIL, **{differing: theirs})
     found = of(one, other)
-    assert (found.verdict, found.rule) == (NEAR, Rule.SAME_NAME)
+    assert (found.similarity, found.rule) == (NEAR, Rule.SAME_NAME)
     assert found.names_of(Likeness.DIFFERENT) == (differing,)
-    assert of(one, person(**MAIL)).verdict is EQUAL  # one side does not state it
+    assert of(one, person(**MAIL)).similarity is EQUAL  # one side does not state it
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_people_of_one_name_are_not_called_the_same_if_a_field_of_both_differs(
 def test_gender_that_states_nothing_makes_no_other_person(mine: str, theirs: str, likeness: Likeness) -> None:
     one, other = person(gender=mine), person(gender=theirs)
     for found in (of(one, other), of(other, one)):
-        assert (found.verdict, found.rule) == (EQUAL, Rule.SAME_NAME)
+        assert (found.similarity, found.rule) == (EQUAL, Rule.SAME_NAME)
         assert dict(found.fields)["gender"] is likeness
 
 
@@ -159,7 +159,7 @@ def test_family_with_one_last_name_address_and_phone_is_no_duplicate() -> None:
         for one in names:
             for other in set(names) - {one}:
                 assert (
-                    of(person(one, born=born, **shared), person(other, born=born, **shared)).verdict
+                    of(person(one, born=born, **shared), person(other, born=born, **shared)).similarity
                     is DIFFERENT
                 )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from apps.cdp.consumers import NewConsumer
-from apps.consumers.duplicates.compare import SIMILAR_RULES, Rule, Verdict, compare
+from apps.consumers.duplicates.compare import SIMILAR_RULES, Rule, Similarity, compare
 from apps.consumers.duplicates.facts import Facts
 from apps.core.text import code_key, similar_key
 from tests.support.pairs_of_people import PAIRS_OF_A_KIND, SEED, Pair, kinds, pairs
@@ -122,8 +122,8 @@ def test_result_does_not_depend_on_which_one_is_the_entry() -> None:
 
 
 def test_two_people_are_never_called_equal() -> None:
-    verdicts = Counter(
-        (compare(Facts(pair.entry), Facts(pair.other)).verdict, pair.is_same) for pair in pairs(SEED)
+    found = Counter(
+        (compare(Facts(pair.entry), Facts(pair.other)).similarity, pair.is_same) for pair in pairs(SEED)
     )
-    assert verdicts[Verdict.EQUAL, False] == 0
-    assert verdicts[Verdict.EQUAL, True] > 50
+    assert found[Similarity.EQUAL, False] == 0
+    assert found[Similarity.EQUAL, True] > 50

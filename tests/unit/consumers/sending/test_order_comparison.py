@@ -9,7 +9,7 @@ import pytest
 from apps.accounts.models import User
 from apps.cdp.client import ListedConsumers
 from apps.cdp.consumers import NewConsumer, OrderConsumer
-from apps.consumers.duplicates.compare import Rule, Verdict
+from apps.consumers.duplicates.compare import Rule, Similarity
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending.order_comparison import EntryOnOrder, OrderComparison
 from sandbox.data.seed import FAMILY_ORDER, SAMPLE_ORDER
@@ -62,7 +62,7 @@ def test_consumer_of_a_submission_is_counted_once(staff: User, spelling: str) ->
     created = store(staff, Outcome.CREATED, FULL)
     found = EntryOnOrder(SAMPLE_ORDER, FULL, known(as_listed(FULL, spelling))).compare()
     assert [one.submission for one in found.similar] == [created]
-    assert found.similar[0].comparison.verdict is Verdict.EQUAL
+    assert found.similar[0].comparison.similarity is Similarity.EQUAL
     assert counts(found) == (1, 1)
 
 
