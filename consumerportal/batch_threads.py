@@ -33,7 +33,7 @@ def start_in_worker(
 
 
 def wait_for(threads: list[threading.Thread]) -> None:
-    """Wait until the rows that are being sent have their outcome: cut short, it would be unknown."""
+    """Wait until the rows that are being sent have an outcome, which would otherwise be unknown."""
     join(threads, settings.CDP_TOTAL_TIMEOUT + MARGIN)
 
 

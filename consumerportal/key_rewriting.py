@@ -1,7 +1,7 @@
 """Rows are written again with the key that was put to use last, by the worker, in short transactions.
 
-Each transaction also stores how far it came: a killed worker loses one at most, and any number of workers may
-run. Nothing waits for it, because every process reads with every key meanwhile.
+Each transaction also stores the position reached: a killed worker loses one transaction at most, and any
+number of workers may run. Nothing waits for them, because every process reads with every key meanwhile.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The causes of notices. Each says how it is found, when it ends, and in what words it is reported.
+"""The causes of notices. Each says how it is found, when it ends, and how it is worded.
 
 A new cause is a line in ``CAUSES``, its code in the default of NOTICE_CAUSES and a row in
 ``docs/operating.md``.

@@ -55,7 +55,7 @@ def start_in_worker(
 
 
 def join(threads: list[threading.Thread]) -> None:
-    """Wait until attempts that have begun are completed: cut short, they would be repeated."""
+    """Wait until attempts that have begun are completed; otherwise they would be repeated."""
     repeating_threads.join(threads, STOP_SECONDS)
 
 

@@ -43,7 +43,7 @@ _HEADERS = {
 }
 _METHOD_HEADERS = {
     "POST": {"Content-Type": "application/json"},
-    # A cached answer is no evidence of the current state. `Pragma` is for HTTP/1.0 caches (RFC 9111, 5.4).
+    # A cached answer does not show the current state. `Pragma` is for HTTP/1.0 caches (RFC 9111, 5.4).
     "GET": {"Cache-Control": "no-cache", "Pragma": "no-cache"},
 }
 TOO_MANY_REQUESTS = 429

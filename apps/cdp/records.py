@@ -51,7 +51,7 @@ class Order:
     def to_json(self) -> dict[str, object]:
         """The vendor's JSON, without empty values. `from_json` reads it back.
 
-        A price that is no whole number keeps the 15 digits that a float has for certain.
+        A price that is not a whole number keeps the 15 digits that a float has for certain.
         """
         data = {
             "ref": self.ref,

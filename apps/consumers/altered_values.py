@@ -25,7 +25,10 @@ _COLUMNS: Final = {
 
 
 def altered_values(submission: Submission) -> list[str]:
-    """The codes of its values that do not belong to it, as events have them; a missing key is none."""
+    """The codes of its values that belong to another row or were altered, as events have them.
+
+    A value whose key is missing is not among them.
+    """
     return [
         code
         for code, column in _COLUMNS.items()
@@ -38,15 +41,15 @@ def not_recorded(submission: Submission, found: list[str]) -> list[str]:
     if not found:
         return []
     events = AuditEvent.objects.filter(submission=submission.public_id, action=VALUE_DOES_NOT_BELONG.name)
-    # Whoever alters rows in the database can alter those of events, too: no form is certain.
+    # An event may have been altered too, so its data can have any form.
     recorded = [event.details.get("value") for event in events]
     return [code for code in found if code not in recorded]
 
 
 def count_altered() -> tuple[int, bool]:
-    """How many submissions with such an event still have such a value: neither restored nor erased.
+    """How many submissions with such an event still have an altered value, and whether all were checked.
 
-    And whether all were looked at; otherwise there may be more.
+    A value that was restored or erased does not count. If not all were checked, there may be more.
     """
     events = AuditEvent.objects.filter(action=VALUE_DOES_NOT_BELONG.name)
     named = events.order_by().values_list("submission").annotate(newest=Max("seq")).order_by("-newest")
@@ -57,7 +60,7 @@ def count_altered() -> tuple[int, bool]:
 
 
 def _public_ids(texts: list[str | None]) -> Iterator[uuid.UUID]:
-    """Those that are ids; a forged event may have anything."""
+    """The texts that are ids. A forged event may have any text."""
     for text in texts:
         try:
             yield uuid.UUID(text or "")

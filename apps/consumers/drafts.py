@@ -2,8 +2,10 @@
 
 A draft is its author's own unsent text, and nobody else can read it. Saving, discarding and expiry are not
 recorded. Listing or opening it is, if it shows details of a submission or of a consumer of Sitecore CDP
-(``views/drafts.py``). Whatever order saves arrive in, the newest of a page stays, a page
-never overwrites what another page wrote, and nothing brings a finished draft back.
+(``views/drafts.py``).
+
+Of the saves of one page, the newest is kept, in whatever order they arrive. A page does not overwrite what
+another page wrote. A finished draft stays finished.
 """
 
 from __future__ import annotations
@@ -93,7 +95,7 @@ class DraftMark:
     def separate(self) -> DraftMark:
         """The draft of this page's own, because another page has changed the first one.
 
-        The id follows from both, so a save that is repeated because its answer was lost makes no third draft.
+        The id is derived from both, so a repeated save whose answer was lost creates no third draft.
         """
         return replace(self, public_id=uuid.uuid5(self.public_id, self.page.hex), base=0)
 

@@ -177,9 +177,9 @@ def record_listed(
 ) -> None:
     """Record that the actor saw a list of these submissions with consumers' names.
 
-    The event has their row numbers, so it says exactly whom it showed: of more than :data:`MAX_ITEMS`, one
-    event for each so many. ``filters``: as ``SubmissionFilter.recorded`` returns them. ``search``: the public
-    id of the search.
+    The event has their row numbers, so it says exactly whom it showed. An event names at most
+    :data:`MAX_ITEMS` rows; a longer list is recorded as several events. ``filters``: as
+    ``SubmissionFilter.recorded`` returns them. ``search``: the public id of the search.
     """
     asked: dict[str, Value] = {"scope": viewer.scope}
     if filters:

@@ -154,7 +154,7 @@ class Pending:
 def pending(viewer: Viewer, *, overdue_before: datetime) -> tuple[Pending, ...]:
     """Why submissions that the viewer may see need a resolution. Kinds without any are left out.
 
-    Counting is fast: partial indexes contain the few.
+    Counting is fast: partial indexes contain only these submissions.
     """
     found = []
     for kind, select in NEEDING_ATTENTION.items():

@@ -53,4 +53,4 @@ class Viewer:
 
 
 UNRESTRICTED: Final = Viewer(person_id="", sees_all=True)
-"""Sees all submissions and is no person: for queries whose rows were already limited, and for tests."""
+"""Sees all submissions and is not a person: for queries whose rows are already limited, and for tests."""

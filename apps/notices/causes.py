@@ -26,7 +26,7 @@ PATH = re.compile(r"/[A-Za-z0-9_./-]{0,150}(\?[a-z_]{1,20}=[a-z_]{1,20}(&[a-z_]{
 """A page of the portal, with at most two filters that have codes as their values."""
 
 Fact = int | uuid.UUID | StrEnum | Choices
-"""A number, a reference of the portal, or one of several codes. A text is none, so no name can be one."""
+"""A number, a reference of the portal, or one of several codes. Never a text, which could be a name."""
 StoredFact = str | int
 
 

@@ -119,7 +119,7 @@ def _store_failure(delivery: Delivery, failure: NotAcceptedError) -> None:
 def pause_after(attempts: int, retry_after: float = 0.0) -> float:
     """Seconds until the next attempt: ten, then four times as long each time, at most four hours.
 
-    At least what the receiver asked for. A tenth more or less, so that the deliveries of an outage spread.
+    At least what the receiver asked for. Varied by a tenth, so that deliveries after an outage are spread.
     """
     pause: float = min(FIRST_PAUSE * FACTOR ** min(attempts - 1, 10), LONGEST_PAUSE)
     return max(pause * random.uniform(0.9, 1.1), retry_after)  # noqa: S311  # no secret

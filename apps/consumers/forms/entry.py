@@ -133,7 +133,7 @@ class Entry:
     def known_order(self) -> str:
         """The reference in the field Order for an address, also before validation; empty for another text.
 
-        Only the vendor's own shape: any other text may be personal, and must not stand in an address.
+        Only the vendor's own shape: any other text may be personal, and must not be in an address.
         """
         shown = str(self.form["order_ref"].value() or "").strip()
         return shown if UUID_SHAPED.fullmatch(shown) else ""

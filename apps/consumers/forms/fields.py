@@ -56,7 +56,7 @@ def order_number_in(text: str) -> str:
     """The order number in a text that is neither a reference nor a link; empty if it can be none.
 
     An e-mail address, several words without a digit (a name), and a reference with a mistake are not looked
-    up. Nothing is where look-ups are turned off. Whether an order has the number is not known yet.
+    up; nothing is if look-ups are turned off. Whether an order has the number is not known yet.
     """
     number = LineField.visible(text)
     characters = re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", number)).lower()

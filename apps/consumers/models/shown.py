@@ -19,7 +19,7 @@ WIDEST = 128
 
 
 def level_of(first: int, last: int) -> int:
-    """The level of a range: one with a submission begins less than 2^level before it."""
+    """The level of a range. A range of level n with a submission begins less than 2^n numbers before it."""
     return (last - first).bit_length()
 
 
@@ -42,7 +42,7 @@ class ShownRange(models.Model):
         indexes = [
             models.Index(fields=["owner", "level", "first", "last", "seq"], name="shown_range_around"),
             models.Index(fields=["seq"], name="shown_range_unbounded", condition=Q(last=UNBOUNDED)),
-            # For what compares or deletes rows by their events.
+            # For queries and deletions by event.
             models.Index(fields=["seq"], name="shown_range_seq"),
         ]
         constraints = [

@@ -42,7 +42,7 @@ def _expired() -> QuerySet[OrderReading]:
 
 
 def is_current(reading: OrderReading) -> bool:
-    """Whether the list of consumers may stand for a new reading: a minute old at most, and whole.
+    """Whether the list of consumers can be used instead of a new reading: at most a minute old, and whole.
 
     A submission to the order that was under way since, or is not finished, may have changed the list.
     """

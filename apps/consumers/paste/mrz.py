@@ -1,7 +1,7 @@
 """Read the fields of a machine-readable zone: ICAO Doc 9303, eighth edition, parts 3 to 7.
 
 Each value comes with the reason for which it cannot be used, if there is one. Nothing is corrected: a letter
-in a date stays a fault, and a wrong check digit is never explained away.
+in a date is a fault, and so is every wrong check digit.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class LinesFault(StrEnum):
 
 
 class NotReadable(ValueError):
-    """The text looks like an MRZ and is none. ``lengths``: the number of characters of each line."""
+    """The text looks like an MRZ but is not one. ``lengths``: the number of characters of each line."""
 
     def __init__(self, fault: LinesFault, lengths: tuple[int, ...] = ()) -> None:
         super().__init__(fault.value)

@@ -132,7 +132,7 @@ def seal(evidence: Evidence, submission: Submission, actor: Actor) -> str:
 def unseal(sealed: str, submission: Submission, ref: str, actor: Actor) -> Evidence | None:
     """The evidence of :func:`seal`.
 
-    None if the text is no evidence, is older than ``VALID``, or belongs to another submission, person or
+    None if the text is not evidence, is older than ``VALID``, or belongs to another submission, person or
     reference.
     """
     try:

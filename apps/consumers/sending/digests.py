@@ -33,7 +33,8 @@ def content_digests(order_ref: str, consumer: NewConsumer) -> tuple[bytes, ...]:
 def content_digests_of(submission: Submission) -> tuple[bytes, ...]:
     """The digests that a submission with the same content may have, under every digest key.
 
-    Only its own if the consumer cannot be read; none for an erased one, and not one that is no bytes.
+    If the consumer cannot be read, only the stored digest. Empty for an erased submission. A stored value
+    that is not bytes is left out.
     """
     stored = submission.content_digest
     if not stored:
