@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 MAX_ERASED = 500
 """Searches whose values :func:`erase_expired` deletes at once."""
 _MARGIN = dt.timedelta(hours=1)  # a search is stored before its event, whose time is that of the database
-_PLACE = "search.token"  # never changes: tokens are bound to it
+_BINDING = "search.token"  # never changes: tokens are bound to it
 
 
 class SearchNotUsable(Exception):
@@ -97,13 +97,13 @@ def store_search(values: Mapping[DigestKind, str], *, actor: Actor) -> RecordedS
 
 def seal(search: RecordedSearch) -> str:
     """The token of a search, for addresses: only the person who searched can use it."""
-    return encrypt_as_text(search.public_id.hex, _PLACE, str(search.person_id))
+    return encrypt_as_text(search.public_id.hex, _BINDING, str(search.person_id))
 
 
 def unseal(token: str, person_id: str) -> Search:
     """The search of a person's token. Raises as :func:`find`, and :class:`SearchGone` for any other text."""
     try:
-        public_id = uuid.UUID(decrypt_from_text(token, _PLACE, person_id))
+        public_id = uuid.UUID(decrypt_from_text(token, _BINDING, person_id))
     except NotReadableError:
         logger.warning("search_token_refused %s", person_id)
         raise SearchGone from None

@@ -1,7 +1,7 @@
 """Encryption of personal data at rest, and keyed digests to search for encrypted values.
 
-A value is encrypted with AES-256-GCM (NIST SP 800-38D) for one place: the kind of value and the row or person
-that it belongs to are its associated data. A value that was moved to another place, or altered, does not
+A value is encrypted with AES-256-GCM (NIST SP 800-38D). Its associated data bind it to the kind of value and
+to the row or person that it belongs to. A value that was moved to another row or column, or altered, does not
 decrypt. Stored form: key id (4 bytes), nonce (12), ciphertext with its tag (16).
 
 A random nonce allows 2**32 values for each key (section 8.3 there).
@@ -45,7 +45,7 @@ class UnknownKeyError(NotReadableError):
 
 
 class DoesNotBelongHereError(NotReadableError):
-    """The value was encrypted for another place, or was altered."""
+    """The value was encrypted with another binding, or was altered."""
 
 
 class MissingKeyError(Exception):
@@ -78,10 +78,10 @@ def key_fingerprint(key: bytes) -> bytes:
     return hmac.digest(key, _FINGERPRINT_LABEL, "sha256")
 
 
-def encrypt(text: str, *place: str, or_own_key: bool = False) -> bytes:
+def encrypt(text: str, *binding: str, or_own_key: bool = False) -> bytes:
     """Encrypt a text with the encryption key in use.
 
-    ``place``: the label of the kind of value, then the ids of what it belongs to. :func:`decrypt` needs the
+    ``binding``: the label of the kind of value, then the ids of what it belongs to. :func:`decrypt` needs the
     same. Raises ``MissingKeyError`` if this process does not have the key in use. ``or_own_key``: uses the
     first key of the setting instead, for a value whose loss is worse than a value that only some read.
     """
@@ -94,12 +94,12 @@ def encrypt(text: str, *place: str, or_own_key: bool = False) -> bytes:
         key_id = next(iter(ciphers))
     cipher = ciphers[key_id]
     nonce = os.urandom(_NONCE)
-    return key_id + nonce + cipher.encrypt(nonce, text.encode(), _joined(place))
+    return key_id + nonce + cipher.encrypt(nonce, text.encode(), _joined(binding))
 
 
-def decrypt(stored: bytes, *place: str) -> str:
+def decrypt(stored: bytes, *binding: str) -> str:
     """Decrypt a value from :func:`encrypt`. Raises ``UnknownKeyError`` and ``DoesNotBelongHereError``."""
-    return _decrypt(_ciphers(tuple(settings.ENCRYPTION_KEYS)), stored, _joined(place))
+    return _decrypt(_ciphers(tuple(settings.ENCRYPTION_KEYS)), stored, _joined(binding))
 
 
 def decryptor(label: str) -> Callable[[bytes, str], str]:
@@ -155,22 +155,22 @@ def stored_bytes(stored: object) -> bytes:
     return bytes(stored)
 
 
-def encrypt_as_text(text: str, *place: str) -> str:
+def encrypt_as_text(text: str, *binding: str) -> str:
     """:func:`encrypt`, as URL-safe base64, for sessions and forms.
 
     Raises no ``MissingKeyError``: these values end within hours, and the entry that a person typed must not
     be lost because of a key that this machine does not have.
     """
-    return urlsafe_b64encode(encrypt(text, *place, or_own_key=True)).decode("ascii")
+    return urlsafe_b64encode(encrypt(text, *binding, or_own_key=True)).decode("ascii")
 
 
-def decrypt_from_text(stored: str, *place: str) -> str:
+def decrypt_from_text(stored: str, *binding: str) -> str:
     """Decrypt a value from :func:`encrypt_as_text`. Raises the errors of :func:`decrypt`."""
     try:
         data = b64decode(stored, altchars=b"-_", validate=True)
     except ValueError as error:
         raise DoesNotBelongHereError from error
-    return decrypt(data, *place)
+    return decrypt(data, *binding)
 
 
 def digest_fingerprints() -> list[str]:

@@ -21,18 +21,18 @@ DELETE_AFTER = datetime.timedelta(days=1)
 
 
 def record_heartbeat(
-    kind: str, *, place: str = "", waiting_files: int | None = 0, failing: str = "", keys: Sequence[str] = ()
+    kind: str, *, folder: str = "", waiting_files: int | None = 0, failing: str = "", keys: Sequence[str] = ()
 ) -> None:
     """Store that this process is running, and delete heartbeats that are older than a day.
 
-    ``place`` identifies the folder that contains ``waiting_files`` files; by default the host. With None, the
-    folder cannot be read, and the last known numbers stay. ``failing`` names the duties that failed since the
-    last heartbeat, ``keys`` the process's keys by label. Old heartbeats with waiting files are not deleted:
-    those files still have to be stored.
+    ``folder``: the id of the folder with the ``waiting_files`` files; by default the host. With None instead
+    of their number, the folder cannot be read, and the last known number stays. ``failing`` names the duties
+    that failed since the last heartbeat, ``keys`` the process's keys by label. Old heartbeats with waiting
+    files are not deleted: those files still have to be stored.
     """
     now = clock.now()
     host = socket.gethostname()
-    here = f"{kind}:{place or host}:"[:100]
+    here = f"{kind}:{folder or host}:"[:100]
     process = f"{here}{host[:60]}:{os.getpid()}"
     values = {"seen_at": now, "failing": failing[:200], "keys": list(keys)}
     if waiting_files is not None:

@@ -10,9 +10,9 @@ from apps.core import clock
 class Heartbeat(models.Model):
     """When a worker or web process was last running; one row for each process."""
 
-    process = models.CharField(max_length=200, primary_key=True)  # kind:place:host:number
+    process = models.CharField(max_length=200, primary_key=True)  # kind:folder or host:host:process id
     seen_at = models.DateTimeField(db_index=True)
-    failing = models.CharField(max_length=200, blank=True)  # duties that failed in its last round
+    failing = models.CharField(max_length=200, blank=True)  # duties that failed since its last heartbeat
     waiting_files = models.PositiveIntegerField(default=0)  # in the spool of its machine
     keys = models.JSONField(default=list)  # labels of the keys that the process has
 

@@ -149,13 +149,13 @@ def encrypted(row: models.Model, column: str, text: str, *, or_own_key: bool = F
 
     ``or_own_key``: as for ``encryption.encrypt``, with the same error.
     """
-    return encryption.encrypt(text, *_place(row, column), or_own_key=or_own_key) if text else b""
+    return encryption.encrypt(text, *_binding(row, column), or_own_key=or_own_key) if text else b""
 
 
 def text(row: models.Model, column: str) -> str:
     """The decrypted value of a column; empty if it is empty. Raises ``NotReadableError``."""
     stored = getattr(row, column)
-    return encryption.decrypt(stored, *_place(row, column)) if stored else ""
+    return encryption.decrypt(stored, *_binding(row, column)) if stored else ""
 
 
 def readable_text(row: models.Model, column: str) -> str:
@@ -251,7 +251,7 @@ def erase(row: models.Model) -> None:
         digest.model._default_manager.filter(**{digest.row: row}).delete()
 
 
-def _place(row: models.Model, column: str) -> tuple[str, str]:
+def _binding(row: models.Model, column: str) -> tuple[str, str]:
     return label_of(type(row), column), row.public_id.hex  # type: ignore[attr-defined]  # of registered models
 
 

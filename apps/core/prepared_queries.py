@@ -21,18 +21,17 @@ Given = Value | tuple[Value, ...]
 
 
 class _Made(NamedTuple):
-    """A query with its SQL. ``places``: for each parameter, the number of a given value, or None.
+    """A query with its SQL. ``value_indexes``: for each parameter, the number of a given value, or None.
 
-    ``converted``: for each column, the expression whose values the connection converts, or None. Nothing
-    refers to the connection of one thread (``django.db.connection`` is that of the current one): it stays
-    longer than the thread.
+    ``converted``: for each column, the expression whose values the connection converts, or None. Must not
+    refer to a thread's connection, because it outlives the thread.
     """
 
     queryset: Any
     compiler: Any
     sql: str
     parameters: tuple[Any, ...]
-    places: tuple[int | None, ...]
+    value_indexes: tuple[int | None, ...]
     converted: list[Any]
 
 
@@ -62,8 +61,8 @@ class PreparedQuery(Generic[Row]):
                 return []
         values = [_prepared(value) for value in _flat(given)]
         parameters = tuple(
-            parameter if place is None else values[place]
-            for parameter, place in zip(made.parameters, made.places, strict=True)
+            parameter if index is None else values[index]
+            for parameter, index in zip(made.parameters, made.value_indexes, strict=True)
         )
         # The ORM sends the statement and reads its rows as always, with a compiler that has the SQL already.
         compiler: Any = _copy(made.compiler)
@@ -93,13 +92,15 @@ class PreparedQuery(Generic[Row]):
         compiler: Any = queryset.query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
         values = [_bare(_prepared(value)) for value in _flat(marks)]
-        places = tuple(values.index(_bare(one)) if _bare(one) in values else None for one in parameters)
-        if set(range(len(values))) != {place for place in places if place is not None}:
+        value_indexes = tuple(
+            values.index(_bare(one)) if _bare(one) in values else None for one in parameters
+        )
+        if set(range(len(values))) != {index for index in value_indexes if index is not None}:
             raise ValueError("The query changes a value or does not use it")
         selected = [one for one, *_rest in compiler.select[: compiler.col_count]]
         converters = compiler.get_converters(selected)
         converted = [one if at in converters else None for at, one in enumerate(selected)]
-        return _Made(queryset, compiler, sql, tuple(parameters), places, converted)
+        return _Made(queryset, compiler, sql, tuple(parameters), value_indexes, converted)
 
 
 def _refuse_what_would_be_lost(queryset: Any) -> None:

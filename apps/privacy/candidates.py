@@ -24,7 +24,7 @@ from apps.privacy.subjects import Subject
 
 LAST: Final = 2**63 - 1  # no sequence number is greater
 _OF_SUBMISSION: Final = (SUBMISSION_VIEWED.name, CONSUMER_COMPARED.name)
-_PLACES_AT_ONCE: Final = 1_000  # per query
+_WINDOWS_AT_ONCE: Final = 1_000  # per query
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ class Span:
     last: int = LAST
 
 
-class Place(NamedTuple):
+class IndexWindow(NamedTuple):
     """A part of the index of ranges: those of an owner and a level that begin from ``low`` to ``high``.
 
-    Those of them that end at ``least`` or later contain a submission, or lie between two of the subject's.
+    Those that end at ``least`` or later contain a submission of the subject, or lie between two of them.
     """
 
     owner: int
@@ -56,7 +56,7 @@ class Candidates:
     span: Span
 
     def all(self) -> list[int]:
-        """All of them, ascending. Numbers only, so 100,000 are no burden."""
+        """All of them, ascending. Returns numbers only, so memory stays small."""
         return sorted(self._found(self.span))
 
     def newest(self, limit: int, *, before: int = LAST) -> list[int]:
@@ -77,8 +77,8 @@ class Candidates:
         for rows in self._named():
             within = rows.filter(seq__gte=span.first, seq__lte=span.last)
             found.update(within.order_by("-seq" if newest else "seq")[:limit])
-        for places in in_parts(self.places, _PLACES_AT_ONCE):
-            found.update(_in_ranges(places, span, limit, newest=newest))
+        for windows in in_parts(self.windows, _WINDOWS_AT_ONCE):
+            found.update(_in_ranges(windows, span, limit, newest=newest))
         return found
 
     def _named(self) -> Iterator[Any]:
@@ -90,12 +90,13 @@ class Candidates:
             yield ShownKey.objects.filter(key__in=keys).values_list("seq", flat=True).distinct()
 
     @cached_property
-    def places(self) -> list[Place]:
-        """Where the index has the ranges that contain a submission.
+    def windows(self) -> list[IndexWindow]:
+        """The windows of the index that have the ranges that contain a submission.
 
         A range of a level begins less than 2^level before each submission in it. So for each level that can
-        occur, the part before each submission is read, most of which contains it. Submissions that are nearer
-        to each other than that have one part: the range of an export is read once for all of them.
+        occur, the window of that length before each submission is read; most of its ranges contain the
+        submission. Submissions that are nearer to each other than that share a window, so that the range of
+        an export is read once for all of them.
         """
         submissions = self.subject.submissions
         owners: dict[int, list[int]] = {SEVERAL: sorted(submissions)}
@@ -103,7 +104,7 @@ class Candidates:
             owners.setdefault(int(submissions[pk].actor_id), []).append(pk)
         highest = (Submission.objects.aggregate(Max("pk"))["pk__max"] or 0) + OUT_OF_ORDER
         return [
-            Place(owner, level, max(first - 2**level + 1, 0), last, first)
+            IndexWindow(owner, level, max(first - 2**level + 1, 0), last, first)
             for level in (*range(highest.bit_length() + 1), UNBOUNDED.bit_length())
             for owner, numbers in owners.items()
             for first, last in _near(numbers, 2**level)
@@ -121,21 +122,21 @@ def _near(numbers: Sequence[int], distance: int) -> list[tuple[int, int]]:
     return runs
 
 
-def _in_ranges(places: Sequence[Place], span: Span, limit: int | None, *, newest: bool) -> list[int]:
-    """The numbers of the lists and exports whose ranges are in these parts of the index."""
+def _in_ranges(windows: Sequence[IndexWindow], span: Span, limit: int | None, *, newest: bool) -> list[int]:
+    """The numbers of the lists and exports whose ranges are in these windows of the index."""
     with connection.cursor() as cursor:
-        cursor.execute(statement_for(places, limit, newest=newest), [span.first, span.last])
+        cursor.execute(statement_for(windows, limit, newest=newest), [span.first, span.last])
         return [seq for (seq,) in cursor.fetchall()]
 
 
-def statement_for(places: Sequence[Place], limit: int | None, *, newest: bool) -> str:
-    """The statement that reads these parts of the index, with the span's numbers as its parameters.
+def statement_for(windows: Sequence[IndexWindow], limit: int | None, *, newest: bool) -> str:
+    """The statement that reads these windows of the index, with the span's numbers as its parameters.
 
-    The index is read part by part, whatever else the database may find cheaper. PostgreSQL would read all
-    ranges and join them, which takes longer with each event: OFFSET 0 keeps it from that. CROSS JOIN does the
-    same on SQLite. The order is outside for the same reason.
+    PostgreSQL would read all ranges and join them, which takes longer with each event. OFFSET 0 prevents this
+    plan on PostgreSQL, CROSS JOIN on SQLite: windows are read one by one. ORDER BY is outside for the same
+    reason.
     """
-    values = ", ".join(f"({', '.join(map(str, place))})" for place in places)
+    values = ", ".join(f"({', '.join(map(str, window))})" for window in windows)
     table = connection.ops.quote_name(ShownRange._meta.db_table)
     conditions = (
         "WHERE shown.owner = around.owner AND shown.level = around.level"

@@ -20,8 +20,8 @@ function move(list, button) {
   if (up) other.before(row);
   else other.after(row);
   const rows = [...list.querySelectorAll("[data-order-row]")];
-  rows.forEach((one, place) => {
-    one.querySelector("input[type=hidden]").value = String(place);
+  rows.forEach((one, position) => {
+    one.querySelector("input[type=hidden]").value = String(position);
   });
   // At an end the pressed button is hidden: move the focus to the other one.
   const twin = row.querySelector(up ? "[data-order-down]" : "[data-order-up]");

@@ -120,7 +120,7 @@ NAMES = [
         "note",
         "move",
         "show_outcome",
-        "place_outcome",
+        "position_outcome",
         "show_last_name",
     ),
     *("new_password", "new_password_again", "current_password"),

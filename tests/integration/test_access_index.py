@@ -207,7 +207,7 @@ def test_ranges_around_submissions_are_read_by_an_index_however_many_there_are()
     found = Candidates(subjects.Subject({pk: Submission(pk=pk, actor_id=1) for pk in (4_020, 4_021)}), Span())
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-        statement = statement_for(found.places, 10, newest=True)
+        statement = statement_for(found.windows, 10, newest=True)
         is_sqlite = connection.vendor == "sqlite"
         cursor.execute(f"EXPLAIN {'QUERY PLAN' if is_sqlite else ''} {statement}", [1, LAST])
         plan = " ".join(str(row) for row in cursor.fetchall())

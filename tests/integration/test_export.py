@@ -163,8 +163,8 @@ def test_last_choice_is_preselected(as_permitted: Client) -> None:
         show_emails="on",
         reason="complaint",
         show_resolved_by="on",
-        place_resolved_by="0",
-        place_submitted_at="5",
+        position_resolved_by="0",
+        position_submitted_at="5",
     )
     html = as_permitted.get(reverse("history:export")).content.decode()
     assert re.search(r'value="jsonl"[^>]*checked', html)

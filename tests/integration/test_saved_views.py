@@ -384,7 +384,7 @@ def test_columns_are_chosen_ordered_and_remembered_for_the_person(
         "reason",
     )
     form = {"show_outcome": "on", "show_guest_ref": "on"}
-    form |= {f"place_{key}": str(number) for number, key in enumerate(order)}
+    form |= {f"position_{key}": str(number) for number, key in enumerate(order)}
     answer = as_supervisor.post(address, form)
     assert (answer.status_code, answer["Location"]) == (303, f"{PAGE}?outcome=created&period=all")
     assert heads(as_supervisor) == ["Outcome", "Guest reference", "Consumer"]
@@ -421,7 +421,9 @@ def test_columns_in_an_opened_view_are_those_of_the_view(
     form = text(as_supervisor.get(columns))
     assert "The view Mine has these columns in this order. For everyone with the role Staff." in form
     assert re.search(r'name="show_duration"[^>]* checked', form)
-    answer = as_supervisor.post(columns, {"show_outcome": "on", "place_outcome": "0", "place_consumer": "1"})
+    answer = as_supervisor.post(
+        columns, {"show_outcome": "on", "position_outcome": "0", "position_consumer": "1"}
+    )
     assert (answer.status_code, answer["Location"]) == (303, f"{PAGE}?period=all&view={view.public_id}")
     assert shown_heads(opened(as_supervisor, view)) == ["Outcome", "Consumer"]
     assert shown_heads(text(as_supervisor.get(f"{PAGE}?period=all"))) == usual

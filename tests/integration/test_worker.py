@@ -132,7 +132,7 @@ def test_worker_with_an_unreachable_spool_reports_it_and_does_its_other_duties(
     staff: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, unreachable_spool: None
 ) -> None:
     rounds: list[int] = []
-    heartbeats.record_heartbeat(heartbeats.WORKER, place="folder", waiting_files=3)  # while it could be read
+    heartbeats.record_heartbeat(heartbeats.WORKER, folder="folder", waiting_files=3)  # while it could be read
 
     def duty(_actor: Actor) -> int:
         rounds.append(1)

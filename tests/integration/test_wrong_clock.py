@@ -205,7 +205,7 @@ def test_heartbeat_of_a_wrong_machine_has_the_true_time(ahead: dt.timedelta) -> 
 def test_files_reported_by_a_future_heartbeat_expire() -> None:
     future = dt.datetime.now(dt.UTC) + OFF
     Heartbeat.objects.create(process="worker:here:other:1", seen_at=future, waiting_files=3)
-    heartbeats.record_heartbeat(heartbeats.WORKER, place="here")
+    heartbeats.record_heartbeat(heartbeats.WORKER, folder="here")
     assert Heartbeat.objects.get(process="worker:here:other:1").waiting_files == 0
 
 

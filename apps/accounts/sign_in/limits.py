@@ -17,7 +17,7 @@ from apps.core.limits import Limit, network_of, release
 from apps.core.models import LimitedAct
 from apps.core.web.requests import origin_of
 
-ACCOUNT_AT_ONE_PLACE = Limit("sign_in_account", max_acts=5, seconds=5 * 60)
+ACCOUNT_FROM_ONE_SOURCE = Limit("sign_in_account", max_acts=5, seconds=5 * 60)
 """Failures of one account from one address, or in one known browser."""
 LIMIT_EVENTS = Limit("sign_in_limit_told", max_acts=1, seconds=5 * 60)
 """Recorded events about limited sign-ins: one per period, not one per attempt."""
@@ -36,7 +36,7 @@ class Attempt:
         release(self.act)
 
     def failed(self) -> None:
-        """Count a failure of the address; ``begin`` has already counted the account at this place."""
+        """Count a failure of the address; ``begin`` has already counted the account from this source."""
         _of_address().acquire(self.address)
 
 
@@ -49,8 +49,8 @@ def begin(request: HttpRequest, username: str, account: User | None) -> Attempt 
     device = known_devices.device_of(request, account)
     if not device and _of_address().is_reached(address):
         return None
-    place = ("device", device) if device else ("address", address)
-    act = ACCOUNT_AT_ONE_PLACE.acquire(username.lower(), *place)
+    source = ("device", device) if device else ("address", address)
+    act = ACCOUNT_FROM_ONE_SOURCE.acquire(username.lower(), *source)
     if act is None:
         return None
     blocked = account is not None and account.sign_in_blocked_at is not None and not device

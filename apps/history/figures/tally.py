@@ -42,10 +42,10 @@ class Tally:
     def add_period(self, text: str, bar: int) -> None:
         """Add the totals of a whole period, by person."""
         totals = json.loads(text)
-        for who, number, created, place, digits in totals["people"]:
+        for who, number, created, step_index, digits in totals["people"]:
             self.total[who] += number
             self.created[who] += created
-            self.times[who] += steps.from_text(place, digits)
+            self.times[who] += steps.from_text(step_index, digits)
         for outcome, code, number in totals["kinds"]:
             self.bars[bar][outcome] += number
             if outcome in FAILURES:
@@ -108,8 +108,8 @@ def _count_bars(found: Tally, rows: QuerySet[Submission], begins: Sequence[dt.da
     the rows and would have to carry another column.
     """
     counts = {outcome.value: Count("outcome", filter=Q(outcome=outcome)) for outcome in Outcome}
-    placed = rows.annotate(bar_index=_bar_index(begins)).values("bar_index")
-    for index, *numbers in placed.annotate(**counts).values_list("bar_index", *counts):
+    grouped = rows.annotate(bar_index=_bar_index(begins)).values("bar_index")
+    for index, *numbers in grouped.annotate(**counts).values_list("bar_index", *counts):
         found.bars[index].update(dict(zip(counts, numbers, strict=True)))
 
 
@@ -127,12 +127,12 @@ def _bar_index(moments: Sequence[dt.datetime], first: int = 0) -> Combinable:
 
 def _count_people(found: Tally, rows: QuerySet[Submission]) -> None:
     # "+ 0" keeps SQLite from reading the whole table by the index of people under any filter.
-    placed = rows.annotate(
+    grouped = rows.annotate(
         who=F("actor_id") + 0,
         step=steps.STEP,
         made=Case(When(outcome=Outcome.CREATED, then=1), default=0, output_field=IntegerField()),
     )
-    counts = placed.values("who", "made", "step").annotate(number=Count("*"))
+    counts = grouped.values("who", "made", "step").annotate(number=Count("*"))
     for who, made, step, number in counts.values_list("who", "made", "step", "number"):
         found.total[who] += number
         found.created[who] += number * made

@@ -69,7 +69,7 @@ class ColumnRow:
     key: str
     label: Any
     show: BoundField
-    place: BoundField
+    position: BoundField
 
 
 @cache  # reads several hundred files
@@ -96,7 +96,7 @@ def moved(values: QueryDict, groups: Sequence[tuple[str, ...]] = (PLAIN, PERSONA
     old = order.index(key)
     new = min(max(old + (1 if direction == "down" else -1), 0), len(order) - 1)
     order.insert(new, order.pop(old))
-    return changed | {f"place_{name}": str(number) for number, name in enumerate(order)}
+    return changed | {f"position_{name}": str(number) for number, name in enumerate(order)}
 
 
 def values_of(
@@ -121,7 +121,7 @@ def values_of(
     for group, chosen in ((PLAIN, plain), (PERSONAL, personal)):
         order = [*chosen, *(key for key in group if key not in chosen)]
         if chosen:
-            values |= {f"place_{key}": str(number) for number, key in enumerate(order)}
+            values |= {f"position_{key}": str(number) for number, key in enumerate(order)}
     return values | shown
 
 
@@ -188,9 +188,9 @@ class ExportForm(PortalForm):
         self._with_personal = with_personal
         self._in_order = data if data is not None else values
         for key in (*PLAIN, *(PERSONAL if with_personal else ())):
-            show, place = f"show_{key}", f"place_{key}"
+            show, position = f"show_{key}", f"position_{key}"
             self.fields[show] = forms.BooleanField(label=COLUMNS[key].label, required=False)
-            self.fields[place] = forms.CharField(required=False, widget=forms.HiddenInput)
+            self.fields[position] = forms.CharField(required=False, widget=forms.HiddenInput)
             self.initial[show] = show in values
         if not with_personal:
             del self.fields["reason"], self.fields["note"]
@@ -239,9 +239,9 @@ class ExportForm(PortalForm):
 
     def _rows(self, group: tuple[str, ...]) -> Iterator[ColumnRow]:
         for number, key in enumerate(self._order(group)):
-            place = self[f"place_{key}"]
-            self.initial[f"place_{key}"] = number
-            yield ColumnRow(key, COLUMNS[key].label, self[f"show_{key}"], place)
+            position = self[f"position_{key}"]
+            self.initial[f"position_{key}"] = number
+            yield ColumnRow(key, COLUMNS[key].label, self[f"show_{key}"], position)
 
     def _order(self, group: tuple[str, ...]) -> list[str]:
         return in_order(group, self._in_order)
@@ -273,8 +273,8 @@ def repeated(earlier: Export) -> Choice | None:
 def in_order(group: tuple[str, ...], values: Mapping[str, Any]) -> list[str]:
     """The columns sorted by their posted positions. A column without a valid position has its default one."""
 
-    def place(key: str) -> int:
-        text = str(values.get(f"place_{key}", ""))
+    def position(key: str) -> int:
+        text = str(values.get(f"position_{key}", ""))
         return int(text) if text.isdecimal() and text.isascii() and len(text) < 4 else group.index(key)
 
-    return sorted(group, key=place)
+    return sorted(group, key=position)

@@ -84,14 +84,14 @@ class ListColumnsForm(PortalForm):
             self.fields[f"show_{key}"] = forms.BooleanField(
                 label=COLUMNS[key], required=False, disabled=fixed, initial=fixed
             )
-            self.fields[f"place_{key}"] = forms.CharField(required=False, widget=forms.HiddenInput)
+            self.fields[f"position_{key}"] = forms.CharField(required=False, widget=forms.HiddenInput)
             self.initial[f"show_{key}"] = fixed or f"show_{key}" in self._values
 
     def rows(self) -> Iterator[ColumnRow]:
         """The columns in the person's order."""
         for number, key in enumerate(in_order(self._offered, self._values)):
-            self.initial[f"place_{key}"] = number
-            yield ColumnRow(key, COLUMNS[key], self[f"show_{key}"], self[f"place_{key}"])
+            self.initial[f"position_{key}"] = number
+            yield ColumnRow(key, COLUMNS[key], self[f"show_{key}"], self[f"position_{key}"])
 
     def chosen(self) -> tuple[str, ...]:
         """The keys of the chosen columns, in order. Call it on a valid form."""
@@ -102,5 +102,5 @@ def column_values(shown: Sequence[str], offered: Sequence[str]) -> dict[str, str
     """The columns that are shown as posted values of :class:`ListColumnsForm`, the others after them."""
     order = [*shown, *(key for key in offered if key not in shown)]
     return {f"show_{key}": "on" for key in shown} | {
-        f"place_{key}": str(number) for number, key in enumerate(order)
+        f"position_{key}": str(number) for number, key in enumerate(order)
     }

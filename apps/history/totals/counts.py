@@ -30,8 +30,8 @@ class Texts:
 def counted(rows: QuerySet[Submission]) -> Counts:
     """The counts of these rows, by one statement."""
     # "+ 0" keeps SQLite from reading the whole table by the index of people.
-    placed = rows.order_by().annotate(who=F("actor_id") + 0, step=steps.STEP)
-    numbers = placed.values("who", "outcome", "error_code", "step").annotate(number=Count("*"))
+    grouped = rows.order_by().annotate(who=F("actor_id") + 0, step=steps.STEP)
+    numbers = grouped.values("who", "outcome", "error_code", "step").annotate(number=Count("*"))
     found = numbers.values_list("who", "outcome", "error_code", "step", "number")
     return _summed(
         ((who, outcome, code), number, steps.packed(step, number))
@@ -71,8 +71,8 @@ def to_texts(counts: Counts) -> Texts:
 
 def groups_of(text: str) -> Iterator[tuple[Group, int, int]]:
     """Each group of a text by group, with the number of submissions and the packed times."""
-    for who, outcome, code, number, place, digits in json.loads(text):
-        yield (who, outcome, code), number, steps.from_text(place, digits)
+    for who, outcome, code, number, step_index, digits in json.loads(text):
+        yield (who, outcome, code), number, steps.from_text(step_index, digits)
 
 
 def from_text(text: str) -> Counts:

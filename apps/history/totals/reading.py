@@ -1,4 +1,4 @@
-"""Which totals take the place of rows in the figures of a selection."""
+"""Which totals replace rows in the figures of a selection."""
 
 from __future__ import annotations
 

@@ -29,12 +29,12 @@ _LOWER: Final = (
     *range(10_000, MAX_DURATION, 1_000),
     MAX_DURATION,
 )
-_PLACES: Final = {lower: place for place, lower in enumerate(_LOWER)}
+_INDEX_OF_STEP: Final = {lower: index for index, lower in enumerate(_LOWER)}
 
 
 def packed(step: int | None, number: int) -> int:
     """The number of submissions in the step with this lower bound; 0 without a duration."""
-    return 0 if step is None else number << _BITS * _PLACES[step]
+    return 0 if step is None else number << _BITS * _INDEX_OF_STEP[step]
 
 
 def unpacked(times: int) -> dict[int, int]:
@@ -47,14 +47,14 @@ def unpacked(times: int) -> dict[int, int]:
 
 
 def to_text(times: int) -> tuple[int, str]:
-    """Packed times as the place of the first step that has any, and hexadecimal digits from there."""
-    place = ((times & -times).bit_length() - 1) // _BITS if times else 0
-    return place, f"{times >> place * _BITS:x}"
+    """Packed times as the index of the first step that has any, and hexadecimal digits from there."""
+    step_index = ((times & -times).bit_length() - 1) // _BITS if times else 0
+    return step_index, f"{times >> step_index * _BITS:x}"
 
 
-def from_text(place: int, digits: str) -> int:
+def from_text(step_index: int, digits: str) -> int:
     """The packed times of a text of :func:`to_text`."""
-    return int(digits, 16) << place * _BITS
+    return int(digits, 16) << step_index * _BITS
 
 
 def percentile(times: int, percent: int) -> int | None:

@@ -48,8 +48,8 @@ class People:
         formats = _FORMATS.get(format_, _TEXT_FORMATS)
         default = encode_basestring if json else None
         self._formats = [
-            (place, format_value)
-            for place, name in enumerate(names)
+            (index, format_value)
+            for index, name in enumerate(names)
             if (format_value := formats.get(name, default)) is not None
         ]
         self._erased: Cells = ("null" if json else "",) * len(columns)
@@ -69,8 +69,8 @@ class People:
         try:
             value_of = orjson.loads(self._decrypt(stored, owner)).get
             cells = [value_of(name, absent) for name, absent in self._fields]
-            for place, format_value in self._formats:
-                cells[place] = format_value(cells[place])
+            for index, format_value in self._formats:
+                cells[index] = format_value(cells[index])
             "".join(cells)  # raises TypeError if a cell is not a text
         except (NotReadableError, ValueError, TypeError, KeyError, AttributeError):
             self.unreadable += 1

@@ -136,7 +136,7 @@ class Csv:
 
     def _with_guards(self, lines: bytes, kinds: bytes) -> bytes:
         """The lines with a guard before each part of a cell that needs one."""
-        # Moved by one byte: a part begins at the place at which the pair is found.
+        # Moved by one byte: a part begins where the pair is found.
         before = b"|" + kinds.replace(b";", b"|")
         pieces, written = [], 0
         begin = before.find(b"|?")

@@ -146,7 +146,7 @@ class Worker:
         heartbeat = partial(
             heartbeats.record_heartbeat,
             heartbeats.WORKER,
-            place=spool.folder_id(),
+            folder=spool.folder_id(),
             waiting_files=waiting,
             failing=", ".join(sorted(reported)),
             keys=key_fingerprints.own_labels(),

@@ -39,12 +39,12 @@ def test_spool_of_a_machine_with_a_dead_worker_stays_a_problem() -> None:
 
 
 def test_earlier_report_on_the_same_folder_is_superseded_under_any_host_name() -> None:
-    place = spool.folder_id()
-    assert place
-    assert place == spool.folder_id()
-    earlier = f"worker:{place}:a-container-of-yesterday:1"
+    folder = spool.folder_id()
+    assert folder
+    assert folder == spool.folder_id()
+    earlier = f"worker:{folder}:a-container-of-yesterday:1"
     Heartbeat.objects.create(process=earlier, seen_at=ago(seconds=60), waiting_files=2)
-    heartbeats.record_heartbeat(heartbeats.WORKER, place=place)
+    heartbeats.record_heartbeat(heartbeats.WORKER, folder=folder)
     assert line("spool").level is Level.OK
 
 

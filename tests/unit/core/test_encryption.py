@@ -1,4 +1,4 @@
-"""A value opens in its own place, under its own key, unaltered, and nowhere else."""
+"""A value opens with its own binding, under its own key, unaltered, and nowhere else."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_any_text_round_trips(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "place",
+    "binding",
     [
         ("label", OTHER_ROW),
         ("other", ROW),
@@ -46,13 +46,13 @@ def test_any_text_round_trips(text: str) -> None:
         ("label1", ROW[1:]),
     ],
 )
-def test_value_of_another_place_does_not_open(place: tuple[str, ...]) -> None:
+def test_value_with_another_binding_does_not_open(binding: tuple[str, ...]) -> None:
     stored = encrypt("Zoë", "label", ROW)
     with pytest.raises(DoesNotBelongHereError):
-        decrypt(stored, *place)
+        decrypt(stored, *binding)
 
 
-def test_many_values_are_bound_to_their_places_too() -> None:
+def test_many_values_are_bound_too() -> None:
     stored = encrypt("Zoë", "label", ROW)
     for label, row in (("label", OTHER_ROW), ("other", ROW)):
         with pytest.raises(DoesNotBelongHereError):
@@ -68,10 +68,10 @@ def test_truncated_value_does_not_open(length: int) -> None:
 
 def test_value_altered_in_any_byte_does_not_open() -> None:
     stored = encrypt("Zoë", "label", ROW)
-    for place in range(len(stored)):
+    for index in range(len(stored)):
         altered = bytearray(stored)
-        altered[place] ^= 1
-        expected = UnknownKeyError if place < 4 else DoesNotBelongHereError
+        altered[index] ^= 1
+        expected = UnknownKeyError if index < 4 else DoesNotBelongHereError
         with pytest.raises(expected):
             decrypt(bytes(altered), "label", ROW)
 

@@ -30,11 +30,11 @@ def _lines(table: Table) -> Iterable[tuple[str, ...]]:
             str(cell) for column, cell in zip(table.columns, row, strict=True) if column.type is Type.TEXT
         ]
         days = (_text(by_key.get("first_day")), _text(by_key.get("last_day")))
-        place = (table.key, str(number))
+        row_id = (table.key, str(number))
         if not measures:  # a fact about the file: its name and its text
-            yield (*place, protect(texts[0]), *days, "", protect(texts[1]))
+            yield (*row_id, protect(texts[0]), *days, "", protect(texts[1]))
         for index in measures:
-            yield (*place, protect(" / ".join(texts)), *days, table.columns[index].key, _text(row[index]))
+            yield (*row_id, protect(" / ".join(texts)), *days, table.columns[index].key, _text(row[index]))
 
 
 def _text(cell: Cell) -> str:

@@ -59,8 +59,13 @@ def test_every_choice_is_a_layout(file: str) -> None:
 
 
 def test_columns_are_ordered_by_position_with_personal_ones_last() -> None:
-    chosen = {"show_outcome": "on", "place_outcome": "3", "show_order_ref": "on", "place_order_ref": "1"}
-    personal = {"show_last_name": "on", "place_last_name": "0", "show_first_name": "on"}
+    chosen = {
+        "show_outcome": "on",
+        "position_outcome": "3",
+        "show_order_ref": "on",
+        "position_order_ref": "1",
+    }
+    personal = {"show_last_name": "on", "position_last_name": "0", "show_first_name": "on"}
     form = form_of(**none_shown() | chosen | personal, reason="complaint")
     assert form.is_valid(), form.errors
     choice = form.choice()
@@ -68,9 +73,9 @@ def test_columns_are_ordered_by_position_with_personal_ones_last() -> None:
     assert (choice.personal, choice.reason) == (True, "complaint")
 
 
-@pytest.mark.parametrize("place", ["", "x", "²", "-1", "9" * 5_000])
-def test_unreadable_position_does_not_move_the_column(place: str) -> None:
-    form = form_of(place_person=place)
+@pytest.mark.parametrize("position", ["", "x", "²", "-1", "9" * 5_000])
+def test_unreadable_position_does_not_move_the_column(position: str) -> None:
+    form = form_of(position_person=position)
     assert form.is_valid(), form.errors
     assert form.choice().columns == DEFAULT_COLUMNS
 
