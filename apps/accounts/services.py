@@ -38,6 +38,7 @@ from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.core import clock
 from apps.core.actor import Actor
+from apps.core.parts import in_parts
 
 BLOCK_AFTER = 100
 """Failed sign-ins in a row after which an account is blocked in unknown browsers (NIST SP 800-63B, 5.2.2)."""
@@ -276,8 +277,8 @@ def record_links_shown(*, person_ids: Sequence[int], actor: Actor) -> None:
 
     An event names at most :data:`MAX_ITEMS` people; for more people, several events are recorded.
     """
-    for start in range(0, len(person_ids), MAX_ITEMS):
-        people = [str(one) for one in person_ids[start : start + MAX_ITEMS]]
+    for part in in_parts(person_ids, MAX_ITEMS):
+        people = [str(one) for one in part]
         person = people[0] if len(people) == 1 else ""
         data: dict[str, Value] = {"count": len(people), "people": people}
         record(Event(PASSWORD_LINKS_SHOWN, actor, person=person, data=data))

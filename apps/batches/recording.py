@@ -13,9 +13,10 @@ from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.batches.audit_events import BATCH_VIEWED
 from apps.batches.models import Batch
-from apps.consumers.recording import BATCH, index_keys, key_of, run_text, runs_of
+from apps.consumers.recording import BATCH, index_keys, key_of
 from apps.core.actor import Actor
 from apps.core.references import RecordKind
+from apps.core.runs import run_text, runs_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -24,7 +24,9 @@ from apps.consumers.models import SEVERAL, UNBOUNDED, WIDEST, ShownKey, ShownRan
 from apps.consumers.viewer import Viewer
 from apps.core.actor import Actor
 from apps.core.bulk_writing import insert_rows
+from apps.core.parts import in_parts
 from apps.core.references import RecordKind, reference_key
+from apps.core.runs import run_text, runs_of
 
 SEARCH: Final = "search"
 """The kind of the keys of recorded searches."""
@@ -189,8 +191,7 @@ def record_listed(
     owners = {one.pk: one.actor_id for one in sorted(shown, key=lambda one: one.pk)}
     ids = [*owners]
     with transaction.atomic():
-        for start in range(0, max(len(ids), 1), MAX_ITEMS):  # an empty list is recorded, too
-            part = ids[start : start + MAX_ITEMS]
+        for part in [*in_parts(ids, MAX_ITEMS)] or [[]]:  # an empty list is recorded, too
             _record_listed(part, {owners[pk] for pk in part}, asked, actor)
 
 
@@ -200,7 +201,7 @@ def _record_listed(
     """Record one event of a list. ``ids``: ascending; ``owners``: whose they are."""
     data: dict[str, Value] = {"count": len(ids), **asked}
     if ids:
-        data |= {"first": ids[0], "last": ids[-1], "rows": [run_text(*run) for run in runs_of(ids, gap=1)]}
+        data |= {"first": ids[0], "last": ids[-1], "rows": [run_text(*run) for run in runs_of(ids)]}
     seq = record(Event(type=SUBMISSIONS_LISTED, actor=actor, data=data))
     if len(owners) == 1:
         [owner] = owners
@@ -208,29 +209,3 @@ def _record_listed(
     elif ids:
         spans = runs_of(ids, gap=WIDEST, widest=WIDEST)
         _insert_ranges([(seq, SEVERAL, first, last) for first, last in spans])
-
-
-def runs_of(ids: Sequence[int], *, gap: int, widest: int = 0) -> list[tuple[int, int]]:
-    """First and last of each run of ascending numbers with at most this difference from one to the next.
-
-    ``widest``: maximum number from the first to the last; 0 for any.
-    """
-    runs: list[tuple[int, int]] = []
-    for one in ids:
-        if runs and one - runs[-1][1] <= gap and not (widest and one - runs[-1][0] >= widest):
-            runs[-1] = (runs[-1][0], one)
-        else:
-            runs.append((one, one))
-    return runs
-
-
-def run_text(first: int, last: int) -> str:
-    """A run of numbers as an event has it."""
-    return str(first) if first == last else f"{first}-{last}"
-
-
-def read_runs(texts: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """The runs of the row numbers in an event. Raises ``ValueError`` for a text that is none."""
-    for text in texts:
-        first, _dash, last = text.partition("-")
-        yield int(first), int(last or first)

@@ -15,8 +15,8 @@ from typing import Final
 from apps.audit.models import AuditEvent
 from apps.batches.audit_events import BATCH_DOWNLOADED, BATCH_VIEWED
 from apps.consumers.models import Submission
-from apps.consumers.recording import read_runs
-from apps.privacy.exports import Different, EventsOf, History, Uncertainty, texts_in
+from apps.core.runs import read_runs
+from apps.privacy.exports import Different, EventsOf, SubmissionRecord, Uncertainty, texts_in
 from apps.privacy.subjects import Subject
 
 SHOWING: Final = (BATCH_VIEWED.name, BATCH_DOWNLOADED.name)
@@ -26,21 +26,21 @@ NAMES: Final = ("submissions", "consumers")
 
 
 def uncertainty_about(
-    event: AuditEvent, subject: Subject, histories: Sequence[History]
+    event: AuditEvent, subject: Subject, records: Sequence[SubmissionRecord]
 ) -> Uncertainty | None:
     """None if one of the submissions was shown for certain; else why it may have been.
 
-    ``event``: one of :data:`SHOWING`. ``histories``: of the subject's submissions. Raises :class:`Different`
+    ``event``: one of :data:`SHOWING`. ``records``: of the subject's submissions. Raises :class:`Different`
     if the event has nothing to do with the subject, and ``ValueError`` if it was altered so that it names no
     list.
     """
     batch = uuid.UUID(str(event.details.get("batch")))
-    of_list = [one for one in histories if one.submission.batch == batch]
+    of_list = [one for one in records if one.submission.batch == batch]
     if not of_list:
         return _of_another_list(event, str(batch), subject)
     if any(one.is_altered for one in of_list):
         return Uncertainty.HISTORY_ALTERED
-    sent = [*read_runs(texts_in(event.details.get("sent")))]
+    sent = read_runs(texts_in(event.details.get("sent")))
     if any(_is_in(one, sent) and _is_as_sent(one, event.seq) for one in of_list):
         return None
     return Uncertainty.ROW_UNCERTAIN
@@ -65,18 +65,18 @@ def shows_more(event: AuditEvent) -> bool:
     return isinstance(others, int) and others > named
 
 
-def _is_in(history: History, sent: Sequence[tuple[int, int]]) -> bool:
+def _is_in(record: SubmissionRecord, sent: Sequence[tuple[int, int]]) -> bool:
     """Whether the row of the submission is one of these, as runs of numbers."""
-    row = history.submission.batch_row
+    row = record.submission.batch_row
     return row is not None and any(first <= row <= last for first, last in sent)
 
 
-def _is_as_sent(history: History, seq: int) -> bool:
+def _is_as_sent(record: SubmissionRecord, seq: int) -> bool:
     """Whether at this event the row had been sent as this submission, and not again since."""
-    if not 0 < history.requested < seq:
+    if not 0 < record.requested < seq:
         return False
-    own = history.submission
+    own = record.submission
     again = Submission.objects.filter(batch=own.batch, batch_row=own.batch_row, pk__gt=own.pk)
     later = [*again.defer("refs_before")]
     read = EventsOf(later)
-    return not any(History(one, history.is_genuine, read).requested < seq for one in later)
+    return not any(SubmissionRecord(one, record.is_genuine, read).requested < seq for one in later)

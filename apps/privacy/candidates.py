@@ -18,8 +18,9 @@ from django.db.models import Max
 from apps.audit.models import AuditEvent
 from apps.consumers.audit_events import CONSUMER_COMPARED, SUBMISSION_VIEWED
 from apps.consumers.models import SEVERAL, UNBOUNDED, ShownKey, ShownRange, Submission
+from apps.core.parts import VALUES_AT_ONCE, in_parts
+from apps.core.runs import runs_of
 from apps.history.exports.shown_ranges import OUT_OF_ORDER
-from apps.privacy.parts import VALUES_AT_ONCE, in_parts
 from apps.privacy.subjects import Subject
 
 LAST: Final = 2**63 - 1  # no sequence number is greater
@@ -107,19 +108,8 @@ class Candidates:
             IndexWindow(owner, level, max(first - 2**level + 1, 0), last, first)
             for level in (*range(highest.bit_length() + 1), UNBOUNDED.bit_length())
             for owner, numbers in owners.items()
-            for first, last in _near(numbers, 2**level)
+            for first, last in runs_of(numbers, gap=2**level - 1)
         ]
-
-
-def _near(numbers: Sequence[int], distance: int) -> list[tuple[int, int]]:
-    """The first and the last of each run of ascending numbers that are nearer to the next than this."""
-    runs: list[tuple[int, int]] = []
-    for one in numbers:
-        if runs and one - runs[-1][1] < distance:
-            runs[-1] = (runs[-1][0], one)
-        else:
-            runs.append((one, one))
-    return runs
 
 
 def _in_ranges(windows: Sequence[IndexWindow], span: Span, limit: int | None, *, newest: bool) -> list[int]:

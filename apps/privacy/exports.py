@@ -28,10 +28,10 @@ from apps.consumers.audit_events import (
     CONSUMER_RESOLVED,
 )
 from apps.consumers.models import DigestKind, Outcome, Submission
+from apps.core.parts import VALUES_AT_ONCE, in_parts
 from apps.core.references import spellings
 from apps.history.audit_events import EXPORT_FINISHED
 from apps.history.selection import REFERENCES
-from apps.privacy.parts import VALUES_AT_ONCE, in_parts
 
 _FIXED: Final = {
     CONSUMER_CREATE_REQUESTED.name: Outcome.SENDING,
@@ -117,7 +117,7 @@ class EventsOf:
 
 
 @dataclass(frozen=True)
-class History:
+class SubmissionRecord:
     """A submission with what the log says about it.
 
     ``is_genuine``: whether an event is as the portal recorded it. ``read``: its events, with those of others.
@@ -200,29 +200,29 @@ class PastExport:
         """The search that it was limited to, as it is now; None if there is none, or it is gone."""
         return self.find_search(str(self.facts.get("search")))
 
-    def uncertainty_about(self, history: History) -> Uncertainty | None:
+    def uncertainty_about(self, record: SubmissionRecord) -> Uncertainty | None:
         """None if it contained the submission for certain; else why it may have.
 
         Raises :class:`Different` if it certainly did not contain it.
         """
         start, end = self.start.seq, self.end.seq if self.end else 2**63 - 1
         # First what no event decides.
-        uncertainties = [self._unchanging(history.submission), self._searched(history)]
-        if history.is_altered:
+        uncertainties = [self._unchanging(record.submission), self._searched(record)]
+        if record.is_altered:
             return Uncertainty.HISTORY_ALTERED
-        if history.requested > end:
+        if record.requested > end:
             raise Different
-        uncertainties.append(self._states(history, start, end))
-        if history.requested > start:
+        uncertainties.append(self._states(record, start, end))
+        if record.requested > start:
             uncertainties.append(Uncertainty.WHILE_WRITTEN)
-        elif self._is_outside_the_bounds(history, end):
+        elif self._is_outside_the_bounds(record, end):
             raise Different
         if self.end is None or self.end.action != EXPORT_FINISHED.name:
             uncertainties.append(Uncertainty.NOT_COMPLETED)
-        uncertainties.append(self._other_spelling(history.submission))
+        uncertainties.append(self._other_spelling(record.submission))
         return next((one for one in uncertainties if one), None)
 
-    def _is_outside_the_bounds(self, history: History, end: int) -> bool:
+    def _is_outside_the_bounds(self, record: SubmissionRecord, end: int) -> bool:
         """Whether its row number is not between the lowest and the highest of the selected rows.
 
         They were read before the start, after the event ``head``: they say something of a submission that
@@ -230,10 +230,10 @@ class PastExport:
         of another submission.
         """
         head, first, last = (self.facts.get(name) for name in ("head", "first", "last"))
-        if head is None or not 0 < history.requested <= head or "attention" in self.filters:
+        if head is None or not 0 < record.requested <= head or "attention" in self.filters:
             return False
-        return not history.changed_between(head, end) and not (
-            (first or 0) <= history.submission.pk <= (last or 0)
+        return not record.changed_between(head, end) and not (
+            (first or 0) <= record.submission.pk <= (last or 0)
         )
 
     def _unchanging(self, submission: Submission) -> Uncertainty | None:
@@ -262,37 +262,37 @@ class PastExport:
         is_other = any(getattr(submission, name).lower() != value.lower() for name, value in given)
         return Uncertainty.OTHER_SPELLING if is_other else None
 
-    def _searched(self, history: History) -> Uncertainty | None:
+    def _searched(self, record: SubmissionRecord) -> Uncertainty | None:
         if not self.facts.get("search"):
             return None
         if self.search is None:
             return Uncertainty.SEARCH_GONE
-        if not history.digests:
+        if not record.digests:
             return Uncertainty.ERASED
         for kind, digests in self.search.digests:
-            if not any((kind.value, one) in history.digests for one in digests):
+            if not any((kind.value, one) in record.digests for one in digests):
                 raise Different
         return None
 
-    def _states(self, history: History, start: int, end: int) -> Uncertainty | None:
+    def _states(self, record: SubmissionRecord, start: int, end: int) -> Uncertainty | None:
         """Compare the filters whose result can change."""
         given = {name: values for name, values in self.filters.items() if name in _STATES}
         if not given:
             return None
-        if history.changed_between(start, end):
+        if record.changed_between(start, end):
             return Uncertainty.WHILE_WRITTEN
         uncertainty: Uncertainty | None = None
         if outcomes := given.pop("outcomes", None):
-            outcome = history.outcome_at(start)
+            outcome = record.outcome_at(start)
             if outcome and outcome not in outcomes:
                 raise Different
             uncertainty = uncertainty if outcome else Uncertainty.CHANGED_SINCE
         if not given:
             return uncertainty
-        if history.changed_between(start, 2**63 - 1) or "attention" in given:
+        if record.changed_between(start, 2**63 - 1) or "attention" in given:
             # Attention: a submission with the same reference may have changed it.
             return Uncertainty.CHANGED_SINCE
-        return _compare_states(history.submission, given) or uncertainty
+        return _compare_states(record.submission, given) or uncertainty
 
 
 def _compare_states(submission: Submission, given: Mapping[str, Sequence[str]]) -> Uncertainty | None:

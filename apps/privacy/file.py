@@ -22,11 +22,11 @@ from apps.core.actor import Actor
 from apps.core.connections import release_database_connections
 from apps.core.export.csv_cells import BYTE_ORDER_MARK, csv_line, protect
 from apps.core.export.zip_stream import ZipStream
+from apps.core.parts import in_parts
 from apps.core.references import RecordKind
 from apps.privacy import presenters
-from apps.privacy.parts import in_parts
 from apps.privacy.report import Counts, Report, beginning, counts_of
-from apps.privacy.verdicts import Entry, Verdict
+from apps.privacy.verdicts import AccessVerdict, ReportLine
 
 VERIFIER: Final = Path(__file__).with_name("verify_access_report.py")
 COLUMNS: Final = (
@@ -43,9 +43,11 @@ COLUMNS: Final = (
 )
 _ROWS_AT_ONCE: Final = 1_000
 _MEANING: Final = {
-    Verdict.SHOWED: "the event shows that the person's data were shown",
-    Verdict.POSSIBLE: "the person's data may have been shown; the column why has the reason",
-    Verdict.SEARCHED: "somebody searched for the value; the event alone does not say that anything was found",
+    AccessVerdict.SHOWED: "the event shows that the person's data were shown",
+    AccessVerdict.POSSIBLE: "the person's data may have been shown; the column why has the reason",
+    AccessVerdict.SEARCHED: (
+        "somebody searched for the value; the event alone does not say that anything was found"
+    ),
 }
 
 
@@ -63,13 +65,13 @@ class AccessFile:
 
     @classmethod
     def of(cls, report: Report, *, by: str, made_by: Actor) -> Self:
-        """Read all entries of a report. ``by``: what it was asked by, without the value."""
+        """Read all lines of a report. ``by``: what it was asked by, without the value."""
         head = stored_rows.read_head()
         sequences, rows, verdicts = [], [], []
-        for entry in report.entries():
-            sequences.append(entry.event.seq)
-            rows.append(_row(entry))
-            verdicts.append(entry.verdict)
+        for line in report.lines():
+            sequences.append(line.event.seq)
+            rows.append(_row(line))
+            verdicts.append(line.verdict)
         return cls(report, by, made_by, head, sequences, rows, counts_of(verdicts))
 
     def parts(self) -> Iterator[bytes]:
@@ -121,9 +123,9 @@ class AccessFile:
                 "head": head,
                 "verdicts": {one.value: meaning for one, meaning in _MEANING.items()},
                 "counts": {
-                    Verdict.SHOWED.value: self.counts.showed,
-                    Verdict.POSSIBLE.value: self.counts.possible,
-                    Verdict.SEARCHED.value: self.counts.searched,
+                    AccessVerdict.SHOWED.value: self.counts.showed,
+                    AccessVerdict.POSSIBLE.value: self.counts.possible,
+                    AccessVerdict.SEARCHED.value: self.counts.searched,
                 },
                 # How events name the person: no value is among them.
                 "submissions": submissions,
@@ -145,17 +147,17 @@ class AccessFile:
             yield b"".join(map(event_line, rows))
 
 
-def _row(entry: Entry) -> str:
-    event = entry.event
+def _row(line: ReportLine) -> str:
+    event = line.event
     export = event.details.get("export")
     cells = [
         str(event.seq),
         _time(event),
-        entry.verdict.value,
+        line.verdict.value,
         actor_label(event),
         event.actor_roles,
         event.action,
-        "; ".join(presenters.reasons(entry)),
+        "; ".join(presenters.reasons(line)),
         event.client_address or "",
         event.session or "",
         export if isinstance(export, str) else "",

@@ -20,10 +20,12 @@ from apps.audit.models import AuditEvent
 from apps.audit.recording import record
 from apps.consumers.audit_events import CONSUMER_COMPARED, SUBMISSIONS_LISTED
 from apps.consumers.models import SEVERAL, UNBOUNDED, WIDEST, ShownKey, ShownRange, Submission, level_of
-from apps.consumers.recording import BATCH, SEARCH, index_keys, index_range, key_of, read_runs, runs_of
+from apps.consumers.recording import BATCH, SEARCH, index_keys, index_range, key_of
 from apps.core.actor import Actor
 from apps.core.locks import hold
+from apps.core.parts import VALUES_AT_ONCE, in_parts
 from apps.core.references import RecordKind
+from apps.core.runs import Run, read_runs, runs_of
 from apps.history.audit_events import (
     EXPORT_CANCELLED,
     EXPORT_FAILED,
@@ -36,7 +38,6 @@ from apps.history.exports.shown_ranges import EXPORT_KEY
 from apps.privacy import batches
 from apps.privacy.audit_events import ACCESS_INDEX_COMPLETED
 from apps.privacy.exports import texts_in
-from apps.privacy.parts import VALUES_AT_ONCE, in_parts
 from apps.privacy.verdicts import NAMING
 
 EVENTS_AT_ONCE: Final = 20_000
@@ -47,8 +48,6 @@ _OF_EXPORT: Final = tuple(
 )
 _FIGURES: Final = (FIGURES_VIEWED.name, FIGURES_EXPORTED.name)
 _INDEXED: Final = (*NAMING, SUBMISSIONS_LISTED.name, *_FIGURES, *_OF_EXPORT, *batches.SHOWING)
-
-Run = tuple[int, int]
 
 
 @dataclass
@@ -138,7 +137,7 @@ def _keys_of(event: AuditEvent) -> Iterator[str]:
 
 def _runs_of(event: AuditEvent) -> list[Run]:
     """The runs of a list. Raises ``ValueError`` for rows that no page has: an altered event may name any."""
-    runs = [*read_runs(texts_in(event.details.get("rows")))]
+    runs = read_runs(texts_in(event.details.get("rows")))
     rows = sum(last - first + 1 for first, last in runs)
     if rows > _MOST_LISTED or any(not 0 < first <= last < UNBOUNDED for first, last in runs):
         raise ValueError("the rows are not those of a list")

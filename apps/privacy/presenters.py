@@ -18,12 +18,12 @@ from apps.history.audit_events import EXPORT, EXPORT_STARTED
 from apps.privacy import batches
 from apps.privacy.exports import Uncertainty
 from apps.privacy.subjects import Subject
-from apps.privacy.verdicts import Entry, Verdict
+from apps.privacy.verdicts import AccessVerdict, ReportLine
 
 VERDICT_LABELS: Final = {
-    Verdict.SHOWED: gettext_lazy("Showed"),
-    Verdict.POSSIBLE: gettext_lazy("Could have shown"),
-    Verdict.SEARCHED: gettext_lazy("Searched for"),
+    AccessVerdict.SHOWED: gettext_lazy("Showed"),
+    AccessVerdict.POSSIBLE: gettext_lazy("Could have shown"),
+    AccessVerdict.SEARCHED: gettext_lazy("Searched for"),
 }
 UNCERTAINTY_LABELS: Final = {
     Uncertainty.NOT_COMPLETED: gettext_lazy("the file was not completed; a part of it may have been sent"),
@@ -64,11 +64,15 @@ UNCERTAINTY_LABELS: Final = {
 _RECORDS: Final = {EXPORT_STARTED.name: EXPORT.name, **dict.fromkeys(batches.SHOWING, BATCH.name)}
 """The key of each event that names a record which the report leads to."""
 # The icon and the colour of each verdict.
-_SHAPES: Final = {Verdict.SHOWED: "created", Verdict.POSSIBLE: "unknown", Verdict.SEARCHED: "not_sent"}
+_SHAPES: Final = {
+    AccessVerdict.SHOWED: "created",
+    AccessVerdict.POSSIBLE: "unknown",
+    AccessVerdict.SEARCHED: "not_sent",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LineOnPage:
     """One event of a report as a row. ``why``: why it is only possible, or why data were exported.
 
     ``page_url``: the page of the export, or of the list of people, or empty if the reader may not open it.
@@ -96,28 +100,28 @@ class SubmissionLine:
     url: str
 
 
-def line(entry: Entry, may: May) -> Line:
-    """The row of an entry. ``may``: the reader's permissions."""
-    event = entry.event
+def line_on_page(line: ReportLine, may: May) -> LineOnPage:
+    """A line for the page. ``may``: the reader's permissions."""
+    event = line.event
     key = _RECORDS.get(event.action, "")
-    return Line(
+    return LineOnPage(
         url=reverse("audit:event", args=[event.seq]) if event.seq >= 0 else "",
         at=event.at,
         who=actor_label(event),
         what=action_label(event.action),
         page_url=record_url(event.action, key, event.details.get(key), may),
-        shape=_SHAPES[entry.verdict],
-        verdict=str(VERDICT_LABELS[entry.verdict]),
-        why=tuple(reasons(entry)),
+        shape=_SHAPES[line.verdict],
+        verdict=str(VERDICT_LABELS[line.verdict]),
+        why=tuple(reasons(line)),
         origin=event.client_address or "",
     )
 
 
-def reasons(entry: Entry) -> list[str]:
+def reasons(line: ReportLine) -> list[str]:
     """Why an event is only possible; of an export, why data were exported and whether they were personal."""
-    event, found = entry.event, []
-    if entry.uncertainty is not None:
-        found.append(str(UNCERTAINTY_LABELS[entry.uncertainty]))
+    event, found = line.event, []
+    if line.uncertainty is not None:
+        found.append(str(UNCERTAINTY_LABELS[line.uncertainty]))
     if event.action == EXPORT_STARTED.name:
         found += _export_facts(event)
     return found

@@ -15,16 +15,16 @@ from typing import Any, Final
 
 from apps.audit.models import AuditEvent
 from apps.audit.selectors import sequence_filter
+from apps.core.parts import in_parts
 from apps.core.web import keyset
 from apps.privacy.candidates import LAST, Candidates, Span
-from apps.privacy.parts import in_parts
 from apps.privacy.subjects import Subject
-from apps.privacy.verdicts import Entry, Judge, Verdict, ends_of
+from apps.privacy.verdicts import AccessVerdict, ReportLine, VerdictReader, ends_of
 
 COUNTED: Final = 1_000
-"""Up to this number of candidates, the entries of a report are counted on its page."""
+"""Up to this number of candidates, the lines of a report are counted on its page."""
 MOST_READ: Final = 2_000
-"""Candidates that are read for a page at most. A page ends there, with as many entries as it has by then."""
+"""Candidates that are read for a page at most. A page ends there, with as many lines as it has by then."""
 NEWEST_BY: Final = ("seq",)
 _READ_AT_ONCE: Final = 200  # events per query, and the least that a page reads
 _MOST_COMPARED: Final = 10_000  # submissions of exports for a page, if each candidate is one
@@ -32,7 +32,7 @@ _MOST_COMPARED: Final = 10_000  # submissions of exports for a page, if each can
 
 @dataclass(frozen=True, slots=True)
 class ReportPage(keyset.Page[Any]):
-    """A page of a report. ``is_cut``: it reads no more, and there may be entries between it and the next.
+    """A page of a report. ``is_cut``: it reads no more, and there may be lines between it and the next.
 
     ``is_newer``: it was read in the direction of newer events.
     """
@@ -43,7 +43,7 @@ class ReportPage(keyset.Page[Any]):
 
 @dataclass(frozen=True)
 class Counts:
-    """The number of entries by verdict."""
+    """The number of lines by verdict."""
 
     showed: int = 0
     possible: int = 0
@@ -51,7 +51,7 @@ class Counts:
 
     @property
     def all(self) -> int:
-        """The number of entries."""
+        """The number of lines."""
         return self.showed + self.possible + self.searched
 
 
@@ -69,10 +69,10 @@ def span_of(since: dt.datetime | None, until: dt.datetime | None) -> Span | None
     return Span(bounds.get("seq__gte", 1), bounds.get("seq__lte", LAST))
 
 
-def counts_of(verdicts: Iterable[Verdict]) -> Counts:
-    """How many entries have each verdict."""
+def counts_of(verdicts: Iterable[AccessVerdict]) -> Counts:
+    """How many lines have each verdict."""
     found = Counter(verdicts)
-    return Counts(found[Verdict.SHOWED], found[Verdict.POSSIBLE], found[Verdict.SEARCHED])
+    return Counts(found[AccessVerdict.SHOWED], found[AccessVerdict.POSSIBLE], found[AccessVerdict.SEARCHED])
 
 
 @dataclass(frozen=True)
@@ -96,28 +96,28 @@ class Report:
     def _are_counted(self) -> bool:
         return len(self._newest) <= COUNTED
 
-    def entries(self, sequences: Sequence[int] | None = None) -> Iterator[Entry]:
-        """The entries of these candidates, in their order. None: of all, in the order of the log."""
+    def lines(self, sequences: Sequence[int] | None = None) -> Iterator[ReportLine]:
+        """The lines of these candidates, in their order. None: of all, in the order of the log."""
         wanted = self.candidates.all() if sequences is None else sequences
-        is_kept = self._are_counted  # the page has entries, and all are counted
+        is_kept = self._are_counted  # the page has lines, and all are counted
         for part in in_parts(wanted, _READ_AT_ONCE):
             known = {seq: self._kept[seq] for seq in part if seq in self._kept}
             events = AuditEvent.objects.in_bulk([seq for seq in part if seq not in known])
             ends = ends_of(events.values())
             for seq in part:
                 event = events.get(seq)  # its retention period may be over
-                judged = self._judge.entry(event, ends) if event else None
-                entry = known.get(seq, judged)
+                found = self._verdict_reader.line_for(event, ends) if event else None
+                line = known.get(seq, found)
                 if is_kept:
-                    self._kept[seq] = entry
-                if entry is not None:
-                    yield entry
+                    self._kept[seq] = line
+                if line is not None:
+                    yield line
 
     def page(self, *, size: int, position: keyset.Position | None) -> ReportPage:
-        """A page of entries, newest first. The positions are the events' sequence numbers.
+        """A page of lines, newest first. The positions are the events' sequence numbers.
 
-        Whether a candidate is an entry is known only when it was read, and each page reads a limited number.
-        So a page may have fewer entries, or none, and lead to others.
+        Whether a candidate is a line is known only when it was read, and each page reads a limited number.
+        So a page may have fewer lines, or none, and lead to others.
         """
         if position is not None and position.newer:
             read, is_last = self._part(position.key[0], newer=True)
@@ -152,15 +152,15 @@ class Report:
         return max(min(MOST_READ, _MOST_COMPARED // number), _READ_AT_ONCE)
 
     def counts(self) -> Counts | None:
-        """The number of entries; None if there are more than :data:`COUNTED` candidates."""
+        """The number of lines; None if there are more than :data:`COUNTED` candidates."""
         if not self._are_counted:
             return None
-        return counts_of(entry.verdict for entry in self.entries(self._newest))
+        return counts_of(line.verdict for line in self.lines(self._newest))
 
-    def _some(self, sequences: Sequence[int], number: int) -> list[Entry]:
-        found: list[Entry] = []
-        for entry in self.entries(sequences):
-            found.append(entry)
+    def _some(self, sequences: Sequence[int], number: int) -> list[ReportLine]:
+        found: list[ReportLine] = []
+        for line in self.lines(sequences):
+            found.append(line)
             if len(found) == number:
                 break
         return found
@@ -190,11 +190,11 @@ class Report:
         )
 
     @cached_property
-    def _judge(self) -> Judge:
-        return Judge(self.subject)
+    def _verdict_reader(self) -> VerdictReader:
+        return VerdictReader(self.subject)
 
     @cached_property
-    def _kept(self) -> dict[int, Entry | None]:
+    def _kept(self) -> dict[int, ReportLine | None]:
         return {}
 
 

@@ -24,8 +24,8 @@ from apps.consumers.models import (
 )
 from apps.consumers.recording import BATCH, SEARCH, key_of
 from apps.consumers.searches import Search
+from apps.core.parts import VALUES_AT_ONCE, in_parts
 from apps.core.references import RecordKind, reference_key, spellings
-from apps.privacy.parts import VALUES_AT_ONCE, in_parts
 
 MOST: Final = 500
 """Maximum number of submissions of one report."""

@@ -23,13 +23,22 @@ from apps.consumers.audit_events import (
     VENDOR_RECORDS_SEARCHED,
 )
 from apps.consumers.models import ShownKey
-from apps.consumers.recording import SEARCH, key_of, read_runs
+from apps.consumers.recording import SEARCH, key_of
 from apps.core.references import reference_key
+from apps.core.runs import read_runs
 from apps.history.audit_events import EXPORT_STARTED, FIGURES_EXPORTED, FIGURES_VIEWED
 from apps.history.exports.shown_ranges import EXPORT_KEY
 from apps.privacy import batches
 from apps.privacy.audit_events import ACCESS_REPORT_SEARCHED
-from apps.privacy.exports import Different, EventsOf, History, PastExport, Uncertainty, find_search, texts_in
+from apps.privacy.exports import (
+    Different,
+    EventsOf,
+    PastExport,
+    SubmissionRecord,
+    Uncertainty,
+    find_search,
+    texts_in,
+)
 from apps.privacy.subjects import Subject
 
 NAMING: Final = (
@@ -42,7 +51,7 @@ NAMING: Final = (
 """The events that the index has by the consumers, guests and searches that they name."""
 
 
-class Verdict(StrEnum):
+class AccessVerdict(StrEnum):
     """What an event did with the subject's data."""
 
     SHOWED = "showed"
@@ -51,41 +60,41 @@ class Verdict(StrEnum):
 
 
 # The verdict of an event that names the subject, whatever else it says.
-_ALWAYS: Final[dict[str, tuple[Verdict, Uncertainty | None]]] = {
-    SUBMISSION_VIEWED.name: (Verdict.SHOWED, None),
-    CONSUMER_COMPARED.name: (Verdict.POSSIBLE, Uncertainty.COMPARED),
-    SUBMISSIONS_SEARCHED.name: (Verdict.SEARCHED, None),
-    ACCESS_REPORT_SEARCHED.name: (Verdict.SEARCHED, None),
+_ALWAYS: Final[dict[str, tuple[AccessVerdict, Uncertainty | None]]] = {
+    SUBMISSION_VIEWED.name: (AccessVerdict.SHOWED, None),
+    CONSUMER_COMPARED.name: (AccessVerdict.POSSIBLE, Uncertainty.COMPARED),
+    SUBMISSIONS_SEARCHED.name: (AccessVerdict.SEARCHED, None),
+    ACCESS_REPORT_SEARCHED.name: (AccessVerdict.SEARCHED, None),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ReportLine:
     """One event of a report. ``uncertainty``: why it is only possible."""
 
     event: AuditEvent
-    verdict: Verdict
+    verdict: AccessVerdict
     uncertainty: Uncertainty | None = None
 
 
 @dataclass(frozen=True)
-class Judge:
+class VerdictReader:
     """Decides what events did with the data of a subject."""
 
     subject: Subject
 
-    def entry(self, event: AuditEvent, ends: Mapping[int, AuditEvent]) -> Entry | None:
-        """The entry of a candidate; None if it did not show the subject after all.
+    def line_for(self, event: AuditEvent, ends: Mapping[int, AuditEvent]) -> ReportLine | None:
+        """The line of a candidate; None if it did not show the subject after all.
 
         ``ends``: as :func:`ends_of` returns them.
         """
         if not event.is_readable or not self._genuine(event):
             is_altered = event.is_readable
-            return Entry(
-                event, Verdict.POSSIBLE, Uncertainty.ALTERED if is_altered else Uncertainty.UNREADABLE
+            return ReportLine(
+                event, AccessVerdict.POSSIBLE, Uncertainty.ALTERED if is_altered else Uncertainty.UNREADABLE
             )
         if (always := _ALWAYS.get(event.action)) is not None:
-            return Entry(event, *always)
+            return ReportLine(event, *always)
         match event.action:
             case SUBMISSIONS_LISTED.name:
                 return self._listed(event)
@@ -94,13 +103,13 @@ class Judge:
             case VENDOR_RECORD_VIEWED.name | VENDOR_RECORDS_SEARCHED.name:
                 return self._records(event)
             case FIGURES_VIEWED.name | FIGURES_EXPORTED.name if event.details.get("count"):
-                return Entry(event, Verdict.POSSIBLE, Uncertainty.COUNTED)
+                return ReportLine(event, AccessVerdict.POSSIBLE, Uncertainty.COUNTED)
             case action if action in batches.SHOWING:
                 return self._list_of_people(event)
         return None
 
-    def _records(self, event: AuditEvent) -> Entry | None:
-        """The entry of a view of the vendor's records, or of a search for them."""
+    def _records(self, event: AuditEvent) -> ReportLine | None:
+        """The line of a view of the vendor's records, or of a search for them."""
         details, subject = event.details, self.subject
         consumers, guests = (texts_in(details.get(name)) for name in ("consumers", "guests"))
         is_found = details.get("result") == "found"
@@ -108,56 +117,56 @@ class Judge:
             [event.guest_ref, *guests]
         )
         if is_found and is_named:
-            return Entry(event, Verdict.SHOWED)
+            return ReportLine(event, AccessVerdict.SHOWED)
         if is_named and details.get("result") == "copied":
-            return Entry(event, Verdict.POSSIBLE, Uncertainty.COPIED_BEFORE)
+            return ReportLine(event, AccessVerdict.POSSIBLE, Uncertainty.COPIED_BEFORE)
         if reference_key(str(details.get(SEARCH) or "")) in self._search_keys:
             if not is_found:
-                return Entry(event, Verdict.SEARCHED)
+                return ReportLine(event, AccessVerdict.SEARCHED)
             # A guest with the value was found, whether or not the portal knows the guest's reference.
             if max(len(texts_in(details.get("by"))), subject.values) == 1:
-                return Entry(event, Verdict.SHOWED)
-            return Entry(event, Verdict.POSSIBLE, Uncertainty.SEVERAL_VALUES)
+                return ReportLine(event, AccessVerdict.SHOWED)
+            return ReportLine(event, AccessVerdict.POSSIBLE, Uncertainty.SEVERAL_VALUES)
         shown = (details.get("shown"), details.get("guest_count") or details.get("count"))
         known = (len(consumers), len(guests))
         if is_found and any(isinstance(one, int) and one > of for one, of in zip(shown, known, strict=True)):
-            return Entry(event, Verdict.POSSIBLE, Uncertainty.MORE_SHOWN)
+            return ReportLine(event, AccessVerdict.POSSIBLE, Uncertainty.MORE_SHOWN)
         return None
 
-    def _listed(self, event: AuditEvent) -> Entry | None:
+    def _listed(self, event: AuditEvent) -> ReportLine | None:
         try:
-            runs = [*read_runs(texts_in(event.details.get("rows")))]
+            runs = read_runs(texts_in(event.details.get("rows")))
         except ValueError:
-            return Entry(event, Verdict.POSSIBLE, Uncertainty.UNREADABLE)
+            return ReportLine(event, AccessVerdict.POSSIBLE, Uncertainty.UNREADABLE)
         if any(first <= own <= last for own in self.subject.submissions for first, last in runs):
-            return Entry(event, Verdict.SHOWED)
+            return ReportLine(event, AccessVerdict.SHOWED)
         return None
 
-    def _list_of_people(self, event: AuditEvent) -> Entry | None:
+    def _list_of_people(self, event: AuditEvent) -> ReportLine | None:
         try:
-            uncertainty = batches.uncertainty_about(event, self.subject, self._histories)
+            uncertainty = batches.uncertainty_about(event, self.subject, self._submission_records)
         except Different:
             return None
         except ValueError:  # altered
             uncertainty = Uncertainty.UNREADABLE
-        return Entry(event, Verdict.POSSIBLE if uncertainty else Verdict.SHOWED, uncertainty)
+        return ReportLine(event, AccessVerdict.POSSIBLE if uncertainty else AccessVerdict.SHOWED, uncertainty)
 
-    def _exported(self, event: AuditEvent, end: AuditEvent | None) -> Entry | None:
+    def _exported(self, event: AuditEvent, end: AuditEvent | None) -> ReportLine | None:
         if end is not None and not self._genuine(end):
-            return Entry(event, Verdict.POSSIBLE, Uncertainty.ALTERED)
+            return ReportLine(event, AccessVerdict.POSSIBLE, Uncertainty.ALTERED)
         export = PastExport(event, end, self._find_search)
         uncertainties: list[Uncertainty] = []
-        for history in self._histories:
+        for record in self._submission_records:
             try:
-                uncertainty = export.uncertainty_about(history)
+                uncertainty = export.uncertainty_about(record)
             except Different:
                 continue
             except (TypeError, ValueError, OverflowError):  # altered: the portal records no such value
                 uncertainty = Uncertainty.UNREADABLE
             if uncertainty is None:
-                return Entry(event, Verdict.SHOWED)
+                return ReportLine(event, AccessVerdict.SHOWED)
             uncertainties.append(uncertainty)
-        return Entry(event, Verdict.POSSIBLE, uncertainties[0]) if uncertainties else None
+        return ReportLine(event, AccessVerdict.POSSIBLE, uncertainties[0]) if uncertainties else None
 
     @cached_property
     def _find_search(self) -> Callable[[str], searches.Search | None]:
@@ -168,10 +177,10 @@ class Judge:
         return GenuineEvents()
 
     @cached_property
-    def _histories(self) -> list[History]:
+    def _submission_records(self) -> list[SubmissionRecord]:
         submissions = self.subject.submissions.values()
         read = EventsOf(submissions)
-        return [History(one, self._genuine, read) for one in submissions]
+        return [SubmissionRecord(one, self._genuine, read) for one in submissions]
 
     @cached_property
     def _search_keys(self) -> frozenset[str]:

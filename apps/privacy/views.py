@@ -73,12 +73,12 @@ def access(request: HttpRequest) -> HttpResponse:
     report = found.report
     page = report.page(size=PAGE_SIZE, position=position) if report else ReportPage([])
     counts = report.counts() if report else Counts()
-    numbers = [entry.event.seq for entry in page.rows]
+    numbers = [line.event.seq for line in page.rows]
     services.record_report_viewed(
         found.form.question(),
         found.subject,
         numbers,
-        counts=counts_of(entry.verdict for entry in page.rows),
+        counts=counts_of(line.verdict for line in page.rows),
         actor=actor_of(request),
     )
     context |= {
@@ -90,7 +90,7 @@ def access(request: HttpRequest) -> HttpResponse:
         "counts": counts,
         "counted": COUNTED,
         "begins": beginning(),
-        "lines": [presenters.line(entry, request.user.has_perm) for entry in page.rows],
+        "lines": [presenters.line_on_page(line, request.user.has_perm) for line in page.rows],
         "cut": "" if not page.is_cut else "newer" if page.is_newer else "older",
         "is_behind_all": position is not None and not page.rows,
         "first_url": with_query(request.path, request.GET),

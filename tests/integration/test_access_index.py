@@ -56,7 +56,7 @@ def rows(staff: User, supervisor: User) -> list[Submission]:
 
 
 def found(one: Submission) -> list[int]:
-    return [entry.event.seq for entry in Report(subjects.Subject({one.pk: one})).entries()]
+    return [line.event.seq for line in Report(subjects.Subject({one.pk: one})).lines()]
 
 
 def test_complete_index_gets_nothing(rows: list[Submission]) -> None:

@@ -26,7 +26,7 @@ from apps.history.selection import Selection, SubmissionFilter
 from apps.privacy import subjects
 from apps.privacy.exports import Uncertainty
 from apps.privacy.report import Report
-from apps.privacy.verdicts import Verdict
+from apps.privacy.verdicts import AccessVerdict
 from sandbox.data.seed import SAMPLE_ORDER
 from tests.support.audit_flush import lift_triggers
 from tests.support.entries import FULL
@@ -69,9 +69,9 @@ def finish(made: Any, actor: Actor) -> None:
     assert lifecycle.finish(made, Progress(rows=1), "0" * 64, actor)
 
 
-def verdicts(made: Submission) -> list[tuple[Verdict, Uncertainty | None]]:
-    """The verdict and the uncertainty of each entry of the report, in its order."""
-    return [(one.verdict, one.uncertainty) for one in of(made).entries()]
+def verdicts(made: Submission) -> list[tuple[AccessVerdict, Uncertainty | None]]:
+    """The verdict and the uncertainty of each line of the report, in its order."""
+    return [(one.verdict, one.uncertainty) for one in of(made).lines()]
 
 
 def change(made: Submission, person: User, **columns: Any) -> None:

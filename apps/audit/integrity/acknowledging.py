@@ -14,16 +14,11 @@ from apps.audit.audit_events import AUDIT_ACKNOWLEDGED
 from apps.audit.events import MAX_ITEMS, Event, EventError
 from apps.audit.integrity.bulk_hashing import COLUMNS_AND_MAC, SEQ
 from apps.audit.integrity.stored_rows import StoredRows, rows_after
-from apps.audit.integrity.valid_macs import (
-    Span,
-    ValidMacs,
-    acknowledged_rows,
-    last_signed_sequence,
-    text_of,
-)
+from apps.audit.integrity.valid_macs import ValidMacs, acknowledged_rows, last_signed_sequence
 from apps.audit.integrity.verification import ROWS_INTACT, Result, verify
 from apps.audit.recording import record
 from apps.core.actor import Actor
+from apps.core.runs import Run, run_text
 
 
 class NotAcknowledgedError(Exception):
@@ -37,7 +32,7 @@ class NotAcknowledgedError(Exception):
         self.result = result
 
 
-def acknowledge(spans: Sequence[Span], *, report: str, actor: Actor) -> int:
+def acknowledge(runs: Sequence[Run], *, report: str, actor: Actor) -> int:
     """Record that these rows were written past the portal; returns the event's sequence number.
 
     ``report``: the reference of the report about it, without blanks. Verifies the whole log: each of the rows
@@ -45,23 +40,23 @@ def acknowledge(spans: Sequence[Span], *, report: str, actor: Actor) -> int:
     if the file of checkpoints cannot be read, and the database's errors.
     """
     last_row = StoredRows().last_sequence()
-    if not spans or len(spans) > MAX_ITEMS:
+    if not runs or len(runs) > MAX_ITEMS:
         raise NotAcknowledgedError(f"Name 1 to {MAX_ITEMS} events or ranges of events")
     macs = ValidMacs(last_signed_sequence(), acknowledged_rows())
-    for first, last in spans:
+    for first, last in runs:
         if not 1 <= first <= last <= last_row:
-            raise NotAcknowledgedError(f"There is no event {text_of((first, last))}")
+            raise NotAcknowledgedError(f"There is no event {run_text(first, last)}")
         for rows in rows_after(first - 1, up_to=last, columns=COLUMNS_AND_MAC):
             for row in rows:
                 if macs.is_valid(row):
                     raise NotAcknowledgedError(
                         f"Event {row[SEQ]} has a valid MAC, or was acknowledged before: it needs nothing"
                     )
-    named = {seq for first, last in spans for seq in range(first, last + 1)}
+    named = {seq for first, last in runs for seq in range(first, last + 1)}
     result = verify(acknowledging=named)
     if result.verdict not in ROWS_INTACT:
         raise NotAcknowledgedError(f"The log has another problem: {result.verdict.value}", result)
-    facts = {"events": [text_of(span) for span in spans], "report": report}
+    facts = {"events": [run_text(*run) for run in runs], "report": report}
     try:
         event = Event(AUDIT_ACKNOWLEDGED, actor, data=facts)
     except EventError as error:

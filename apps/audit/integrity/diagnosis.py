@@ -1,4 +1,4 @@
-"""Diagnose how the log was altered at a break of its chain. Pure functions; rows come from a :class:`Rows`.
+"""Diagnose how the log was altered at a break of its chain. Pure functions over a :class:`RowSource`.
 
 Each row is tied to its position: its hash includes its sequence number, and its previous hash identifies the
 row before it. This distinguishes changed, inserted, missing and reordered rows.
@@ -38,7 +38,7 @@ class Finding(NamedTuple):
     seq: int
 
 
-class Rows(Protocol):
+class RowSource(Protocol):
     """Source of rows for the diagnosis: the database, or the lines of a proof."""
 
     def at(self, seq: int) -> StoredRow | None:
@@ -58,7 +58,7 @@ def diagnose(
     row: StoredRow,
     expected: int,
     previous: str,
-    rows: Rows,
+    rows: RowSource,
     *,
     first: int,
     head_hash: str,

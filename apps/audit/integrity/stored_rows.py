@@ -143,7 +143,7 @@ def _read(after: int | None, end: int) -> Rows | Texts | None:
 
 
 class StoredRows:
-    """Rows of the database: implements :class:`apps.audit.integrity.diagnosis.Rows`."""
+    """Rows of the database: implements :class:`apps.audit.integrity.diagnosis.RowSource`."""
 
     def at(self, seq: int) -> StoredRow | None:
         """The row with this sequence number."""

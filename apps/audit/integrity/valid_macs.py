@@ -7,7 +7,7 @@ no MAC: the event that names them has one, and its hash covers them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -20,9 +20,8 @@ from apps.audit.integrity.bulk_hashing import HASH, MAC, MAC_KEY, SEQ, StoredRow
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.macs import mac_keys
 from apps.audit.models import AuditEvent
+from apps.core.runs import read_runs
 
-Span = tuple[int, int]
-"""The first and the last of successive sequence numbers."""
 _NOTHING: Final[frozenset[int]] = frozenset()
 
 
@@ -143,34 +142,6 @@ def acknowledged_rows() -> frozenset[int]:
         seq
         for event in events
         if is_genuine(event)
-        for first, last in read_spans(event.details.get("events") or ())
+        for first, last in read_runs(event.details.get("events") or ())
         for seq in range(first, min(last, event.seq - 1) + 1)
     )
-
-
-def read_spans(texts: Iterable[str]) -> list[Span]:
-    """The spans of texts such as "7" and "9-12". Raises ``ValueError``."""
-    spans = []
-    for text in texts:
-        first, _, last = text.partition("-")
-        if not first.isdecimal() or not (last or first).isdecimal() or int(last or first) < int(first):
-            raise ValueError(f"{text} is not the number of an event, or a range such as 7-9")
-        spans.append((int(first), int(last or first)))
-    return spans
-
-
-def spans_of(sequences: Iterable[int]) -> list[Span]:
-    """The successive numbers among these, in order."""
-    spans: list[Span] = []
-    for seq in sorted(sequences):
-        if spans and spans[-1][1] == seq - 1:
-            spans[-1] = spans[-1][0], seq
-        else:
-            spans.append((seq, seq))
-    return spans
-
-
-def text_of(span: Span) -> str:
-    """The text of a span: "7", or "9-12"."""
-    first, last = span
-    return str(first) if first == last else f"{first}-{last}"

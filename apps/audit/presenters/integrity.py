@@ -10,9 +10,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.integrity.diagnosis import Verdict
-from apps.audit.integrity.valid_macs import spans_of, text_of
 from apps.audit.integrity.verification import GOOD, Result
 from apps.audit.models import AuditEvent
+from apps.core.runs import run_text, runs_of
 
 _VERDICTS = {
     Verdict.UNCHANGED: _("The audit log is unchanged."),
@@ -131,7 +131,7 @@ def verdict_text(verdict: Verdict, seq: int | None) -> str:
 
 def acknowledged_sentence(sequences: Iterable[int]) -> str:
     """The events that were written past the portal and acknowledged, as a sentence."""
-    named = ", ".join(map(text_of, spans_of(sequences)))
+    named = ", ".join(run_text(*run) for run in runs_of(sorted(sequences)))
     return gettext("Written past the portal, and acknowledged: %(events)s.") % {"events": named}
 
 

@@ -27,7 +27,6 @@ from apps.consumers import labels
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import Submission
 from apps.consumers.reconciliation.resolution import shown_outcome
-from apps.consumers.recording import run_text
 from apps.core.actor import Actor
 from apps.core.export.csv_cells import BYTE_ORDER_MARK, csv_line, protect
 from apps.core.export.excel import (
@@ -43,6 +42,7 @@ from apps.core.export.excel import (
 )
 from apps.core.export.formats import Format
 from apps.core.export.zip_stream import ZipStream
+from apps.core.runs import run_text
 
 _JOINT: Final = "; "
 _BLANK_LINES: Final = 1_000

@@ -17,7 +17,7 @@ from apps.history.exports import lifecycle
 from apps.history.exports.lifecycle import FailureCode, Progress
 from apps.privacy.exports import Uncertainty
 from apps.privacy.presenters import UNCERTAINTY_LABELS
-from apps.privacy.verdicts import Verdict
+from apps.privacy.verdicts import AccessVerdict
 from tests.support.access_report import (
     FILE,
     PAGE,
@@ -40,7 +40,7 @@ def test_altered_list_is_an_uncertainty(one: Submission, supervisor: User) -> No
     recording.record_listed([one], viewer=Viewer("1", sees_all=True), actor=acting(supervisor))
     with lift_triggers(connection), connection.cursor() as cursor:
         cursor.execute("UPDATE audit_event SET data = 'x' WHERE action = 'submissions.listed'")
-    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.UNREADABLE)]
+    assert verdicts(one) == [(AccessVerdict.POSSIBLE, Uncertainty.UNREADABLE)]
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_altered_event_that_can_be_read_is_an_uncertainty(
     one: Submission, supervisor: User, assignment: str
 ) -> None:
     recording.record_listed([one], viewer=Viewer("1", sees_all=True), actor=acting(supervisor))
-    assert verdicts(one) == [(Verdict.SHOWED, None)]
+    assert verdicts(one) == [(AccessVerdict.SHOWED, None)]
     altered(assignment, "submissions.listed")
-    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.ALTERED)]
+    assert verdicts(one) == [(AccessVerdict.POSSIBLE, Uncertainty.ALTERED)]
 
 
 def test_event_with_its_own_hash_but_no_valid_mac_is_an_uncertainty(
@@ -65,13 +65,13 @@ def test_event_with_its_own_hash_but_no_valid_mac_is_an_uncertainty(
 ) -> None:
     recording.record_listed([one], viewer=Viewer("1", sees_all=True), actor=acting(supervisor))
     altered(f"mac = '{'0' * 64}'", "submissions.listed")
-    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.ALTERED)]
+    assert verdicts(one) == [(AccessVerdict.POSSIBLE, Uncertainty.ALTERED)]
 
 
 def test_altered_end_of_an_export_is_an_uncertainty(one: Submission, supervisor: User) -> None:
     export(supervisor, lambda made, actor: lifecycle.fail(made, FailureCode.READER_GONE, Progress(), actor))
     altered("action = 'export.finished'", "export.failed")
-    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.ALTERED)]
+    assert verdicts(one) == [(AccessVerdict.POSSIBLE, Uncertainty.ALTERED)]
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,9 @@ def test_altered_event_of_the_submission_is_an_uncertainty_of_what_depends_on_it
     export(supervisor, finish, {"person": "0"})  # no event decides about it
     made_for(one, uuid.UUID(int=7), 1)
     of_list(BATCH_DOWNLOADED, uuid.UUID(int=7), supervisor)
-    assert verdicts(one) == [(Verdict.SHOWED, None)] * 2
+    assert verdicts(one) == [(AccessVerdict.SHOWED, None)] * 2
     altered(assignment, action)
-    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.HISTORY_ALTERED)] * 3
+    assert verdicts(one) == [(AccessVerdict.POSSIBLE, Uncertainty.HISTORY_ALTERED)] * 3
 
 
 def test_altered_export_does_not_break_the_page(
@@ -114,4 +114,4 @@ def test_event_of_a_list_that_was_altered_is_an_uncertainty(one: Submission, sup
     made_for(one, batch, 7)
     of_list(BATCH_DOWNLOADED, batch, supervisor)
     altered("""data = '{"batch":"7"}'""", "batch.downloaded")
-    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.ALTERED)]
+    assert verdicts(one) == [(AccessVerdict.POSSIBLE, Uncertainty.ALTERED)]

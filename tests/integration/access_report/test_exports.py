@@ -30,7 +30,7 @@ from apps.history.exports.lifecycle import FailureCode, Progress
 from apps.history.models import Export
 from apps.history.selection import SubmissionFilter
 from apps.privacy.exports import COMPARED, Uncertainty
-from apps.privacy.verdicts import Verdict
+from apps.privacy.verdicts import AccessVerdict
 from tests.support.access_report import change, export, exported, finish, of, verdicts
 from tests.support.entries import FULL, REF, store
 from tests.support.people import acting, events
@@ -43,7 +43,7 @@ def test_export_with_filters_that_match_showed_it(one: Submission, supervisor: U
     export(supervisor, finish)
     same = {"outcomes": (Outcome.UNKNOWN,), "person": str(one.actor_id), "order_ref": one.order_ref}
     export(supervisor, finish, same)
-    assert verdicts(one) == [(Verdict.SHOWED, None)] * 2
+    assert verdicts(one) == [(AccessVerdict.SHOWED, None)] * 2
 
 
 @pytest.mark.parametrize("column", ["order_ref", "consumer_ref", "guest_ref"])
@@ -56,7 +56,7 @@ def test_export_for_a_reference_in_another_spelling_showed_it(
     for asked in (REF, REF.upper(), REF.replace("-", "")):
         export(supervisor, finish, {column: asked})
     assert {one.rows_expected for one in Export.objects.all()} == {1}
-    assert verdicts(one) == [(Verdict.SHOWED, None)] * 3
+    assert verdicts(one) == [(AccessVerdict.SHOWED, None)] * 3
 
 
 @pytest.mark.parametrize("column", ["order_ref", "consumer_ref", "guest_ref"])
@@ -77,8 +77,8 @@ def test_export_for_another_spelling_is_an_uncertainty_between_its_bounds(
             record(recording.event_of(CONSUMER_CREATE_REQUESTED, made[-1], acting(staff)))
     monkeypatch.setattr("apps.history.selection.spellings", compared)
     export(supervisor, finish, {column: REF})
-    uncertain = (Verdict.POSSIBLE, Uncertainty.OTHER_SPELLING)
-    showed = (Verdict.SHOWED, None)
+    uncertain = (AccessVerdict.POSSIBLE, Uncertainty.OTHER_SPELLING)
+    showed = (AccessVerdict.SHOWED, None)
     assert [verdicts(one) for one in made] == [[showed], [uncertain], [showed], [showed]]
 
 
@@ -97,7 +97,11 @@ def test_export_of_a_list_showed_the_submissions_of_the_list_only(staff: User, s
     batch = uuid.uuid4()
     made = [store(staff, Outcome.REJECTED, batch=of, batch_row=1) for of in (batch, uuid.uuid4(), batch)]
     export(supervisor, finish, {"batch": batch})
-    assert [verdicts(one) for one in made] == [[(Verdict.SHOWED, None)], [], [(Verdict.SHOWED, None)]]
+    assert [verdicts(one) for one in made] == [
+        [(AccessVerdict.SHOWED, None)],
+        [],
+        [(AccessVerdict.SHOWED, None)],
+    ]
 
 
 @pytest.mark.sql("repeated")
@@ -112,7 +116,7 @@ def test_filter_that_is_not_compared_is_an_uncertainty(
 ) -> None:
     export(supervisor, finish, {"order_ref": one.order_ref})
     monkeypatch.setattr("apps.privacy.exports.COMPARED", COMPARED - {"order_ref"})
-    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.NOT_RECORDED)]
+    assert verdicts(one) == [(AccessVerdict.POSSIBLE, Uncertainty.NOT_RECORDED)]
 
 
 def test_outcome_that_changed_since_is_the_one_of_the_export(one: Submission, supervisor: User) -> None:
@@ -122,9 +126,8 @@ def test_outcome_that_changed_since_is_the_one_of_the_export(one: Submission, su
     with transaction.atomic():
         record(recording.event_of(SUBMISSION_VIEWED, one, acting(supervisor)))
     change(one, supervisor)
-    assert verdicts(one) == [
-        (Verdict.SHOWED, None), (Verdict.POSSIBLE, Uncertainty.CHANGED_SINCE), (Verdict.SHOWED, None)
-    ]  # fmt: skip
+    showed = (AccessVerdict.SHOWED, None)
+    assert verdicts(one) == [showed, (AccessVerdict.POSSIBLE, Uncertainty.CHANGED_SINCE), showed]
 
 
 @pytest.mark.sql("repeated")
@@ -134,7 +137,7 @@ def test_change_while_a_file_is_written_is_an_uncertainty(one: Submission, super
         finish(made, actor)
 
     export(supervisor, end, {"outcomes": (Outcome.CREATED,)})
-    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.WHILE_WRITTEN)]
+    assert verdicts(one) == [(AccessVerdict.POSSIBLE, Uncertainty.WHILE_WRITTEN)]
 
 
 @pytest.mark.sql("repeated")
@@ -152,7 +155,7 @@ def test_submission_while_a_file_is_written_is_an_uncertainty_and_after_it_none(
                 record(recording.event_of(CONSUMER_CREATE_REQUESTED, late[-1], acting(staff)))
 
     export(supervisor, end)
-    assert [verdicts(one) for one in late] == [[(Verdict.POSSIBLE, Uncertainty.WHILE_WRITTEN)], []]
+    assert [verdicts(one) for one in late] == [[(AccessVerdict.POSSIBLE, Uncertainty.WHILE_WRITTEN)], []]
 
 
 @pytest.mark.sql("repeated")
@@ -160,7 +163,7 @@ def test_file_that_was_not_completed_is_an_uncertainty(one: Submission, supervis
     export(supervisor, None)
     export(supervisor, lambda made, actor: lifecycle.fail(made, FailureCode.READER_GONE, Progress(), actor))
     export(supervisor, lifecycle.cancel)
-    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.NOT_COMPLETED)] * 3
+    assert verdicts(one) == [(AccessVerdict.POSSIBLE, Uncertainty.NOT_COMPLETED)] * 3
 
 
 def test_erased_person_is_an_uncertainty_of_an_export_of_a_search(
@@ -170,11 +173,11 @@ def test_erased_person_is_an_uncertainty_of_an_export_of_a_search(
     search = recorded(supervisor, passport=FULL.passport_number)
 
     export(supervisor, finish, {"search": searches.find(search.public_id)})
-    assert verdicts(one) == [(Verdict.SHOWED, None)]
+    assert verdicts(one) == [(AccessVerdict.SHOWED, None)]
     SubmissionDigest.objects.all().delete()
-    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.ERASED)]
+    assert verdicts(one) == [(AccessVerdict.POSSIBLE, Uncertainty.ERASED)]
     RecordedSearch.objects.update(encrypted_values=b"")
-    assert verdicts(one) == [(Verdict.POSSIBLE, Uncertainty.SEARCH_GONE)]
+    assert verdicts(one) == [(AccessVerdict.POSSIBLE, Uncertainty.SEARCH_GONE)]
 
 
 def test_ranges_of_every_width_are_found(one: Submission, supervisor: User) -> None:
@@ -211,7 +214,7 @@ def test_change_between_the_selection_and_the_start_is_an_uncertainty(
     finish(made, acting(supervisor))
     [started] = events("export.started")
     assert started.details["expected"] == 0
-    assert verdicts(one) == [(Verdict.SHOWED, None)]
+    assert verdicts(one) == [(AccessVerdict.SHOWED, None)]
 
 
 @pytest.mark.sql("repeated")

@@ -14,7 +14,7 @@ from apps.consumers import recording
 from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED
 from apps.consumers.models import Outcome, Submission
 from apps.privacy.exports import Uncertainty
-from apps.privacy.verdicts import Verdict
+from apps.privacy.verdicts import AccessVerdict
 from tests.support.access_report import made_for, of, of_list, verdicts
 from tests.support.entries import store
 from tests.support.people import acting
@@ -31,9 +31,9 @@ def test_file_of_a_list_showed_its_rows_and_a_page_could_have(one: Submission, s
     page = of_list(BATCH_VIEWED, batch, supervisor)
     file = of_list(BATCH_DOWNLOADED, batch, supervisor)
     of_list(BATCH_DOWNLOADED, uuid.uuid4(), supervisor)
-    found = {entry.event.seq: (entry.verdict, entry.uncertainty) for entry in of(one).entries()}
-    assert found.pop(page) == (Verdict.POSSIBLE, Uncertainty.ROW_UNCERTAIN)
-    assert found.pop(file) == (Verdict.SHOWED, None)
+    found = {line.event.seq: (line.verdict, line.uncertainty) for line in of(one).lines()}
+    assert found.pop(page) == (AccessVerdict.POSSIBLE, Uncertainty.ROW_UNCERTAIN)
+    assert found.pop(file) == (AccessVerdict.SHOWED, None)
     assert {*found} == {other}
 
 
@@ -49,7 +49,7 @@ def test_row_that_was_not_sent_yet_or_was_sent_again_could_have_been_another(
         with transaction.atomic():
             record(recording.event_of(CONSUMER_CREATE_REQUESTED, one, acting(staff)))
         files.append(of_list(BATCH_DOWNLOADED, batch, supervisor))
-    corrected, certain = (Verdict.POSSIBLE, Uncertainty.ROW_UNCERTAIN), (Verdict.SHOWED, None)
+    corrected, certain = (AccessVerdict.POSSIBLE, Uncertainty.ROW_UNCERTAIN), (AccessVerdict.SHOWED, None)
     for one, expected in zip(made, ([certain, corrected], [corrected, certain]), strict=True):
-        found = {entry.event.seq: (entry.verdict, entry.uncertainty) for entry in of(one).entries()}
+        found = {line.event.seq: (line.verdict, line.uncertainty) for line in of(one).lines()}
         assert found == {early: corrected, **dict(zip(files, expected, strict=True))}

@@ -26,8 +26,8 @@ from apps.history.permissions import VIEW_PAST_EXPORTS
 from apps.history.selection import SubmissionFilter
 from apps.privacy import subjects
 from apps.privacy.exports import Uncertainty
-from apps.privacy.presenters import UNCERTAINTY_LABELS, VERDICT_LABELS, line
-from apps.privacy.verdicts import Verdict
+from apps.privacy.presenters import UNCERTAINTY_LABELS, VERDICT_LABELS, line_on_page
+from apps.privacy.verdicts import AccessVerdict
 from tests.support.access_report import FILE, PAGE, PASSPORT, downloaded, exported, made_for, of, of_list
 from tests.support.entries import store, text
 from tests.support.people import acting, events, make_person
@@ -121,9 +121,9 @@ def test_export_in_a_report_leads_to_its_page_for_those_who_may_see_it(
     lifecycle.start(made, acting(supervisor))
     link = reverse("history:exported", args=[made.public_id])
     assert f'href="{link}"' in text(as_auditor.post(PAGE, PASSPORT, follow=True))
-    [entry] = of(one).entries()
-    assert line(entry, lambda permission: permission == VIEW_PAST_EXPORTS).page_url == link
-    assert line(entry, may_nothing).page_url == ""
+    [line] = of(one).lines()
+    assert line_on_page(line, lambda permission: permission == VIEW_PAST_EXPORTS).page_url == link
+    assert line_on_page(line, may_nothing).page_url == ""
 
 
 @pytest.mark.sql("repeated")
@@ -141,4 +141,4 @@ def test_uncertainty_about_a_row_of_a_list_says_what_its_event_does_not_say(
 def test_verdicts_have_labels() -> None:
 
     assert {*UNCERTAINTY_LABELS} == {*Uncertainty}
-    assert {*VERDICT_LABELS} == {*Verdict}
+    assert {*VERDICT_LABELS} == {*AccessVerdict}

@@ -40,14 +40,14 @@ def test_pages_together_have_each_of_many_events_once(
     report, position, seen = of(one), None, []
     for _ in range(number // 50 + 1):
         page = report.page(size=50, position=position)
-        seen += [entry.event.seq for entry in page.rows]
+        seen += [line.event.seq for line in page.rows]
         position = page.older
         if position is None:
             break
     assert len(seen) == number == len({*seen})
     assert seen == sorted(seen, reverse=True)
     back = report.page(size=50, position=page.newer)
-    assert [entry.event.seq for entry in back.rows] == seen[-100:-50]
+    assert [line.event.seq for line in back.rows] == seen[-100:-50]
 
 
 @pytest.mark.parametrize("counted", [30, 4])
@@ -75,7 +75,7 @@ def test_each_page_reads_a_limited_number_of_candidates(
     wanted = [candidates[number] for number in reversed(matching)]
     seen, pages, page = list[int](), list[list[int]](), report.page(size=3, position=None)
     while True:
-        numbers = [entry.event.seq for entry in page.rows]
+        numbers = [line.event.seq for line in page.rows]
         assert len(numbers) <= 3
         pages.append(numbers)
         seen += numbers
@@ -88,9 +88,9 @@ def test_each_page_reads_a_limited_number_of_candidates(
     while page.newer is not None:
         page = report.page(size=3, position=page.newer)
         assert len(page.rows) <= 3
-        back.update(entry.event.seq for entry in page.rows)
+        back.update(line.event.seq for line in page.rows)
     assert back == {*wanted}
-    assert [entry.event.seq for entry in page.rows] == pages[0]
+    assert [line.event.seq for line in page.rows] == pages[0]
 
 
 @pytest.mark.parametrize("counted", [4, 3])
@@ -132,15 +132,15 @@ def test_page_that_ends_before_it_is_full_says_so_in_each_direction(
         texts = {one for one in (short, nothing, older, newer) if one in text(page)}
         return "Export of submissions started" in text(page), texts, links
 
-    has_entries, texts, links = said(f"{PAGE}?consumer={ref}")
-    assert (has_entries, texts) == (True, {short, older})
-    has_entries, texts, links = said(unescape(links["next"]))
-    assert (has_entries, texts) == (False, {nothing, older})
-    has_entries, texts, links = said(unescape(links["next"]))
-    assert (has_entries, texts) == (True, set())
+    has_lines, texts, links = said(f"{PAGE}?consumer={ref}")
+    assert (has_lines, texts) == (True, {short, older})
+    has_lines, texts, links = said(unescape(links["next"]))
+    assert (has_lines, texts) == (False, {nothing, older})
+    has_lines, texts, links = said(unescape(links["next"]))
+    assert (has_lines, texts) == (True, set())
     assert "next" not in links
-    has_entries, texts, links = said(unescape(links["prev"]))
-    assert (has_entries, texts) == (False, {nothing, newer})
+    has_lines, texts, links = said(unescape(links["prev"]))
+    assert (has_lines, texts) == (False, {nothing, newer})
     assert said(unescape(links["prev"]))[:2] == (True, {short, older})  # the first page again
 
 

@@ -26,7 +26,7 @@ from apps.privacy import subjects
 from apps.privacy.exports import Uncertainty
 from apps.privacy.index import complete_index
 from apps.privacy.report import Report
-from apps.privacy.verdicts import Verdict
+from apps.privacy.verdicts import AccessVerdict
 from sandbox.data.seed import FAULT_ORDERS
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import batch_of, checked, states
@@ -37,8 +37,8 @@ from tests.support.resolving import add_elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-Found = list[tuple[str, Verdict, Uncertainty | None]]
-LIKE = (Verdict.POSSIBLE, Uncertainty.LIKE_A_ROW)
+Found = list[tuple[str, AccessVerdict, Uncertainty | None]]
+LIKE = (AccessVerdict.POSSIBLE, Uncertainty.LIKE_A_ROW)
 
 
 def opened(client: Client, name: str, batch: Batch, *arguments: object) -> None:
@@ -48,7 +48,7 @@ def opened(client: Client, name: str, batch: Batch, *arguments: object) -> None:
 
 
 def of(subject: subjects.Subject) -> Found:
-    return [(one.event.action, one.verdict, one.uncertainty) for one in Report(subject).entries()]
+    return [(one.event.action, one.verdict, one.uncertainty) for one in Report(subject).lines()]
 
 
 def of_submission(made: Submission) -> Found:
@@ -66,7 +66,7 @@ def test_pages_and_file_of_a_list_with_a_row_like_a_submission_could_have_shown_
     opened(as_staff, "batch", batch)
     opened(as_staff, "row", batch, 2)
     opened(as_staff, "result", batch)
-    compared = ("consumer.compared", Verdict.POSSIBLE, Uncertainty.COMPARED)  # as on the form
+    compared = ("consumer.compared", AccessVerdict.POSSIBLE, Uncertainty.COMPARED)  # as on the form
     of_row = ("batch.viewed", *LIKE) if row is FULL else compared
     expected = [("batch.viewed", *LIKE), of_row, ("batch.downloaded", *LIKE)]
     assert of_submission(made) == expected
@@ -108,7 +108,7 @@ def test_list_that_has_the_failed_row_again_could_have_shown_it(
     other = batch_of(staff, people(1))
     for batch in (again, last, other):
         opened(as_supervisor, "batch", batch)
-    later = ("batch.viewed", Verdict.POSSIBLE, Uncertainty.LATER_LIST)
+    later = ("batch.viewed", AccessVerdict.POSSIBLE, Uncertainty.LATER_LIST)
     assert of_submission(made) == [later, later]
     assert of_submission(created) == []
 
@@ -126,7 +126,7 @@ def test_what_is_made_after_a_row_was_corrected_may_have_other_values_in_it(
     correct_row(batch, row, {**row.values, "last_name": "Other"}, actor=acting(staff))
     opened(as_supervisor, "result", batch)
     opened(as_supervisor, "batch", batch)
-    named, corrected = (Verdict.SHOWED, None), (Verdict.POSSIBLE, Uncertainty.ROW_UNCERTAIN)
+    named, corrected = (AccessVerdict.SHOWED, None), (AccessVerdict.POSSIBLE, Uncertainty.ROW_UNCERTAIN)
     for one, afterwards in zip(made, (named, corrected, named), strict=True):
         assert [found[1:] for found in of_submission(one)] == [named, named, afterwards, afterwards]
     for name in ("batch.downloaded", "batch.viewed"):
@@ -164,5 +164,5 @@ def test_list_with_rows_like_more_submissions_than_its_event_names(staff: User) 
     others = Others(tuple(str(one.public_id) for one in made))
     record_viewed(batch, rows=1, actor=acting(staff), others=others)
     assert of_submission(made[49]) == [("batch.viewed", *LIKE)]
-    assert of_submission(made[50]) == [("batch.viewed", Verdict.POSSIBLE, Uncertainty.MORE_SHOWN)]
+    assert of_submission(made[50]) == [("batch.viewed", AccessVerdict.POSSIBLE, Uncertainty.MORE_SHOWN)]
     assert complete_index(TESTS).beyond == 1

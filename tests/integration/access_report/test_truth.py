@@ -68,7 +68,7 @@ from apps.privacy.exports import Uncertainty
 from apps.privacy.index import complete_index
 from apps.privacy.report import Report
 from apps.privacy.subjects import Subject, of_consumer, of_guest, of_search
-from apps.privacy.verdicts import Entry, Verdict
+from apps.privacy.verdicts import AccessVerdict, ReportLine
 from sandbox.data.seed import FAMILY_ORDER, FAULT_ORDERS, SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_sending import confirmed_batch, send_all
@@ -567,21 +567,21 @@ def _check_reports(month: Month) -> None:
         one.refresh_from_db()
         for by, subject in subjects_of(month, one).items():
             assert set(subject.submissions) == {one.pk}
-            found = list(Report(subject).entries())
+            found = list(Report(subject).lines())
             wrong += differences(month.shown, one.pk, by, found)
             truths += sum(one.pk in request.people for request in month.shown)
-            showed += sum(entry.verdict is Verdict.SHOWED for entry in found)
-            for entry in found:
-                assert (entry.verdict is Verdict.POSSIBLE) == (entry.uncertainty is not None)
-                if entry.uncertainty:
-                    uncertainties[entry.uncertainty] += 1
+            showed += sum(line.verdict is AccessVerdict.SHOWED for line in found)
+            for line in found:
+                assert (line.verdict is AccessVerdict.POSSIBLE) == (line.uncertainty is not None)
+                if line.uncertainty:
+                    uncertainties[line.uncertainty] += 1
     of_vendors, again = 0, set[Uncertainty | None]()
     for number, other in enumerate(month.vendor_only, start=1):
         for by, subject in of_vendor(other).items():
             requests = [one for one in month.shown if by == "guest" or one.what not in NOT_OF_THE_CONSUMER]
-            found = list(Report(subject).entries())
+            found = list(Report(subject).lines())
             wrong += differences(requests, -number, by, found)
-            again |= {entry.uncertainty for entry in found}
+            again |= {line.uncertainty for line in found}
             of_vendors += sum(-number in request.people for request in requests)
     whats = Counter(one.what for one in month.shown if one.people)
     print(
@@ -597,13 +597,13 @@ def _check_reports(month: Month) -> None:
     assert 0 < sum(uncertainties.values()) < showed / 5  # otherwise the report would say little
 
 
-def differences(requests: Iterable[Shown], person: int, by: str, found: list[Entry]) -> list[str]:
+def differences(requests: Iterable[Shown], person: int, by: str, found: list[ReportLine]) -> list[str]:
     """What a report misses of these requests, and what it says that they showed, but they did not."""
     wrong = []
-    entries = {entry.event.seq: entry for entry in found if entry.verdict is not Verdict.SEARCHED}
+    lines = {line.event.seq: line for line in found if line.verdict is not AccessVerdict.SEARCHED}
     for request in requests:
-        within = {seq for seq in entries if request.first <= seq <= request.last}
-        certain = [seq for seq in within if entries[seq].verdict is Verdict.SHOWED]
+        within = {seq for seq in lines if request.first <= seq <= request.last}
+        certain = [seq for seq in within if lines[seq].verdict is AccessVerdict.SHOWED]
         if person in request.people and not within:
             wrong.append(f"missed by {by}: {request.what} {request.first}, row {person}")
         if certain and person not in request.people:

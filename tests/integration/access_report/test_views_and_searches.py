@@ -24,7 +24,7 @@ from apps.core.references import reference_key
 from apps.privacy import subjects
 from apps.privacy.exports import Uncertainty
 from apps.privacy.report import Report
-from apps.privacy.verdicts import Verdict
+from apps.privacy.verdicts import AccessVerdict
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.access_report import of, verdicts
@@ -43,7 +43,7 @@ def test_list_names_its_rows_exactly(staff: User, supervisor: User) -> None:
     shown = [made[0], made[1], made[4], made[8]]
     recording.record_listed(shown, viewer=Viewer("1", sees_all=True), actor=acting(supervisor))
     for one in made:
-        assert verdicts(one) == ([(Verdict.SHOWED, None)] if one in shown else [])
+        assert verdicts(one) == ([(AccessVerdict.SHOWED, None)] if one in shown else [])
 
 
 @pytest.mark.sql("repeated")
@@ -53,9 +53,9 @@ def test_order_with_more_consumers_than_an_event_names_is_an_uncertainty(supervi
     with transaction.atomic():
         event = Event(VENDOR_RECORD_VIEWED, acting(supervisor), order_ref="o-1", data=data)
         recording.record_shown(event, consumers=refs)
-    found = {ref: [one.uncertainty for one in Report(subjects.of_consumer(ref)).entries()] for ref in refs}
+    found = {ref: [one.uncertainty for one in Report(subjects.of_consumer(ref)).lines()] for ref in refs}
     assert (found["c-0"], found["C-49".lower()], found["c-50"]) == ([None], [None], [Uncertainty.MORE_SHOWN])
-    assert list(Report(subjects.of_consumer("c-99")).entries()) == []
+    assert list(Report(subjects.of_consumer("c-99")).lines()) == []
 
 
 def guest_search(by: User, result: str, *kinds: str) -> None:
@@ -70,20 +70,20 @@ def guest_search(by: User, result: str, *kinds: str) -> None:
 @pytest.mark.parametrize(
     ("result", "kinds", "verdict"),
     [
-        ("found", ["email"], (Verdict.SHOWED, None)),
-        ("found", ["email", "identifier"], (Verdict.POSSIBLE, Uncertainty.SEVERAL_VALUES)),
-        ("not_found", ["email"], (Verdict.SEARCHED, None)),
+        ("found", ["email"], (AccessVerdict.SHOWED, None)),
+        ("found", ["email", "identifier"], (AccessVerdict.POSSIBLE, Uncertainty.SEVERAL_VALUES)),
+        ("not_found", ["email"], (AccessVerdict.SEARCHED, None)),
     ],
 )
 def test_search_that_found_a_guest_by_the_value_showed_it(
-    supervisor: User, result: str, kinds: list[str], verdict: tuple[Verdict, Uncertainty | None]
+    supervisor: User, result: str, kinds: list[str], verdict: tuple[AccessVerdict, Uncertainty | None]
 ) -> None:
     """Also of a guest that the portal did not create, whose reference it cannot know."""
     guest_search(supervisor, result, *kinds)
     search = recorded(supervisor, email=FULL.emails[0])
-    found = [*Report(subjects.of_search(searches.find(search.public_id))).entries()]
-    [entry] = [entry for entry in found if entry.event.action == VENDOR_RECORDS_SEARCHED.name]
-    assert (entry.verdict, entry.uncertainty) == verdict
+    found = [*Report(subjects.of_search(searches.find(search.public_id))).lines()]
+    [line] = [line for line in found if line.event.action == VENDOR_RECORDS_SEARCHED.name]
+    assert (line.verdict, line.uncertainty) == verdict
 
 
 def test_figures_by_a_search_or_a_reference_could_have_shown_it(
@@ -96,13 +96,13 @@ def test_figures_by_a_search_or_a_reference_could_have_shown_it(
     as_supervisor.get(figures, {"period": "all", "consumer": str(uuid.uuid4())})
     as_supervisor.get(figures, {"period": "all", "search": searches.seal(search)})
     as_supervisor.get(figures, {"period": "all"})
-    of_ref = [*Report(subjects.of_consumer(ref)).entries()]
-    of_value = [*Report(subjects.of_search(searches.find(search.public_id))).entries()]
+    of_ref = [*Report(subjects.of_consumer(ref)).lines()]
+    of_value = [*Report(subjects.of_search(searches.find(search.public_id))).lines()]
     viewed = [event.seq for event in events("figures.viewed")]
-    counted = (Verdict.POSSIBLE, Uncertainty.COUNTED)
+    counted = (AccessVerdict.POSSIBLE, Uncertainty.COUNTED)
     assert [(one.event.seq, (one.verdict, one.uncertainty)) for one in of_ref] == [(viewed[0], counted)]
     assert [(one.event.seq, one.verdict) for one in of_value if one.uncertainty] == [
-        (viewed[0], Verdict.POSSIBLE), (viewed[2], Verdict.POSSIBLE)
+        (viewed[0], AccessVerdict.POSSIBLE), (viewed[2], AccessVerdict.POSSIBLE)
     ]  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def test_warning_about_values_that_are_not_shown_could_have_shown_them(
     assert "Same fields: passport number." in page
     [compared] = events("consumer.compared")
     assert (compared.submission, compared.actor_id) == (str(theirs.public_id), str(staff.pk))
-    assert verdicts(theirs) == [(Verdict.POSSIBLE, Uncertainty.COMPARED)]
+    assert verdicts(theirs) == [(AccessVerdict.POSSIBLE, Uncertainty.COMPARED)]
 
 
 @pytest.mark.sql("repeated")
@@ -126,10 +126,9 @@ def test_warning_about_many_consumers_showed_those_that_it_names(
     made = [store(staff, Outcome.CREATED, nameless) for _ in range(12)]
     as_supervisor.post(reverse("consumers:new"), posted(replace(nameless, title="Mr")))
     viewed = [
-        [entry.verdict for entry in of(one).entries() if entry.event.action == "submission.viewed"]
-        for one in made
+        [line.verdict for line in of(one).lines() if line.event.action == "submission.viewed"] for one in made
     ]
-    assert viewed == [[]] * 2 + [[Verdict.SHOWED]] * 10
+    assert viewed == [[]] * 2 + [[AccessVerdict.SHOWED]] * 10
 
 
 def test_guest_of_a_consumer_that_is_shown_is_named(
@@ -150,4 +149,4 @@ def test_guest_of_a_consumer_that_is_shown_is_named(
     OrderReading.objects.all().delete()
     Submission.objects.update(guest_ref="")
     report = Report(subjects.Subject(guests={reference_key(consumer.guest_ref): consumer.guest_ref}))
-    assert [entry.verdict for entry in report.entries()] == [Verdict.SHOWED] * 4
+    assert [line.verdict for line in report.lines()] == [AccessVerdict.SHOWED] * 4

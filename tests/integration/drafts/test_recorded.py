@@ -19,7 +19,7 @@ from apps.core import clock, personal_data
 from apps.privacy.exports import Uncertainty
 from apps.privacy.report import Report
 from apps.privacy.subjects import of_consumer, of_guest
-from apps.privacy.verdicts import Verdict
+from apps.privacy.verdicts import AccessVerdict
 from sandbox.data.seed import FAMILY_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.draft_tabs import NEW, Tab, open_draft, open_for, saved_values
@@ -77,8 +77,8 @@ def test_draft_with_details_of_a_consumer_that_was_read_long_ago_is_in_the_acces
         assert shown.details["result"] == "copied"
         assert shown.details["consumers"] == [one.ref]
         for subject in (of_consumer(one.ref), of_guest(one.guest_ref)):
-            entry = next(entry for entry in Report(subject).entries() if entry.event.seq == shown.seq)
-            assert (entry.verdict, entry.uncertainty) == (Verdict.POSSIBLE, Uncertainty.COPIED_BEFORE)
+            line = next(line for line in Report(subject).lines() if line.event.seq == shown.seq)
+            assert (line.verdict, line.uncertainty) == (AccessVerdict.POSSIBLE, Uncertainty.COPIED_BEFORE)
     # A page that is saved again still says whose details it has.
     again = open_draft(as_staff, tab.mark.public_id)
     again.save(first_name="Other")

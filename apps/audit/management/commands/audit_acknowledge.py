@@ -7,11 +7,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.audit.integrity.acknowledging import NotAcknowledgedError, acknowledge
-from apps.audit.integrity.valid_macs import read_spans
 from apps.audit.presenters.integrity import verdict_sentence
 from apps.core.actor import Actor
 from apps.core.connections import DATABASE_ERRORS, database_failure
 from apps.core.key_fingerprints import require_accepted_keys
+from apps.core.runs import read_runs
 
 
 class Command(BaseCommand):
@@ -29,10 +29,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         require_accepted_keys()
         try:
-            spans = read_spans(options["events"])
-            seq = acknowledge(spans, report=options["report"], actor=Actor.system("audit_acknowledge"))
+            runs = read_runs(options["events"])
         except ValueError as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(f"{error} is not the number of an event, or a range such as 7-9") from error
+        try:
+            seq = acknowledge(runs, report=options["report"], actor=Actor.system("audit_acknowledge"))
         except NotAcknowledgedError as error:
             more = f" {verdict_sentence(error.result)}" if error.result else ""
             raise CommandError(f"{error}.{more} Nothing was recorded.", returncode=2) from error
