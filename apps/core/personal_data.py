@@ -1,8 +1,10 @@
 """The registry of personal data: every model with encrypted columns or digests of personal values.
 
-Each app registers its models in ``AppConfig.ready()``. The sweeps and key rotation use it; retention,
-erasure and reports about a person are to use it, with no list of their own. A registered model has a
-``public_id``: its encrypted values belong to that id and to the label of their column (``core.encryption``).
+Each app registers its models in ``AppConfig.ready()``. Reading and writing encrypted columns, the rotation of
+keys and the sweeps use it. The expiry of lists of people, searches and drafts names its columns itself.
+
+A registered model has a ``public_id``: its encrypted values are bound to that id and to the label of their
+column (``core.encryption``).
 """
 
 from __future__ import annotations
@@ -11,11 +13,9 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.functional import Promise
 
 from apps.core import encryption
@@ -84,32 +84,12 @@ class PersonalModel:
     digests: tuple[DigestColumn, ...] = ()
     re_digest_rows: Callable[[Sequence[int], str], RewrittenRows] | None = None
 
-    @property
-    def own_columns(self) -> list[str]:
-        """The names of the encrypted columns and the digest columns of the model itself."""
-        digests = [digest.name for digest in self.digests if not digest.row]
-        return [column.name for column in self.encrypted] + digests
-
-    @property
-    def related_digests(self) -> list[DigestColumn]:
-        """The digest columns of other models."""
-        return [digest for digest in self.digests if digest.row]
-
     def column(self, name: str) -> EncryptedColumn:
         """The encrypted column with that name. Raises ``LookupError`` if it is not registered."""
         for column in self.encrypted:
             if column.name == name:
                 return column
         raise LookupError(f"{self.model.__name__}.{name} is not registered as personal data")
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Described:
-    """A personal value of a row. ``text`` is empty if there is a ``problem``."""
-
-    title: str
-    text: str
-    problem: Problem | None = None
 
 
 _models: dict[type[models.Model], PersonalModel] = {}
@@ -180,28 +160,6 @@ def problem_of(row: models.Model, column: str) -> Problem | None:
     return None
 
 
-def find(model: type[models.Model]) -> QuerySet[Any]:
-    """The rows of a registered model that contain anything personal."""
-    definition = _models[model]
-    condition = Q(pk__in=[])
-    for name in definition.own_columns:
-        condition |= ~Q(**{name: b""})
-    for digest in definition.related_digests:
-        condition |= Q(Exists(digest.model._default_manager.filter(**{digest.row: OuterRef("pk")})))
-    return model._default_manager.filter(condition)
-
-
-def describe(row: models.Model) -> tuple[Described, ...]:
-    """The personal values of a row that are not empty, decrypted, or why one cannot be read."""
-    found = []
-    for column in _models[type(row)].encrypted:
-        if getattr(row, column.name):
-            problem = problem_of(row, column.name)
-            value = "" if problem else text(row, column.name)
-            found.append(Described(str(column.title), value, problem))
-    return tuple(found)
-
-
 def re_encrypt_rows(model: type[models.Model], pks: Sequence[int], key: str) -> RewrittenRows:
     """The rows with these primary keys, with their values encrypted again with the key of that fingerprint.
 
@@ -235,20 +193,6 @@ def re_digest_rows(model: type[models.Model], pks: Sequence[int], key: str) -> R
     """
     make = _models[model].re_digest_rows
     return make(pks, key) if make is not None else RewrittenRows(lambda: True, [], 0)
-
-
-def erase(row: models.Model) -> None:
-    """Delete the personal values of a row and their digests. Call it in a transaction.
-
-    The caller decides whether the row may be erased.
-    """
-    definition = _models[type(row)]
-    empty = dict.fromkeys(definition.own_columns, b"")
-    type(row)._default_manager.filter(pk=row.pk).update(**empty)
-    for name, value in empty.items():
-        setattr(row, name, value)
-    for digest in definition.related_digests:
-        digest.model._default_manager.filter(**{digest.row: row}).delete()
 
 
 def _binding(row: models.Model, column: str) -> tuple[str, str]:

@@ -35,7 +35,6 @@ from apps.consumers.models import (
     level_of,
 )
 from apps.consumers.sending.digests import search_digest
-from apps.core import personal_data
 from apps.core.export.formats import Format
 from apps.history import selection
 from apps.history.exports import delivery, lifecycle, making, shown_ranges
@@ -43,6 +42,7 @@ from apps.history.exports.lifecycle import FailureCode, Progress
 from apps.history.forms.export import values_of
 from apps.history.forms.filters import SEARCH
 from apps.history.models import Export, State
+from tests.support import personal_rows
 from tests.support.entries import FULL, clean, store
 from tests.support.export_files import numbered, row
 from tests.support.export_rows import prepared, stored
@@ -246,13 +246,13 @@ def test_export_of_an_erased_search_writes_no_file(
     query = answer["Location"].partition("?")[2]
     export = choose(as_permitted, f"?{query}", format="csv", show_submission="on")
     if when == "before the start":
-        personal_data.erase(RecordedSearch.objects.get())
+        personal_rows.erase(RecordedSearch.objects.get())
     else:
         start = lifecycle.start
 
         def start_then_erase(*args: Any) -> None:
             start(*args)
-            personal_data.erase(RecordedSearch.objects.get())
+            personal_rows.erase(RecordedSearch.objects.get())
 
         monkeypatch.setattr(lifecycle, "start", start_then_erase)
     page = text(as_permitted.post(reverse("history:export_file", args=[export.public_id]), follow=True))

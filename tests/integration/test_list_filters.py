@@ -22,9 +22,9 @@ from apps.consumers import recording, searches
 from apps.consumers.models import DigestKind, Outcome, RecordedSearch, Submission, SubmissionDigest
 from apps.consumers.sending.digests import search_digest
 from apps.consumers.viewer import Viewer
-from apps.core import personal_data
 from apps.history import selection as selections
 from apps.history.views import list as views
+from tests.support import personal_rows
 from tests.support.entries import clean, resolved_by, store, text
 from tests.support.people import events, make_person
 from tests.support.searches import recorded, token
@@ -466,7 +466,7 @@ def test_search_of_another_person_an_altered_and_an_erased_one_show_no_rows(
     own = with_search("email=?", supervisor)
     erased = recorded(supervisor, email=TYPED["email"])
     gone = urlencode({"search": searches.seal(erased)})
-    personal_data.erase(erased)
+    personal_rows.erase(erased)
     altered = f"{own[:30]}{'A' if own[30] != 'A' else 'B'}{own[31:]}"
     for query in (with_search("email=?", staff), altered, own[:40], gone):
         answer = as_supervisor.get(f"{page}?outcome=created&{query}", follow=True)

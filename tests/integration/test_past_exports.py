@@ -18,11 +18,11 @@ from apps.accounts.roles import PERSONAL_DATA_EXPORT
 from apps.audit.models import AuditEvent
 from apps.audit.person_limits import Act
 from apps.consumers.models import Outcome, RecordedSearch
-from apps.core import personal_data
 from apps.history.exports import lifecycle
 from apps.history.exports.lifecycle import Choice
 from apps.history.forms.filters import SEARCH
 from apps.history.models import Export, ExportReason, State
+from tests.support import personal_rows
 from tests.support.entries import clean, store
 from tests.support.export_rows import prepared, stored
 from tests.support.people import TESTS, acting, events, make_person
@@ -387,7 +387,7 @@ def test_search_of_another_person_is_recorded_as_ones_own(
 
 def test_erased_search_cannot_be_exported_again(as_supervisor: Client, olga: User) -> None:
     export = searched_by(olga)
-    personal_data.erase(RecordedSearch.objects.get())
+    personal_rows.erase(RecordedSearch.objects.get())
     answer = as_supervisor.post(reverse("history:export_again", args=[export.public_id]))
     assert answer.status_code == 409
     assert "the search no longer exists" in text(answer)
@@ -413,7 +413,7 @@ def test_page_that_refuses_to_export_again_is_recorded_with_its_note(
         personal=True, reason=ExportReason.COMPLAINT, encrypted_note=export.encrypted_note
     )
     if status == 409:
-        personal_data.erase(RecordedSearch.objects.get())
+        personal_rows.erase(RecordedSearch.objects.get())
     else:
         monkeypatch.setattr("apps.history.views.past_exports.person_limits.allows", lambda *_: False)
     answer = as_supervisor.post(reverse("history:export_again", args=[export.public_id]))

@@ -31,6 +31,7 @@ from sandbox.api.routes import ROUTES
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support import personal_rows
 from tests.support.entries import on_page, posted, store
 from tests.support.markers import Markers, database_bytes, logged_at_debug, rows
 from tests.support.people import PASSWORD
@@ -354,7 +355,7 @@ def test_no_marker_is_found_after_a_story_over_all_forms(
     assert "RuntimeError" in lines  # the fault is logged without its text
     assert {*Submission.objects.values_list("outcome", flat=True)} >= {"created", "rejected", "unknown"}
     _expect_nothing("the rows", [*rows()], markers)
-    decrypted = " ".join(one.text for row in _personal_rows() for one in personal_data.describe(row))
+    decrypted = " ".join(one.text for row in _personal_rows() for one in personal_rows.describe(row))
     assert {*markers.found_in(decrypted)} >= STORED
     _expect_nothing("the log", lines.splitlines(), markers)
     # An order number belongs to the organisation, and "Try again" links to that search. E-mails are refused.
@@ -370,7 +371,7 @@ def test_no_marker_is_found_after_a_story_over_all_forms(
 
 def _personal_rows() -> Iterator[Model]:
     for definition in personal_data.registered():
-        yield from personal_data.find(definition.model)
+        yield from personal_rows.find(definition.model)
 
 
 def _expect_nothing(where: str, texts: list[str], markers: Markers) -> None:

@@ -30,11 +30,12 @@ from apps.consumers.models.order_reading import OrderGuest
 from apps.consumers.order_lookup.readings import store_reading
 from apps.consumers.sending.submit import NotConfirmed, submit
 from apps.consumers.sending.warnings import CANCELLED, EntryWarning, consumer_of_key
-from apps.core import clock, personal_data
+from apps.core import clock
 from apps.core.references import reference_key
 from sandbox.data.seed import CANCELLED_ORDER, FAMILY_ORDER, SAMPLE_ORDER
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support import personal_rows
 from tests.support.batch_rows import (
     IDA,
     KAI,
@@ -517,7 +518,7 @@ def test_row_whose_content_was_not_created_is_ready(outcome: Outcome, staff: Use
 
 @pytest.mark.sql("new")
 def test_erased_submission_is_not_compared(staff: User) -> None:
-    personal_data.erase(store(staff, Outcome.CREATED, FULL))
+    personal_rows.erase(store(staff, Outcome.CREATED, FULL))
     batch = batch_of(staff, [FULL])
     check_batch(batch, client=get_client())
     assert states(batch) == ["ready"]

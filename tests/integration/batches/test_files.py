@@ -30,6 +30,7 @@ from apps.consumers.recording import key_of
 from apps.core import clock, personal_data
 from apps.core.export.formats import Format
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support import personal_rows
 from tests.support.batch_pages import at
 from tests.support.batch_rows import batch_of, sent_row
 from tests.support.batch_sending import checked_batch, people
@@ -345,7 +346,7 @@ def test_a_row_without_readable_cells_says_so_and_loses_no_other_row(staff: User
     batch = _people(staff)
     _set(batch, 3, encrypted_cells=b"no ciphertext")
     erased = batch.rows.get(number=5)
-    personal_data.erase(erased)
+    personal_rows.erase(erased)
     lines = _excel(batch)
     assert lines[2] == ["", "", "", "Unchecked", "", "The uploaded row cannot be read", ""]
     assert lines[4] == ["", "", "", "Unchecked", "", "", ""]

@@ -15,13 +15,14 @@ from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.consumers.models import Draft, OrderReading, Outcome, Submission
 from apps.consumers.order_lookup.readings import find_reading
-from apps.core import clock, personal_data
+from apps.core import clock
 from apps.privacy.exports import Uncertainty
 from apps.privacy.report import Report
 from apps.privacy.subjects import of_consumer, of_guest
 from apps.privacy.verdicts import AccessVerdict
 from sandbox.data.seed import FAMILY_ORDER
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support import personal_rows
 from tests.support.draft_tabs import NEW, Tab, open_draft, open_for, saved_values
 from tests.support.entries import FULL, clean, on_page, posted, store, text
 from tests.support.people import PASSWORD, events
@@ -142,6 +143,6 @@ def test_nothing_about_a_draft_is_recorded_and_nothing_in_it_is_readable(as_staf
         ]
     assert b"hidden" not in repr(rows).lower().encode()
     [draft] = Draft.objects.filter(is_finished=False)
-    assert "Hiddenname" in personal_data.describe(draft)[0].text
+    assert "Hiddenname" in personal_rows.describe(draft)[0].text
     token = tab.form["token"]
-    assert token not in personal_data.describe(draft)[0].text
+    assert token not in personal_rows.describe(draft)[0].text

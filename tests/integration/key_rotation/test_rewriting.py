@@ -13,13 +13,14 @@ from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending.digests import content_digest, content_digests_of, search_digests
-from apps.core import clock, heartbeats, personal_data
+from apps.core import clock, heartbeats
 from apps.core.encryption import DIGEST, ENCRYPTION
 from apps.core.models import KeyInUse, KeyRewriting
 from consumerportal import key_rewriting
 from consumerportal.keys import use_key
 from consumerportal.management.commands.worker import Worker
 from sandbox.data.seed import SAMPLE_ORDER
+from tests.support import personal_rows
 from tests.support.entries import FULL, store
 from tests.support.key_rotation import (
     ACTOR,
@@ -38,8 +39,8 @@ def test_rows_are_written_again_once_and_events_say_so(
     former, following = rotated
     rows = [store(staff, Outcome.REJECTED, vendor_message="Not so", note="Called") for _ in range(3)]
     erased = store(staff, Outcome.REJECTED)
-    personal_data.erase(erased)
-    before = {row.pk: personal_data.describe(row) for row in rows}
+    personal_rows.erase(erased)
+    before = {row.pk: personal_rows.describe(row) for row in rows}
     use_key(following, ACTOR)
     assert key_rewriting.remaining(following.partition(":")[0]) >= 4
     assert rewrite_all() >= 4
@@ -47,7 +48,7 @@ def test_rows_are_written_again_once_and_events_say_so(
     name = "ENCRYPTION_KEYS" if former.startswith(ENCRYPTION) else "DIGEST_KEYS"
     setattr(settings, name, [NEW_KEYS[name]])
     for row in Submission.objects.filter(pk__in=before):
-        assert personal_data.describe(row) == before[row.pk]
+        assert personal_rows.describe(row) == before[row.pk]
         assert bytes(row.content_digest) in content_digests_of(row)
         assert {*row.digests.values_list("kind", "digest")} == search_digests(FULL) or name != "DIGEST_KEYS"
     assert not erased.digests.exists()
@@ -133,7 +134,7 @@ def test_row_that_changes_during_a_batch_is_written_by_the_next_one(
         if not changed and given[1] is Submission:
             changed.append(rows[0])
             if erased:
-                personal_data.erase(rows[0])
+                personal_rows.erase(rows[0])
             else:
                 Submission.objects.filter(pk=rows[0].pk).update(
                     encrypted_resolution_note=under_the_former_key

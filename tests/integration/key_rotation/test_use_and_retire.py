@@ -16,7 +16,7 @@ from apps.audit.models import AuditEvent
 from apps.consumers.models import DigestKind, Outcome, RecordedSearch, Submission
 from apps.consumers.sending.digests import content_digest
 from apps.consumers.sending.submit import IdenticalOpen
-from apps.core import heartbeats, key_fingerprints, keys_in_use, personal_data
+from apps.core import heartbeats, key_fingerprints, keys_in_use
 from apps.core.encryption import DIGEST, ENCRYPTION
 from apps.core.models import Heartbeat, KeyFingerprint, KeyInUse, KeyRewriting
 from consumerportal import keys, status, web_heartbeats
@@ -28,6 +28,7 @@ from consumerportal.keys import (
     use_key,
 )
 from sandbox.data.seed import SAMPLE_ORDER
+from tests.support import personal_rows
 from tests.support.entries import FULL, store
 from tests.support.key_rotation import (
     ACTOR,
@@ -127,7 +128,7 @@ def test_dry_run_counts_and_changes_nothing(
     Submission.objects.filter(pk=rows[0].pk).update(encrypted_consumer=rows[1].encrypted_consumer)
     searches = [recorded(staff, last_name=name) for name in ("Zed", "Wye", "Exe")]
     RecordedSearch.objects.filter(pk=searches[0].pk).update(encrypted_values=searches[1].encrypted_values)
-    personal_data.erase(searches[2])
+    personal_rows.erase(searches[2])
     before, events = stored_values(), AuditEvent.objects.count()
     call_command("rotate_keys", "--use", rotated[1], "--dry-run")
     shown = capsys.readouterr().out
@@ -262,7 +263,7 @@ def test_unreadable_row_stops_the_retirement_and_is_named_in_the_log(
     [line] = [line for line in status.lines() if line.name == "key_rewriting"]
     assert line.level is status.Level.WARNING
     assert "1 cannot be read" in line.text
-    personal_data.erase(found)
+    personal_rows.erase(found)
     use_key(following, ACTOR)  # begins again
     rewrite_all()
     retire_key(former, ACTOR)
@@ -297,7 +298,7 @@ def test_value_that_is_no_bytes_stops_the_retirement_and_nothing_else(
     with pytest.raises(CommandError, match="1 rows cannot be read"):
         call_command("rotate_keys", "--retire", former)
     call_command("rotate_keys")  # counts values by key
-    personal_data.erase(row)
+    personal_rows.erase(row)
     use_key(following, ACTOR)  # begins again
     rewrite_all()
     retire_key(former, ACTOR)

@@ -18,6 +18,7 @@ from apps.consumers.searches import Search, SearchGone, SearchUnreadable
 from apps.consumers.sending.digests import search_digest, search_digests_of_value
 from apps.core import clock, keys_in_use, personal_data
 from apps.core.encryption import encrypt_as_text
+from tests.support import personal_rows
 from tests.support.audit_flush import lift_triggers
 from tests.support.keys import digest_again, new_encryption_key
 from tests.support.people import TESTS, acting, events, make_person
@@ -118,7 +119,7 @@ def test_search_that_is_erased_deleted_or_unreadable_cannot_be_used(
         searches.seal(deleted): SearchGone,
         searches.seal(unreadable): SearchUnreadable,
     }
-    personal_data.erase(erased)
+    personal_rows.erase(erased)
     RecordedSearch.objects.filter(pk=deleted.pk).delete()
     other = recorded(staff, last_name=NAME)
     RecordedSearch.objects.filter(pk=unreadable.pk).update(encrypted_values=other.encrypted_values)
@@ -154,7 +155,7 @@ def test_digests_of_an_unreadable_search_stay_and_an_erased_one_gets_none(staff:
     assert digest_again(search) == [search.public_id]
     assert _stored(search) == before
     rewritten = personal_data.re_digest_rows(RecordedSearch, [other.pk], "")
-    personal_data.erase(other)
+    personal_rows.erase(other)
     with transaction.atomic():
         assert not rewritten.write()  # it was read before the erasure
     assert digest_again(other) == []

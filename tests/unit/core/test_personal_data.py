@@ -36,6 +36,7 @@ from apps.core.key_fingerprints import ENCRYPTION
 from apps.core.personal_data import EncryptedColumn, PersonalModel, Problem
 from apps.history.models import Export
 from sandbox.data.seed import SAMPLE_ORDER
+from tests.support import personal_rows
 from tests.support.batch_rows import batch_of
 from tests.support.entries import FULL, REF, store
 from tests.support.keys import digest_again, new_encryption_key
@@ -145,7 +146,7 @@ def test_rows_are_described_encrypted_again_and_erased(
     staff: User, settings: Settings, model: type[Any]
 ) -> None:
     row = ROWS[model](staff)
-    before, described = _stored(row), personal_data.describe(row)
+    before, described = _stored(row), personal_rows.describe(row)
     assert all(before.values())
     assert len(described) == len(before)
     assert all(one.text and one.title and one.problem is None for one in described)
@@ -153,13 +154,13 @@ def test_rows_are_described_encrypted_again_and_erased(
     assert _encrypted_again(row).write()
     settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
     found = model.objects.get(pk=row.pk)
-    assert personal_data.describe(found) == described
+    assert personal_rows.describe(found) == described
     assert not {*before.values()} & {*_stored(row).values()}
-    assert [*personal_data.find(model)] == [row]
-    personal_data.erase(row)
-    assert personal_data.describe(row) == personal_data.describe(model.objects.get(pk=row.pk)) == ()
+    assert [*personal_rows.find(model)] == [row]
+    personal_rows.erase(row)
+    assert personal_rows.describe(row) == personal_rows.describe(model.objects.get(pk=row.pk)) == ()
     assert not any(_stored(row).values())
-    assert not personal_data.find(model).exists()
+    assert not personal_rows.find(model).exists()
 
 
 def test_row_that_changed_meanwhile_is_not_encrypted_again(staff: User, settings: Settings) -> None:
@@ -183,14 +184,14 @@ def test_unreadable_row_is_described_and_not_encrypted_again(staff: User, settin
     settings.ENCRYPTION_KEYS = [new_encryption_key(), *settings.ENCRYPTION_KEYS]
     rewritten = _encrypted_again(row)
     assert (rewritten.unreadable, rewritten.changes) == ([row.public_id], 0)
-    problems = [one.problem for one in personal_data.describe(row)]
+    problems = [one.problem for one in personal_rows.describe(row)]
     assert problems == [None, Problem.DOES_NOT_BELONG, None, None]
     settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS[:1]
     rewritten = _encrypted_again(row)
     assert (rewritten.unreadable, rewritten.changes) == ([row.public_id], 0)
-    assert {one.problem for one in personal_data.describe(row)} == {Problem.KEY_MISSING}
+    assert {one.problem for one in personal_rows.describe(row)} == {Problem.KEY_MISSING}
     assert _stored(row) == before
-    assert "Called" not in repr(personal_data.describe(row))
+    assert "Called" not in repr(personal_rows.describe(row))
 
 
 def test_digests_follow_a_new_key(staff: User, settings: Settings) -> None:
@@ -215,7 +216,7 @@ def test_digests_of_an_unreadable_row_stay(staff: User, settings: Settings) -> N
 
 def test_erased_submission_has_no_digests_and_keeps_its_facts(staff: User) -> None:
     row = store(staff, Outcome.REJECTED)
-    personal_data.erase(row)
+    personal_rows.erase(row)
     found = Submission.objects.get()
     assert not SubmissionDigest.objects.exists()
     assert found.content_digest == b""
@@ -227,15 +228,15 @@ def test_erased_submission_has_no_digests_and_keeps_its_facts(staff: User) -> No
 def test_erased_submissions_are_not_repeats_of_each_other(staff: User) -> None:
     first, second = store(staff, Outcome.NOT_CREATED), store(staff, Outcome.CREATED)
     assert selectors.sent_again(first, content_digests_of(first)) == [second]
-    personal_data.erase(first)
-    personal_data.erase(second)
+    personal_rows.erase(first)
+    personal_rows.erase(second)
     assert selectors.sent_again(first, content_digests_of(first)) == []
 
 
 def test_row_with_digests_alone_is_found(staff: User) -> None:
     row = store(staff, Outcome.REJECTED)
     Submission.objects.update(encrypted_consumer=b"", content_digest=b"")
-    assert [*personal_data.find(Submission)] == [row]
+    assert [*personal_rows.find(Submission)] == [row]
 
 
 def test_unregistered_column_is_refused(staff: User) -> None:
