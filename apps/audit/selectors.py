@@ -18,8 +18,7 @@ from django.db.models.functions import Lower
 from apps.audit.events import WORD
 from apps.audit.models import AuditEvent
 from apps.audit.registry import EventGroup, EventOutcome, event_types, find_event_type
-from apps.core import clock, references
-from apps.core.web import keyset
+from apps.core import clock, keyset, references
 
 NEWEST_BY = ("seq",)
 REFERENCES = ("consumer_ref", "submission", "order_ref", "guest_ref")
@@ -111,7 +110,7 @@ class SubmissionEvents(NamedTuple):
 def page_of_log(
     asked: LogFilter, *, size: int, position: keyset.Position | None, oldest_first: bool
 ) -> keyset.Page[AuditEvent]:
-    """A page of the matching events. Raises ``UnreadableKey`` as :func:`apps.core.web.keyset.page_of` does.
+    """A page of the matching events. Raises ``UnreadableKey`` as :func:`apps.core.keyset.page_of` does.
 
     Each condition has an index that ends with the sequence number, so a page takes the same time at any size
     of the log. With several conditions the database uses one index, within the bounds from :func:`_combined`;

@@ -20,7 +20,7 @@ NO_ROWS: Final = dict.fromkeys(RowState, 0)
 # Without a version that was confirmed, a row is not confirmed.
 _CONFIRMED: Final = Q(confirmed_version__isnull=False, confirmed_version=F("version"))
 NEWEST_BY: Final = ("created_at", "id")
-"""The key of the list of batches, for ``core.web.keyset``."""
+"""The key of the list of batches, for ``core.keyset``."""
 _UNDER_WAY: Final = (BatchState.SENDING, BatchState.PAUSED)
 MAX_GOING_ON: Final = 10
 """Maximum number of batches on the start page."""

@@ -1,4 +1,7 @@
-"""Parsing dates as people write them. Ambiguous or impossible dates are errors, never guesses."""
+"""Days: parsing them as people write them, and when they begin.
+
+Ambiguous or impossible dates are errors, never guesses.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import datetime
 import re
 from contextlib import nullcontext, suppress
 
+from django.utils import timezone
 from django.utils.dates import MONTHS, MONTHS_3
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
@@ -62,6 +66,11 @@ def read_date(text: str, *, month_first: bool = False) -> datetime.date:
     if match := _YEAR_WORD_DAY.fullmatch(text):
         return _date(match[1], _month(match[2]), match[3])
     raise ValueError("not written as a date")
+
+
+def midnight(day: datetime.date) -> datetime.datetime:
+    """The beginning of a day in the reader's time zone."""
+    return datetime.datetime.combine(day, datetime.time(), tzinfo=timezone.get_current_timezone())
 
 
 def _in_order(first: str, second: str, year: str, *, month_first: bool) -> datetime.date:

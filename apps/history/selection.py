@@ -19,8 +19,8 @@ from apps.consumers import selectors
 from apps.consumers.models import DURATION_OR_ZERO, DigestKind, Outcome, Submission, SubmissionDigest
 from apps.consumers.searches import Search
 from apps.consumers.viewer import UNRESTRICTED, Viewer
+from apps.core import keyset
 from apps.core.references import spellings
-from apps.core.web import keyset
 
 REFERENCES = ("order_ref", "consumer_ref", "guest_ref")
 MAX_COUNTED = 10_000

@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from apps.consumers import searches
 from apps.consumers.forms.fields import PlainTextField
 from apps.consumers.models import DigestKind
+from apps.core.dates import midnight
 from apps.core.forms.reference_field import ReferenceField
 from apps.core.references import UUID_SHAPED, RecordKind, with_dashes
-from apps.core.web.filters import DayField, PeriodForm, UnreadableAddress, midnight
+from apps.core.web.filters import DayField, PeriodForm, UnreadableAddress
 from apps.privacy import report, subjects
 from apps.privacy.candidates import Span
 from apps.privacy.services import Question

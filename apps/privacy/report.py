@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from apps.audit.models import AuditEvent
 from apps.audit.selectors import sequence_filter
+from apps.core import keyset
 from apps.core.parts import in_parts
-from apps.core.web import keyset
 from apps.privacy.candidates import LAST, Candidates, Span
 from apps.privacy.subjects import Subject
 from apps.privacy.verdicts import AccessVerdict, ReportLine, VerdictReader, ends_of

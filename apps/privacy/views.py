@@ -20,8 +20,8 @@ from apps.core.actor import Actor
 from apps.core.export.responses import ZIP_CONTENT_TYPE, dated_name, download
 from apps.core.forms.errors import form_errors
 from apps.core.references import RecordKind
-from apps.core.web import keyset, sealed_entries
-from apps.core.web.filters import page_url, with_query
+from apps.core.web import sealed_entries
+from apps.core.web.filters import page_url, read_position, with_query
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
@@ -57,7 +57,7 @@ def access(request: HttpRequest) -> HttpResponse:
     """
     if request.method == "POST":
         return _ask(request)
-    position = keyset.read_position(request.GET, NEWEST_BY)
+    position = read_position(request.GET, NEWEST_BY)
     found = _find(request, actor_of(request), is_counted=True)
     context: dict[str, Any] = {
         "ask": AskForm(typed=sealed_entries.unseal(request) or _days(request)),

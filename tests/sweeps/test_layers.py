@@ -24,7 +24,6 @@ ABOUT_REQUESTS = {
     "apps/core/web/failures.py",
     "apps/core/web/filters.py",
     "apps/core/web/sealed_entries.py",
-    "apps/core/web/keyset.py",
     "apps/core/web/permissions.py",
     "apps/core/web/redirects.py",
     "apps/core/web/requests.py",

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.audit import export
 from apps.audit.selectors import LogFilter, has_matches
+from apps.core.dates import midnight
 from apps.core.export.formats import Format
-from apps.core.web.filters import DayField, PeriodForm, midnight
+from apps.core.web.filters import DayField, PeriodForm
 
 MAX_SEQUENCE = 2**63 - 1
 

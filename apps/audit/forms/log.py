@@ -14,10 +14,11 @@ from apps.audit.events import MAX_TEXT, REFERENCE
 from apps.audit.labels import GROUP_LABELS, WITH_SYSTEM
 from apps.audit.registry import EventGroup, EventOutcome, event_types
 from apps.audit.selectors import LogFilter
+from apps.core.dates import midnight
 from apps.core.forms.input import LineField
 from apps.core.forms.long_select import LongSelect
 from apps.core.forms.reference_field import ReferenceField
-from apps.core.web.filters import DayField, PeriodForm, midnight
+from apps.core.web.filters import DayField, PeriodForm
 
 _TOO_LONG = {"max_length": _("This is too long: copy it again")}
 _ONE_OF_THEM = {"invalid_choice": _("Choose a person from the list")}

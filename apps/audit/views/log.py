@@ -16,8 +16,7 @@ from apps.audit.integrity.valid_macs import verdict_of
 from apps.audit.permissions import VIEW_LOG
 from apps.audit.presenters import events as presenters
 from apps.core.forms.errors import form_errors
-from apps.core.web import keyset
-from apps.core.web.filters import page_url, with_query
+from apps.core.web.filters import page_url, read_position, with_query
 from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
 
@@ -28,7 +27,7 @@ PAGE_SIZE = 50
 @require_GET
 def log(request: HttpRequest) -> HttpResponse:
     """List the events that match the filters in the URL, newest or oldest first."""
-    position = keyset.read_position(request.GET, selectors.NEWEST_BY)
+    position = read_position(request.GET, selectors.NEWEST_BY)
     form = LogFilterForm(request.GET)
     problem = standing_problem()
     context: dict[str, Any] = {

@@ -38,8 +38,8 @@ from apps.batches.views.visible import (
 from apps.consumers.forms.similar import SimilarReasonForm
 from apps.consumers.viewer import Viewer
 from apps.consumers.views.visible import person_id
+from apps.core import keyset
 from apps.core.forms.errors import FieldError, form_errors
-from apps.core.web import keyset
 from apps.core.web.background import background
 from apps.core.web.filters import page_url
 from apps.core.web.permissions import requires

@@ -16,9 +16,9 @@ from apps.batches.models import Batch
 from apps.batches.permissions import CONTROL_ALL_BATCHES, SEND_BATCHES
 from apps.batches.presenters.lists import BatchLine, batch_line
 from apps.consumers.views.visible import person_id
+from apps.core import keyset
 from apps.core.forms.errors import form_errors
-from apps.core.web import keyset
-from apps.core.web.filters import Chip, page_url, with_query
+from apps.core.web.filters import Chip, page_url, read_position, with_query
 from apps.core.web.permissions import requires
 
 PAGE_SIZE = 50
@@ -29,7 +29,7 @@ PAGE_SIZE = 50
 def batches(request: HttpRequest) -> HttpResponse:
     """The person's batches, newest first; for supervisors everybody's, with a filter by person."""
     sees_all = request.user.has_perm(CONTROL_ALL_BATCHES)
-    position = keyset.read_position(request.GET, selectors.NEWEST_BY)
+    position = read_position(request.GET, selectors.NEWEST_BY)
     form = BatchesForm(request.GET if sees_all else {})
     context: dict[str, Any] = {"form": form, "sees_all": sees_all, "errors": form_errors(form)}
     if not context["errors"]:

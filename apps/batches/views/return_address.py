@@ -11,13 +11,13 @@ from django.utils.translation import gettext as _
 from apps.batches.models import Batch, RowState
 from apps.batches.presenters.batch import ALL
 from apps.batches.presenters.naming import batch_url
+from apps.core import keyset
 from apps.core.forms.input import single_value
-from apps.core.web import keyset
-from apps.core.web.filters import UnreadableAddress, page_url, with_query
+from apps.core.web.filters import UnreadableAddress, page_url, read_position, with_query
 from apps.core.web.redirects import HttpResponseSeeOther
 
 BY = ("number",)
-"""The key of the rows of a batch, for ``core.web.keyset``."""
+"""The key of the rows of a batch, for ``core.keyset``."""
 AT_ROWS = "rows"
 """The tag of a message that the page of the batch shows at its rows, where it opens."""
 
@@ -62,7 +62,7 @@ def return_address_of(request: HttpRequest) -> ReturnAddress:
     show = single_value(values, "show")
     if show and show != ALL and show not in RowState.values:
         raise UnreadableAddress
-    return ReturnAddress(show, keyset.read_position(values, BY))
+    return ReturnAddress(show, read_position(values, BY))
 
 
 def back_to_batch(request: HttpRequest, batch: Batch, *, at_rows: bool = False) -> HttpResponse:

@@ -23,9 +23,9 @@ from apps.consumers.presenters.entry import EntryPage
 from apps.consumers.viewer import Viewer
 from apps.consumers.views.visible import find_submission, person_id
 from apps.core import clock
+from apps.core.dates import midnight
 from apps.core.forms.input import single_value
 from apps.core.web.background import background
-from apps.core.web.filters import midnight
 from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
 

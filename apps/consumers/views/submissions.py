@@ -38,10 +38,10 @@ from apps.consumers.viewer import Viewer
 from apps.consumers.views import drafts
 from apps.consumers.views.visible import find_submission
 from apps.core import clock
+from apps.core.dates import midnight
 from apps.core.forms.errors import form_errors
 from apps.core.web import sealed_entries
 from apps.core.web.back_links import list_address
-from apps.core.web.filters import midnight
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of

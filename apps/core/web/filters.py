@@ -16,12 +16,10 @@ from django.conf import settings
 from django.core.exceptions import BadRequest, ValidationError
 from django.forms.boundfield import BoundField
 from django.http import QueryDict
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from apps.core import dates
-from apps.core.forms.input import LineField, PortalForm
-from apps.core.web import keyset
+from apps.core import dates, keyset
+from apps.core.forms.input import LineField, PortalForm, single_value
 
 MAX_DATE_LENGTH = 40  # characters, as in static/js/date_reading.js
 _NO_DATE = _("Enter a date, such as 2026-03-07")
@@ -82,11 +80,6 @@ class PeriodForm(PortalForm):
         return self.cleaned_data
 
 
-def midnight(day: dt.date) -> dt.datetime:
-    """The beginning of a day in the reader's time zone."""
-    return dt.datetime.combine(day, dt.time(), tzinfo=timezone.get_current_timezone())
-
-
 @dataclass(frozen=True, slots=True)
 class Chip:
     """An active filter. ``url`` is the address of the list without it."""
@@ -115,3 +108,24 @@ def page_url(path: str, values: Mapping[str, Any], position: keyset.Position | N
         return ""
     address = with_query(path, values)
     return f"{address}{'&' if '?' in address else '?'}{position}"
+
+
+def read_position(values: QueryDict, by: Sequence[str]) -> keyset.Position | None:
+    """The position in the address of a page; None if it has none (the first page).
+
+    ``by``: the fields of its key. Raises ``UnreadableKey`` for a position that no link of the portal has, and
+    ``ConflictingValues`` for a parameter with two values.
+    """
+    texts = {name: single_value(values, name) for name in keyset.NAMES if name in values}
+    if not texts:
+        return None
+    if len(texts) > 1:
+        raise keyset.UnreadableKey
+    [(name, text)] = texts.items()
+    parts = text.split("-")
+    if len(parts) != len(by) or not all(part.isascii() and part.isdecimal() for part in parts):
+        raise keyset.UnreadableKey
+    key = tuple(int(part) for part in parts if len(part) < 20)
+    if len(key) != len(by) or max(key) >= 2**63:
+        raise keyset.UnreadableKey
+    return keyset.Position(key, newer=name == keyset.NEWER_THAN)

@@ -17,12 +17,12 @@ from django.views.decorators.http import require_safe
 from apps.core.connections import DATABASE_ERRORS, commit_was_attempted, is_database_unavailable
 from apps.core.encryption import MissingKeyError
 from apps.core.forms.input import ConflictingValues
+from apps.core.keyset import UnreadableKey
 from apps.core.web import readiness, sealed_entries
 from apps.core.web.background import is_background
 from apps.core.web.context_processors import environment_label
 from apps.core.web.failures import Effects, effects_of
 from apps.core.web.filters import UnreadableAddress
-from apps.core.web.keyset import UnreadableKey
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import support_code
 from apps.core.web.sign_in_first import seal_and_sign_in

@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Final
 
-from apps.core.web import keyset
+from apps.core import keyset
 from apps.history.models import Export
 
 NEWEST_BY: Final = ("started_at", "id")

@@ -14,7 +14,7 @@ from apps.accounts.selectors import active_with
 from apps.consumers import selectors
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER
-from apps.core.web.filters import midnight
+from apps.core.dates import midnight
 from apps.history.figures.results import (
     AGE_EDGES,
     ANSWER_EDGES,

@@ -13,7 +13,7 @@ from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, W
 from django.db.models.expressions import Combinable
 
 from apps.consumers.models import Outcome, Submission
-from apps.core.web.filters import midnight
+from apps.core.dates import midnight
 from apps.history.selection import Selection, SubmissionFilter
 from apps.history.totals import steps
 from apps.history.totals.counts import Group, counted

@@ -19,11 +19,12 @@ from apps.consumers.forms.fields import PlainTextField
 from apps.consumers.models import DigestKind, Outcome
 from apps.consumers.viewer import Viewer
 from apps.core import clock
+from apps.core.dates import midnight
 from apps.core.forms.input import PortalForm
 from apps.core.forms.long_select import LongSelect
 from apps.core.forms.reference_field import ReferenceField
 from apps.core.references import RecordKind
-from apps.core.web.filters import DayField, PeriodForm, UnreadableAddress, midnight
+from apps.core.web.filters import DayField, PeriodForm, UnreadableAddress
 from apps.history.selection import ATTENTION_LABELS, Period, Sort, SubmissionFilter
 
 SEARCH = "search"  # prefix of the names of its fields

@@ -10,8 +10,9 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit import selectors as audit_selectors
+from apps.core.dates import midnight
 from apps.core.forms.long_select import LongSelect
-from apps.core.web.filters import DayField, PeriodForm, midnight
+from apps.core.web.filters import DayField, PeriodForm
 from apps.history.exports.past import PastExportFilter
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from apps.core.web.filters import midnight
+from apps.core.dates import midnight
 
 DAY = dt.timedelta(days=1)
 

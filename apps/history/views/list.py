@@ -20,9 +20,10 @@ from apps.consumers.presenters.lists import Attention as AttentionLine
 from apps.consumers.presenters.lists import attention_lines, lines
 from apps.consumers.reconciliation import taking
 from apps.consumers.viewer import Viewer
+from apps.core import keyset
 from apps.core.forms.errors import form_errors
-from apps.core.web import keyset, sealed_entries
-from apps.core.web.filters import page_url, with_query
+from apps.core.web import sealed_entries
+from apps.core.web.filters import page_url, read_position, with_query
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
@@ -73,7 +74,7 @@ def _page(
     form, viewer, person = filter_form(request), Viewer.of(request.user), reader_of(request)
     is_valid = form.is_valid()
     sort = form.chosen_sort if is_valid else Sort.NEWEST
-    position = keyset.read_position(request.GET, sort.by)
+    position = read_position(request.GET, sort.by)
     view = opened_view(form, person) if is_valid else None
     context: dict[str, Any] = {
         "form": form,

@@ -15,8 +15,7 @@ from apps.consumers import searches
 from apps.consumers.permissions import EXPORT_SUBMISSIONS
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import form_errors
-from apps.core.web import keyset
-from apps.core.web.filters import page_url, with_query
+from apps.core.web.filters import page_url, read_position, with_query
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
@@ -39,7 +38,7 @@ PAGE_SIZE = 50
 @require_GET
 def past_exports(request: HttpRequest) -> HttpResponse:
     """The exports of all people, newest first. Opening the list is recorded."""
-    position = keyset.read_position(request.GET, past.NEWEST_BY)
+    position = read_position(request.GET, past.NEWEST_BY)
     form = PastExportsForm(request.GET)
     if not form.is_valid():
         return render(request, "history/past_exports.html", {"form": form, "errors": form_errors(form)})

@@ -9,7 +9,8 @@ from django.http import QueryDict
 
 from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
-from apps.core.web.keyset import Page, Position, UnreadableKey, page_of, read_position
+from apps.core.keyset import Page, Position, UnreadableKey, page_of
+from apps.core.web.filters import read_position
 from tests.support.entries import clean, store
 
 pytestmark = pytest.mark.django_db

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from apps.core.runs import read_runs, run_text, runs_of
 def test_runs_as_texts_have_the_same_numbers(numbers: set[int]) -> None:
     runs = read_runs(run_text(*run) for run in runs_of(sorted(numbers)))
     assert [number for first, last in runs for number in range(first, last + 1)] == sorted(numbers)
-    assert all(later[0] > earlier[1] + 1 for earlier, later in zip(runs, runs[1:], strict=False))
+    assert all(later[0] > earlier[1] + 1 for earlier, later in pairwise(runs))
 
 
 def test_gap_and_width_decide_where_a_run_ends() -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.viewer import UNRESTRICTED, Viewer
-from apps.core.web.filters import midnight
+from apps.core.dates import midnight
 from apps.history.figures import MAX_BARS, MAX_DURATION, Age, Before, Figures, Unit, figures_of
 from apps.history.figures.counting import period_before
 from apps.history.selection import Period, Selection, SubmissionFilter

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.viewer import UNRESTRICTED, Viewer
-from apps.core.web.filters import midnight
+from apps.core.dates import midnight
 from apps.history.figures import Figures, figures_of
 from apps.history.models import ChangedMoment, PeriodTotals
 from apps.history.selection import Selection, SubmissionFilter

@@ -14,10 +14,8 @@ from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import BadRequest
 from django.db.models import DateTimeField, Model, Q, QuerySet
-from django.http import QueryDict
 
 from apps.core import clock
-from apps.core.forms.input import single_value
 
 OLDER_THAN = "before"
 NEWER_THAN = "after"
@@ -50,27 +48,6 @@ class Page(Generic[Row]):
     rows: list[Row]
     newer: Position | None = None
     older: Position | None = None
-
-
-def read_position(values: QueryDict, by: Sequence[str]) -> Position | None:
-    """The position in an address; None if it has none (the first page).
-
-    Raises :class:`UnreadableKey` for a position that this module did not write, and ``ConflictingValues``
-    for a parameter with two values.
-    """
-    texts = {name: single_value(values, name) for name in NAMES if name in values}
-    if not texts:
-        return None
-    if len(texts) > 1:
-        raise UnreadableKey
-    [(name, text)] = texts.items()
-    parts = text.split("-")
-    if len(parts) != len(by) or not all(part.isascii() and part.isdecimal() for part in parts):
-        raise UnreadableKey
-    key = tuple(int(part) for part in parts if len(part) < 20)
-    if len(key) != len(by) or max(key) >= 2**63:
-        raise UnreadableKey
-    return Position(key, newer=name == NEWER_THAN)
 
 
 def page_of(
