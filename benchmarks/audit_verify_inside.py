@@ -25,7 +25,7 @@ if not apps.ready:
 
 from django.db import connection
 
-from apps.audit.integrity.bulk_hashing import canonical_bytes_of
+from apps.audit.integrity.bulk_hashing import canonical_text
 from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.integrity.stored_rows import rows_after
 from apps.audit.integrity.verification import verify
@@ -50,7 +50,7 @@ def hashed() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM audit_event")
         count = int(cursor.fetchone()[0])
-    texts = [canonical_bytes_of(row) for row in islice(audit_rows.rows(count), 10_000)]
+    texts = [canonical_text(row).encode() for row in islice(audit_rows.rows(count), 10_000)]
     link = bytes(32)
     _begin()
     for place in range(count):

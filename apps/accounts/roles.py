@@ -60,7 +60,6 @@ LABELS = {
     ADMINISTRATOR: _("Administrator"),
     PERSONAL_DATA_EXPORT: _("Export of personal data"),
 }
-PERMISSIONS = frozenset(permission for permissions in GRANTS.values() for permission in permissions)
 
 
 def permissions_of(roles: Iterable[str]) -> frozenset[str]:

@@ -69,7 +69,6 @@ class _LatestAnswer:
 
 
 _latest = _LatestAnswer()
-clear_latest = _latest.clear
 
 
 def record_answer(health: AnswerHealth, **_: object) -> None:

@@ -23,7 +23,7 @@ from django.db import connection, transaction
 from apps.accounts.audit_events import PERSON_PASSWORD_SET, SESSION_SIGNED_IN
 from apps.audit.chain import FORMAT, GENESIS, canonical_json
 from apps.audit.integrity import checkpoints
-from apps.audit.integrity.bulk_hashing import COLUMNS_AND_MAC, canonical_bytes_of
+from apps.audit.integrity.bulk_hashing import COLUMNS_AND_MAC, canonical_text
 from apps.audit.integrity.checkpoints import Beginning, Checkpoint
 from apps.audit.macs import mac_keys
 from apps.audit.models import AuditEvent
@@ -81,7 +81,7 @@ def rows(count: int) -> Iterator[Stored]:
     link, chance = GENESIS, random.Random(5)
     for seq, facts in zip(range(1, count + 1), _facts(chance, count), strict=False):
         row = (seq, FORMAT, START + seq * EVERY, *facts, link)
-        digest = hashlib.sha256(bytes.fromhex(link) + canonical_bytes_of((*row, "")))
+        digest = hashlib.sha256(bytes.fromhex(link) + canonical_text((*row, "")).encode())
         link = digest.hexdigest()
         yield (*row, link, *keys.values_for(link))
 

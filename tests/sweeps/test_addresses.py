@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
-from apps.accounts.roles import PERMISSIONS, ROLES
+from apps.accounts.roles import ROLES
 from apps.audit.models import AuditEvent
 from apps.cdp.consumers import NewConsumer
 from apps.cdp.factory import get_client
@@ -29,6 +29,7 @@ from tests.support.export_rows import prepared
 from tests.support.headers import header_faults
 from tests.support.history_rows import saved_view
 from tests.support.people import TESTS, acting, make_person
+from tests.support.permissions import PERMISSIONS
 
 pytestmark = pytest.mark.once
 

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from django.apps import apps
 
-from apps.accounts.roles import PERMISSIONS
+from tests.support.permissions import PERMISSIONS
 from tests.support.source import APPS, ROOT, modules, relative, tree_of
 
 DEFINED = {

@@ -33,10 +33,11 @@ MAC_KEY, MAC = (COLUMNS_AND_MAC.index(name) for name in MAC_COLUMNS)
 # SQLite returns 0 and 1. The portal stores no other value.
 _BOOLEAN = {0: "false", 1: "true"}
 _INVALID_VALUE_ERRORS = (TypeError, KeyError, ValueError)
-"""The errors that :func:`_text` raises for a value of a type that the portal never stores."""
+"""The errors that :func:`canonical_text` raises for a value of a type that the portal never stores."""
 
 
-def _text(row: StoredRow) -> str:
+def canonical_text(row: StoredRow) -> str:
+    """The canonical bytes of a stored row of format 1, as text. Raises one of ``_INVALID_VALUE_ERRORS``."""
     (
         seq,
         version,
@@ -80,11 +81,6 @@ def _text(row: StoredRow) -> str:
     )
 
 
-def canonical_bytes_of(row: StoredRow) -> bytes:
-    """The canonical bytes of a stored row of format 1. Raises one of ``_INVALID_VALUE_ERRORS``."""
-    return _text(row).encode()
-
-
 def follow(rows: Sequence[StoredRow], expected: int, previous: str) -> int:
     """The number of rows, from the first on, that continue the chain; less than all if it breaks.
 
@@ -96,7 +92,7 @@ def follow(rows: Sequence[StoredRow], expected: int, previous: str) -> int:
         if row[SEQ] != expected + good or row[PREVIOUS] != link or row[VERSION] != FORMAT:
             return good
         try:
-            digest = sha256(link_bytes + _text(row).encode())
+            digest = sha256(link_bytes + canonical_text(row).encode())
         except _INVALID_VALUE_ERRORS:
             return good
         link_bytes, link = digest.digest(), digest.hexdigest()
@@ -114,7 +110,7 @@ def own_sequence(row: StoredRow, sequences: range) -> int | None:
     """
     try:
         link = bytes.fromhex(row[PREVIOUS])
-        text = _text(row).encode()
+        text = canonical_text(row).encode()
     except _INVALID_VALUE_ERRORS:
         return None
     # Quotation marks inside values are escaped, so this occurs once.

@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from django.conf import settings
-
 from apps.audit.integrity import checkpoints
 from apps.audit.integrity.bulk_hashing import HASH
 from apps.audit.integrity.checkpoints import Checkpoint
 from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.own_checkpoints import last_own_checkpoint, own_keys
 from apps.audit.integrity.stored_rows import StoredRows
 from apps.audit.integrity.verification import ROWS_INTACT, Progress, Result, verify
 
@@ -42,7 +41,7 @@ def read_expected(text: str) -> list[Checkpoint]:
     found = [checkpoint for line in lines if (checkpoint := checkpoints.parse(line))]
     if not found:
         raise UnusableCheckpointError("it is not a line of a file of checkpoints")
-    keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
+    keys = own_keys()
     for checkpoint in found:
         if checkpoint.key not in keys:
             raise UnusableCheckpointError(f"the key with the id {checkpoint.key} is not one of this portal")
@@ -61,9 +60,8 @@ def verify_expecting(
     machine has no checkpoint, the expected ones count. Raises ``OSError`` and the database's errors.
     """
     last = expected[-1]
-    keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
-    own = checkpoints.last_valid(settings.AUDIT_CHECKPOINT_FILE, keys)
-    later_beginning = last.first > (own[1].first if own else 1)
+    own = last_own_checkpoint()
+    later_beginning = last.first > (own.first if own else 1)
     beginning = last.beginning if later_beginning else None
     result = verify(beginning=beginning, elsewhere=last, report=report)
     if result.verdict not in ROWS_INTACT:

@@ -14,14 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from apps.audit.audit_events import AUDIT_RETENTION_APPLIED, AUDIT_RETENTION_DECIDED
 from apps.audit.events import Event, Value
-from apps.audit.integrity import checkpoints
-from apps.audit.integrity.checkpoints import Beginning, Checkpoint
+from apps.audit.integrity.checkpoints import Beginning
+from apps.audit.integrity.own_checkpoints import last_own_checkpoint, own_checkpoints
 from apps.audit.integrity.signing import sign_checkpoint
 from apps.audit.integrity.verification import GOOD, verify
 from apps.audit.models import AuditEvent
@@ -87,7 +86,7 @@ def plan(up_to: int) -> Removal | None:
     result = verify()
     if result.verdict not in GOOD:
         raise RetentionError(f"The log is not what was written ({result.verdict.value}, event {result.seq})")
-    signed = [checkpoint.seq for checkpoint in _valid_checkpoints() if first <= checkpoint.seq <= up_to]
+    signed = [checkpoint.seq for checkpoint in own_checkpoints() if first <= checkpoint.seq <= up_to]
     return _removal_of(first, max(signed)) if signed else None
 
 
@@ -147,7 +146,7 @@ def _record(event_type: EventType, removal: Removal, actor: Actor) -> None:
 
 def _removal_of(first: int, last: int) -> Removal:
     """The removal up to the checkpoint at ``last``. Raises if its row or the next one does not match it."""
-    signed = next((checkpoint for checkpoint in _valid_checkpoints() if checkpoint.seq == last), None)
+    signed = next((checkpoint for checkpoint in own_checkpoints() if checkpoint.seq == last), None)
     own = AuditEvent.objects.filter(seq=last).values_list("hash", flat=True).first()
     next_link = AuditEvent.objects.filter(seq=last + 1).values_list("previous_hash", flat=True).first()
     if signed is None or own != signed.hash or next_link != signed.hash:
@@ -155,20 +154,10 @@ def _removal_of(first: int, last: int) -> Removal:
     return Removal(first, last, signed.hash)
 
 
-def _valid_checkpoints() -> list[Checkpoint]:
-    keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
-    return [
-        checkpoint
-        for _offset, checkpoint in checkpoints.read(settings.AUDIT_CHECKPOINT_FILE)
-        if checkpoint.key in keys and checkpoint.is_signed_by(keys[checkpoint.key])
-    ]
-
-
 def _signed_beginning() -> int:
     """The first sequence number of the log according to the last checkpoint."""
-    keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
-    found = checkpoints.last_valid(settings.AUDIT_CHECKPOINT_FILE, keys)
-    return found[1].first if found else 1
+    last = last_own_checkpoint()
+    return last.first if last else 1
 
 
 def _first_row() -> int:

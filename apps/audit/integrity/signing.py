@@ -15,6 +15,7 @@ from apps.audit.events import Event, Value
 from apps.audit.integrity import checkpoints
 from apps.audit.integrity.checkpoints import Beginning, Checkpoint
 from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.own_checkpoints import last_own_checkpoint
 from apps.audit.integrity.verification import ROWS_INTACT, Result, record_result, verify
 from apps.audit.models import AuditEvent
 from apps.audit.recording import lock_head, record
@@ -62,12 +63,10 @@ def _sign(result: Result, beginning: Beginning | None, actor: Actor) -> Checkpoi
     if result.verdict not in ROWS_INTACT:  # appending to a file with a problem does no harm
         raise NotSignedError(result)
     path, key = settings.AUDIT_CHECKPOINT_FILE, checkpoints.signing_key(settings.AUDIT_SIGNING_KEY)
-    keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
     with transaction.atomic():
         with connection.cursor() as cursor:
             lock_head(cursor)
-        found = checkpoints.last_valid(path, keys)
-        last = found[1] if found else None
+        last = last_own_checkpoint()
         if result.last < result.first or (last is not None and last.seq >= result.last):
             return None
         if last is None and result.checkpoint is not None:  # deleted since it was read: verify again

@@ -15,9 +15,9 @@ from django.conf import settings
 
 from apps.audit.audit_events import AUDIT_ACKNOWLEDGED
 from apps.audit.chain import Row, row_hash
-from apps.audit.integrity import checkpoints
 from apps.audit.integrity.bulk_hashing import HASH, MAC, MAC_KEY, SEQ, StoredRow
 from apps.audit.integrity.diagnosis import Verdict
+from apps.audit.integrity.own_checkpoints import last_own_checkpoint
 from apps.audit.macs import mac_keys
 from apps.audit.models import AuditEvent
 from apps.core.runs import read_runs
@@ -76,9 +76,8 @@ class ValidMacs:
 
 def last_signed_sequence() -> int:
     """The last row that a valid checkpoint of this machine's file covers; 0 if none. Raises ``OSError``."""
-    keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
-    found = checkpoints.last_valid(settings.AUDIT_CHECKPOINT_FILE, keys)
-    return found[1].seq if found else 0
+    last = last_own_checkpoint()
+    return last.seq if last else 0
 
 
 def is_genuine(event: AuditEvent) -> bool:
@@ -92,11 +91,7 @@ def verdict_of(event: AuditEvent) -> Verdict:
     The file of checkpoints is read only for an event under a former key. Without the file its MAC is not
     valid.
     """
-    try:
-        own_hash = row_hash(Row._make(getattr(event, name) for name in Row._fields))
-    except (ValueError, TypeError):  # no portal stores such values
-        return Verdict.CHANGED
-    if own_hash != event.hash:
+    if not _has_own_hash(event):
         return Verdict.CHANGED
     macs = ValidMacs(0)
     if macs.is_unknown(event.mac_key):
@@ -104,8 +99,7 @@ def verdict_of(event: AuditEvent) -> Verdict:
     if macs.present.is_unknown(event.mac_key):
         with suppress(OSError):
             macs = ValidMacs(last_signed_sequence())
-    is_valid = macs.are_valid(event.seq, [own_hash], [event.mac_key], [event.mac])
-    return Verdict.UNCHANGED if is_valid else Verdict.WRITTEN_PAST_PORTAL
+    return Verdict.UNCHANGED if _has_valid_mac(event, macs) else Verdict.WRITTEN_PAST_PORTAL
 
 
 class GenuineEvents:
@@ -123,13 +117,20 @@ class GenuineEvents:
 
     def __call__(self, event: AuditEvent) -> bool:
         """Whether the event has its own hash and a valid MAC of it."""
-        try:
-            own_hash = row_hash(Row._make(getattr(event, name) for name in Row._fields))
-        except (ValueError, TypeError):  # no portal stores such values
-            return False
-        return own_hash == event.hash and self._macs.are_valid(
-            event.seq, [own_hash], [event.mac_key], [event.mac]
-        )
+        return _has_own_hash(event) and _has_valid_mac(event, self._macs)
+
+
+def _has_own_hash(event: AuditEvent) -> bool:
+    """Whether the stored hash is that of the event's values."""
+    try:
+        return row_hash(Row._make(getattr(event, name) for name in Row._fields)) == event.hash
+    except (ValueError, TypeError):  # no portal stores such values
+        return False
+
+
+def _has_valid_mac(event: AuditEvent, macs: ValidMacs) -> bool:
+    """Whether the MAC of the event's hash is valid. The hash must have been verified."""
+    return macs.are_valid(event.seq, [event.hash], [event.mac_key], [event.mac])
 
 
 def acknowledged_rows() -> frozenset[int]:

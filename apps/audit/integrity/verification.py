@@ -32,6 +32,7 @@ from apps.audit.integrity.bulk_hashing import (
 )
 from apps.audit.integrity.checkpoints import Beginning, Checkpoint
 from apps.audit.integrity.diagnosis import Finding, Verdict, diagnose
+from apps.audit.integrity.own_checkpoints import own_keys
 from apps.audit.integrity.stored_rows import StoredRows, batches_ahead, read_head, rows_after
 from apps.audit.integrity.valid_macs import ValidMacs, acknowledged_rows
 from apps.audit.recording import record
@@ -120,9 +121,9 @@ def verify(
             return result
 
 
-def verification(*, from_checkpoint: bool = False) -> Generator[Progress, None, Result]:
-    """Verify step by step, yielding the progress; returns the result."""
-    return (yield from _Verification(from_checkpoint=from_checkpoint).run())
+def verification() -> Generator[Progress, None, Result]:
+    """Verify the whole log step by step, yielding the progress; returns the result."""
+    return (yield from _Verification().run())
 
 
 def record_result(actor: Actor, result: Result) -> int:
@@ -163,7 +164,7 @@ class _Verification:
     def __init__(
         self,
         *,
-        from_checkpoint: bool,
+        from_checkpoint: bool = False,
         beginning: Beginning | None = None,
         elsewhere: Checkpoint | None = None,
         acknowledging: Collection[int] = (),
@@ -171,7 +172,7 @@ class _Verification:
         self.head = read_head()
         self.path = settings.AUDIT_CHECKPOINT_FILE
         self.end = checkpoints.size_of(self.path)
-        self.keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
+        self.keys = own_keys()
         self.stored = StoredRows()
         self.file_problem: Finding | None = None  # of the checkpoint file; reported if the rows are intact
         self.last_checkpoint: Checkpoint | None = None  # the last valid checkpoint
@@ -180,9 +181,7 @@ class _Verification:
         self.file_id = checkpoints.file_id(self.path)
 
         last = checkpoints.last_valid(self.path, self.keys, end=self.end)
-        covered = (
-            [last[1].seq] if last else []
-        )  # compared with the row below, as every checkpoint of the file
+        covered = [last[1].seq] if last else []  # compared with its row below, as all are
         if elsewhere is not None and self._has_row(elsewhere):
             covered.append(elsewhere.seq)
         self.acknowledged = acknowledged_rows()
@@ -201,40 +200,56 @@ class _Verification:
             self._compare_with_checkpoints(self.begun_at, [])
 
     def run(self) -> Generator[Progress, None, Result]:
+        """Verify, yielding the progress; returns the result."""
         end = self.head[0] if self.head else self.stored.last_sequence()
         total = max(0, end - self.expected + 1)
+        finding = None
         if total >= READ_AHEAD_FROM and not connection.in_atomic_block:  # the thread sees committed rows only
-            release_database_connections()  # the thread uses its own
-            with closing(batches_ahead(self.start, self.expected, end)) as batches:
-                for last, batch in batches:
-                    hashes = batch.follow(self.expected, last, self.link) if batch else None
-                    if (
-                        batch is None
-                        or hashes is None
-                        or not self.macs.are_valid(self.expected, hashes, *batch.mac_values())
-                    ):
-                        break  # continue row by row
-                    if finding := self._compare_all_but_last(hashes):
-                        return self._result(finding)
-                    self._advance(last, hashes[-1], batch)
-                    yield Progress(self.expected - self.begun_at, total)
+            finding = yield from self._run_in_batches(end, total)
+        if finding is None:
+            finding = yield from self._run_by_row(total)
+        return self._result(finding)
+
+    def _run_in_batches(self, end: int, total: int) -> Generator[Progress, None, Finding | None]:
+        """Verify whole batches that another thread reads, up to the first that is not intact as a whole.
+
+        Returns a contradiction with a checkpoint; otherwise None, and the rest has to be verified by row.
+        """
+        release_database_connections()  # the thread uses its own
+        with closing(batches_ahead(self.start, self.expected, end)) as batches:
+            for last, batch in batches:
+                hashes = batch.follow(self.expected, last, self.link) if batch else None
+                if (
+                    batch is None
+                    or hashes is None
+                    or not self.macs.are_valid(self.expected, hashes, *batch.mac_values())
+                ):
+                    return None
+                if finding := self._compare_all_but_last(hashes):
+                    return finding
+                self._advance(last, hashes[-1], batch)
+                yield Progress(self.expected - self.begun_at, total)
+        return None
+
+    def _run_by_row(self, total: int) -> Generator[Progress, None, Finding]:
+        """Verify the rows that are left, up to the first that is not intact."""
         for rows in rows_after(self.start, columns=COLUMNS_AND_MAC):
             good = follow(rows, self.expected, self.link)
             valid = self.macs.count_valid(rows[:good])
             # With the row of an invalid MAC: it continues the chain, so it confirms the one before it.
             if finding := self._compare_all_but_last([row[HASH] for row in rows[:good][: valid + 1]]):
-                return self._result(finding)
+                return finding
             if valid < len(rows):
                 if valid:
                     self.expected, self.link = rows[valid - 1][SEQ] + 1, rows[valid - 1][HASH]
                 diagnose = self._diagnose if valid == good else self._diagnose_mac
-                return self._result(diagnose(rows[valid]))
+                return diagnose(rows[valid])
             self._advance(rows[-1][SEQ], rows[-1][HASH], Rows(rows))
             yield Progress(self.expected - self.begun_at, total)
         last_hashes = self.uncompared
         if last_hashes and (finding := self._compare_with_checkpoints(self.expected - 1, last_hashes)):
-            return self._result(finding)
-        return self._result(self._end())
+            return finding
+        return self._end()
 
     def _compare_all_but_last(self, hashes: Sequence[str]) -> Finding | None:
         """Compare the hashes of the next intact rows with the checkpoints, except the last one.
@@ -330,7 +345,7 @@ class _Verification:
     def _compare_claims(self, batch: Rows | Texts) -> None:
         """Check that each signing event for this machine's file has its line in the file.
 
-        What an acknowledged event claims counts for nothing: the portal did not write it.
+        What an acknowledged event claims is ignored: the portal did not write it.
         """
         if self.file_problem or self.head is None or self.file_id is None:
             return

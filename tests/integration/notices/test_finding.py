@@ -97,7 +97,7 @@ def test_notice_about_many_unknown_outcomes_leads_to_all_of_them(staff: User, as
 # --- Credentials, worker --------------------------------------------------------------------------
 def test_refused_credentials_until_a_successful_answer() -> None:
     def answered(status: int) -> None:
-        connection_health.clear_latest()
+        connection_health._latest.clear()
         connection_health.record_answer(AnswerHealth(status, None))
         connection_health.store_latest()
 
@@ -308,7 +308,7 @@ def test_no_notice_names_a_person_or_what_was_sent(staff: User, settings: Settin
         lambda: connection_health.record_answer(AnswerHealth(401, None)),
         connection_health.store_latest,
     ]
-    connection_health.clear_latest()
+    connection_health._latest.clear()
     watching.watch()
     for one in make:
         one()

@@ -101,7 +101,7 @@ def test_absurd_date_of_an_answer_leaves_the_clocks_as_measured_before(
     as_staff: Client, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, year: int
 ) -> None:
     submission = lost(as_staff, sandbox)
-    connection_health.clear_latest()
+    connection_health._latest.clear()
     date = f"Fri, 31 Dec {year:04} 23:59:59 GMT"
     monkeypatch.setattr("sandbox.api.answers.formatdate", lambda **_: date)
     get_client().retrieve_order(SAMPLE_ORDER)

@@ -8,4 +8,4 @@ from apps.consumers import connection_health
 @pytest.fixture(autouse=True)
 def _reset_health() -> None:
     """The first answer in a test is written at once."""
-    connection_health.clear_latest()
+    connection_health._latest.clear()

@@ -10,8 +10,9 @@ from django.core.management import call_command
 from django.db import IntegrityError
 
 from apps.accounts.models import User
-from apps.accounts.roles import ADMINISTRATOR, AUDITOR, GRANTS, LABELS, PERMISSIONS, ROLES, STAFF, SUPERVISOR
+from apps.accounts.roles import ADMINISTRATOR, AUDITOR, GRANTS, LABELS, ROLES, STAFF, SUPERVISOR
 from tests.support.people import make_person
+from tests.support.permissions import PERMISSIONS
 
 pytestmark = pytest.mark.django_db
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.audit.integrity import checkpoints
+from apps.audit.integrity.own_checkpoints import last_own_checkpoint, own_keys
 from apps.audit.integrity.signing import NotSignedError, adopt_beginning
 from apps.core.actor import Actor
 from apps.core.connections import DATABASE_ERRORS, database_failure
@@ -40,13 +40,12 @@ class Command(BaseCommand):
             raise CommandError(database_failure(error)) from None
 
     def _take_over(self, file: Path) -> None:
-        keys = checkpoints.keys_by_id(settings.AUDIT_SIGNING_KEY, settings.AUDIT_FORMER_PUBLIC_KEYS)
         file.stat()  # a missing file would be read as an empty one
-        other = checkpoints.last_valid(file, keys)
+        other = checkpoints.last_valid(file, own_keys())
         if other is None:
             raise CommandError("The file holds no checkpoint that a key of this portal has signed")
-        own = checkpoints.last_valid(settings.AUDIT_CHECKPOINT_FILE, keys)
-        if own is not None and other[1].first <= own[1].first:
+        own = last_own_checkpoint()
+        if own is not None and other[1].first <= own.first:
             self.stdout.write("This machine knows already where the log begins.")
             return
         for _attempt in range(MAX_ATTEMPTS):  # a worker may sign first

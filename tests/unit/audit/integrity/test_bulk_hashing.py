@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.audit.chain import GENESIS, Row, canonical_bytes, row_hash
-from apps.audit.integrity.bulk_hashing import COLUMNS, canonical_bytes_of, follow, own_sequence
+from apps.audit.integrity.bulk_hashing import COLUMNS, canonical_text, follow, own_sequence
 from tests.unit.audit.test_chain import FIRST, ROWS
 
 
@@ -26,7 +26,7 @@ def chain(length: int) -> list[tuple[Any, ...]]:
 
 @given(ROWS)
 def test_template_writes_the_canonical_bytes(row: Row) -> None:
-    assert canonical_bytes_of((*row, "")) == canonical_bytes(row)
+    assert canonical_text((*row, "")).encode() == canonical_bytes(row)
 
 
 @given(ROWS, st.integers(1, 60), st.integers(1, 60))
