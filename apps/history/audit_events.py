@@ -14,7 +14,7 @@ from apps.consumers.audit_keys import (
     SUBMISSION_FILTERS,
     SUBMISSION_SCOPE,
 )
-from apps.consumers.presenters.lists import COLUMNS
+from apps.consumers.list_columns import COLUMNS
 
 EVENTS = AppEvents("history")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from apps.consumers.presenters.lists import COLUMNS, DEFAULT_COLUMNS, LINK_COLUMN
+from apps.consumers.list_columns import COLUMNS, DEFAULT_COLUMNS, LINK_COLUMN
 from apps.consumers.viewer import Viewer
 from apps.history.models import ListColumns
 

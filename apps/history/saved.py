@@ -158,7 +158,7 @@ def _is_taken(view: SavedView, name: str) -> bool:
 
 
 def _store(view: SavedView, choice: ViewChoice) -> SavedView | None:
-    """Returns the view that opened first until now, if this one does so in its place."""
+    """Store the view. Returns the former default view if this view replaces it."""
     former = None
     if choice.is_default:
         defaults = _of_the_same(view).exclude(pk=view.pk).filter(is_default=True)

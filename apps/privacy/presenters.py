@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,7 @@ from apps.consumers.audit_keys import BATCH, SUBMISSION_FILTERS
 from apps.history.audit_events import EXPORT, EXPORT_STARTED
 from apps.privacy import batches
 from apps.privacy.exports import Uncertainty
+from apps.privacy.report import COUNTED, Counts
 from apps.privacy.subjects import Subject
 from apps.privacy.verdicts import AccessVerdict, ReportLine
 
@@ -98,6 +100,33 @@ class SubmissionLine:
     row: int
     order_ref: str
     url: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessPage:
+    """A report as its page shows it.
+
+    ``asked_by``: the kinds of what was asked for; ``reference``: empty for a value. ``counts``: None if there
+    are too many events to count them. ``begins``: the first event of the log; None in an empty one. ``cut``:
+    the direction in which the page reads no more, "newer" or "older"; else empty. ``is_behind_all``: it
+    begins after the last event.
+    """
+
+    asked_by: Sequence[str]
+    reference: str
+    since: dt.date | None
+    until: dt.date | None
+    submissions: Sequence[SubmissionLine]
+    counts: Counts | None
+    begins: AuditEvent | None
+    lines: Sequence[LineOnPage]
+    cut: str
+    is_behind_all: bool
+    first_url: str
+    file_url: str
+    newer_url: str
+    older_url: str
+    most_counted: int = COUNTED
 
 
 def line_on_page(line: ReportLine, may: May) -> LineOnPage:

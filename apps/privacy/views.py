@@ -27,7 +27,7 @@ from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
 from apps.privacy import file, presenters, services
 from apps.privacy.forms import AskForm, ReportForm
-from apps.privacy.report import COUNTED, NEWEST_BY, Counts, Report, ReportPage, beginning, counts_of
+from apps.privacy.report import NEWEST_BY, Counts, Report, ReportPage, beginning, counts_of
 from apps.privacy.subjects import MOST, Subject, TooManySubmissions
 
 PAGE_SIZE = 50
@@ -53,7 +53,7 @@ class _Found:
 def access(request: HttpRequest) -> HttpResponse:
     """Ask by POST for the report of a person; show it by GET, newest event first.
 
-    A personal value is in no address: the recorded search of the value is, by its token.
+    An address never contains a personal value, but the token of its recorded search.
     """
     if request.method == "POST":
         return _ask(request)
@@ -81,24 +81,36 @@ def access(request: HttpRequest) -> HttpResponse:
         counts=counts_of(line.verdict for line in page.rows),
         actor=actor_of(request),
     )
-    context |= {
-        "by": found.form.kinds(),
-        "reference": found.form.cleaned_data["consumer"] or found.form.cleaned_data["guest"],
-        "since": found.form.cleaned_data["since"],
-        "until": found.form.cleaned_data["until"],
-        "submissions": presenters.submission_lines(found.subject),
-        "counts": counts,
-        "counted": COUNTED,
-        "begins": beginning(),
-        "lines": [presenters.line_on_page(line, request.user.has_perm) for line in page.rows],
-        "cut": "" if not page.is_cut else "newer" if page.is_newer else "older",
-        "is_behind_all": position is not None and not page.rows,
-        "first_url": with_query(request.path, request.GET),
-        "file_url": with_query(reverse("privacy:access_file"), request.GET),
-        "newer_url": page_url(request.path, request.GET, page.newer),
-        "older_url": page_url(request.path, request.GET, page.older),
-    }
+    context["page"] = _page_data(request, found.form, found.subject, page, counts, is_first=position is None)
     return render(request, "privacy/access.html", context)
+
+
+def _page_data(
+    request: HttpRequest,
+    form: ReportForm,
+    subject: Subject,
+    page: ReportPage,
+    counts: Counts | None,
+    *,
+    is_first: bool,
+) -> presenters.AccessPage:
+    asked, address = form.cleaned_data, request.GET
+    return presenters.AccessPage(
+        asked_by=form.kinds(),
+        reference=asked["consumer"] or asked["guest"],
+        since=asked["since"],
+        until=asked["until"],
+        submissions=presenters.submission_lines(subject),
+        counts=counts,
+        begins=beginning(),
+        lines=[presenters.line_on_page(line, request.user.has_perm) for line in page.rows],
+        cut="" if not page.is_cut else "newer" if page.is_newer else "older",
+        is_behind_all=not is_first and not page.rows,
+        first_url=with_query(request.path, address),
+        file_url=with_query(reverse("privacy:access_file"), address),
+        newer_url=page_url(request.path, address, page.newer),
+        older_url=page_url(request.path, address, page.older),
+    )
 
 
 def _days(request: HttpRequest) -> dict[str, str]:
@@ -106,7 +118,7 @@ def _days(request: HttpRequest) -> dict[str, str]:
 
 
 def _find(request: HttpRequest, actor: Actor, *, is_counted: bool) -> _Found:
-    """The report that the address asks for. Records a question that gets none because of too many people.
+    """The report that the address asks for. Records a question without an answer because of too many people.
 
     ``is_counted``: a reference counts as a search, as references could be tried one by one. The token of a
     search was counted when the search was recorded.

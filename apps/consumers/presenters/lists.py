@@ -11,30 +11,15 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
-from django.utils.translation import gettext_lazy as _
 
 from apps.consumers import labels
+from apps.consumers.list_columns import COLUMNS, DEFAULT_COLUMNS
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.presenters.record_urls import record_url
 from apps.consumers.reconciliation import taking
 from apps.consumers.selectors import Pending
 from apps.consumers.viewer import Viewer
 from apps.core.references import reference_key
-
-COLUMNS: Final = {
-    "time": _("Time"),
-    "person": _("Person"),
-    "consumer": _("Consumer"),
-    "order": _("Order"),
-    "outcome": _("Outcome"),
-    "duration": _("Duration"),
-    "consumer_ref": _("Consumer reference"),
-    "guest_ref": _("Guest reference"),
-    "reason": _("Reason"),
-}
-"""The columns that a list of submissions can have. The consumer is the link to the receipt: always shown."""
-DEFAULT_COLUMNS: Final = ("time", "person", "consumer", "order", "outcome", "duration")
-LINK_COLUMN: Final = "consumer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,7 +198,7 @@ class Delivery(Iterator[bytes]):
             ):
                 self._end_because(FailureCode.ACCESS_ENDED)
                 return
-            is_active = lifecycle.beat(self._export, state, self._progress())
+            is_active = lifecycle.store_heartbeat(self._export, state, self._progress())
         except DATABASE_ERRORS:  # locked or unavailable: the next heartbeat follows in a second
             logger.info("export_beat_skipped")
             return

@@ -61,7 +61,7 @@ class NotStarted(Exception):
     """The export was not started; no row was sent."""
 
 
-class Busy(NotStarted):
+class AllSlotsTaken(NotStarted):
     """``EXPORTS_AT_ONCE`` exports are running."""
 
 
@@ -157,8 +157,8 @@ def last_of(person_id: str) -> Export | None:
 def start(export: Export, actor: Actor) -> None:
     """Reserve a slot and record the event. Without the event no row is sent.
 
-    Raises ``Busy`` if no slot is free, ``NotReady`` if the export was started before, ``SearchNotUsable`` if
-    its search was erased since, and the database's errors.
+    Raises ``AllSlotsTaken``, ``NotReady`` if the export was started before, ``SearchNotUsable`` if its search
+    was erased since, and the database's errors.
     """
     limit: int = settings.EXPORTS_AT_ONCE
     selection = selections.from_json(export.selection)
@@ -169,7 +169,7 @@ def start(export: Export, actor: Actor) -> None:
         except IntegrityError:
             continue
         return
-    raise Busy("The slots are taken")
+    raise AllSlotsTaken("The slots are taken")
 
 
 def _selected(selection: Selection) -> _Selected:
@@ -196,7 +196,7 @@ def _reserve_slot(
         free = next((slot for slot in range(1, limit + 1) if slot not in taken), None)
         ready = Export.objects.filter(pk=export.pk, state=State.READY)
         if free is None and ready.exists():
-            raise Busy("The slots are taken")
+            raise AllSlotsTaken("The slots are taken")
         now = clock.now()
         if free is None or not ready.update(
             state=State.RUNNING, slot=free, started_at=now, beat_at=now, rows_expected=selected.rows
@@ -223,7 +223,7 @@ def _reserve_slot(
         recording.index_range(seq, selected.lowest_possible, UNBOUNDED)
 
 
-def beat(export: Export, state: State, progress: Progress) -> bool:
+def store_heartbeat(export: Export, state: State, progress: Progress) -> bool:
     """Store a heartbeat with the progress. Returns False if the export has ended, such as by cancellation.
 
     Raises the database's errors; a single heartbeat may be lost.

@@ -9,7 +9,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from apps.consumers.presenters.lists import COLUMNS, LINK_COLUMN
+from apps.consumers.list_columns import COLUMNS, LINK_COLUMN
 from apps.core.forms.input import LineField, PortalForm
 from apps.history.forms.export import ColumnRow, in_order
 from apps.history.models import SavedView

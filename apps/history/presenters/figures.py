@@ -19,7 +19,7 @@ from django.utils.translation import gettext
 from apps.audit.labels import value_label
 from apps.consumers.audit_keys import ERROR_CODE
 from apps.consumers.models import Outcome
-from apps.history.figures import Age, Answered, Answers, Bar, Figures, Open, Reason, Unit
+from apps.history.figures.results import Age, Answered, Answers, Bar, Figures, Open, Reason, Unit
 from apps.history.selection import SubmissionFilter
 
 SLOT, GAP = 10, 1  # width of a bar with its margins, and of the margin on each side

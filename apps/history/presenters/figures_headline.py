@@ -10,9 +10,10 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
 
 from apps.consumers.models import Outcome
-from apps.history.figures import MAX_DURATION, Before, Compared, Figures, Headline
+from apps.history.figures.results import Before, Compared, Figures, Headline
 from apps.history.presenters.figures import Address, Number, days_text, digits
 from apps.history.selection import SubmissionFilter
+from apps.history.totals.steps import MAX_DURATION
 
 MINUS = "−"
 

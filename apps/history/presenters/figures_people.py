@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy
 
 from apps.consumers.models import Outcome
-from apps.history.figures import Person
+from apps.history.figures.results import Person
 from apps.history.presenters.figures import Address, Number, bar_length, number_link
 from apps.history.presenters.figures_headline import answered_url, share_text, time_text
 from apps.history.selection import SubmissionFilter

@@ -62,11 +62,10 @@ def export(request: HttpRequest) -> HttpResponse:
     with_personal = request.user.has_perm(EXPORT_PERSONAL_DATA)
     if wants_personal(request.POST) and not with_personal:
         raise PermissionMissing(EXPORT_PERSONAL_DATA)
-    selection, earlier = selection_of(filters, request.user), _earlier(request)
+    selection, repeated = selection_of(filters, request.user), _repeated(request)
     if request.method == "GET":
-        form = ExportForm(
-            values=_initial_values(request, earlier, with_personal=with_personal), with_personal=with_personal
-        )
+        values = _initial_values(request, repeated, with_personal=with_personal)
+        form = ExportForm(values=values, with_personal=with_personal)
     elif (rearranged := moved(request.POST)) is not None:
         form = ExportForm(values=rearranged, with_personal=with_personal)
     else:
@@ -83,7 +82,7 @@ def export(request: HttpRequest) -> HttpResponse:
         "errors": form_errors(form),
         "chips": chips(request.path, filters.query(), filters),
         "count": count,
-        "earlier": earlier,
+        "repeated": repeated,
         "list_url": list_url,
         "time_zones": dict.fromkeys([timezone.get_current_timezone_name(), "UTC"]),
         "entry_of": sealed_entries.author_token(request),
@@ -95,7 +94,7 @@ def export(request: HttpRequest) -> HttpResponse:
 @require_GET
 def exported(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
     """The page of one export: ready, running or ended."""
-    return exported_page(request, find_visible(request, export_id), earlier=_earlier(request))
+    return exported_page(request, find_visible(request, export_id), repeated=_repeated(request))
 
 
 @background
@@ -127,7 +126,7 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
         lifecycle.start(found, actor)
     except lifecycle.NotReady:
         return HttpResponseSeeOther(page_of(found))
-    except lifecycle.Busy:
+    except lifecycle.AllSlotsTaken:
         response = exported_page(request, found, busy=True, status=HTTPStatus.SERVICE_UNAVAILABLE)
         response["Retry-After"] = str(RETRY_AFTER)
         return response
@@ -168,7 +167,7 @@ def prepare(request: HttpRequest, filters: SubmissionFilterForm, choice: Choice,
     )
 
 
-def _earlier(request: HttpRequest) -> Export | None:
+def _repeated(request: HttpRequest) -> Export | None:
     """The export that the address says is made again. Raises ``Http404`` if the person may not see it."""
     asked = single_value(request.GET, "again")
     if not asked:
@@ -179,12 +178,12 @@ def _earlier(request: HttpRequest) -> Export | None:
         raise Http404 from None
 
 
-def _initial_values(request: HttpRequest, earlier: Export | None, *, with_personal: bool) -> dict[str, str]:
+def _initial_values(request: HttpRequest, repeated: Export | None, *, with_personal: bool) -> dict[str, str]:
     sealed = sealed_entries.unseal(request)
     if sealed is not None:
         return sealed
-    if earlier is not None:
-        return values_of(earlier, time_zone=earlier.time_zone, with_personal=with_personal)
+    if repeated is not None:
+        return values_of(repeated, time_zone=repeated.time_zone, with_personal=with_personal)
     return values_of(
         lifecycle.last_of(str(request.user.pk)),
         time_zone=timezone.get_current_timezone_name(),

@@ -24,7 +24,8 @@ from apps.core.web.filters import with_query
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
-from apps.history.figures import Figures, figures_of
+from apps.history.figures.counting import figures_of
+from apps.history.figures.results import Figures
 from apps.history.forms.filters import SubmissionFilterForm
 from apps.history.presenters import figures as figures_page
 from apps.history.presenters.figure_files.csv import csv_file

@@ -64,8 +64,8 @@ def past_exports(request: HttpRequest) -> HttpResponse:
 def again(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
     """Prepare an export with the choices of this one, and lead to its page with both numbers of rows.
 
-    Lead to the form if the choices need a person: personal columns a reason, a search of another person a
-    look at what it finds.
+    Redirect to the form if the person has to decide: personal columns need a reason, and what another
+    person's search finds has to be looked at first.
     """
     found, actor = find_visible(request, export_id), actor_of(request)
     search = past.search_of_another(found, reader=actor.id)

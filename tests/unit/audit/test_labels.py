@@ -46,8 +46,8 @@ from apps.consumers.audit_events import (
 from apps.consumers.duplicates.compare import SIMILAR_RULES
 from apps.consumers.duplicates.reasons import SimilarReason
 from apps.consumers.labels import REASONS
+from apps.consumers.list_columns import COLUMNS
 from apps.consumers.models import CheckResult, DigestKind, Doubt, Outcome, ResolutionReason
-from apps.consumers.presenters.lists import COLUMNS
 from apps.consumers.reconciliation.evidence import ANOTHER_REFERENCE, NOT_ON_ORDER
 from apps.consumers.sending import warnings
 from apps.core.export.formats import Format

@@ -19,9 +19,10 @@ from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.viewer import UNRESTRICTED, Viewer
 from apps.core.dates import midnight
-from apps.history.figures import MAX_BARS, MAX_DURATION, Age, Before, Figures, Unit, figures_of
-from apps.history.figures.counting import period_before
+from apps.history.figures.counting import MAX_BARS, figures_of, period_before
+from apps.history.figures.results import Age, Before, Figures, Unit
 from apps.history.selection import Period, Selection, SubmissionFilter
+from apps.history.totals.steps import MAX_DURATION
 from tests.support.history_rows import bare, stored
 from tests.support.people import make_person
 

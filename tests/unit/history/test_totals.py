@@ -22,7 +22,8 @@ from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.viewer import UNRESTRICTED, Viewer
 from apps.core.dates import midnight
-from apps.history.figures import Figures, figures_of
+from apps.history.figures.counting import figures_of
+from apps.history.figures.results import Figures
 from apps.history.models import ChangedMoment, PeriodTotals
 from apps.history.selection import Selection, SubmissionFilter
 from apps.history.totals import keeping, reading, steps

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 
 from apps.audit.labels import value_label
 from apps.consumers.audit_keys import ERROR_CODE
-from apps.history.figures import Age, Figures, Headline
+from apps.history.figures.results import Age, Figures, Headline
 from apps.history.presenters.figures import IN_ORDER
 
 Cell = str | int | float | dt.date | None

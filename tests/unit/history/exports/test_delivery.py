@@ -581,17 +581,17 @@ def test_end_that_cannot_be_recorded_breaks_the_download(
     assert export.is_active  # nothing can be recorded now; the worker does it later
 
 
-@pytest.mark.parametrize("stopping", [False, True], ids=["beat", "stop"])
+@pytest.mark.parametrize("stopping", [False, True], ids=["heartbeat", "stop"])
 def test_check_of_a_row_that_has_just_finished_breaks_nothing(
     supervisor: User, monkeypatch: pytest.MonkeyPatch, stopping: bool, started: Start
 ) -> None:
     """Between the commit of the end and this thread's reading of it."""
     beats, hung_up = threading.Semaphore(0), threading.Event()
-    beat, finish = lifecycle.beat, lifecycle.finish
+    store_heartbeat, finish = lifecycle.store_heartbeat, lifecycle.finish
 
     def counted(*given: Any) -> bool:
         try:
-            return beat(*given)
+            return store_heartbeat(*given)
         finally:
             beats.release()
 
@@ -605,7 +605,7 @@ def test_check_of_a_row_that_has_just_finished_breaks_nothing(
             assert beats.acquire(timeout=TIMEOUT)
         return ended
 
-    monkeypatch.setattr(lifecycle, "beat", counted)
+    monkeypatch.setattr(lifecycle, "store_heartbeat", counted)
     monkeypatch.setattr(lifecycle, "finish", watched)
     export, file = started(supervisor, Rows(3), hang_up=hung_up.set)
     try:
@@ -638,7 +638,7 @@ def test_failed_heartbeats_stop_nothing(
         tries.set()
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(lifecycle, "beat", locked)
+    monkeypatch.setattr(lifecycle, "store_heartbeat", locked)
     export, file = started(supervisor, Rows(10, go=lambda: time.sleep(0.02)))
     assert b"".join(file) == b"head\r\n" + LINE * 10
     file.close()

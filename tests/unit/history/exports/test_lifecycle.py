@@ -126,7 +126,7 @@ def test_started_export_is_reported_as_started_although_slots_are_full(
     lifecycle.start(export, acting(supervisor))
     with pytest.raises(lifecycle.NotReady):
         lifecycle.start(export, acting(supervisor))
-    with pytest.raises(lifecycle.Busy):
+    with pytest.raises(lifecycle.AllSlotsTaken):
         lifecycle.start(prepared(supervisor), acting(supervisor))
 
 
@@ -144,7 +144,7 @@ def test_of_eight_concurrent_starts_as_many_succeed_as_there_are_slots(
             connection.ensure_connection()
             together.wait(10)
             lifecycle.start(export, actor)
-        except lifecycle.Busy:
+        except lifecycle.AllSlotsTaken:
             return "busy"
         finally:
             connection.close()
@@ -169,7 +169,7 @@ def test_each_end_is_recorded_once_and_releases_the_slot(supervisor: User, end: 
     }
     assert ends[end]()
     assert [act() for act in ends.values()] == [False] * 3
-    assert not lifecycle.beat(export, State.RUNNING, Progress(rows=3))
+    assert not lifecycle.store_heartbeat(export, State.RUNNING, Progress(rows=3))
     export.refresh_from_db()
     names = {"finish": "finished", "fail": "failed", "cancel": "cancelled"}
     assert (export.state, export.slot) == (names[end], None)
@@ -186,7 +186,7 @@ def test_each_end_is_recorded_once_and_releases_the_slot(supervisor: User, end: 
 
 def test_heartbeat_stores_the_progress(supervisor: User) -> None:
     export = stored(supervisor, State.RUNNING)
-    assert lifecycle.beat(export, State.DELIVERING, Progress(rows=5, bytes=70, bytes_sent=20))
+    assert lifecycle.store_heartbeat(export, State.DELIVERING, Progress(rows=5, bytes=70, bytes_sent=20))
     before = export.beat_at
     export.refresh_from_db()
     assert (export.state, export.rows, export.bytes, export.bytes_sent) == ("delivering", 5, 70, 20)
