@@ -63,7 +63,7 @@ def read_table(text: str, *, with_taken: bool = False) -> list[InvitedRow]:
     """The lines of a pasted table: tabs, semicolons or commas, with or without a line of headings.
 
     Empty lines are left out. Line numbers are those of the pasted text.
-    ``with_taken``: a user name that somebody has is no error. Raises :class:`TooManyPeopleError`.
+    ``with_taken``: a user name that somebody has is not an error. Raises :class:`TooManyPeopleError`.
     """
     lines = text.split("\n")
     # That of the first line: a comma may be in a name, and between roles.

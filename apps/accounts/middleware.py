@@ -32,7 +32,7 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 class PortalSessionMiddleware(SessionMiddleware):
-    """Django's session middleware, but return the view's response even if the session ended meanwhile.
+    """Django's session middleware, but it returns the view's response even if the session ended meanwhile.
 
     Example: a person signs out in another window while a create is in progress. The response still redirects
     to the receipt (through the sign-in page) instead of showing an error page.

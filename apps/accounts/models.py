@@ -163,7 +163,7 @@ class User(AbstractBaseUser):
 
 
 class Session(AbstractBaseSession):
-    """A session with whose it is, so that a person's sessions are found without decoding every row.
+    """A session and its person, so that a person's sessions are found without decoding every row.
 
     The columns repeat values of the session's data, and are written together with it
     (``sign_in.session_store``). They are empty before the sign-in. ``sign_in``: the id in the events.
@@ -211,7 +211,7 @@ class PasswordLink(models.Model):
     issued_by = models.CharField(max_length=200, blank=True)
     issued_by_name = models.CharField(max_length=200)
     issued_at = models.DateTimeField(default=clock.now)
-    # The person had no password: an invitation takes nothing over.
+    # The person had no password, so the link cannot take over an account in use.
     invitation = models.BooleanField()
     used_at = models.DateTimeField(null=True)
     fingerprint = models.CharField(max_length=64)

@@ -61,7 +61,7 @@ def make_token(person: User, issued_at: datetime.datetime) -> str:
 
 
 def fingerprint(token: str) -> str:
-    """What is stored of a token, from which it cannot be computed."""
+    """The digest of a token that is stored. The token cannot be computed from it."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -96,7 +96,7 @@ def encode_person(person: User) -> str:
 
 
 def decode_person(code: str) -> int:
-    """Reverse ``encode_person``. Returns 0, which is no person's id, if the text is malformed."""
+    """Reverse ``encode_person``. Returns 0, which is not the id of a person, if the text is malformed."""
     try:
         return int(urlsafe_base64_decode(code).decode("ascii"))
     except ValueError:

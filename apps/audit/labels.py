@@ -22,11 +22,11 @@ GROUP_LABELS = {"": _("All but System"), **dict(EventGroup.choices), WITH_SYSTEM
 """The label of each value of the filter by group."""
 
 PORTAL, VISITOR = _("The portal (%(process)s)"), _("A visitor")
-"""The labels of actors that are no person: a process of the portal, and somebody who is not signed in."""
+"""The labels of actors that are not a person: a process of the portal, and somebody who is not signed in."""
 
 
 def names_no_person(name: str) -> bool:
-    """Whether a name reads like one of the labels for an actor that is no person.
+    """Whether a name reads like one of the labels for an actor that is not a person.
 
     However it is spelled: without regard to case, accents, punctuation, width and invisible characters.
     """

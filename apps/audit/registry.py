@@ -58,7 +58,7 @@ class EventGroup(TextChoices):
     VIEWS = "views", _("Views")
     SIGN_INS = "sign-ins", _("Sign-ins")
     EXPORTS = "exports", _("Exports")
-    SYSTEM = "system", _("System")  # what the portal does at regular times, or a person in its place
+    SYSTEM = "system", _("System")  # what the portal does at regular times, or a person instead of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class LogFilter:
     def hides_system(self) -> bool:
         """Whether what the portal did by itself is left out, although it could match the other filters.
 
-        It has no person and no session, and is no failure.
+        It has no person and no session, and is not a failure.
         """
         is_asked_for = self.group or self.with_system or self.action
         is_excluded = self.person or self.session or self.failures
@@ -77,8 +77,8 @@ class LogFilter:
 
         ``without_system`` is among them if other filters are in use and :attr:`hides_system` holds.
         ``found``: whether an event matches. Otherwise a reference, an address, a session, or the id of a
-        person that is no number, may be any text that somebody typed. So it is recorded without its value,
-        like a value that an event cannot have.
+        person that is not a number, may be any text that somebody typed. So it is recorded without its
+        value, like a value that an event cannot have.
         """
         texts = []
         for one in dataclasses.fields(self):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 PORTAL_PREFIX = "system:"
-"""Begins the name of a process of the portal. No proof of one: only an actor without an id is no person."""
+"""Begins the name of a process of the portal. Proves nothing: only an actor without an id is not a person."""
 
 
 @dataclass(frozen=True, slots=True)

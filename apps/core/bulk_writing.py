@@ -12,7 +12,7 @@ from django.db import connection, models
 
 
 class Replaced(NamedTuple):
-    """The values of the columns of a row, before and after. Before: as read, on SQLite of any type."""
+    """The values of a row's columns before and after. Those before are as read: on SQLite, of any type."""
 
     pk: int
     before: tuple[Any, ...]
@@ -20,7 +20,7 @@ class Replaced(NamedTuple):
 
 
 def replace_values(model: type[models.Model], names: Sequence[str], rows: Sequence[Replaced]) -> bool:
-    """Store the new values of these columns in these rows; whether all of them had the values from before.
+    """Store new values of these columns. Returns whether all rows had the values from before.
 
     The ORM's ``bulk_update`` compares no values, and takes several times as long.
     """

@@ -95,7 +95,7 @@ def to_microseconds(moment: datetime) -> int:
 def from_microseconds(number: int) -> datetime:
     """The time in UTC of such a number. Raises ``OverflowError`` outside the calendar.
 
-    Raises ``TypeError`` if a stored value was altered and is no number.
+    Raises ``TypeError`` if a stored value was altered and is not a number.
     """
     return _EPOCH + timedelta(microseconds=number)
 

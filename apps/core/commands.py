@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, SystemCheckError
 
 
 class CommandWithResult(BaseCommand):
-    """A command for monitoring. Settings that a system check refuses end it as those that the start refuses.
+    """A command for monitoring. If a system check refuses the settings, the error is that of a refused start.
 
-    Django would end it with exit code 1, which is one of its results.
+    Django would end the command with exit code 1, which is one of its results.
     """
 
     def check(self, *args: Any, **options: Any) -> None:

@@ -24,7 +24,7 @@ _FOLLOWING_ERRORS = (UpdateError, SessionInterrupted, transaction.TransactionMan
 class CommitNotingWrapper(BaseDatabaseWrapper):
     """Notes each attempt to commit, for :func:`commit_was_attempted`. The portal's two backends use it.
 
-    Statements outside ``atomic``, such as those of limits, are no changes and are not noted.
+    Statements outside ``atomic``, such as those of limits, are not noted.
     """
 
     commit_attempted = False
@@ -43,7 +43,7 @@ def forget_commits(**_signal: object) -> None:
 def commit_was_attempted() -> bool:
     """Whether this thread has tried to commit a transaction since the request began.
 
-    Also true for one that the view did not ask for, such as that of a session that was too old.
+    Also true for a commit that the view did not ask for, such as the end of an expired session.
     """
     return any(connection.commit_attempted for connection in _noting())
 
@@ -87,7 +87,7 @@ def is_database_unavailable(error: BaseException | None) -> bool:
     """Whether an error means that the database does not answer or the connection is closed: temporary faults.
 
     Also recognises the errors that Django raises instead because of such a fault. An error of a statement,
-    such as a missing column in a database of another version, is no such fault.
+    such as a missing column in a database of another version, is not such a fault.
     """
     if isinstance(error, _FOLLOWING_ERRORS):
         # Check both: the cause of a broken transaction may be left over from an earlier transaction.

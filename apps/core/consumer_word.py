@@ -24,7 +24,7 @@ SENTENCES: Final = {
     ),
     "This guest is a traveller": "This guest has the type “traveller”",  # of Sitecore CDP, not the word
 }
-"""Sentences that are written anew for the words, because exchanging the noun would be wrong or unclear."""
+"""Sentences with a text of their own for the words, because exchanging the noun would be wrong or unclear."""
 
 # The first alternatives stay: placeholders, the product's name, and the names of the vendor's references.
 _NOUN = re.compile(

@@ -35,10 +35,10 @@ def register(app: str, counter: Counter, stopped: StoppedCounter | None = None) 
 
 
 def open_work(person_id: int) -> list[OpenWork]:
-    """The open work of a person, without kinds of none."""
+    """The open work of a person. Kinds without any are left out."""
     return [work for counter in _counters.values() for work in counter(person_id)]
 
 
 def stopped_work(person_id: int, permissions: Collection[str]) -> list[OpenWork]:
-    """The open work of a person that stops if they have only these permissions, without kinds of none."""
+    """The open work that stops if the person has only these permissions. Kinds without any are left out."""
     return [work for counter in _stopped_counters.values() for work in counter(person_id, permissions)]

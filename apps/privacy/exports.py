@@ -206,7 +206,7 @@ class PastExport:
         Raises :class:`Different` if it certainly did not contain it.
         """
         start, end = self.start.seq, self.end.seq if self.end else 2**63 - 1
-        # First what no event decides.
+        # First the filters that need no event of the submission.
         uncertainties = [self._unchanging(record.submission), self._searched(record)]
         if record.is_altered:
             return Uncertainty.HISTORY_ALTERED

@@ -32,7 +32,7 @@ MOST: Final = 500
 
 
 class TooManySubmissions(Exception):
-    """More than :data:`MOST` submissions: the value belongs to many people. The report would be no answer."""
+    """More than :data:`MOST` submissions: the value belongs to many people, so no report is made."""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class ReferenceField(LineField):
             try:
                 return reference_in_link(text, *self._kinds, uuid_shaped=self._uuid_shaped)
             except NoReference as error:
-                raise self._refused(_LEADS_TO.get(error.other, _NO_REFERENCE)) from None  # type: ignore[arg-type]  # None is no key
+                raise self._refused(_LEADS_TO.get(error.other, _NO_REFERENCE)) from None  # type: ignore[arg-type]  # None is not a key
         if self._uuid_shaped:
             text = with_dashes(text.strip(SURROUNDING))
         shape: re.Pattern[str] = UUID_SHAPED if self._uuid_shaped else ANY_SHAPE

@@ -1,4 +1,4 @@
-"""Requests of a page's scripts, perhaps while nobody is sitting in front of it."""
+"""Requests that a page's script sends, perhaps without a reader."""
 
 from __future__ import annotations
 

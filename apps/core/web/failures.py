@@ -41,7 +41,7 @@ def if_it_fails(effects: Effects) -> Callable[[View], View]:
 
 
 def effects_of(request: HttpRequest) -> Effects:
-    """The effects of the request: none if it is no POST, or if its view is unmarked or was not resolved."""
+    """The effects of the request: none if it is not a POST, or its view is unmarked or not known."""
     match = request.resolver_match
     if request.method != "POST" or match is None:
         return _NONE

@@ -1,7 +1,7 @@
 """Readiness: whether this process can serve requests. Apps register the checks.
 
-The checks are about this machine serving pages and creates. Problems that are no reason to route requests to
-another machine (workers, spool, triggers and verification of the audit log) are on the status page.
+The checks are about this machine serving pages and creates. Problems that are not a reason to use another
+machine (workers, spool, triggers and verification of the audit log) are on the status page.
 """
 
 from __future__ import annotations

@@ -473,7 +473,7 @@ def wrong_claim(
 ) -> Finding | None:
     """The finding for the first event whose checkpoint is not in the file, or was claimed before.
 
-    Events that the portal did not write, and that are acknowledged, count for nothing.
+    Acknowledged events that the portal did not write are ignored.
     """
     latest = 0
     for seq, claimed in claims:
