@@ -29,7 +29,7 @@ from apps.consumers.forms.consumer import required_fields
 from apps.consumers.forms.entry import Entry, refused_control
 from apps.consumers.forms.flat_values import values_of
 from apps.consumers.forms.paste import TEXT
-from apps.consumers.forms.posted import PostedEntry, PostedKind
+from apps.consumers.forms.posted import PostedEntry, PostedKind, posted_token
 from apps.consumers.forms.similar import SimilarReasonForm
 from apps.consumers.models import Draft, Outcome, Submission
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_VENDOR_RECORDS
@@ -90,7 +90,7 @@ def new(request: HttpRequest) -> HttpResponse:
     sealed = sealed_entries.unseal(request)
     if sealed is not None:
         # The same token: if this form was sent before and its answer was lost, the submission is found by it.
-        entry = Entry.unbound(sealed, selectors.providers(), token=_token_of(sealed))
+        entry = Entry.unbound(sealed, selectors.providers(), token=posted_token(sealed))
         paste = PasteBox(sealed.get(TEXT, ""))
         draft_views.record_opened(request, sealed, corrected)
         shown = EntryPage(
@@ -132,13 +132,6 @@ def _draft_page(request: HttpRequest, draft: Draft, corrected: Submission | None
         draft=DraftMark.of(draft),
     )
     return _page(request, shown, values=values)
-
-
-def _token_of(values: Mapping[str, str]) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(values.get("token", ""))
-    except ValueError:
-        return None
 
 
 def _answer_post(request: HttpRequest) -> HttpResponse:

@@ -16,6 +16,7 @@ from apps.consumers import preferences, recording, selectors
 from apps.consumers.copying import COPIED, CopySource, find_source, named_submission, source_of
 from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.flat_values import values_of, with_carried, with_copied
+from apps.consumers.forms.posted import posted_token
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER
 from apps.consumers.preferences import CARRIED
 from apps.consumers.presenters import next_traveller as presenter
@@ -153,11 +154,7 @@ def _copied(
 
 def _posted_entry(values: Mapping[str, str], providers: tuple[str, ...]) -> Entry:
     """The values as a form, with the same token."""
-    try:
-        token = uuid.UUID(values.get("token", ""))
-    except ValueError:
-        token = None
-    return Entry.unbound(values, providers, token=token)
+    return Entry.unbound(values, providers, token=posted_token(values))
 
 
 def _list_latest(request: HttpRequest) -> tuple[presenter.AddedLine, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, replace
 
 from django.http import QueryDict
@@ -10,6 +9,7 @@ from django.http import QueryDict
 from apps.cdp.fields import NAMES
 from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.paste import TEXT, PasteAction, PastePost, fill, without_paste
+from apps.consumers.forms.posted import posted_token
 from apps.consumers.paste.column_orders import remember_columns
 from apps.consumers.paste.mrz_lines import NotReadable
 from apps.consumers.paste.proposal import Proposal
@@ -94,8 +94,4 @@ def _fill(post: PastePost, proposal: Proposal, providers: tuple[str, ...], actor
 
 
 def _entry(values: dict[str, str], providers: tuple[str, ...]) -> Entry:
-    try:
-        token = uuid.UUID(values.get("token", ""))
-    except ValueError:
-        token = None
-    return Entry.unbound(values, providers, token=token)
+    return Entry.unbound(values, providers, token=posted_token(values))
