@@ -20,6 +20,7 @@ from apps.consumers.models import (
     Outcome,
     PastResolution,
     RemovedIdentityRule,
+    ResolvedHow,
     Submission,
     SubmissionDigest,
 )
@@ -335,10 +336,14 @@ def is_late_answer_doubtful(submission: Submission) -> bool:
     return submission.is_late_ref_of_before or bool(ref and is_claimed(ref, besides=submission))
 
 
-def open_on_order(submission: Submission) -> list[Submission]:
-    """The other submissions to the same order that are being sent or unknown."""
+def rivals_on_order(submission: Submission) -> list[Submission]:
+    """The other submissions to the same order that may have created a consumer which nobody has yet.
+
+    They are being sent or unknown, or a supervisor marked them as not created, which no check can prove.
+    """
     on_order = submissions_on_order(submission.order_ref).exclude(pk=submission.pk)
-    return list(on_order.filter(outcome__in=OPEN_OUTCOMES))
+    marked = Q(outcome=Outcome.NOT_CREATED, resolved_how=ResolvedHow.BY_SUPERVISOR)
+    return list(on_order.filter(Q(outcome__in=OPEN_OUTCOMES) | marked))
 
 
 def order_reading(order_ref: str, *, since: datetime, until: datetime) -> OrderReading | None:

@@ -112,7 +112,7 @@ def conclude(submission: Submission, found: Found) -> Conclusion:
     """
     # Read rivals before claims. A rival changes from open to claimed, so at least one of the two queries
     # sees it, although each has its own snapshot (READ COMMITTED).
-    rivals = selectors.open_on_order(submission)
+    rivals = selectors.rivals_on_order(submission)
     claimed = selectors.claimed_refs_on_order(submission)
     new = [consumer for consumer in found.read if reference_key(consumer.ref) not in claimed]
     unread = tuple(ref for ref in found.unread if reference_key(ref) not in claimed)
@@ -191,7 +191,7 @@ def _result_for(
 
 
 def _may_have_made(rival: Submission, consumer: OrderConsumer) -> bool:
-    """Whether another open submission could have created this consumer."""
+    """Whether another submission could have created this consumer."""
     sent = rival.consumer
     if sent is None:  # unreadable, so it cannot be excluded
         return True

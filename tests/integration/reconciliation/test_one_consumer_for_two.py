@@ -105,7 +105,7 @@ def test_twin_whose_answer_arrives_between_the_two_queries_retains_its_consumer(
     theirs = add_elsewhere(replace(FULL, identifiers=()))  # the consumer that the twin's send has made
     twin = store(staff, Outcome.SENDING, replace(FULL, identifiers=()))
     result = Result(Outcome.CREATED, consumer_ref=theirs.ref, http_status=200)
-    real = selectors.open_on_order
+    real = selectors.rivals_on_order
     asked: list[int] = []
 
     def answer() -> None:
@@ -121,10 +121,23 @@ def test_twin_whose_answer_arrives_between_the_two_queries_retains_its_consumer(
             thread.join(10)
         return rivals
 
-    monkeypatch.setattr(selectors, "open_on_order", answered_after)
+    monkeypatch.setattr(selectors, "rivals_on_order", answered_after)
     assert run_check()
     assert fresh(twin).consumer_ref == theirs.ref
     assert fresh(first).outcome == Outcome.UNKNOWN
+
+
+def test_consumer_of_a_submission_that_was_marked_as_not_created_resolves_no_other_one(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    first = lost(as_staff, sandbox)  # the consumer was created, and the vendor lists it late
+    marked = {"outcome": Outcome.NOT_CREATED, "next_check_at": None, **resolved_by(staff)}
+    Submission.objects.filter(pk=first.pk).update(**marked)
+    second = lost(as_staff, sandbox, done=False, anyway=True)  # creates nothing
+    Submission.objects.filter(pk=second.pk).update(refs_before=[])  # its list was late, too
+    assert run_check()
+    found = fresh(second)
+    assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.SHARED)
 
 
 @pytest.mark.sql("repeated")
@@ -144,10 +157,10 @@ def test_possible_other_authors_are_queried_before_claimed_references(
 
         monkeypatch.setattr(selectors, name, watched)
 
-    watch("open_on_order")
+    watch("rivals_on_order")
     watch("claimed_refs_on_order")
     assert run_check()
-    assert asked == ["claimed_refs_on_order", "open_on_order", "claimed_refs_on_order"]
+    assert asked == ["claimed_refs_on_order", "rivals_on_order", "claimed_refs_on_order"]
 
 
 def test_reference_resolved_on_another_order_is_shown_and_stops_no_worker(
