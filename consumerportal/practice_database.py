@@ -17,25 +17,29 @@ from apps.core import clock
 APP_PREFIX = "apps."
 
 
+class DatabaseInUseError(Exception):
+    """Another process has the database open, such as a portal that runs."""
+
+
 def set_aside_if_outdated() -> Path | None:
     """Move an outdated SQLite database, with its checkpoints, into a new folder beside it. Return the folder.
 
     None if the database is new, is up to date or can be migrated. Raises ``OSError`` if a file cannot be
-    moved.
+    moved, and :class:`DatabaseInUseError`; then nothing was moved.
     """
     if connection.vendor != "sqlite" or not _is_outdated():
         return None
     database = Path(connection.settings_dict["NAME"])
+    connection.close()
     with closing(sqlite3.connect(database)) as raw:
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # so that one file contains everything
-    connection.close()
+    if Path(f"{database}-wal").exists():  # the last connection that closes removes it
+        raise DatabaseInUseError
     folder = database.with_name(f"{database.stem}-{clock.now():%Y%m%d-%H%M%S}")
     folder.mkdir()
     for path in (database, settings.AUDIT_CHECKPOINT_FILE):
         if path.exists():
             path.rename(folder / path.name)
-    for suffix in ("-wal", "-shm"):
-        Path(f"{database}{suffix}").unlink(missing_ok=True)
     return folder
 
 

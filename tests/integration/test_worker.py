@@ -185,3 +185,28 @@ def test_stop_that_arrives_while_the_main_thread_holds_the_lock_of_its_event_is_
     with stop._cond:  # type: ignore[attr-defined]
         worker.request_stop(stop)
     assert stop.wait(BOUND)
+
+
+@pytest.mark.once
+def test_slow_checks_do_not_delay_the_other_duties(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, seconds, checked = 0.0, 14.0, 0
+
+    class Clock:
+        @staticmethod
+        def monotonic() -> float:
+            return now
+
+    def check(**_arguments: object) -> bool:
+        nonlocal now, checked
+        now, checked = now + seconds, checked + 1
+        return True
+
+    one = worker.Worker(threading.Event())
+    monkeypatch.setattr(worker, "time", Clock)
+    monkeypatch.setattr(worker, "run_due_check", check)
+    monkeypatch.setattr(one, "record_heartbeat_if_due", lambda: None)
+    one.run_due_checks()
+    assert checked == 2
+    seconds, checked = 0.1, 0
+    one.run_due_checks()
+    assert checked == worker.CHECKS_PER_ROUND

@@ -15,7 +15,7 @@ from apps.consumers.identity_rules import add_rule
 from apps.consumers.selectors import identity_rules
 from apps.core.actor import Actor
 from apps.core.key_fingerprints import require_accepted_keys
-from consumerportal.practice_database import set_aside_if_outdated
+from consumerportal.practice_database import DatabaseInUseError, set_aside_if_outdated
 
 # The sandbox matches guests by the same providers, in the same order.
 PRACTICE_RULES = (
@@ -33,7 +33,13 @@ class Command(BaseCommand):
             raise CommandError(
                 "This is not practice mode. docs/operating.md describes the set-up of production."
             )
-        old = set_aside_if_outdated()
+        try:
+            old = set_aside_if_outdated()
+        except DatabaseInUseError:
+            raise CommandError(
+                "The practice database is of another version, and another process has it open. Stop the"
+                " portal that runs (Ctrl-C), then start again."
+            ) from None
         if old is not None:
             self.stdout.write(
                 f"The practice database was created by an earlier version. It was moved to {old}."

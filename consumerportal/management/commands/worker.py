@@ -38,6 +38,7 @@ logger = logging.getLogger("apps.worker")
 ROUND_INTERVAL = 1.0
 HEARTBEAT_INTERVAL = 5.0
 CHECKS_PER_ROUND = 10  # so that the other duties are not delayed
+CHECK_SECONDS_PER_ROUND = 20.0  # after which no further check begins
 ACTOR = Actor.system("worker")
 
 
@@ -132,10 +133,13 @@ class Worker:
 
         A check can be slow, so heartbeats are recorded between checks.
         """
+        end = time.monotonic() + CHECK_SECONDS_PER_ROUND
         for _ in range(CHECKS_PER_ROUND):
             if self.stop.is_set() or not run_due_check(actor=ACTOR, client=get_client()):
                 return
             self.record_heartbeat_if_due()
+            if time.monotonic() >= end:
+                return
 
     def record_heartbeat_if_due(self) -> None:
         """Record a heartbeat with the number of spooled files and the duties that failed since."""

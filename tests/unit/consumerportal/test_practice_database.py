@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import Settings
 
-from consumerportal.practice_database import set_aside_if_outdated
+from consumerportal.practice_database import DatabaseInUseError, set_aside_if_outdated
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
@@ -68,6 +70,19 @@ def test_outdated_database_is_moved_away(
     assert not names & {path.name for path in tmp_path.iterdir()}
     assert folder.name.startswith("practice-2")
     assert set_aside_if_outdated() is None
+
+
+def test_outdated_database_that_another_process_uses_is_not_moved(
+    practice: BaseDatabaseWrapper, tmp_path: Path
+) -> None:
+    applied(practice, ("history", "0099_gone"))
+    practice.cursor().execute("PRAGMA journal_mode = WAL")
+    with closing(sqlite3.connect(tmp_path / "practice.sqlite3")) as other:
+        other.execute("CREATE TABLE of_another_process (id integer)")
+        with pytest.raises(DatabaseInUseError):
+            set_aside_if_outdated()
+        assert other.execute("SELECT count(*) FROM of_another_process").fetchone() == (0,)
+    assert set_aside_if_outdated() is not None
 
 
 def test_server_database_is_never_moved(
