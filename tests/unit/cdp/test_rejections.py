@@ -65,6 +65,20 @@ def test_status_of_the_401_may_be_a_word(serve: Serve, status_text: object) -> N
     assert failed_create(client_of(server.url)).code == "unauthorized"
 
 
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [
+        (413, "REQUEST_ENTITY_TOO_LARGE"),
+        (413, "PAYLOAD_TOO_LARGE"),
+        (413, "CONTENT_TOO_LARGE"),
+        (422, "UNPROCESSABLE_ENTITY"),
+        (422, "UNPROCESSABLE_CONTENT"),
+    ],
+)
+def test_former_and_present_names_of_a_status_are_recognised_by_each_python(status: int, name: str) -> None:
+    assert message_of_vendors_error(status, refusal(status, status=name)) == "no"
+
+
 @pytest.mark.parametrize(("stated", "message"), [(599, "no"), ("599", "no"), ("", None), ("OK", None)])
 def test_error_body_of_a_status_without_a_standard_name_is_recognised(
     stated: object, message: str | None
