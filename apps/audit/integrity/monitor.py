@@ -8,7 +8,12 @@ from typing import Final
 
 from apps.audit.audit_events import AUDIT_VERIFIED
 from apps.audit.integrity.diagnosis import Verdict
-from apps.audit.integrity.past_verifications import has_activity_after, latest_whole_verification
+from apps.audit.integrity.past_verifications import (
+    has_activity_after,
+    latest_whole_verification,
+    result_of,
+    standing_problems,
+)
 from apps.audit.integrity.signing import NotSignedError, sign_checkpoint
 from apps.audit.integrity.stored_rows import StoredRows, read_head
 from apps.audit.integrity.valid_macs import last_signed_sequence
@@ -88,14 +93,23 @@ class IntegrityMonitor:
         """Record the result of a verification.
 
         A good one after the last checkpoint is recorded if there was activity since the last verification or
-        if it differs from that one's, as after a verification on a machine without checkpoints; the same
-        problem only once.
+        if it differs from that one's, as after a verification on a machine without checkpoints. The same
+        problem is recorded only once, and again if another machine, whose file of checkpoints does not show
+        it, has found the log unchanged since.
         """
         good = result.verdict in GOOD
-        if (good and not whole and _is_known(result)) or (not good and result.problem == self.reported):
+        if good and not whole and _is_known(result):
+            return
+        if not good and result.problem == self.reported and _stands(result):
             return
         record_result(self.actor, result)
         self.reported = None if good else result.problem
+
+
+def _stands(result: Result) -> bool:
+    """Whether this problem is among those that were recorded and have not ended."""
+    recorded = (result_of(event) for event in standing_problems())
+    return any(one is not None and one.problem == result.problem for one in recorded)
 
 
 def _is_known(result: Result) -> bool:

@@ -499,3 +499,35 @@ def test_command_distinguishes_an_unreadable_file_from_a_verdict(
     said = capsys.readouterr()
     assert (said.out, "The file of checkpoints could not be read" in said.err) == ("", True)
     assert names() == ["submission.viewed"]
+
+
+def test_problem_that_another_machine_does_not_see_is_recorded_again(
+    clock: Callable[[float], None], settings: Settings, tmp_path: Path
+) -> None:
+    worker, files = Actor.system("worker"), (tmp_path / "a.jsonl", tmp_path / "b.jsonl")
+    write(20)
+    for file in files:
+        settings.AUDIT_CHECKPOINT_FILE = file
+        sign_checkpoint(worker)
+    write(20)
+    sign_checkpoint(worker)  # only the second file covers these
+    put([*stored().values()][:25])
+    move_head()
+    seeing, other = IntegrityMonitor(worker), IntegrityMonitor(worker)
+    clock(monitor.VERIFY_INTERVAL)
+    write(1)
+    seeing.run_due()
+    found = standing_problem()
+    assert found is not None
+    clock(monitor.VERIFY_WHOLE_INTERVAL)
+    settings.AUDIT_CHECKPOINT_FILE = files[0]
+    other.run_due()
+    assert standing_problem() is None  # by the file of that machine
+    settings.AUDIT_CHECKPOINT_FILE = files[1]
+    for _turn in range(3):
+        clock(monitor.VERIFY_INTERVAL)
+        seeing.run_due()
+    again = standing_problem()
+    assert again is not None
+    assert again.seq > found.seq
+    assert AuditEvent.objects.filter(action="audit.found_altered", seq__gt=found.seq).count() == 1
