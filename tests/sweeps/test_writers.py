@@ -128,10 +128,11 @@ def test_every_transaction_of_a_service_records_an_event() -> None:
 
 
 def test_only_services_write() -> None:
+    services = _services()
     wrong = [
         f"{relative(path)}: {call}"
         for path in modules()
-        if path not in _services() and relative(path) not in MAY_WRITE
+        if path not in services and relative(path) not in MAY_WRITE
         for call in called_names(tree_of(path))
         if WRITING.search(call)
     ]

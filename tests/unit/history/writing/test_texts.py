@@ -91,18 +91,21 @@ def test_rows_written_together_equal_their_cells_one_by_one(separator: str, form
 
 @pytest.mark.parametrize("format_", [Format.CSV, Format.CSV_EXACT])
 @pytest.mark.parametrize("separator", SEPARATORS)
-@pytest.mark.parametrize("text", TEXTS)
-def test_arrays_with_personal_cells_equal_their_rows(text: str, separator: str, format_: Format) -> None:
+def test_arrays_with_personal_cells_equal_their_rows(separator: str, format_: Format) -> None:
     layout = Layout(format_, ("order_ref", "person", "first_name", "last_name"), "UTC", separator)
-    for rows in (
-        [("a", "b", "c", "d"), (text, "", "", "d"), ("", text, "c", "")],
-        [("a", "b", text, text), ("", "", "", text), (text, text, text, text)],
-    ):
-        own: list[bytes] = []
-        Csv(layout, own.append).rows(rows)
-        joined: list[bytes] = []
-        Csv(layout, joined.append).arrays([array(*row[:2]) for row in rows], [row[2:] for row in rows])
-        assert joined == own
+    wrong = []
+    for text in TEXTS:
+        for rows in (
+            [("a", "b", "c", "d"), (text, "", "", "d"), ("", text, "c", "")],
+            [("a", "b", text, text), ("", "", "", text), (text, text, text, text)],
+        ):
+            own: list[bytes] = []
+            Csv(layout, own.append).rows(rows)
+            joined: list[bytes] = []
+            Csv(layout, joined.append).arrays([array(*row[:2]) for row in rows], [row[2:] for row in rows])
+            if joined != own:
+                wrong.append((text, joined, own))
+    assert wrong == []
 
 
 def test_rows_and_arrays_without_quotes_are_not_looked_at_cell_by_cell(
