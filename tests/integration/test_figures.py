@@ -109,9 +109,7 @@ def rows_behind(url: str, reader: User) -> int:
 
 @pytest.mark.parametrize(
     ("query", "zone"),
-    [("", "UTC"), ("", "Asia/Kathmandu"), ("", "Pacific/Kiritimati"), ("", "America/St_Johns"),
-     (SINCE, "Asia/Kathmandu"), (SINCE, "Pacific/Kiritimati"), (SINCE, "America/St_Johns"),
-     ("period=all", "Asia/Kathmandu"), ("period=all", "America/St_Johns"),
+    [("", "America/St_Johns"), (SINCE, "Pacific/Kiritimati"), ("period=all", "Asia/Kathmandu"),
      ("outcome=rejected", "UTC"), ("answered_from=700&answered_under=9000", "Asia/Kathmandu"),
      ("reason=not_found&period=all", "Pacific/Kiritimati"), ("until=7 March 1999", "America/St_Johns"),
      ("person={staff}", "Asia/Kathmandu"), (f"batch={LIST}", "Asia/Kathmandu")],

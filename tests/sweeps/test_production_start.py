@@ -100,8 +100,10 @@ def test_message_of_the_settings_ends_a_command(command: str) -> None:
     assert not any(value in answer.stderr for value in PRACTICE_VALUES.values())
 
 
-@pytest.mark.parametrize(("name", "value"), [("DATE_ORDER", "year-day"), ("NOTICE_CAUSES", "no_such_cause")])
-@pytest.mark.parametrize("command", ["status", "audit_verify"])
+@pytest.mark.parametrize(
+    ("command", "name", "value"),
+    [("status", "DATE_ORDER", "year-day"), ("audit_verify", "NOTICE_CAUSES", "no_such_cause")],
+)
 def test_setting_that_a_system_check_refuses_is_no_result_of_a_command(
     command: str, name: str, value: str
 ) -> None:
@@ -417,20 +419,11 @@ def test_web_server_does_not_start_with_an_unusable_time_to_stop(
     assert "Traceback" not in bad.stderr
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "problem"),
-    [
-        ("DATE_ORDER", "month_day", "DATE_ORDER is neither day-month nor month-day"),
-        ("NOTICE_CAUSES", "no_such_cause", "NOTICE_CAUSES names no_such_cause"),
-    ],
-)
-def test_web_server_does_not_start_if_a_system_check_fails(
-    database: str, name: str, value: str, problem: str
-) -> None:
+def test_web_server_does_not_start_if_a_system_check_fails(database: str) -> None:
     check = ("-m", "gunicorn", "--check-config", "consumerportal.wsgi")
-    bad = _run(*check, **COMPLETE, DATABASE_URL=database, **{name: value})
+    bad = _run(*check, **COMPLETE, DATABASE_URL=database, DATE_ORDER="month_day")
     assert bad.returncode != 0
-    assert problem in bad.stderr
+    assert "DATE_ORDER is neither day-month nor month-day" in bad.stderr
     assert "Traceback" not in bad.stderr
 
 

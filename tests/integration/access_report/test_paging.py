@@ -8,7 +8,7 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client
 
 from apps.accounts.models import User
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_pages_together_have_each_of_many_events_once(
     as_auditor: Client, one: Submission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    number = 10_000 if connection.vendor == "sqlite" else 1_050  # more than are counted
+    number = 1_050  # more than are counted
     with transaction.atomic():
         for _ in range(number):
             record(recording.event_of(SUBMISSION_VIEWED, one, Actor(id="17", name="Anna")))
@@ -50,8 +50,17 @@ def test_pages_together_have_each_of_many_events_once(
     assert [line.event.seq for line in back.rows] == seen[-100:-50]
 
 
-@pytest.mark.parametrize("counted", [30, 4])
-@pytest.mark.parametrize("matching", [(), (0,), (3, 11, 12, 29), (14,), tuple(range(30))])
+@pytest.mark.parametrize(
+    ("matching", "counted"),
+    [
+        ((), 4),
+        ((0,), 30),
+        ((3, 11, 12, 29), 30),
+        ((3, 11, 12, 29), 4),
+        ((14,), 30),
+        (tuple(range(30)), 4),
+    ],
+)
 def test_each_page_reads_a_limited_number_of_candidates(
     one: Submission,
     supervisor: User,

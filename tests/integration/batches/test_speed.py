@@ -43,12 +43,12 @@ def _born_on_one_day() -> list[NewConsumer]:
 
 
 def _with_many_words() -> list[NewConsumer]:
-    """Names of 33 words with the same initials, in other orders."""
+    """Half as many rows, whose names are 33 words with the same initials, in other orders."""
     words = [f"a{letter}" for letter in "abcdefghijklmnopqrstuvwxyz0123456"]
     chosen = random.Random(1)
-    names = [" ".join(chosen.sample(words, len(words))) for _ in range(2 * ROWS)]
-    born = dt.date(1980, 1, 1)
-    return [NewConsumer(*pair, date_of_birth=born) for pair in zip(names[:ROWS], names[ROWS:], strict=True)]
+    names = [" ".join(chosen.sample(words, len(words))) for _ in range(ROWS)]
+    born, half = dt.date(1980, 1, 1), ROWS // 2
+    return [NewConsumer(*pair, date_of_birth=born) for pair in zip(names[:half], names[half:], strict=True)]
 
 
 def _seconds(act: Callable[[], object], bound: float) -> float:
@@ -65,7 +65,7 @@ def _seconds(act: Callable[[], object], bound: float) -> float:
 
 @pytest.mark.parametrize(
     ("make", "bound"),
-    [(_identical, 2.0), (_without_names, 10.0), (_born_on_one_day, 15.0), (_with_many_words, 15.0)],
+    [(_identical, 2.0), (_without_names, 10.0), (_born_on_one_day, 15.0), (_with_many_words, 3.75)],
 )
 def test_rows_that_are_like_each_other_are_compared_in_seconds(
     make: Callable[[], list[NewConsumer]], bound: float
@@ -74,6 +74,7 @@ def test_rows_that_are_like_each_other_are_compared_in_seconds(
     assert _seconds(lambda: similar_rows(rows), bound) < bound
 
 
+@pytest.mark.once
 @pytest.mark.django_db
 def test_identical_rows_are_checked_and_shown_in_seconds(
     as_staff: Client, staff: User, sandbox: SandboxServer

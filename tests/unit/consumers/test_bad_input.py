@@ -7,6 +7,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote_plus, urlencode
 
 import pytest
@@ -253,6 +254,21 @@ def crowded(*, wrong: bool) -> dict[str, str]:
     return values
 
 
+def _post_quickly(client: Client, values: dict[str, str], *, bound: float) -> tuple[Any, float]:
+    """The response, and the lowest processor time of up to three posts (seconds); below the bound ends it.
+
+    Other processes and the garbage of earlier tests slow single posts down.
+    """
+    lowest = float("inf")
+    for _ in range(3):
+        started = time.thread_time()
+        response = client.post(NEW, urlencode(values), content_type=FORM)
+        lowest = min(lowest, time.thread_time() - started)
+        if lowest < bound:
+            break
+    return response, lowest
+
+
 @pytest.mark.once
 @pytest.mark.parametrize("wrong", [False, True], ids=["too many", "an error in each"])
 def test_twice_the_limit_of_every_list_is_reported_with_all_rows_within_two_seconds(
@@ -260,17 +276,13 @@ def test_twice_the_limit_of_every_list_is_reported_with_all_rows_within_two_seco
 ) -> None:
     values = crowded(wrong=wrong)
     as_staff.get(NEW)  # templates are compiled once
-    seconds = []
-    for _ in range(3):  # other processes and the garbage of earlier tests slow single runs down
-        started = time.thread_time()
-        response = as_staff.post(NEW, urlencode(values), content_type=FORM)
-        seconds.append(time.thread_time() - started)
+    response, seconds = _post_quickly(as_staff, values, bound=2)
     messages_shown = {line.message for line in response.context["errors"]}
     assert len(messages_shown) == (2 if wrong else 3)
     assert len(response.context["errors"]) == (480 if wrong else 3)
     assert typed(on_page(response)) == typed(values)
     assert creates(sandbox) == []
-    assert min(seconds) < 2
+    assert seconds < 2
 
 
 @pytest.mark.once
@@ -289,15 +301,11 @@ def test_twice_the_limit_of_every_list_is_reported_with_all_rows_within_two_seco
 def test_rows_beyond_twice_the_limit_are_refused_quickly_without_truncation(
     as_staff: Client, sandbox: SandboxServer, more: dict[str, str]
 ) -> None:
-    seconds = []
-    for _ in range(3):
-        started = time.thread_time()
-        response = as_staff.post(NEW, urlencode({**base(), **more}), content_type=FORM)
-        seconds.append(time.thread_time() - started)
+    response, seconds = _post_quickly(as_staff, {**base(), **more}, bound=1)
     assert response.status_code == 413
     assert "with fewer rows" in response.content.decode()
     assert creates(sandbox) == []
-    assert min(seconds) < 1
+    assert seconds < 1
 
 
 # --- Identifiers ----------------------------------------------------------------------------------

@@ -118,14 +118,17 @@ OTHER: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("seq", [1, 2, C1, 7, C2, EVENTS])
-def test_altered_field_of_any_row_is_reported(log: Path, seq: int) -> None:
+@pytest.mark.parametrize(
+    ("seq", "fields"),
+    [(7, [*OTHER]), *((seq, ["data", "previous_hash", "hash"]) for seq in (1, 2, C1, C2, EVENTS))],
+)
+def test_altered_field_of_any_row_is_reported(log: Path, seq: int, fields: list[str]) -> None:
     rows = stored()
     reported = {}
-    for field, other in OTHER.items():
-        put([*{**rows, seq: {**rows[seq], field: other}}.values()])
+    for field in fields:
+        put([*{**rows, seq: {**rows[seq], field: OTHER[field]}}.values()])
         reported[field] = found()
-    assert reported == dict.fromkeys(OTHER, ("changed", seq))
+    assert reported == dict.fromkeys(fields, ("changed", seq))
     put([*rows.values()])
     assert found() == ("unchanged", None)
 

@@ -282,8 +282,6 @@ def test_times_before_the_calendar_of_spreadsheets_are_text(supervisor: User) ->
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("separator", SEPARATORS)
-@pytest.mark.parametrize("format_", CSV)
 @pytest.mark.parametrize(
     "columns",
     [
@@ -294,20 +292,18 @@ def test_times_before_the_calendar_of_spreadsheets_are_text(supervisor: User) ->
     ],
 )
 def test_database_and_python_write_the_same_bytes(
-    supervisor: User,
-    monkeypatch: pytest.MonkeyPatch,
-    columns: tuple[str, ...],
-    format_: Format,
-    separator: str,
+    supervisor: User, monkeypatch: pytest.MonkeyPatch, columns: tuple[str, ...]
 ) -> None:
     hostile(supervisor)
     erased, unreadable = row(supervisor), row(supervisor, encrypted_consumer=b"damaged")
     Submission.objects.bulk_create([erased, unreadable])
-    by_database = written(layout(format_, columns, separator=separator))
+    layouts = [layout(format_, columns, separator=one) for format_ in CSV for one in SEPARATORS]
+    by_database = [written(wanted) for wanted in layouts]
     module = importlib.import_module("apps.history.writing.write")
     for way in ("_write_copied", "_write_arrays"):
         monkeypatch.setattr(module, way, module._write_formatted)
-    assert written(layout(format_, columns, separator=separator)) == by_database
+    for wanted, data in zip(layouts, by_database, strict=True):
+        assert written(wanted) == data, (wanted.format, wanted.separator)
 
 
 def test_correction_names_the_submission_that_it_corrects(supervisor: User) -> None:
