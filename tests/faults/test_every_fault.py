@@ -19,7 +19,7 @@ from pytest_django import Settings
 from apps.cdp.errors import CdpError
 from apps.consumers.labels import headline
 from apps.consumers.models import Outcome, Submission
-from sandbox.faults.armed import Armed
+from sandbox.faults.armed import REFUSE, Armed
 from sandbox.faults.table import ROWS, Row
 from sandbox.options import PRACTICE_API_TOKEN, PRACTICE_CLIENT_KEY
 from sandbox.server.sandbox_server import SandboxServer
@@ -72,6 +72,14 @@ class World:
         self.server.sandbox.faults.arm(Armed(row.fault, seconds=seconds))
         return next(self.orders)
 
+    def requests(self) -> int:
+        """The number of requests of any kind that arrived."""
+        return len(self.server.sandbox.requests())
+
+    def is_used_up(self, row: Row) -> bool:
+        """Whether the armed fault has happened. Refusing connections lasts until it is cleared."""
+        return row.fault == REFUSE or self.server.sandbox.faults.armed() == ()
+
 
 @contextmanager
 def sandbox_of(folder: Path, tls: str) -> Iterator[World]:
@@ -100,16 +108,17 @@ def test_every_fault_has_its_outcome_and_page_with_at_most_one_send(
     settings.CDP_BASE_URL, settings.CDP_CA_FILE = over_tls.server.base_url, str(over_tls.server.ca_file)
     for name, seconds in limits_for(row.fault).items():
         setattr(settings, f"CDP_{name.upper()}_TIMEOUT", seconds)
-    before = len(creates(over_tls.server))
+    before, requests = len(creates(over_tls.server)), over_tls.requests()
 
     response = as_staff.post(NEW, posted(order=(order := over_tls.meet(row))))
+    assert over_tls.is_used_up(row)
     over_tls.server.sandbox.faults.clear()
 
     submission = Submission.objects.get()
     outcome = Outcome(submission.outcome)
     sends = len(creates(over_tls.server)) - before
     assert outcome == row.outcome_over_tls
-    assert sends == (1 if row.when in ("before", "after") else 0)
+    assert sends == over_tls.requests() - requests == (1 if row.when in ("before", "after") else 0)
     assert len(over_tls.server.sandbox.consumers(order)) == row.made
     assert bool(submission.consumer_ref) is (outcome == Outcome.CREATED)
     assert submission.consumer == FULL
@@ -133,7 +142,7 @@ def test_every_fault_has_its_outcome_and_page_with_at_most_one_send(
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.fault) for row in ROWS if row.outcome is not None])
 def test_every_fault_over_http_has_its_outcome_with_at_most_one_send(over_http: World, row: Row) -> None:
-    before, order = len(creates(over_http.server)), over_http.meet(row)
+    before, requests, order = len(creates(over_http.server)), over_http.requests(), over_http.meet(row)
     credentials = (PRACTICE_CLIENT_KEY, PRACTICE_API_TOKEN)
     client = client_of(over_http.server.base_url, credentials=credentials, **limits_for(row.fault))
     try:
@@ -142,5 +151,7 @@ def test_every_fault_over_http_has_its_outcome_with_at_most_one_send(over_http: 
     except CdpError as error:
         outcome = error.outcome
     assert outcome == row.outcome
-    assert len(creates(over_http.server)) - before == (1 if row.when in ("before", "after") else 0)
+    assert over_http.is_used_up(row)
+    sends = len(creates(over_http.server)) - before
+    assert sends == over_http.requests() - requests == (1 if row.when in ("before", "after") else 0)
     assert len(over_http.server.sandbox.consumers(order)) == row.made
