@@ -6,6 +6,7 @@ import errno
 import gc
 import itertools
 import os
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,8 @@ from apps.accounts.models import User
 from apps.cdp import transport
 from apps.consumers import connection_health
 from apps.core import clock, connections, keys_in_use
+from sandbox.application import Sandbox
+from sandbox.options import Options
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.audit_flush import flushes_lift_the_triggers
 from tests.support.people import make_person
@@ -285,10 +288,19 @@ def unreachable_spool(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(os, name, refusing(getattr(os, name)))
 
 
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A seeded data file of the sandbox, to be copied: seeding takes longer than many tests."""
+    file = tmp_path_factory.mktemp("seeded") / "sandbox.sqlite3"
+    Sandbox(Options(data=file)).close()
+    return file
+
+
 @pytest.fixture
-def sandbox(tmp_path: Path, settings: Settings) -> Iterator[SandboxServer]:
+def sandbox(tmp_path: Path, seeded: Path, settings: Settings) -> Iterator[SandboxServer]:
     """A sandbox for this test; the portal's client is configured to use it."""
-    with SandboxServer(data=tmp_path / "sandbox.sqlite3") as server:
+    data = Path(shutil.copy(seeded, tmp_path / "sandbox.sqlite3"))
+    with SandboxServer(data=data) as server:
         settings.CDP_BASE_URL = server.base_url
         yield server
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,9 +133,9 @@ def traces(
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path, settings: Settings, traces: Traces) -> Iterator[SandboxServer]:
+def sandbox(tmp_path: Path, seeded: Path, settings: Settings, traces: Traces) -> Iterator[SandboxServer]:
     """A sandbox for this test that writes the same log as the one of ``make run``."""
-    data = tmp_path / "sandbox.sqlite3"
+    data = Path(shutil.copy(seeded, tmp_path / "sandbox.sqlite3"))
     with SandboxServer(data=data, report=traces.of_sandbox.append) as server:
         settings.CDP_BASE_URL = server.base_url
         yield server

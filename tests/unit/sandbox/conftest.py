@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.application import Sandbox
-from sandbox.options import Options
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.sandbox_caller import Caller
 
@@ -32,14 +30,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture(scope="session")
-def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A seeded data file, to be copied: seeding takes longer than most tests."""
-    file = tmp_path_factory.mktemp("seeded") / "sandbox.sqlite3"
-    Sandbox(Options(data=file)).close()
-    return file
 
 
 Start = Callable[[str], SandboxServer]
