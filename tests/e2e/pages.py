@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,12 +12,16 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, Request, expect
 
+from apps.accounts.models import User
+from apps.cdp.consumers import NewConsumer
+from apps.cdp.factory import get_client
 from apps.consumers.models import Submission
+from apps.consumers.sending.submit import submit
 from sandbox.api.routes import CREATE
 from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.traces import TYPED
-from tests.support.people import PASSWORD
+from tests.support.people import PASSWORD, acting
 
 RECEIPT = re.compile(r"/submissions/[0-9a-f-]{36}/$")
 CREATE_BUTTON = "form.entry > .button-row button"  # the visible one
@@ -76,6 +81,11 @@ WHOLE_AS_SENT = {
     "passportNumber": WHOLE.passport.upper(),
     "country": "IE",
     "identifiers": [{"provider": provider, "id": identifier} for provider, identifier in WHOLE.identifiers],
+}
+SIMPLE_AS_SENT = {
+    "firstName": SIMPLE.first_name,
+    "lastName": SIMPLE.last_name,
+    "emails": list(SIMPLE.emails),
 }
 
 
@@ -178,6 +188,21 @@ def create(page: Page, typed: Typed = SIMPLE) -> Submission:
     fill_entry(page, typed)
     press_create(page)
     return expect_receipt(page, "Consumer created")
+
+
+def open_submitted(
+    page: Page, person: User, body: dict[str, Any] = SIMPLE_AS_SENT, *, order: str = SAMPLE_ORDER
+) -> Submission:
+    """Submit a consumer for a person without the form, and open the receipt."""
+    submission = submit(
+        order_ref=order,
+        consumer=NewConsumer.from_json(body),
+        token=uuid.uuid4(),
+        actor=acting(person),
+        client=get_client(),
+    )
+    go(page, f"/submissions/{submission.public_id}/")
+    return submission
 
 
 def expect_receipt(page: Page, headline: str) -> Submission:

@@ -17,6 +17,7 @@ from tests.e2e.pages import (
     creates,
     expect_receipt,
     open_form,
+    open_submitted,
     press_create,
     sends_entry,
     sign_in,
@@ -55,7 +56,7 @@ def test_choice_of_what_to_carry_over_applies_at_once_and_is_remembered(
     windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
 ) -> None:
     page = windows.open(staff, javascript=javascript)
-    create(page, WHOLE)
+    open_submitted(page, staff, WHOLE_AS_SENT)
     page.get_by_role("link", name=NEXT).click()
     page.locator("#id_first_name").fill(f"Ben {TYPED['next first name']}")
     page.locator(".carry-over summary").click()
@@ -86,7 +87,7 @@ def test_what_is_typed_while_a_choice_is_applied_stays(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
-    create(page, WHOLE)
+    open_submitted(page, staff, WHOLE_AS_SENT)
     page.get_by_role("link", name=NEXT).click()
     choices, announced = page.locator(".carry-over"), page.locator("[data-announcer]")
     page.locator(".carry-over summary").click()
@@ -119,7 +120,7 @@ def test_choice_that_cannot_be_applied_is_reset_and_reported(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
-    create(page, WHOLE)
+    open_submitted(page, staff, WHOLE_AS_SENT)
     page.get_by_role("link", name=NEXT).click()
     page.locator(".carry-over summary").click()
     last_name = page.locator(".carry-over").get_by_label("Last name")
@@ -141,7 +142,7 @@ def test_choice_in_a_page_of_an_earlier_session_fills_no_other_form(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
-    create(page, WHOLE)
+    open_submitted(page, staff, WHOLE_AS_SENT)
     page.get_by_role("link", name=NEXT).click()
     page.locator(".carry-over summary").click()
     Session.objects.all().delete()
@@ -157,7 +158,7 @@ def test_choice_after_the_session_ended_leaves_no_message_on_the_sign_in_page(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
-    create(page, WHOLE)
+    open_submitted(page, staff, WHOLE_AS_SENT)
     page.get_by_role("link", name=NEXT).click()
     page.locator(".carry-over summary").click()
     Session.objects.all().delete()
@@ -173,7 +174,7 @@ def test_create_waits_for_a_choice_that_is_being_applied(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
-    held = _next_with_held_choice(page)
+    held = _next_with_held_choice(page, staff)
     page.keyboard.press("Control+Enter")
     page.keyboard.press("Control+Enter")
     held.pop().continue_()
@@ -188,7 +189,7 @@ def test_nothing_is_sent_if_the_choice_cannot_be_applied(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
-    held = _next_with_held_choice(page)
+    held = _next_with_held_choice(page, staff)
     sent: list[Request] = []
     page.on("request", lambda request: sent.append(request) if sends_entry(request) else None)
     press_create(page)
@@ -213,7 +214,7 @@ def test_another_button_of_the_form_waits_for_a_choice_that_is_being_applied(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
     page = windows.open(staff)
-    held = _next_with_held_choice(page)
+    held = _next_with_held_choice(page, staff)
     latest = page.get_by_role("button", name="Show your latest submissions")
     latest.click()
     held.pop().continue_()
@@ -224,7 +225,7 @@ def test_another_button_of_the_form_waits_for_a_choice_that_is_being_applied(
 
 def test_copy_of_a_row_fills_the_form(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
     page = windows.open(staff)
-    create(page, SIMPLE)
+    open_submitted(page, staff)
     page.goto(f"/consumers/new/?order={SIMPLE.order}")
     expect(page.locator("#id_last_name")).to_have_value("")
     added, order = (
@@ -272,9 +273,9 @@ def test_details_of_a_consumer_on_the_order_are_copied_without_losing_what_is_ty
     assert stored(sandbox, FAMILY_ORDER)[0]["lastName"] == "Lindqvist"
 
 
-def _next_with_held_choice(page: Page) -> list[Route]:
+def _next_with_held_choice(page: Page, staff: User) -> list[Route]:
     """The form for the next traveller, where the request that unticks Nationality is held back."""
-    create(page, WHOLE)
+    open_submitted(page, staff, WHOLE_AS_SENT)
     page.get_by_role("link", name=NEXT).click()
     page.locator("#id_first_name").fill(f"Ben {TYPED['next first name']}")
     page.locator(".carry-over summary").click()

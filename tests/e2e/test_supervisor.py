@@ -1,4 +1,4 @@
-"""The additional pages of a supervisor: submissions of all people, and resolving unknown outcomes."""
+"""The additional pages of a supervisor: resolving unknown outcomes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from apps.accounts.models import User
 from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import (
     SIMPLE,
-    create,
     creates,
     expect_error,
     expect_receipt,
     fault_order,
-    fill_entry,
-    open_form,
+    open_submitted,
     press_create,
     sign_in,
 )
@@ -27,23 +25,17 @@ from tests.support.people import make_person
 
 pytestmark = pytest.mark.e2e
 
+ORDER = fault_order("500_after")  # the consumer is created before the error
 COMPARE = "Compare before you mark as created"
 NOTE = f"Seen on the order page of {TYPED['note']}"
-OF_SAM = f"Of Sam {TYPED['of Sam']}"
 
 
 @pytest.fixture
-def unknown(windows: Windows, staff: User, settings: Settings) -> Page:
+def unknown(windows: Windows, staff: User) -> Page:
     """The window of a staff user, on the receipt of an unknown outcome."""
-    usual = settings.CDP_READ_TIMEOUT
-    settings.CDP_READ_TIMEOUT = 0.5  # only for the answer that never comes
     page = windows.open(staff)
-    open_form(page)
-    fill_entry(page, SIMPLE.but(order=fault_order("no_answer_after")))
-    _wait_for_the_order(page)
-    press_create(page)
+    open_submitted(page, staff, order=ORDER)
     expect_receipt(page, UNKNOWN)
-    settings.CDP_READ_TIMEOUT = usual
     expect(page.get_by_role("button", name="Mark as")).to_have_count(0)
     return page
 
@@ -69,7 +61,7 @@ def test_supervisor_marks_an_unknown_submission_as_created(
     page.get_by_role("button", name="Mark as created").click()
     expect_error(page, "id_created-consumer_ref", "Enter the consumer reference in full")
     expect_error(page, "id_created-reason", "Choose the reason")
-    done = sandbox.sandbox.consumers(fault_order("no_answer_after"))[-1]
+    done = sandbox.sandbox.consumers(ORDER)[-1]
     page.get_by_label("Consumer reference").fill(done.ref)
     page.locator("#id_created-reason").select_option("seen_in_cdp")
     page.locator("#id_created-note").fill(NOTE)
@@ -102,7 +94,7 @@ def test_without_the_vendor_a_supervisor_states_it_and_another_corrects_it(
     late = windows.open(make_person("sol", "supervisor"), javascript=False)
     late.goto(unknown.url)
     page = _open_from_start(windows)
-    done = sandbox.sandbox.consumers(fault_order("no_answer_after"))[-1]
+    done = sandbox.sandbox.consumers(ORDER)[-1]
     page.get_by_label("Consumer reference").fill(f"https://cdp.example/v2.1/orderConsumers/{done.ref}")
     page.locator("#id_created-reason").select_option("seen_in_cdp")
     page.get_by_role("button", name="Mark as created").click()
@@ -147,21 +139,3 @@ def test_supervisor_marks_as_not_created_and_staff_send_it_again(
     press_create(unknown)
     assert expect_receipt(unknown, "Consumer created").resubmission_of == not_created
     assert creates(sandbox) == 2
-
-
-def test_supervisor_sees_all_submissions_and_staff_their_own(
-    windows: Windows, staff: User, supervisor: User, sandbox: SandboxServer
-) -> None:
-    of_staff, of_supervisor = windows.open(staff), windows.open(supervisor)
-    create(of_staff, SIMPLE.but(last_name=OF_SAM))
-    create(of_supervisor, SIMPLE.but(first_name=TYPED["Sue's consumer"], last_name="Of Sue"))
-    receipt = of_supervisor.url
-    of_supervisor.goto("/submissions/")
-    expect(of_supervisor.locator("tbody tr")).to_have_count(2)
-    of_staff.goto("/submissions/")
-    expect(of_staff.locator("tbody tr")).to_have_count(1)
-    expect(of_staff.locator("tbody tr")).to_contain_text(OF_SAM)
-    of_staff.goto(receipt)
-    expect(of_staff.get_by_role("heading", level=1)).to_have_text(
-        "You do not have permission to open this page"
-    )
