@@ -1,4 +1,4 @@
-"""An administrator manages people, roles and identity rules, and cannot see consumers."""
+"""An administrator manages people, roles and identity rules."""
 
 from __future__ import annotations
 
@@ -88,18 +88,3 @@ def test_administrator_changes_the_identity_rules_and_the_form_offers_them(
     open_form(form)
     offered = form.locator("#id_identifiers-0-provider option")
     expect(offered).to_have_text(["Choose a provider", "LoyaltyProgramme", "Membership"])
-
-
-@pytest.mark.parametrize("address", ["/submissions/", "/consumers/new/", "/orders/"])
-def test_administrator_cannot_see_consumers_and_the_attempt_is_recorded(
-    windows: Windows, administrator: User, address: str
-) -> None:
-    page = windows.open(administrator)
-    response = page.goto(address)
-    assert response is not None
-    assert response.status == 403
-    expect(page.get_by_role("heading", level=1)).to_have_text("You do not have permission to open this page")
-    expect(page.locator(".support-code")).to_be_visible()
-    assert actions_of(administrator)[-1] == "access.denied"
-    page.get_by_role("link", name="Go to the start page").click()
-    expect(page.get_by_role("link", name="Submissions")).to_have_count(0)

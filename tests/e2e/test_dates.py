@@ -31,7 +31,6 @@ pytestmark = pytest.mark.e2e
 NOT_PAST = "Date of birth must be before today"
 SHORT_YEAR = "Enter the year in four digits"
 NO_DATE = "Date of birth must be a real date, such as 7 March 1991"
-LOCALES = pytest.mark.parametrize("locale", ["en-US", "en-GB"])
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 
 
@@ -46,12 +45,11 @@ def _echo(page: Page) -> str:
     return page.locator("#id_date_of_birth_echo").inner_text()
 
 
-@LOCALES
 @pytest.mark.parametrize(
-    ("order", "texts"),
+    ("order", "locale", "texts"),
     [
-        ("day-month", ["31 2 1991", "31/02/1991", "31 February 1991", "1991-02-31"]),
-        ("month-day", ["2/31/1991", "February 31, 1991"]),
+        ("day-month", "en-US", ["31 2 1991", "31/02/1991", "31 February 1991", "1991-02-31"]),
+        ("month-day", "en-GB", ["2/31/1991", "February 31, 1991"]),
     ],
 )
 def test_31_february_typed_is_an_error_and_the_text_stays(
@@ -60,8 +58,8 @@ def test_31_february_typed_is_an_error_and_the_text_stays(
     staff: User,
     sandbox: SandboxServer,
     settings: Settings,
-    locale: str,
     order: str,
+    locale: str,
     texts: list[str],
 ) -> None:
     settings.DATE_ORDER = order
@@ -76,11 +74,10 @@ def test_31_february_typed_is_an_error_and_the_text_stays(
         assert _echo(page) == ""  # the error at the field shows it already
 
 
-@LOCALES
 def test_31_february_pasted_is_an_error_and_the_text_stays(
-    windows: Windows, staff: User, sandbox: SandboxServer, locale: str
+    windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
-    page = windows.open(staff, locale=locale, permissions=CLIPBOARD)
+    page = windows.open(staff, locale="en-US", permissions=CLIPBOARD)
     open_form(page)
     fill_entry(page, SIMPLE)
     page.evaluate("navigator.clipboard.writeText('31.02.1991')")
@@ -89,7 +86,7 @@ def test_31_february_pasted_is_an_error_and_the_text_stays(
     _expect_refused_as_typed(page, "31.02.1991", sandbox)
 
 
-@LOCALES
+@pytest.mark.parametrize("locale", ["en-US", "en-GB"])
 def test_date_picker_writes_into_the_text_field_and_an_impossible_date_changes_nothing(
     windows: Windows, staff: User, sandbox: SandboxServer, locale: str
 ) -> None:
@@ -114,9 +111,13 @@ def test_date_picker_writes_into_the_text_field_and_an_impossible_date_changes_n
     assert [body["dateOfBirth"] for body in stored(sandbox)] == ["1991-03-07T00:00:00Z"]
 
 
-@LOCALES
 @pytest.mark.parametrize(
-    ("order", "text"), [("day-month", "7/3/1991"), ("month-day", "3/7/1991"), ("month-day", "1991-03-07")]
+    ("order", "locale", "text"),
+    [
+        ("day-month", "en-US", "7/3/1991"),
+        ("month-day", "en-GB", "3/7/1991"),
+        ("month-day", "en-GB", "1991-03-07"),
+    ],
 )
 def test_echoed_reading_of_a_date_is_what_is_sent(
     *,
@@ -124,8 +125,8 @@ def test_echoed_reading_of_a_date_is_what_is_sent(
     staff: User,
     sandbox: SandboxServer,
     settings: Settings,
-    locale: str,
     order: str,
+    locale: str,
     text: str,
 ) -> None:
     settings.DATE_ORDER = order

@@ -71,7 +71,7 @@ def test_figures_of_a_team_are_one_page_of_a4(
     expect(page.get_by_role("button", name="Print")).to_be_hidden()
 
 
-@pytest.mark.parametrize("width", [320, 1024, 1366, 1920])
+@pytest.mark.parametrize("width", [320, 1024, 1366])
 def test_no_number_breaks_and_no_icon_is_underlined(
     windows: Windows, supervisor: User, team: None, width: int
 ) -> None:

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from apps.accounts.models import User
 from sandbox.server.sandbox_server import SandboxServer
-from tests.e2e.pages import SIMPLE, expect_receipt, fill_entry, open_form, press_create, stored, typed_again
+from tests.e2e.pages import SIMPLE, expect_receipt, fill_entry, open_form, press_create, stored
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 
@@ -33,11 +33,10 @@ def _expect_numbered(page: Page, count: int) -> None:
     expect(page.locator("[name=emails-TOTAL_FORMS]")).to_have_value(str(count))
 
 
-@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
 def test_row_is_removed_by_its_name_and_later_rows_move_up(
-    windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
+    windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
-    page = windows.open(staff, javascript=javascript)
+    page = windows.open(staff)
     open_form(page)
     fill_entry(page, THREE)
     _expect_numbered(page, 3)
@@ -102,19 +101,3 @@ def test_several_addresses_in_one_row_are_split_without_script(
     press_create(page)
     expect_receipt(page, "Consumer created")
     assert stored(sandbox)[0]["emails"] == [ONE, TWO]
-
-
-@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
-def test_empty_rows_are_not_sent(
-    windows: Windows, staff: User, sandbox: SandboxServer, javascript: bool
-) -> None:
-    page = windows.open(staff, javascript=javascript)
-    open_form(page)
-    fill_entry(page, SIMPLE)
-    for button in ("email address", "phone number", "identifier"):
-        page.get_by_role("button", name=f"Add another {button}").click()
-    expect(page.locator("[name=identifiers-1-id]")).to_have_count(1)
-    assert typed_again(page)["emails-0-value"] == SIMPLE.emails[0]
-    press_create(page)
-    expect_receipt(page, "Consumer created")
-    assert sorted(stored(sandbox)[0]) == ["emails", "firstName", "lastName"]

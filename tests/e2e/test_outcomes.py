@@ -33,28 +33,18 @@ pytestmark = pytest.mark.e2e
 UNKNOWN = "We do not know whether the consumer was created"
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [
-        ("no_answer_after", "Sitecore CDP did not answer in time."),
-        ("reset_before", "The connection ended before the answer arrived."),
-        ("503_html_after", "Sitecore CDP answered with an error"),
-        ("truncated_json", "The answer of Sitecore CDP could not be read."),
-    ],
-)
 def test_unknown_outcome_is_shown_without_an_offer_to_send_again(
-    *, windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings, fault: str, reason: str
+    windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
 ) -> None:
-    if fault == "no_answer_after":
-        settings.CDP_READ_TIMEOUT = 0.5
+    settings.CDP_READ_TIMEOUT = 0.5
     page = windows.open(staff)
     open_form(page)
-    entry = SIMPLE.but(order=fault_order(fault))
+    entry = SIMPLE.but(order=fault_order("no_answer_after"))
     fill_entry(page, entry)
     press_create(page)
     submission = expect_receipt(page, UNKNOWN)
     main = page.locator("main")
-    expect(main).to_contain_text(reason)
+    expect(main).to_contain_text("Sitecore CDP did not answer in time.")
     expect(main).to_contain_text("Do not enter it again")
     expect(main.get_by_role("button", name="Create")).to_have_count(0)
     expect(main.get_by_role("link", name="again")).to_have_count(0)

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from apps.accounts.models import User
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
-from tests.e2e.conftest import IN_BOTH_ENGINES, IN_BOTH_ENGINES_AND_WITHOUT_SCRIPT
+from tests.e2e.conftest import IN_BOTH_ENGINES_AND_WITHOUT_SCRIPT
 from tests.e2e.pages import (
     WHOLE,
     WHOLE_AS_SENT,
@@ -72,22 +72,3 @@ def _reading_the_receipt_again_sends_nothing(page: Page, receipt: str, sandbox: 
     page.reload()
     expect_headline(page, "Consumer created")
     assert wire_calls(sandbox) == before
-
-
-@IN_BOTH_ENGINES
-def test_submissions_list_and_start_page_link_to_the_receipt(
-    windows: Windows, staff: User, sandbox: SandboxServer
-) -> None:
-    page = windows.open(staff)
-    go(page, "/")
-    page.get_by_role("link", name="New order consumer").first.click()
-    fill_entry(page, WHOLE)
-    press_create(page)
-    submission = expect_receipt(page, "Consumer created")
-    for address in ("/", "/submissions/"):
-        go(page, address)
-        row = page.get_by_role("row").filter(has_text=WHOLE.last_name)
-        expect(row).to_contain_text("Created")
-        row.get_by_role("link").click()
-        assert expect_receipt(page, "Consumer created") == submission
-    assert creates(sandbox) == 1

@@ -258,6 +258,8 @@ def test_add_button_adds_one_row_and_validates_nothing(
     assert response.status_code == 200
     assert typed(on_page(response)) == {**typed(ODD), **new_row}
     page = text(response)
+    buttons = re.findall(rf'name="remove" value="{prefix}-(\d)".*?data-list-number>(\d)<', page)
+    assert buttons == [("0", "1"), ("1", "2"), ("2", "3")]  # the row's index, and its number in the name
     assert 'role="alert"' not in page
     assert "is-invalid" not in page
     assert "<title>New order consumer" in page

@@ -73,6 +73,7 @@ def test_administrator_sees_no_submissions(as_administrator: Client, staff: User
     page = text(as_administrator.get("/"))
     assert listed(page) == []
     assert FULL.last_name not in page
+    assert f'href="{PAGE}"' not in page
     assert 'href="/identity-rules/"' in page
 
 

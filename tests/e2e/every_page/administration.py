@@ -28,11 +28,6 @@ def _rule_removed(page: Page, world: World) -> None:
 
 
 PAGES = [
-    at("audit:log", "auditor", "/audit/"),
-    at("audit:integrity", "auditor", "/audit/integrity/"),
-    at("history:past_exports", "auditor", "/submissions/exports/", "without an export"),
-    at("audit:event", "auditor", "/audit/{world.event}/"),
-    at("privacy:access", "auditor", "/audit/access/?consumer={world.created.consumer_ref}", "of a person"),
     at("audit:log", "administrator", "/audit/"),
     at(
         "audit:log", "administrator", "/audit/?failures=1&reference={world.unknown.order_ref}", "with filters"
