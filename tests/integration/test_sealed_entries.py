@@ -77,7 +77,7 @@ def test_forms_of_several_tabs_come_back_one_after_the_other(
     uploaded = text(visitor.get(f"{upload}?order=7"))
     assert "Tabular" in uploaded
     assert "Another form that you sent after your session had ended is kept." in uploaded
-    assert f'<a href="{NEW}">Open the next one</a>' in uploaded
+    assert f'<a href="{NEW}">Open it</a>' in uploaded
     first = text(visitor.get(NEW))
     assert "Firsttab" in first
     assert "after your session had ended" not in first

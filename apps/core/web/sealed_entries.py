@@ -17,7 +17,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.utils.html import format_html
-from django.utils.translation import gettext, gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from apps.core.encryption import NotReadableError, decrypt_from_text, encrypt_as_text
 
@@ -128,5 +128,6 @@ def _lead_to_next(request: HttpRequest, entries: list[dict[str, Any]]) -> None:
         "%(count)s other forms that you sent after your session had ended are kept.",
         len(entries),
     ) % {"count": len(entries)}
-    link = format_html('<a href="{}">{}</a>', entries[-1]["page"], gettext("Open the next one"))
+    words = ngettext("Open it", "Open the next one", len(entries))
+    link = format_html('<a href="{}">{}</a>', entries[-1]["page"], words)
     messages.warning(request, format_html("{} {}", text, link))
