@@ -73,15 +73,41 @@ def test_forms_of_several_tabs_come_back_one_after_the_other(
     second = text(visitor.get(NEW))
     assert "Secondtab" in second
     assert "2 other forms that you sent after your session had ended are kept." in second
-    assert f'<a href="{upload}?order=7">Open the next one</a>' in second
+    assert f'<a href="{upload}?order=7" target="_blank" rel="noopener">Open the next one<' in second
     uploaded = text(visitor.get(f"{upload}?order=7"))
     assert "Tabular" in uploaded
     assert "Another form that you sent after your session had ended is kept." in uploaded
-    assert f'<a href="{NEW}">Open it</a>' in uploaded
+    assert f'<a href="{NEW}" target="_blank" rel="noopener">Open it<' in uploaded
     first = text(visitor.get(NEW))
     assert "Firsttab" in first
     assert "after your session had ended" not in first
     assert "sealed_entries" not in visitor.session
+
+
+def test_entry_comes_back_only_with_what_it_corrects(as_staff: Client, staff: User) -> None:
+    mark, visitor = _mark_of(as_staff), Client()
+    refused = [store(staff, Outcome.REJECTED, clean(first_name=name)) for name in ("One", "Two")]
+    pages = [f"{NEW}?from={submission.public_id}" for submission in refused]
+    for page, name in zip(pages, ("Firsttab", "Secondtab"), strict=True):
+        visitor.post(page, {**_entry(mark), "last_name": name})
+    _sign_in(visitor, staff)
+    plain = text(visitor.get(NEW))
+    assert "Firsttab" not in plain
+    assert "Secondtab" not in plain
+    assert f'<a href="{pages[1]}" target' in plain
+    for page, name in zip(pages, ("Firsttab", "Secondtab"), strict=True):
+        assert name in text(visitor.get(page))
+    assert "sealed_entries" not in visitor.session
+
+
+def test_entries_of_another_person_take_no_room(as_staff: Client, as_supervisor: Client, staff: User) -> None:
+    visitor = Client()
+    for client in (as_supervisor, as_staff):
+        mark = _mark_of(client)
+        for number in range(MAX_SEALED):
+            entry = {**_entry(mark), "passport_number": f"P{number}"}
+            assert visitor.post(NEW, entry).status_code == 302
+    assert len(visitor.session["sealed_entries"]) == 2 * MAX_SEALED
 
 
 def test_entry_that_finds_no_room_stays_on_the_page(as_staff: Client) -> None:

@@ -10,14 +10,13 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from apps.batches import selectors
 from apps.batches.changing import decisions, held_rows, rows
-from apps.batches.columns.values import date_value
 from apps.batches.forms.release import ReleaseForm
 from apps.batches.models import Batch, BatchRow, BatchState, ReleaseReason, RowState
 from apps.batches.permissions import SEND_BATCHES
@@ -124,8 +123,7 @@ def _ended(request: HttpRequest, batch: Batch) -> HttpResponse:
 def _save(request: HttpRequest, batch: Batch, found: Any) -> HttpResponse:
     values = request.POST.copy()
     values["order_ref"], values["token"] = batch.order_ref, str(found.token)
-    _read_date(values, batch)
-    posted = PostedEntry.read(values, consumer_selectors.providers())
+    posted = PostedEntry.read(values, consumer_selectors.providers(), date_order=batch.date_order)
     version = single_value(request.POST, "version")
     if conflict := lasting_conflict(batch, RowState(found.current)):
         return _not_stored(request, batch, found, posted.entry, conflict)
@@ -142,6 +140,8 @@ def _save(request: HttpRequest, batch: Batch, found: Any) -> HttpResponse:
         return _not_stored(request, batch, found, posted.entry, row_changed())
     before, return_address = RowState(found.current), return_address_of(request)
     typed = {name: str(value) for name, value in posted.values.items()}
+    if date := posted.entry.form.cleaned_data.get(_DATE):  # the rows are checked in the form's own order
+        typed[_DATE] = date.isoformat()
     try:
         rows.correct_row(batch, found, typed, actor=actor_of(request))
     except held_rows.NotChanged:  # changed meanwhile: its present state is the reason
@@ -150,13 +150,6 @@ def _save(request: HttpRequest, batch: Batch, found: Any) -> HttpResponse:
         conflict = lasting_conflict(batch, RowState(found.current)) or row_changed()
         return _not_stored(request, batch, found, posted.entry, conflict)
     return _saved(request, batch, found, return_address, was=before)
-
-
-def _read_date(values: QueryDict, batch: Batch) -> None:
-    """Read the date of birth in the order of the batch's dates, which is not always that of the form."""
-    typed = values.getlist(_DATE)
-    if batch.date_order and len(typed) == 1:
-        values[_DATE] = date_value(typed[0].strip(), batch.date_order)
 
 
 def _not_stored(

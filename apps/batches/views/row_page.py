@@ -78,7 +78,7 @@ def show_row(
     if is_closed:
         entry = Entry.unbound(entry.values, entry.providers)
     if batch.date_order:
-        entry.form.show_date_order(batch.date_order)
+        entry.form.read_date_in(batch.date_order)
     release = release or ReleaseForm()
     context = {
         "page": page,
@@ -105,7 +105,7 @@ def entry_of_row(batch: Batch, found: BatchRow) -> Entry:
     """The row as it is stored, with its errors and warnings at the fields. Line breaks are replaced."""
     stored = {name: _on_one_line(name, value) for name, value in (found.values or {}).items()}
     values = {**stored, "order_ref": batch.order_ref, "token": str(found.token)}
-    entry = Entry.bound(values, consumer_selectors.providers())
+    entry = Entry.bound(values, consumer_selectors.providers(), date_order=batch.date_order)
     entry.is_valid()
     shown = {(name, error.message) for name, error in entry.named_errors()}
     findings = findings_of(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
@@ -117,13 +117,14 @@ class ConsumerForm(PortalForm):
             self.fields["order_ref"].help_text = _(
                 "The order reference, such as %(sample)s, or a link to the order"
             ) % {"sample": SAMPLE_ORDER_REF}
-        self.show_date_order(settings.DATE_ORDER)
+        self.read_date_in(settings.DATE_ORDER)
         self.fields["date_of_birth"].widget.attrs["data-date-echo"] = ""
         self.fields["nationality"].widget.attrs["list"] = "nationalities"
 
-    def show_date_order(self, order: str) -> None:
-        """Show that the date of birth is read in this order: ``day-month`` or ``month-day``."""
-        field = self.fields["date_of_birth"]
+    def read_date_in(self, order: str) -> None:
+        """Read the date of birth in this order, and show it: ``day-month`` or ``month-day``."""
+        field = cast("DateOfBirthField", self.fields["date_of_birth"])
+        field.order = order
         examples = self.base_fields["date_of_birth"].help_text
         if order == "month-day":
             examples = _("For example 3 7 1991, 03/07/1991 or 7 March 1991")

@@ -45,12 +45,17 @@ class Entry:
     """The form and its three lists, which a page validates and shows as one.
 
     ``values``: flat names and texts, as a browser posts them. ``providers``: the identifier providers that
-    the company offers. As with Django's forms, a *bound* entry is validated and shows its errors; an
-    *unbound* one shows the same values without errors.
+    the company offers. ``date_order``: of day and month, if it is not that of the setting ``DATE_ORDER``. As
+    with Django's forms, a *bound* entry is validated and shows its errors; an *unbound* one shows the same
+    values without errors.
     """
 
-    def __init__(self, values: Mapping[str, str], *, bound: bool, providers: tuple[str, ...]) -> None:
+    def __init__(
+        self, values: Mapping[str, str], *, bound: bool, providers: tuple[str, ...], date_order: str = ""
+    ) -> None:
         self.form = ConsumerForm(data=values) if bound else ConsumerForm(initial=dict(values.items()))
+        if date_order:
+            self.form.read_date_in(date_order)
         self.values = values
         self.providers = providers
         self._summaries: dict[str, str] = {}
@@ -66,9 +71,9 @@ class Entry:
             self.lists[prefix] = row_list(prefix=prefix, providers=providers, **rows)
 
     @classmethod
-    def bound(cls, values: Mapping[str, str], providers: tuple[str, ...]) -> Entry:
+    def bound(cls, values: Mapping[str, str], providers: tuple[str, ...], *, date_order: str = "") -> Entry:
         """The values for validation."""
-        return cls(values, bound=True, providers=providers)
+        return cls(values, bound=True, providers=providers, date_order=date_order)
 
     @classmethod
     def unbound(

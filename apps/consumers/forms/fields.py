@@ -75,16 +75,21 @@ def order_number_in(text: str) -> str:
 
 
 class DateOfBirthField(PlainTextField):
-    """A date of birth as text, so that an impossible date stays on the page instead of vanishing."""
+    """A date of birth as text, so that an impossible date stays on the page instead of vanishing.
+
+    ``order``: of day and month, ``day-month`` or ``month-day``; empty for the setting ``DATE_ORDER``.
+    """
 
     widget = forms.TextInput
+    order = ""
 
     def clean(self, value: Any) -> datetime.date | None:  # type: ignore[override]  # the field's own type
         text = super().clean(value)
         if not text:
             return None
         try:
-            date = dates.read_date(text, month_first=settings.DATE_ORDER == "month-day")
+            month_first = (self.order or settings.DATE_ORDER) == "month-day"
+            date = dates.read_date(text, month_first=month_first)
         except dates.ShortYear:
             raise ValidationError(dates.SHORT_YEAR, code="short_year") from None
         except ValueError:

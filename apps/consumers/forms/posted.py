@@ -90,8 +90,11 @@ class PostedEntry:
     values: Mapping[str, str]
 
     @classmethod
-    def read(cls, values: QueryDict, providers: tuple[str, ...]) -> PostedEntry:
-        """Read and classify a POST. Raises ``TooManyFieldsSent`` for a row far above its list's limit."""
+    def read(cls, values: QueryDict, providers: tuple[str, ...], *, date_order: str = "") -> PostedEntry:
+        """Read and classify a POST. ``date_order``: as :class:`Entry` says.
+
+        Raises ``TooManyFieldsSent`` for a row far above its list's limit.
+        """
         conflicts = conflicting_names(values)
         changed = None if conflicts else _with_rows_changed(values)
         if changed is not None:
@@ -100,7 +103,7 @@ class PostedEntry:
         if not conflicts and values.get("check") == "order":
             entry = Entry.unbound(values, providers, token=posted_token(values))
             return cls(PostedKind.ORDER_TO_CHECK, entry, values)
-        entry = Entry.bound(values, providers)
+        entry = Entry.bound(values, providers, date_order=date_order)
         kind = _kind(entry, values, conflicts)
         if kind in (PostedKind.INCOMPLETE, PostedKind.CONFLICTING):
             entry = Entry.unbound(values, providers)

@@ -16,6 +16,7 @@ from django.core import signing
 from django.core.exceptions import SuspiciousOperation
 from django.http import UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 AUTHOR_FIELD = "entry_of"
 DRAFT_OF_ANOTHER = gettext_lazy("Draft not saved: this page was opened by another person")
 MAX_SEALED = 5
-"""The entries that one session stores."""
+"""The entries of one person that a session stores."""
 _SESSION_KEY = "sealed_entries"
 _SALT = "apps.core.web.sealed_entries"
 _UNREADABLE_BODY = (SuspiciousOperation, MultiPartParserError, UnreadablePostError)
@@ -63,10 +64,13 @@ def seal(request: HttpRequest, *, page: str) -> bool:
         return False
     values = {name: value for name, value in request.POST.items() if name not in _NOT_SEALED}
     entry = {"path": request.path, "page": page, "values": values}
-    others = [one for one in request.session.get(_SESSION_KEY, ()) if _opened(one, author) != entry]
-    if len(others) >= MAX_SEALED:
+    stored = {one: _opened(one, author) for one in request.session.get(_SESSION_KEY, ())}
+    own = [one for one, opened in stored.items() if opened and opened != entry]
+    if len(own) >= MAX_SEALED:
         return False
-    request.session[_SESSION_KEY] = [*others, encrypt_as_text(json.dumps(entry), _SESSION_KEY, author)]
+    of_others = [one for one, opened in stored.items() if not opened][-MAX_SEALED:]
+    sealed = encrypt_as_text(json.dumps(entry), _SESSION_KEY, author)
+    request.session[_SESSION_KEY] = [*of_others, *own, sealed]
     return True
 
 
@@ -90,27 +94,28 @@ def to_send_again(request: HttpRequest) -> dict[str, Any]:
 
 
 def unseal(request: HttpRequest, *, path: str = "") -> dict[str, str] | None:
-    """Remove the latest sealed entry for an address from the session and return its values; None without one.
+    """Remove the latest sealed entry for a page from the session and return its values; None without one.
 
-    ``path`` is the address that the form posts to; by default the address of the request. Entries for other
-    addresses stay in the session, and a message leads to the next one. Entries of other people are removed.
+    ``path`` is the address that the form posts to, if it is not that of its page, which is the request's. The
+    query belongs to it: it says what the form corrects or replaces. Other entries stay in the session, and a
+    message leads to the next one if one was returned, or is for this address with another query. Entries of
+    other people are removed.
     """
     sealed = request.session.get(_SESSION_KEY)
     if not sealed:
         return None
     # Unreadable is what belongs to another person, or whose key has been removed since.
     own = {one: entry for one in sealed if (entry := _opened(one, str(request.user.pk)))}
-    fitting = [one for one, entry in own.items() if entry["path"] == (path or request.path)]
+    here = [one for one, entry in own.items() if entry["path"] == (path or request.path)]
+    fitting = [one for one in here if path or own[one]["page"] == request.get_full_path()]
     returned = own.pop(fitting[-1]) if fitting else None
     if own:
         request.session[_SESSION_KEY] = [*own]
     else:
         del request.session[_SESSION_KEY]
-    if returned is None:
-        return None
-    if own:
+    if own and here:
         _lead_to_next(request, [*own.values()])
-    return dict(returned["values"])
+    return dict(returned["values"]) if returned else None
 
 
 def _opened(sealed: str, person_id: str) -> dict[str, Any] | None:
@@ -129,5 +134,5 @@ def _lead_to_next(request: HttpRequest, entries: list[dict[str, Any]]) -> None:
         len(entries),
     ) % {"count": len(entries)}
     words = ngettext("Open it", "Open the next one", len(entries))
-    link = format_html('<a href="{}">{}</a>', entries[-1]["page"], words)
+    link = render_to_string("components/text/new_tab_link.html", {"url": entries[-1]["page"], "text": words})
     messages.warning(request, format_html("{} {}", text, link))

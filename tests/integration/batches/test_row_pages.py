@@ -73,6 +73,10 @@ def test_date_of_a_row_is_corrected_in_the_order_of_its_list(
     assert "For example 3 7 1991, 03/07/1991 or 7 March 1991" in text(page)
     impossible = as_staff.post(address, {**values_of(page), "date_of_birth": "13/4/1991"})
     assert summary_of(impossible) == ["Date of birth must be a real date, such as 7 March 1991"]
+    assert values_of(impossible)["date_of_birth"] == "13/4/1991"
+    elsewhere = as_staff.post(address, {**values_of(page), "date_of_birth": "3/4/1991", "last_name": ""})
+    assert values_of(elsewhere)["date_of_birth"] == "3/4/1991"  # as it was typed
+    assert 'data-date-order="month-day"' in elsewhere.content.decode()
     twice = as_staff.post(address, {**values_of(page), "date_of_birth": ["3/4/1991", "5/4/1991"]})
     assert twice.status_code == 200
     assert as_staff.post(address, {**values_of(page), "date_of_birth": "3/4/1991"}).status_code == 303
