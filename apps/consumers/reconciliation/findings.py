@@ -28,7 +28,7 @@ from apps.cdp.errors import (
     ErrorCode,
 )
 from apps.consumers import connection_health, selectors
-from apps.consumers.models import CheckResult, Submission
+from apps.consumers.models import OPEN_OUTCOMES, CheckResult, Submission
 from apps.consumers.reconciliation.matching import matches
 from apps.core.references import reference_key
 
@@ -191,10 +191,18 @@ def _result_for(
 
 
 def _may_have_made(rival: Submission, consumer: OrderConsumer) -> bool:
-    """Whether another submission could have created this consumer."""
+    """Whether another submission could have created this consumer.
+
+    One that was marked as not created cannot if the consumer was created at another time. Of an open one the
+    time is no proof, because it is checked itself.
+    """
     sent = rival.consumer
     if sent is None:  # unreadable, so it cannot be excluded
         return True
+    if rival.outcome not in OPEN_OUTCOMES and consumer.created_at is not None:
+        first, last = times_of_the_send(rival)
+        if not first <= consumer.created_at <= last:
+            return False
     was_there = reference_key(consumer.ref) in keys_of(rival.refs_before or [])
     return matches(sent, consumer) and not was_there
 

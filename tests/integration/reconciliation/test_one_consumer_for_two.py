@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import replace
 from threading import Thread
 from typing import Any
@@ -138,6 +139,24 @@ def test_consumer_of_a_submission_that_was_marked_as_not_created_resolves_no_oth
     assert run_check()
     found = fresh(second)
     assert (found.outcome, found.check_result) == (Outcome.UNKNOWN, CheckResult.SHARED)
+
+
+def test_submission_marked_as_not_created_is_no_rival_for_a_consumer_of_another_time(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"created_at": "always"})
+    first = lost(as_staff, sandbox, done=False)
+    day = datetime.timedelta(days=1)
+    Submission.objects.filter(pk=first.pk).update(
+        outcome=Outcome.NOT_CREATED,
+        next_check_at=None,
+        submitted_at=first.submitted_at - day,
+        deadline=first.deadline - day,
+        **resolved_by(staff),
+    )
+    second = lost(as_staff, sandbox)
+    assert run_check()
+    assert fresh(second).outcome == Outcome.CREATED
 
 
 @pytest.mark.sql("repeated")
