@@ -80,10 +80,9 @@ def validated(batch: Batch, row: BatchRow, *, providers: tuple[str, ...] | None 
 def _repeats_headers(batch: Batch, values: Mapping[str, str]) -> bool:
     """Whether the names of a row are headers: a second list below the first one brings its own."""
     names = {name: value for name in ("first_name", "last_name") if (value := values.get(name, ""))}
-    headers = dict(zip(batch.targets, batch.headers, strict=False))
-    return bool(names) and all(
-        header_key(value) == header_key(headers.get(name, "")) for name, value in names.items()
-    )
+    headers = dict(zip(batch.targets, map(header_key, batch.headers), strict=False))
+    keys = {name: header_key(value) for name, value in names.items()}
+    return bool(keys) and all(key and key == headers.get(name) for name, key in keys.items())
 
 
 def names_order(batch: Batch, text: str) -> bool:

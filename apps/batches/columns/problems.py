@@ -25,6 +25,7 @@ _FROM_DATE: Final = " (date or time in the spreadsheet)"
 _WITHOUT_FILLERS: Final = re.compile(r"nationality|passport_number|identifiers-\d+-id", re.ASCII)
 _ORDER: Final = "order_ref"
 _NATIONALITY: Final = "nationality"
+_NAMES: Final = frozenset({"first_name", "last_name"})
 _PARTS: Final = re.compile(r"[;\t\r\n\u2028\u2029]|,(?!\d)|,(?=\s*\+?\d{6,})")
 
 
@@ -84,7 +85,7 @@ def problems_of(values: Mapping[str, str]) -> tuple[ValueProblem, ...]:
     The names are those of :func:`apps.batches.columns.values.row_values`. The order is not among them: it is
     compared with that of the batch.
     """
-    found = ((name, _problem(value)) for name, value in values.items() if value and name != _ORDER)
+    found = ((name, _problem(name, value)) for name, value in values.items() if value and name != _ORDER)
     problems = [ValueProblem(name, code) for name, code in found if code]
     if may_be_not_available(values.get(_NATIONALITY, "")):
         problems.append(ValueProblem(_NATIONALITY, ProblemCode.NOT_AVAILABLE))
@@ -105,7 +106,7 @@ def _is_filler(name: str, value: str) -> bool:
     return stands_for_no_value(value) and not (name == _NATIONALITY and may_be_not_available(value))
 
 
-def _problem(value: str) -> ProblemCode | None:
+def _problem(name: str, value: str) -> ProblemCode | None:
     if is_formula(value):
         return ProblemCode.FORMULA
     if value.strip().endswith(_FROM_DATE):
@@ -119,10 +120,14 @@ def _problem(value: str) -> ProblemCode | None:
         return ProblemCode.DECIMAL_NUMBER
     if any(map(is_error, parts)):
         return ProblemCode.ERROR_VALUE
-    return ProblemCode.QUOTATION_MARK if any(map(_has_mark_of_its_file, parts)) else None
+    marks = '"' if name in _NAMES else "\"'"
+    return ProblemCode.QUOTATION_MARK if any(_has_mark_of_its_file(part, marks) for part in parts) else None
 
 
-def _has_mark_of_its_file(part: str) -> bool:
-    """Whether quotation marks enclose a value, or one at its edge has no other: Robert "Bob" is a name."""
-    is_enclosed = len(part) > 1 and part[0] == part[-1] and part[0] in "\"'"
+def _has_mark_of_its_file(part: str, marks: str) -> bool:
+    """Whether these marks enclose a value, or a quotation mark at its edge has no other.
+
+    Robert "Bob" is a name, and so is 'Ala' in some transliterations.
+    """
+    is_enclosed = len(part) > 1 and part[0] == part[-1] and part[0] in marks
     return is_enclosed or (part.count('"') % 2 == 1 and '"' in (part[0], part[-1]))

@@ -14,8 +14,10 @@ _REMARK: Final = re.compile(r"\[(?:\$-[0-9A-Fa-f]+|[A-Za-z]+)\]")
 _PART: Final = re.compile(r'(General|[0#?])|"([^"]*)"|\\(.)|_(.)|([-+ ()\xa0\u202f])')
 _SIGNS: Final = frozenset("+-/. ()\xa0\u202f")
 _SHOWN: Final = re.compile(r"\+?[-/. ()\xa0\u202f0-9]+")
-# Not 1E+05.
-_SHOWN_WITH_LETTERS: Final = re.compile(r"(?!\d+E[-+]\d+\Z)(?=.*[^\W\d_])[-+/ ()\xa0\u202f\w]+")
+# Not 1E+05, nor 1.234 kg, whose dot may stand for nothing.
+_SHOWN_WITH_LETTERS: Final = re.compile(
+    r"(?!\d+E[-+]\d+\Z)(?=.*[^\W\d_])(?:[-+/ ()\xa0\u202f\w]|(?<!\d)\.|\.(?!\d))+"
+)
 _QUOTED: Final = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
 
 
@@ -74,7 +76,7 @@ def _parts(pattern: str) -> list[tuple[bool, str]]:
         digit, quoted, escaped, _width, sign = found.groups()
         text = quoted or escaped or sign or ""
         if not all(character.isalnum() or character in _SIGNS for character in text):
-            return []  # a currency, a percentage
+            return []  # the sign of a currency or of per cent
         parts.append((True, digit) if digit else (False, text))
         at = found.end()
     return parts

@@ -178,6 +178,7 @@ def test_macros_and_long_numbers_are_told() -> None:
         (value("float", "123000", "1,23E+05"), "123000"),
         (value("float", "100000", "1E+05"), "100000"),
         (value("float", "5", "5E+00"), "5"),
+        (value("float", "5", "No.5"), "No.5"),
         (value("currency", "1234", "1234 EUR"), "1234"),
         (value("float", "0", "0.00"), "0"),
         (value("float", "0", "000"), "000"),
