@@ -60,7 +60,7 @@ def access(request: HttpRequest) -> HttpResponse:
     position = read_position(request.GET, NEWEST_BY)
     found = _find(request, actor_of(request), is_counted=True)
     context: dict[str, Any] = {
-        "ask": AskForm(typed=sealed_entries.unseal(request) or _days(request)),
+        "ask": AskForm(typed=sealed_entries.unseal(request, path=request.path) or _days(request)),
         "entry_of": sealed_entries.author_token(request),
         "is_asked": not found.form.errors and found.form.is_asked,
     }

@@ -12,6 +12,7 @@ from apps.accounts.models import Session, User
 from apps.consumers.models import Outcome, Submission
 from apps.core.web.sealed_entries import AUTHOR_FIELD, MAX_SEALED
 from sandbox.server.sandbox_server import SandboxServer
+from tests.support.draft_tabs import Tab
 from tests.support.entries import clean, on_page, posted, store, text
 from tests.support.people import PASSWORD, events, make_person
 
@@ -67,7 +68,7 @@ def test_forms_of_several_tabs_come_back_one_after_the_other(
     for name in ("Firsttab", "Secondtab", "Secondtab"):  # the last one is sent twice
         assert visitor.post(NEW, {**_entry(mark), "last_name": name}).status_code == 302
     page = f"http://testserver{upload}?order=7"
-    assert visitor.post(upload, table, headers={"Referer": page}).status_code == 302
+    assert visitor.post(f"{upload}?order=7", table, headers={"Referer": page}).status_code == 302
     assert len(visitor.session["sealed_entries"]) == 3
     _sign_in(visitor, staff)
     second = text(visitor.get(NEW))
@@ -98,6 +99,37 @@ def test_entry_comes_back_only_with_what_it_corrects(as_staff: Client, staff: Us
     for page, name in zip(pages, ("Firsttab", "Secondtab"), strict=True):
         assert name in text(visitor.get(page))
     assert "sealed_entries" not in visitor.session
+
+
+@pytest.mark.parametrize("has_draft", [True, False])
+def test_entry_comes_back_when_its_submission_can_no_longer_be_corrected(
+    as_staff: Client, staff: User, has_draft: bool
+) -> None:
+    mark, visitor = _mark_of(as_staff), Client()
+    refused = store(staff, Outcome.REJECTED, clean())
+    page, target = f"{NEW}?from={refused.public_id}", NEW
+    if has_draft:
+        draft = Tab(as_staff, f"?from={refused.public_id}")
+        draft.save(draft_from=str(refused.public_id))
+        page, target = f"{page}&draft={draft.mark.public_id}", f"{NEW}?draft={draft.mark.public_id}"
+    visitor.post(page, {**_entry(mark), "last_name": "Latesttyping"})
+    Submission.objects.update(outcome=Outcome.CREATED, consumer_ref="c-1", error_code="", http_status=200)
+    _sign_in(visitor, staff)
+    shown = visitor.get(page, follow=True)
+    assert shown.redirect_chain == [(target, 303)]
+    assert "The submission can no longer be corrected" in text(shown)
+    assert "Latesttyping" in text(shown)
+    assert "sealed_entries" not in visitor.session
+
+
+def test_entry_comes_back_to_an_address_with_characters_that_browsers_leave_as_they_are(
+    as_staff: Client, staff: User
+) -> None:
+    visitor = Client()
+    page = f"{NEW}?order={{A|B}}"
+    visitor.post(page, _entry(_mark_of(as_staff)), headers={"Referer": f"http://testserver{page}"})
+    _sign_in(visitor, staff)
+    assert "Keptington" in text(visitor.get(f"{NEW}?order=%7BA%7CB%7D"))
 
 
 def test_entries_of_another_person_take_no_room(as_staff: Client, as_supervisor: Client, staff: User) -> None:

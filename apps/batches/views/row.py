@@ -52,14 +52,21 @@ def row(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpResponse:
     state = RowState(found.current)
     if request.method == "POST":
         return _save(request, batch, found)
-    sealed = sealed_entries.unseal(request)
+    sealed = sealed_entries.unseal(request, path=request.path)
     if sealed is not None:
         entry = Entry.unbound({**sealed, "order_ref": batch.order_ref}, consumer_selectors.providers())
         conflict = lasting_conflict(batch, state)
         # The version of the form, so that it does not overwrite what another tab has stored meanwhile.
         version = sealed.get("version", "")
         return show_row(
-            request, batch, found, entry, was_sealed=conflict is None, conflict=conflict, version=version
+            request,
+            batch,
+            found,
+            entry,
+            was_sealed=conflict is None,
+            conflict=conflict,
+            version=version,
+            is_order_confirmed=confirms_order(sealed),
         )
     if state not in CORRECTABLE and state is not RowState.LEFT_OUT:
         return _to_receipt(batch, found)
@@ -134,7 +141,7 @@ def _save(request: HttpRequest, batch: Batch, found: Any) -> HttpResponse:
             pass
         case _:
             return show_row(request, batch, found, posted.entry, version=version)
-    if other_order_of(batch, found) and not confirms_order(request):
+    if other_order_of(batch, found) and not confirms_order(request.POST):
         return show_row(request, batch, found, posted.entry, version=version)
     if version != str(found.version):
         return _not_stored(request, batch, found, posted.entry, row_changed())

@@ -31,7 +31,6 @@ from apps.consumers.presenters.entry import WarningLine
 from apps.consumers.recording import record_warned
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import FieldError, form_errors
-from apps.core.forms.input import single_value
 from apps.core.forms.long_select import suggestions
 from apps.core.web import sealed_entries
 from apps.core.web.requests import actor_of
@@ -50,13 +49,14 @@ def show_row(
     conflict: Conflict | None = None,
     was_sealed: bool = False,
     is_damaged: bool = False,
+    is_order_confirmed: bool = False,
     status: HTTPStatus = HTTPStatus.OK,
 ) -> HttpResponse:
     """The page of the row with this entry.
 
     ``release``: after a reason that was not accepted. ``version``: that the person saw, if it was posted.
     ``conflict``: why the entry was not stored; after a final one, the page shows what was typed, and asks for
-    nothing more. ``was_sealed``, ``is_damaged``: as :class:`RowPage` says.
+    nothing more. ``was_sealed``, ``is_damaged``, ``is_order_confirmed``: as :class:`RowPage` says.
     """
     is_closed = conflict is not None and conflict.is_final
     submissions = selectors.submissions_of_rows([found])
@@ -70,7 +70,7 @@ def show_row(
         warnings=_record_and_describe(request, batch, found, warnings, submissions),
         list_url=return_address.url(batch),
         version=version,
-        is_order_confirmed=confirms_order(request),
+        is_order_confirmed=is_order_confirmed or confirms_order(request.POST),
         conflict=conflict,
         was_sealed=was_sealed,
         is_damaged=is_damaged,
@@ -135,9 +135,9 @@ def _errors_without_control(found: BatchRow, entry: Entry) -> list[FieldError]:
     return [FieldError("#entry", one.text) for one in found_errors if not _has_control(entry, one.field)]
 
 
-def confirms_order(request: HttpRequest) -> bool:
+def confirms_order(values: Mapping[str, str]) -> bool:
     """Whether the person says that the row belongs to the order of the batch, whatever it names."""
-    return single_value(request.POST, "order_confirmed") == "yes"
+    return values.get("order_confirmed", "") == "yes"
 
 
 def _record_and_describe(

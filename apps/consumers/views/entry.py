@@ -71,6 +71,10 @@ logger = logging.getLogger(__name__)
 ANSWER_MARGIN = 30
 
 
+class NotCorrectable(Http404):
+    """The submission of the address cannot be corrected (any more), or this person may not see it."""
+
+
 @if_it_fails(Effects(may_be_sent=True, in_steps=True, never_twice=True))
 @requires(CREATE_ORDER_CONSUMER)
 @require_http_methods(["GET", "POST"])
@@ -82,10 +86,21 @@ def new(request: HttpRequest) -> HttpResponse:
     """
     if request.method == "POST":
         return _answer_post(request)
+    try:
+        return _show(request)
+    except NotCorrectable:
+        address = reverse("consumers:new")
+        if not sealed_entries.move(request, to=address):
+            raise
+        return _corrected_no_longer(request, address)
+
+
+def _show(request: HttpRequest) -> HttpResponse:
     draft = draft_views.named_draft(request)
     if draft is not None and _corrects_no_longer(request, draft):
-        messages.info(request, _("The submission can no longer be corrected"))
-        return HttpResponseSeeOther(f"{reverse('consumers:new')}?{urlencode({'draft': draft.public_id})}")
+        address = f"{reverse('consumers:new')}?{urlencode({'draft': draft.public_id})}"
+        sealed_entries.move(request, to=address)
+        return _corrected_no_longer(request, address)
     corrected, source = _corrected_submission(request), next_traveller.source_of_address(request)
     sealed = sealed_entries.unseal(request)
     if sealed is not None:
@@ -372,7 +387,7 @@ def _not_stored(request: HttpRequest, failure: storing.OutcomeNotStored) -> Http
 
 
 def _corrected_submission(request: HttpRequest) -> Submission | None:
-    """The submission that ``?from=`` names. Raises ``Http404`` if this person may not see or correct it."""
+    """The submission that ``?from=`` names, if any. Raises ``NotCorrectable``, and ``Http404`` for no id."""
     named = single_value(request.GET, "from")
     if not named:
         return None
@@ -382,8 +397,14 @@ def _corrected_submission(request: HttpRequest) -> Submission | None:
         raise Http404 from None
     submission = find_submission(request, public_id)
     if submission is None or not receipts.is_correctable(submission):
-        raise Http404
+        raise NotCorrectable
     return submission
+
+
+def _corrected_no_longer(request: HttpRequest, address: str) -> HttpResponse:
+    """Redirect to the form without the submission of the address, and say so."""
+    messages.info(request, _("The submission can no longer be corrected"))
+    return HttpResponseSeeOther(address)
 
 
 def _corrects_no_longer(request: HttpRequest, draft: Draft) -> bool:

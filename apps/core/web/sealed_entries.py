@@ -63,14 +63,14 @@ def seal(request: HttpRequest, *, page: str) -> bool:
     if not author:
         return False
     values = {name: value for name, value in request.POST.items() if name not in _NOT_SEALED}
-    entry = {"path": request.path, "page": page, "values": values}
+    address = request.get_full_path()
+    entry = {"path": request.path, "address": address, "page": page, "values": values}
     stored = {one: _opened(one, author) for one in request.session.get(_SESSION_KEY, ())}
     own = [one for one, opened in stored.items() if opened and opened != entry]
     if len(own) >= MAX_SEALED:
         return False
     of_others = [one for one, opened in stored.items() if not opened][-MAX_SEALED:]
-    sealed = encrypt_as_text(json.dumps(entry), _SESSION_KEY, author)
-    request.session[_SESSION_KEY] = [*of_others, *own, sealed]
+    request.session[_SESSION_KEY] = [*of_others, *own, _sealed(entry, author)]
     return True
 
 
@@ -96,10 +96,10 @@ def to_send_again(request: HttpRequest) -> dict[str, Any]:
 def unseal(request: HttpRequest, *, path: str = "") -> dict[str, str] | None:
     """Remove the latest sealed entry for a page from the session and return its values; None without one.
 
-    ``path`` is the address that the form posts to, if it is not that of its page, which is the request's. The
-    query belongs to it: it says what the form corrects or replaces. Other entries stay in the session, and a
-    message leads to the next one if one was returned, or is for this address with another query. Entries of
-    other people are removed.
+    By default the form was posted to the address of the request with its query, which says what it corrects
+    or replaces. ``path``: it was posted to this path, and a query says nothing about it. Other entries stay
+    in the session, and a message leads to the next one if one was returned, or is for this address with
+    another query. Entries of other people are removed.
     """
     sealed = request.session.get(_SESSION_KEY)
     if not sealed:
@@ -107,7 +107,7 @@ def unseal(request: HttpRequest, *, path: str = "") -> dict[str, str] | None:
     # Unreadable is what belongs to another person, or whose key has been removed since.
     own = {one: entry for one in sealed if (entry := _opened(one, str(request.user.pk)))}
     here = [one for one, entry in own.items() if entry["path"] == (path or request.path)]
-    fitting = [one for one in here if path or own[one]["page"] == request.get_full_path()]
+    fitting = [one for one in here if path or own[one]["address"] == request.get_full_path()]
     returned = own.pop(fitting[-1]) if fitting else None
     if own:
         request.session[_SESSION_KEY] = [*own]
@@ -116,6 +116,25 @@ def unseal(request: HttpRequest, *, path: str = "") -> dict[str, str] | None:
     if own and here:
         _lead_to_next(request, [*own.values()])
     return dict(returned["values"]) if returned else None
+
+
+def move(request: HttpRequest, *, to: str) -> bool:
+    """Let this person's entries for the request's address come back at another one; False without any."""
+    person_id, before = str(request.user.pk), list(request.session.get(_SESSION_KEY, ()))
+    after = []
+    for sealed in before:
+        entry = _opened(sealed, person_id)
+        is_for_here = entry is not None and entry["address"] == request.get_full_path()
+        moved = {**(entry or {}), "address": to, "page": to}
+        after.append(_sealed(moved, person_id) if is_for_here else sealed)
+    if after == before:
+        return False
+    request.session[_SESSION_KEY] = after
+    return True
+
+
+def _sealed(entry: dict[str, Any], person_id: str) -> str:
+    return encrypt_as_text(json.dumps(entry), _SESSION_KEY, person_id)
 
 
 def _opened(sealed: str, person_id: str) -> dict[str, Any] | None:

@@ -60,6 +60,24 @@ def test_row_of_another_order_is_ready_only_once_the_person_says_that_it_belongs
 
 
 @pytest.mark.sql("new")
+def test_row_posted_after_the_session_comes_back_with_its_tick_from_whichever_page_it_was_posted(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    paste(as_staff, "First name\tLast name\tOrder number\nAda\tLove\tZZZ-999\n")
+    batch = only_batch()
+    address = at("row", batch, 2)
+    posted_values = {**values_of(as_staff.get(address)), "last_name": "Latest", "order_confirmed": "yes"}
+    visitor = Client()
+    page = f"http://testserver{at('release', batch, 2)}?show=attention"
+    assert visitor.post(address, posted_values, headers={"Referer": page}).status_code == 302
+    visitor.post(reverse("account_login"), {"login": staff.username, "password": PASSWORD})
+    shown = visitor.get(f"{address}?show=attention")
+    assert "Latest" in text(shown) + str(values_of(shown))
+    [box] = re.findall("<input[^>]+order_confirmed[^>]+>", shown.content.decode())
+    assert " checked" in box
+
+
+@pytest.mark.sql("new")
 def test_date_of_a_row_is_corrected_in_the_order_of_its_list(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
