@@ -9,7 +9,7 @@ from typing import Any
 import environ
 
 MAX_DAYS = 365
-MOST = 1_000_000_000  # the database and the system refuse some larger numbers
+MOST = 1_000_000_000  # a much larger number overflows in the system or the database
 DATABASE_ENGINES = frozenset({"django.db.backends.sqlite3", "django.db.backends.postgresql"})
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 

@@ -83,7 +83,7 @@ CDP_RECONCILIATION_AFTER: list[float] = env.list(
     "CDP_RECONCILIATION_AFTER", float, [2, 10, 60, 600, 3600, 86400]
 )  # seconds
 # A submission that a supervisor has taken to resolve it is free again after this time.
-TAKEN_LAPSES_AFTER_MINUTES: int = env.positive("TAKEN_LAPSES_AFTER_MINUTES", default=30, most=525_600)
+TAKEN_LAPSES_AFTER_MINUTES: int = env.positive("TAKEN_LAPSES_AFTER_MINUTES", default=30, most=365 * 24 * 60)
 # An unknown submission is marked as overdue after this time.
 UNKNOWN_OVERDUE_AFTER_HOURS: int = env.positive("UNKNOWN_OVERDUE_AFTER_HOURS", default=4, most=365 * 24)
 MACHINE_NAME: str = env.str("MACHINE_NAME", default="") or socket.gethostname()

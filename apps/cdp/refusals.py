@@ -38,8 +38,8 @@ REFUSALS: dict[int, tuple[type[CdpRejected], str]] = {
     422: (CdpInvalid, ErrorCode.INVALID),
     429: (CdpRateLimited, ErrorCode.RATE_LIMITED),
 }
-# RFC 9110 renamed these; Python knows the present names since version 3.13, and the former ones before.
-_NAMES_OF_VERSIONS: dict[int, tuple[str, ...]] = {
+# RFC 9110 renamed these. Which of their names Python lists depends on its version.
+_RENAMED_STATUSES: dict[int, tuple[str, ...]] = {
     413: ("REQUEST_ENTITY_TOO_LARGE", "PAYLOAD_TOO_LARGE", "CONTENT_TOO_LARGE"),
     422: ("UNPROCESSABLE_ENTITY", "UNPROCESSABLE_CONTENT"),
 }
@@ -65,7 +65,7 @@ def message_of_vendors_error(status: int, payload: object) -> str | None:
 
 def _names(status: int) -> tuple[int | str, ...]:
     standard = (known.name for known in HTTPStatus if known == status)
-    return (status, str(status), *standard, *_NAMES_OF_VERSIONS.get(status, ()))
+    return (status, str(status), *standard, *_RENAMED_STATUSES.get(status, ()))
 
 
 def error_of_answer(status: int, payload: object, *, retry_after: float | None) -> CdpError:

@@ -73,11 +73,11 @@ def test_forms_of_several_tabs_come_back_one_after_the_other(
     _sign_in(visitor, staff)
     second = text(visitor.get(NEW))
     assert "Secondtab" in second
-    assert "2 other forms that you sent after your session had ended are kept." in second
+    assert "2 other forms that you sent after your session had ended are stored." in second
     assert f'<a href="{upload}?order=7" target="_blank" rel="noopener">Open the next one<' in second
     uploaded = text(visitor.get(f"{upload}?order=7"))
     assert "Tabular" in uploaded
-    assert "Another form that you sent after your session had ended is kept." in uploaded
+    assert "Another form that you sent after your session had ended is stored." in uploaded
     assert f'<a href="{NEW}" target="_blank" rel="noopener">Open it<' in uploaded
     first = text(visitor.get(NEW))
     assert "Firsttab" in first

@@ -14,7 +14,7 @@ _REMARK: Final = re.compile(r"\[(?:\$-[0-9A-Fa-f]+|[A-Za-z]+)\]")
 _PART: Final = re.compile(r'(General|[0#?])|"([^"]*)"|\\(.)|_(.)|([-+ ()\xa0\u202f])')
 _SIGNS: Final = frozenset("+-/. ()\xa0\u202f")
 _SHOWN: Final = re.compile(r"\+?[-/. ()\xa0\u202f0-9]+")
-# Not 1E+05, nor 1.234 kg, whose dot may stand for nothing.
+# Neither 1E+05 nor 1.234 kg: its dot may only group the digits.
 _SHOWN_WITH_LETTERS: Final = re.compile(
     r"(?!\d+E[-+]\d+\Z)(?=.*[^\W\d_])(?:[-+/ ()\xa0\u202f\w]|(?<!\d)\.|\.(?!\d))+"
 )

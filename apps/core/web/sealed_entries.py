@@ -148,8 +148,8 @@ def _opened(sealed: str, person_id: str) -> dict[str, Any] | None:
 
 def _lead_to_next(request: HttpRequest, entries: list[dict[str, Any]]) -> None:
     text = ngettext(
-        "Another form that you sent after your session had ended is kept.",
-        "%(count)s other forms that you sent after your session had ended are kept.",
+        "Another form that you sent after your session had ended is stored.",
+        "%(count)s other forms that you sent after your session had ended are stored.",
         len(entries),
     ) % {"count": len(entries)}
     words = ngettext("Open it", "Open the next one", len(entries))

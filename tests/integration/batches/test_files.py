@@ -53,9 +53,15 @@ def _table(*rows: tuple[int, tuple[str, ...]], source: SourceKind = SourceKind.C
     return Table(source, tuple(TableRow(number, cells) for number, cells in rows))
 
 
-def _batch(person: User, table: Table, choice: Choice) -> Batch:
+def _batch(person: User, table: Table, choice: Choice, *, replaces: Batch | None = None) -> Batch:
     return create_batch(
-        table, choice, providers=(), order_ref=ORDER, order_number="ORD-7", actor=acting(person)
+        table,
+        choice,
+        providers=(),
+        order_ref=ORDER,
+        order_number="ORD-7",
+        actor=acting(person),
+        replaces=replaces,
     )
 
 
@@ -161,15 +167,7 @@ def test_the_portal_reads_its_result_file_as_it_was_uploaded(
     assert [row.number for row in table.rows] == [2, 3, 5, 6]
     proposal = propose(table, providers=(), remembered=lambda _headers: None)
     assert (proposal.headers, proposal.targets, proposal.questions) == (HEADERS, TARGETS, ())
-    again = create_batch(
-        table,
-        proposal.choice,
-        providers=(),
-        order_ref=ORDER,
-        order_number="",
-        actor=acting(staff),
-        replaces=batch,
-    )
+    again = _batch(staff, table, proposal.choice, replaces=batch)
     uploaded = {row.number: (row.cells, row.values) for row in batch.rows.all()}
     assert {row.number: (row.cells, row.values) for row in again.rows.all()} == uploaded
 
@@ -187,15 +185,7 @@ def test_a_corrected_result_has_the_columns_and_row_numbers_of_the_upload(staff:
     table = _as_table(lines)
     proposal = propose(table, providers=(), remembered=lambda _headers: None)
     assert (proposal.headers, proposal.targets, proposal.questions) == (HEADERS, TARGETS, ())
-    again = create_batch(
-        table,
-        proposal.choice,
-        providers=(),
-        order_ref=ORDER,
-        order_number="",
-        actor=acting(staff),
-        replaces=batch,
-    )
+    again = _batch(staff, table, proposal.choice, replaces=batch)
     cells = {row.number: row.cells for row in again.rows.order_by("number")}
     expected = {row.number: row.cells for row in batch.rows.all()} | {5: ("Wim", "'t Hooft", "0791 112 3456")}
     assert cells == expected
