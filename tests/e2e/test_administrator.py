@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from apps.accounts.models import User
 from apps.consumers.models import IdentityRule
-from tests.e2e.conftest import actions_of
+from tests.e2e.conftest import IN_BOTH_ENGINES, actions_of
 from tests.e2e.pages import go, open_form, sign_in
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.e2e
 NEW_PASSWORD = f"nine lighthouses before {TYPED['new password']}"
 
 
+@IN_BOTH_ENGINES
 def test_administrator_adds_a_person_and_deactivation_signs_them_out(
     windows: Windows, administrator: User
 ) -> None:
@@ -64,6 +65,7 @@ def test_administrator_adds_a_person_and_deactivation_signs_them_out(
     )
 
 
+@IN_BOTH_ENGINES
 def test_administrator_changes_the_identity_rules_and_the_form_offers_them(
     windows: Windows, administrator: User, staff: User
 ) -> None:

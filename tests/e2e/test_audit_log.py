@@ -75,6 +75,7 @@ def _expect_actions(page: Page, actions: list[str]) -> None:
     expect(_rows(page).locator("td:nth-child(3)")).to_have_text(actions, use_inner_text=True)
 
 
+@IN_BOTH_ENGINES
 def test_administrator_finds_who_created_a_consumer_and_the_failed_attempts(
     windows: Windows, administrator: User, created: Submission
 ) -> None:
