@@ -192,7 +192,7 @@ class Session(AbstractBaseSession):
     @classmethod
     def get_session_store_class(cls) -> type[SessionBase]:
         """The store that writes the rows."""
-        return import_module(settings.SESSION_ENGINE).SessionStore  # type: ignore[no-any-return]
+        return import_module(settings.SESSION_ENGINE).SessionStore  # type: ignore[no-any-return]  # of a module by name
 
 
 class PasswordLink(models.Model):
