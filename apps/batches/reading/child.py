@@ -23,7 +23,7 @@ from apps.batches.reading.table import NotReadable, TableFault
 try:
     import resource
 except ImportError:  # Windows: only the parent's limit of time, and the checks before anything is parsed
-    resource = None  # type: ignore[assignment]
+    resource = None  # type: ignore[assignment]  # a module elsewhere
 
 MAX_MEMORY: Final = 400_000_000
 """Bytes of address space. Python with openpyxl takes 160 million of them before it reads anything."""

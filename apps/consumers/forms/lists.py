@@ -205,7 +205,7 @@ class IdentifierList(RowList):
 def _factory(row: type[forms.Form], base: type[RowList], limit: int) -> type[RowList]:
     # Django drops rows above its maximum without an error; such an entry is refused before.
     maximum = 2 * limit
-    return formset_factory(  # type: ignore[return-value]
+    return formset_factory(  # type: ignore[return-value]  # typed as any formset
         row, formset=base, extra=0, max_num=maximum, absolute_max=maximum
     )
 
