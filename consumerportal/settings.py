@@ -345,8 +345,8 @@ _CHECKPOINTS = (
 )
 AUDIT_CHECKPOINT_FILE = BASE_DIR / startup.text("AUDIT_CHECKPOINT_FILE", default=str(_CHECKPOINTS))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Shared by all processes. The portal's own limits are rows (apps/core/limits.py); this cache is for packages
-# that count in a cache, such as allauth.
+# Shared by all processes, for packages that use Django's cache. The portal's own limits are rows
+# (apps/core/limits.py).
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
