@@ -18,12 +18,14 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
+from apps.audit.registry import EventGroup, EventType, event_types
 from apps.batches.models import OwnState
 from apps.cdp.factory import get_client
 from apps.consumers import drafts, identity_rules
 from apps.consumers.drafts import DraftMark
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.sending import submit
+from apps.privacy import batches, verdicts
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.data.seed_guests import GUEST_WITH_PROFILE
 from sandbox.server.sandbox_server import SandboxServer
@@ -125,6 +127,25 @@ SHOWS: dict[str, Visit] = {
     "orders:guest": _at("orders:guest", lambda _records: GUEST_WITH_PROFILE),
     "orders:order_consumer": _at("orders:order_consumer", lambda records: records.created.consumer_ref),
 }
+NO_CONSUMER = {
+    "access.denied": "nothing was shown",
+    "access_report.exported": "an access report has references only",
+    "access_report.viewed": "an access report has references only",
+    "audit.event_viewed": "no event has room for personal data",
+    "audit.export_failed": "no event has room for personal data",
+    "audit.export_started": "no event has room for personal data",
+    "audit.exported": "no event has room for personal data",
+    "audit.proof_downloaded": "no event has room for personal data",
+    "audit.viewed": "no event has room for personal data",
+    "export.cancelled": "the end of an export, read with its start",
+    "export.failed": "the end of an export, read with its start",
+    "export.finished": "the end of an export, read with its start",
+    "export.viewed": "what was exported, not its rows",
+    "exports.listed": "what was exported, not its rows",
+    "limit.reached": "nothing was shown",
+    "password_links.shown": "people with an account",
+}
+"""The events of the groups Views and Exports that show nothing about a consumer, with the reason."""
 NO_PERSON = "about the portal and the people who work with it"
 OF_A_LIST = "leads back to the list, or shows it again as its page does"
 SHOWS_NOTHING = {
@@ -221,6 +242,15 @@ def test_every_address_is_listed_as_showing_personal_data_or_not() -> None:
     assert {name for name in undecided if not name.startswith(NEVER)} == set()
     assert {*SHOWS, *SHOWS_NOTHING} - names == set()
     assert {*SHOWS} & {*SHOWS_NOTHING} == set()
+
+
+def test_access_report_decides_about_each_event_that_can_show_a_consumer() -> None:
+    groups = (EventGroup.VIEWS, EventGroup.EXPORTS)
+    showing = {one.name for one in event_types() if one.group in groups} - {*NO_CONSUMER}
+    decided = {one.name for one in vars(verdicts).values() if isinstance(one, EventType)}
+    assert decided | {*batches.SHOWING} == showing
+    assert showing >= SEEN
+    assert {*NO_CONSUMER} <= {one.name for one in event_types()}
 
 
 @pytest.mark.parametrize("name", SHOWS)
