@@ -193,16 +193,14 @@ def test_enter_sends_no_correction_again_that_came_too_late(
     assert "POST" not in sent
 
 
-def test_error_without_a_field_leads_to_the_first_control_that_can_be_seen(
-    windows: Windows, staff: User, sandbox: SandboxServer
-) -> None:
-    many = {f"emails-{at}-value": f"one{at}@example.com" for at in range(30)}
-    batch = batch_of(staff, [{**posted(people(1)[0], order=""), **many, "emails-TOTAL_FORMS": "9999"}])
+def test_error_of_a_list_leads_to_its_fields(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
+    many = {f"emails-{at}-value": f"one{at}@example.com" for at in range(50)}
+    batch = batch_of(staff, [{**posted(people(1)[0], order=""), **many, "emails-TOTAL_FORMS": "50"}])
     check_batch(batch, client=get_client())
     page = windows.open(staff)
     page.goto(f"/batches/{batch.public_id}/rows/2/")
-    page.get_by_role("link", name="Enter fewer email addresses, phone numbers or identifiers").click()
-    expect(page.locator("#id_title")).to_be_focused()
+    page.get_by_role("link", name="Enter at most 20 email addresses").click()
+    expect(page.locator("#id_emails-0-value")).to_be_focused()
 
 
 LINES = """cell => { const range = document.createRange(); range.selectNodeContents(cell);

@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from django.core.exceptions import TooManyFieldsSent, ValidationError
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 
 from apps.batches.checking.findings import RowError
+from apps.batches.checking.fitting import fitted
 from apps.batches.columns.problems import problems_of
 from apps.batches.models import Batch, BatchRow
 from apps.consumers import selectors
 from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.fields import OrderReferenceField
-from apps.consumers.forms.flat_values import counts_every_row, rows_of, with_rows
-from apps.consumers.forms.lists import LISTS
 from apps.consumers.paste.rows import header_key
 from apps.core.references import same_reference, stored_order_number
-
-
-def entry_of(values: Mapping[str, str], *, providers: tuple[str, ...] | None = None) -> Entry:
-    """The values of a row as a bound entry, for its validation, consumer and normalisations.
-
-    ``providers``: those of the identity rules, if they were read already. If a list of the form, such as the
-    email addresses, has no count, its rows are counted. Raises ``TooManyFieldsSent`` for a list with more
-    rows than the form reads.
-    """
-    named = {"token": str(uuid.uuid4()), **values}
-    for prefix in LISTS:
-        if f"{prefix}-TOTAL_FORMS" not in named:
-            named = with_rows(named, prefix, rows_of(named, prefix))
-    if not counts_every_row(named):
-        raise TooManyFieldsSent
-    return Entry.bound(named, selectors.providers() if providers is None else providers)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -57,6 +39,7 @@ def validated(batch: Batch, row: BatchRow, *, providers: tuple[str, ...] | None 
         return RowEntry(None, is_unreadable=True)
     if values is None:  # erased
         return RowEntry(None, (RowError("", gettext("This row cannot be read. Upload it again")),))
+    values = fitted(values)
     errors: list[RowError] = []
     if not names_order(batch, values.get("order_ref", "")):
         errors.append(RowError("order_ref", gettext("This row names another order than the list")))
@@ -65,11 +48,7 @@ def validated(batch: Batch, row: BatchRow, *, providers: tuple[str, ...] | None 
     problems = {problem.field: problem.text for problem in problems_of(values)}
     errors += [RowError(field, text) for field, text in problems.items()]
     named = {**values, "order_ref": batch.order_ref, "token": str(row.token)}
-    try:
-        entry = entry_of(named, providers=providers)
-    except TooManyFieldsSent:
-        text = gettext("Enter fewer email addresses, phone numbers or identifiers")
-        return RowEntry(None, (*errors, RowError("", text)))
+    entry = Entry.bound(named, selectors.providers() if providers is None else providers)
     if not entry.is_valid():
         # For a value with a problem, the error of the form would not help.
         found = [(name, error) for name, error in entry.named_errors() if name not in problems]

@@ -107,13 +107,13 @@ def _is_filler(name: str, value: str) -> bool:
 
 
 def _problem(name: str, value: str) -> ProblemCode | None:
-    if is_formula(value):
-        return ProblemCode.FORMULA
-    if value.strip().endswith(_FROM_DATE):
-        return ProblemCode.DATE
-    if value.strip().casefold() == EXAMPLE_MARK:
-        return ProblemCode.EXAMPLE
     parts = [part.strip() for part in _PARTS.split(value)]
+    if any(map(is_formula, parts)):
+        return ProblemCode.FORMULA
+    if any(part.endswith(_FROM_DATE) for part in parts):
+        return ProblemCode.DATE
+    if EXAMPLE_MARK in map(str.casefold, parts):
+        return ProblemCode.EXAMPLE
     if any(map(SHORTENED_NUMBER.fullmatch, parts)):
         return ProblemCode.SHORTENED_NUMBER
     if any(map(_WITH_DECIMALS.fullmatch, parts)):

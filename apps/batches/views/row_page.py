@@ -14,6 +14,7 @@ from django.shortcuts import render
 from apps.batches import recording, selectors
 from apps.batches.checking.comparing import compared_again
 from apps.batches.checking.findings import RowWarning, findings_of
+from apps.batches.checking.fitting import fitted
 from apps.batches.checking.others import others_of
 from apps.batches.forms.release import ReleaseForm
 from apps.batches.models import Batch, BatchRow, RowState
@@ -84,7 +85,7 @@ def show_row(
         "page": page,
         "entry": entry,
         "release": release,
-        "errors": [] if is_closed else _errors(page, found, entry, release),
+        "errors": [] if is_closed else _errors(page, entry, release),
         "return_address": return_address,
         "entry_of": sealed_entries.author_token(request),
         "required_fields": required_fields(),
@@ -93,24 +94,25 @@ def show_row(
     return render(request, "batches/row.html", context, status=status)
 
 
-def _errors(page: RowPage, found: BatchRow, entry: Entry, release: ReleaseForm) -> list[FieldError]:
-    """The errors of the forms of the page, in their order, and those that no control of it shows."""
+def _errors(page: RowPage, entry: Entry, release: ReleaseForm) -> list[FieldError]:
+    """The errors of the forms of the page, in their order."""
     errors = form_errors(release) if release.is_bound else []
     if page.order_error:
         errors.append(FieldError("#id_order_confirmed", page.order_error))
-    return [*errors, *_errors_without_control(found, entry), *entry.errors()]
+    return [*errors, *entry.errors()]
 
 
 def entry_of_row(batch: Batch, found: BatchRow) -> Entry:
     """The row as it is stored, with its errors and warnings at the fields. Line breaks are replaced."""
-    stored = {name: _on_one_line(name, value) for name, value in (found.values or {}).items()}
+    stored = {name: _on_one_line(name, value) for name, value in fitted(found.values or {}).items()}
     values = {**stored, "order_ref": batch.order_ref, "token": str(found.token)}
     entry = Entry.bound(values, consumer_selectors.providers(), date_order=batch.date_order)
     entry.is_valid()
     shown = {(name, error.message) for name, error in entry.named_errors()}
     findings = findings_of(found)
     for error in findings.errors:
-        if (error.field, error.text) not in shown and _has_control(entry, error.field):
+        # The order is that of the batch, and has no field here.
+        if (error.field, error.text) not in shown and error.field != "order_ref":
             entry.add_error(error.field, error.text)
     for warning in findings.unconfirmed(frozenset(found.accepted)):
         if warning.field in entry.form.fields or warning.field in entry.lists:
@@ -121,18 +123,6 @@ def entry_of_row(batch: Batch, found: BatchRow) -> Entry:
 def _on_one_line(name: str, value: str) -> str:
     """The value without line breaks, which an input on a page removes silently, and so joins the lines."""
     return _BREAKS.sub(", " if name.partition("-")[0] in REPEATABLE_TARGETS else " ", value.strip("\r\n"))
-
-
-def _has_control(entry: Entry, control: str) -> bool:
-    """Whether the form has this control. The order is that of the batch, and has no field here."""
-    name = control.partition("-")[0]
-    return name != "order_ref" and (name in entry.form.fields or name in entry.lists)
-
-
-def _errors_without_control(found: BatchRow, entry: Entry) -> list[FieldError]:
-    """The row's errors that no control of the page shows."""
-    found_errors = [one for one in findings_of(found).errors if one.field != "order_ref"]
-    return [FieldError("#entry", one.text) for one in found_errors if not _has_control(entry, one.field)]
 
 
 def confirms_order(values: Mapping[str, str]) -> bool:

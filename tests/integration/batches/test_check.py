@@ -99,13 +99,16 @@ def test_row_of_another_order_is_an_error(typed: str, staff: User) -> None:
     assert (error.field, error.text) == ("order_ref", "This row names another order than the list")
 
 
-def test_row_with_more_numbers_than_the_form_reads_loses_none(staff: User) -> None:
-    values = {**posted(IDA), "phone_numbers-TOTAL_FORMS": "900"}
+@pytest.mark.parametrize("stated", ["90", "900"])
+def test_row_with_more_numbers_than_the_form_reads_has_the_error_of_the_form(
+    staff: User, stated: str
+) -> None:
+    values = {**posted(IDA), "phone_numbers-TOTAL_FORMS": stated}
     values |= {f"phone_numbers-{index}-value": f"+3538512345{index:02}" for index in range(90)}
     batch = batch_of(staff, [values])
     check_batch(batch, client=get_client())
     [error] = findings(batch, 2).errors
-    assert error.text == "Enter fewer email addresses, phone numbers or identifiers"
+    assert (error.field, error.text) == ("phone_numbers", "Enter at most 20 phone numbers")
 
 
 def test_row_that_cannot_be_decrypted_stays_as_it_is(staff: User, settings: Settings) -> None:

@@ -10,6 +10,7 @@ from apps.accounts.models import User
 from apps.batches.changing.rows import correct_row
 from apps.batches.checking.check import check_batch
 from apps.batches.columns.matching import propose
+from apps.batches.columns.problems import code_from_date, problems_of
 from apps.batches.files.result import read_result, result_file
 from apps.batches.models import Batch
 from apps.batches.reading.read import read_file
@@ -143,3 +144,10 @@ def test_same_values_of_a_csv_file_are_errors_too(staff: User) -> None:
     batch = _uploaded(staff, "list.csv", content)
     for number in range(2, len(lost) + 2):
         assert [error.field for error in findings(batch, number).errors] == ["passport_number"]
+
+
+@pytest.mark.parametrize("lost", ["=…", "#EXAMPLE", code_from_date("2026-05-12"), "1.23E+11", "#REF!"])
+def test_lost_value_that_shares_a_row_of_the_form_is_an_error(lost: str) -> None:
+    shared = {"phone_numbers-0-value": f"+353851234567; {lost}; +353851234568"}
+    [problem] = problems_of(shared)
+    assert problem.field == "phone_numbers-0-value"

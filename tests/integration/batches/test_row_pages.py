@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from apps.batches.changing.decisions import release_row
 from apps.batches.checking import check
 from apps.batches.files.result import read_result
 from apps.batches.models import Batch, OwnState, ReleaseReason
+from apps.batches.reading.limits import MAX_COLUMNS
 from apps.batches.sending import control
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
@@ -25,7 +27,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import TABLE, WITHOUT_NAME, at, only_batch, paste, summary_of, text, values_of
 from tests.support.batch_rows import batch_of, row_of, sent_row, shown_rows, states, warning_codes
 from tests.support.batch_sending import checked_batch, confirmed_batch, people, send_all, take_turn
-from tests.support.entries import on_page, posted, store
+from tests.support.entries import identifier_rows, on_page, posted, store
 from tests.support.people import PASSWORD, acting, events
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
@@ -109,15 +111,45 @@ def test_row_is_left_out_from_its_page(as_staff: Client, staff: User, sandbox: S
     assert "Leave this row out" not in text(as_staff.get(at("row", batch, 2)))
 
 
-def test_error_of_a_row_without_a_field_is_in_the_error_summary(
+@pytest.mark.parametrize(
+    ("header", "value", "prefix", "error"),
+    [
+        ("Email", "one{}@example.com", "emails", "Enter at most 20 email addresses"),
+        ("Phone", "+3538512345{:02}", "phone_numbers", "Enter at most 20 phone numbers"),
+    ],
+)
+def test_person_with_more_values_than_the_form_has_rows_for_keeps_all_of_them(
+    header: str, value: str, prefix: str, error: str, as_staff: Client, sandbox: SandboxServer
+) -> None:
+    given = [value.format(number) for number in range(MAX_COLUMNS - 2)]
+    headers = ["First name", "Last name", *(f"{header} {number}" for number in range(1, len(given) + 1))]
+    table = ["\t".join(headers), "\t".join(["Ada", "Kingsley", *given])]
+    assert paste(as_staff, "\n".join(table)).status_code == HTTPStatus.SEE_OTHER
+    page = as_staff.get(at("row", only_batch(), 2))
+    assert summary_of(page) == [error]
+    shown = _of_list(page, prefix)
+    assert "; ".join(shown).split("; ") == given
+    again = as_staff.post(at("row", only_batch(), 2), {**values_of(page), "then": "list"})
+    assert summary_of(again) == [error]
+    assert _of_list(again, prefix) == shown
+
+
+def _of_list(page: Any, prefix: str) -> list[str]:
+    """The values of the rows of a list, as the page shows them."""
+    return [value for name, value in values_of(page).items() if re.fullmatch(f"{prefix}-[0-9]+-value", name)]
+
+
+def test_person_with_more_identifiers_than_the_form_has_rows_for_keeps_all_of_them(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
-    values = posted(people(1)[0], order="")
-    many = {f"emails-{at}-value": f"one{at}@example.com" for at in range(30)}
-    batch = batch_of(staff, [{**values, **many, "emails-TOTAL_FORMS": "9999"}])
+    pairs = [(f"Club {number}", f"C-{number}") for number in range(410)]
+    batch = batch_of(staff, [{**posted(order=""), **identifier_rows(pairs)}])
     check.check_batch(batch, client=get_client())
-    summary = summary_of(as_staff.get(at("row", batch, 2)))
-    assert "Enter fewer email addresses, phone numbers or identifiers" in summary
+    page = as_staff.get(at("row", batch, 2))
+    assert summary_of(page) == ["Choose the provider of this identifier"]
+    shown = values_of(page)
+    assert [shown[f"identifiers-{number}-id"] for number in range(399)] == [one for _, one in pairs[:399]]
+    assert shown["identifiers-399-id"] == "; ".join(f"{provider} {one}" for provider, one in pairs[399:])
 
 
 @pytest.mark.parametrize(
