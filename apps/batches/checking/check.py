@@ -6,7 +6,9 @@ event, because what is stored can be computed again from rows and submissions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
@@ -20,7 +22,7 @@ from apps.batches.checking.row_warnings import form_warnings
 from apps.batches.models import FINAL_STATES, Batch, BatchRow, BatchState, OwnState
 from apps.cdp.client import CdpClient
 from apps.consumers.sending.warnings import EntryWarning
-from apps.core import personal_data
+from apps.core import clock, personal_data
 from apps.core.bulk_writing import update_rows
 
 _TRIES: Final = 3
@@ -31,14 +33,10 @@ def check_batch(batch: Batch, *, client: CdpClient) -> None:
     """Check every row that has no submission, with a new reading of the order.
 
     Stores the states, and when and with which consumers on the order they were found; no time if that could
-    not be read. Nothing is done before the columns were matched, and after a stop. Raises
-    ``MissingKeyError``.
+    not be read. Nothing is stored before the columns were matched, after a stop, and if a check that began
+    later is stored already: its reading is the newer one. Raises ``MissingKeyError``.
     """
-    known = read_known_order(batch.order_ref, client)
-    refs = None if known.refs is None else list(known.refs)
-    is_compared = refs is not None or not settings.CDP_RECONCILIATION
-    stored = {"checked_at": known.read_at if is_compared else None, "refs_at_check": refs}
-    _check(batch, known, stored=stored)
+    _check(batch, read_known_order(batch.order_ref, client))
 
 
 def recheck(batch: Batch) -> None:
@@ -47,14 +45,12 @@ def recheck(batch: Batch) -> None:
     If the portal does not know the order's consumers any more, the rows are checked with a new reading before
     they are confirmed: corrected ones were not compared with the consumers that only Sitecore CDP has.
     """
-    known = find_known_order(batch.order_ref)
-    is_compared = known.listed.has_ended or not settings.CDP_RECONCILIATION
-    _check(batch, known, stored=None if is_compared else {"checked_at": None})
+    _check(batch)
 
 
 def check_rows(batch: Batch, rows: Iterable[BatchRow]) -> None:
     """Check these rows again without a call. They are compared with all rows of the batch."""
-    _check(batch, find_known_order(batch.order_ref), only={row.pk for row in rows})
+    _check(batch, only={row.pk for row in rows})
 
 
 def set_attention(row: BatchRow, warnings: tuple[EntryWarning, ...]) -> None:
@@ -66,43 +62,80 @@ def set_attention(row: BatchRow, warnings: tuple[EntryWarning, ...]) -> None:
     unchanged.update(state=row.state, encrypted_findings=row.encrypted_findings)
 
 
-def _check(
-    batch: Batch,
-    known: KnownOrder,
-    *,
-    only: set[int] | None = None,
-    stored: dict[str, Any] | None = None,
-) -> None:
-    """Compute outside a transaction, so that nobody waits, and store it if no row has changed meanwhile.
+@dataclass(frozen=True, slots=True, repr=False)
+class _Computed:
+    """What was found in the rows as they were then. ``checked_at``: of the batch before anything was read."""
 
-    ``batch`` may have been read before its columns were changed: the rows are compared as they are now.
+    checked_at: dt.datetime | None
+    known: KnownOrder
+    rows: Sequence[Any]
+    found: Mapping[int, Evaluation]
+
+
+def _check(batch: Batch, read: KnownOrder | None = None, *, only: set[int] | None = None) -> None:
+    """Compute outside a transaction, so that nobody waits, and store it if nothing has changed meanwhile.
+
+    ``read``: the order as it was read for this check; without it, what the portal has kept of it is used.
+    ``only``: the rows whose states are stored.
     """
+    columns: dict[str, Any] = {}
     for tries_left in reversed(range(_TRIES)):
-        rows = list(selectors.rows_of(batch).defer("encrypted_cells"))
-        # Read after the rows, whose versions show it if the columns were changed after either was read.
-        current = Batch.objects.filter(pk=batch.pk).first()
-        if current is None:
-            return
-        found = evaluate(current, rows, known)
+        computed = _compute(batch, read)
         with transaction.atomic():
             locked = _locked(batch)
-            if locked is None:
+            if locked is None or (read is not None and _has_later_check(locked, read)):
                 return
             unsent = _unsent(batch)
-            seen = {row.pk: (row.version, row.current) for row in rows}
-            if any(seen.get(pk) != one for pk, one in unsent.items()):
+            if not _is_current(computed, locked, unsent):
                 if tries_left:
                     continue
-                rows = list(selectors.rows_of(batch).defer("encrypted_cells"))
-                found = evaluate(locked, rows, known)
+                computed = _compute(batch, read)
             # Rows that are being sent meanwhile keep their findings; the others were compared with them.
-            stored_pks = found.keys() & unsent.keys() & (found.keys() if only is None else only)
-            _store([row for row in rows if row.pk in stored_pks], found)
-            if stored:
-                Batch.objects.filter(pk=batch.pk).update(**stored)
+            stored_pks = computed.found.keys() & unsent.keys()
+            stored_pks = stored_pks if only is None else stored_pks & only
+            _store([row for row in computed.rows if row.pk in stored_pks], computed.found)
+            if only is None:
+                columns = _columns_of_check(computed.known, is_new_reading=read is not None)
+            if columns:
+                Batch.objects.filter(pk=batch.pk).update(**columns)
             break
-    for name, value in (stored or {}).items():
+    for name, value in columns.items():
         setattr(batch, name, value)
+
+
+def _compute(batch: Batch, read: KnownOrder | None) -> _Computed:
+    """Evaluate the rows. ``batch`` may have been read before its columns were changed: it is read again."""
+    # Before the order: a check that was stored after it was found may have a newer reading.
+    checked_at = Batch.objects.values_list("checked_at", flat=True).get(pk=batch.pk)
+    known = read or find_known_order(batch.order_ref)
+    rows = list(selectors.rows_of(batch).defer("encrypted_cells"))
+    # After the rows, whose versions show it if the columns were changed after either was read.
+    current = Batch.objects.get(pk=batch.pk)
+    return _Computed(checked_at, known, rows, evaluate(current, rows, known))
+
+
+def _is_current(computed: _Computed, locked: Batch, unsent: Mapping[int, tuple[int, str]]) -> bool:
+    """Whether no row without a submission, and no check of the whole batch, is newer than what was read."""
+    seen = {row.pk: (row.version, row.current) for row in computed.rows}
+    return locked.checked_at == computed.checked_at and all(seen.get(pk) == one for pk, one in unsent.items())
+
+
+def _has_later_check(batch: Batch, read: KnownOrder) -> bool:
+    """Whether a check is stored that began to read the order after ``read``: it has the newer consumers.
+
+    A time in the future is from before the clock was set back.
+    """
+    return batch.checked_at is not None and read.read_at < batch.checked_at <= clock.now()
+
+
+def _columns_of_check(known: KnownOrder, *, is_new_reading: bool) -> dict[str, Any]:
+    """What the batch stores about a check of all rows: if they were not compared with the order, no time."""
+    if is_new_reading:
+        is_compared = known.refs is not None or not settings.CDP_RECONCILIATION
+        refs = None if known.refs is None else list(known.refs)
+        return {"checked_at": known.read_at if is_compared else None, "refs_at_check": refs}
+    is_compared = known.listed.has_ended or not settings.CDP_RECONCILIATION
+    return {} if is_compared else {"checked_at": None}
 
 
 def _locked(batch: Batch) -> Batch | None:

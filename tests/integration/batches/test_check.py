@@ -16,7 +16,7 @@ from apps.batches.checking.accepting import accepted_keys
 from apps.batches.checking.check import check_batch, check_rows, recheck, set_attention
 from apps.batches.checking.evaluation import evaluate
 from apps.batches.checking.known_order import KnownOrder
-from apps.batches.models import BatchState, OwnState
+from apps.batches.models import Batch, BatchState, OwnState
 from apps.batches.selectors import rows_of, rows_to_send
 from apps.batches.sending import control
 from apps.cdp.client import CdpClient, ListedConsumers
@@ -621,6 +621,58 @@ def test_row_that_changes_during_a_check_is_checked_as_it_is_then(
     check_batch(batch, client=get_client())
     assert len(calls) == 2
     assert states(batch) == ["ready", "attention"]
+
+
+@pytest.mark.sql("repeated")
+@pytest.mark.parametrize("order", [SAMPLE_ORDER, CANCELLED_ORDER])
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        lambda batch: check_batch(batch, client=get_client()),
+        recheck,
+        lambda batch: check_rows(batch, batch.rows.all()),
+    ],
+    ids=["whole", "again", "rows"],
+)
+def test_check_with_an_older_reading_of_the_order_overwrites_no_newer_one(
+    earlier: Callable[[Batch], None],
+    order: str,
+    staff: User,
+    sandbox: SandboxServer,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the cancelled order the row needs attention before and after, and only its warnings change."""
+    settings.CDP_RECONCILIATION = True
+    batch = batch_of(staff, [KAI], order=order)
+    check_batch(batch, client=get_client())
+    store(staff, Outcome.CREATED, replace(KAI, title="Dr"), order=order)  # every check finds this one
+    calls: list[object] = []
+
+    def evaluate_while_another_tab_checks(*given: object) -> object:
+        found = evaluate(*given)  # type: ignore[arg-type]
+        calls.append(found)
+        if len(calls) == 1:
+            add_elsewhere(KAI, order=order)
+            OrderReading.objects.all().delete()
+            check_batch(Batch.objects.get(pk=batch.pk), client=get_client())
+        return found
+
+    monkeypatch.setattr(check, "evaluate", evaluate_while_another_tab_checks)  # as it is imported there
+    earlier(batch)
+    assert warning_codes(batch, 2).count("similar_consumer") == 2
+    assert states(batch) == ["attention"]
+    stored = Batch.objects.get(pk=batch.pk)
+    assert stored.checked_at is not None
+    assert len(stored.refs_at_check) == 1
+
+
+@pytest.mark.sql("repeated")
+def test_check_from_before_the_clock_was_set_back_does_not_stop_later_ones(staff: User) -> None:
+    batch = batch_of(staff, [KAI], checked_at=clock.now() + timedelta(hours=1))
+    check_batch(batch, client=get_client())
+    assert states(batch) == ["ready"]
+    assert Batch.objects.get(pk=batch.pk).checked_at <= clock.now()
 
 
 def test_warnings_of_a_stopped_send_need_attention(staff: User) -> None:
