@@ -247,7 +247,7 @@ _PAUSES: Final[Mapping[PauseReason, str | Promise]] = {
         "Sitecore CDP refuses the API credentials of the portal. Tell your administrator, then resume."
     ),
     PauseReason.SEVERAL_UNKNOWN: _(
-        "We do not know the outcome of five rows in a row. Resume when Sitecore CDP answers again."
+        "The outcomes of five rows in a row were unknown. Resume when Sitecore CDP answers again."
     ),
     PauseReason.NOT_REACHED: _(
         "Sitecore CDP could not be reached five times in a row. Resume when it answers again."

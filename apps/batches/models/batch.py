@@ -52,7 +52,7 @@ class PauseReason(models.TextChoices):
     BY_PERSON = "by_person", _("Paused by a person")
     NOT_PERMITTED = "not_permitted", _("The person who confirmed may no longer create order consumers")
     CREDENTIALS = "credentials", _("Sitecore CDP refuses the API credentials")
-    SEVERAL_UNKNOWN = "several_unknown", _("Five outcomes in a row are unknown")
+    SEVERAL_UNKNOWN = "several_unknown", _("Five outcomes in a row were unknown")
     NOT_REACHED = "not_reached", _("Sitecore CDP could not be reached five times in a row")
     RATE_LIMITED = "rate_limited", _("Sitecore CDP keeps answering that there are too many requests")
     NOT_READABLE = "not_readable", _("A row cannot be decrypted")

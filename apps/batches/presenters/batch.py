@@ -12,11 +12,17 @@ from django.utils.translation import gettext
 from apps.batches import labels, selectors
 from apps.batches.changing.shown import digest_of_rows, digest_of_warnings
 from apps.batches.checking.findings import findings_of
-from apps.batches.models import Batch, BatchRow, BatchState, RowState, SourceKind
+from apps.batches.models import Batch, BatchRow, RowState, SourceKind
 from apps.batches.presenters.columns import choice_text
 from apps.batches.presenters.findings import finding_texts
 from apps.batches.presenters.naming import batch_url, order_name
-from apps.batches.presenters.progress import Progress, has_no_worker, progress_of
+from apps.batches.presenters.progress import (
+    NOT_CONFIRMED,
+    Progress,
+    has_no_worker,
+    progress_of,
+    state_text,
+)
 from apps.batches.presenters.rows import RowLine, WarningGroup, confirmed_warnings
 from apps.batches.sending.control import CAN_BE_CONFIRMED
 from apps.batches.storing.columns import columns_may_change
@@ -27,8 +33,6 @@ ALL: Final = "all"
 """The value of the filter that shows every row."""
 FEW_ERRORS: Final = 10
 """Up to so many rows with errors are best corrected on the page; more in the file."""
-NOT_CONFIRMED: Final = (BatchState.MATCHING, BatchState.CHECKED)
-"""The states of a batch of which nothing was sent yet, so that it can be discarded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ class BatchPage:
     order_url: str
     findings: tuple[str, ...]
     source: str
+    state: str
     filters: tuple[StateFilter, ...]
     lines: tuple[RowLine, ...]
     warnings: tuple[WarningGroup, ...]
@@ -164,7 +169,6 @@ def batch_page(
     """The page's data. ``counts``: the rows by state; ``shown``: the filter of the rows in effect."""
     errors = tuple(row.number for row in rows.waiting if findings_of(row).errors)
     attention, left_out = counts[RowState.NEEDS_ATTENTION], counts[RowState.LEFT_OUT]
-    not_confirmed = selectors.count_not_confirmed(batch)
     replacement = selectors.replacement_of(batch)
     new_url = with_query(reverse("batches:new"), {"order": batch.order_ref, "replaces": str(batch.public_id)})
     return BatchPage(
@@ -183,7 +187,14 @@ def batch_page(
         errors=len(errors),
         few_errors=len(errors) <= FEW_ERRORS,
         confirmation=_confirmation(batch, rows.to_confirm, attention) if rights.may_change_rows else None,
-        progress=progress_of(batch, counts, not_confirmed=not_confirmed, no_worker=has_no_worker(batch)),
+        state=state_text(batch, counts),
+        progress=progress_of(
+            batch,
+            counts,
+            not_confirmed=selectors.count_not_confirmed(batch),
+            no_worker=has_no_worker(batch),
+            is_own=rights.may_edit,
+        ),
         unchecked=counts[RowState.UNCHECKED],
         unsent=counts[RowState.NOT_SENT],
         failed=selectors.rows_for_new_list(batch).count(),

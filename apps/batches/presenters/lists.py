@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from apps.batches.models import Batch, BatchState, RowState
+from apps.batches.models import Batch, RowState
 from apps.batches.presenters.naming import batch_url, order_name
-from apps.batches.presenters.progress import progress_of
+from apps.batches.presenters.progress import progress_of, state_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,13 @@ class BatchLine:
 def batch_line(batch: Batch, counts: Mapping[RowState, int]) -> BatchLine:
     """The line of a batch, with its rows counted by state."""
     progress = progress_of(batch, counts)
-    state = BatchState(batch.state)
     texts = [f"{one.label}: {count}" for one, count in counts.items() if count]
     return BatchLine(
         url=batch_url(batch),
         order_name=order_name(batch),
         created_at=batch.created_at,
         author=batch.author_name,
-        state=str(state.label),
+        state=state_text(batch, counts),
         shape=progress.shape,
         total=sum(counts.values()),
         results=", ".join(texts),

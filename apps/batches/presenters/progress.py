@@ -23,13 +23,13 @@ _DONE: Final = (
     RowState.UNKNOWN,
     RowState.NOT_CREATED,
 )
-
-
 _LEFT: Final = (
     *(RowState.REJECTED, RowState.NOT_SENT, RowState.NOT_CREATED),
     *(RowState.NEEDS_ATTENTION, RowState.READY, RowState.UNCHECKED),
 )
 """The states of the rows of a finished batch that were not created, and that somebody can act on."""
+NOT_CONFIRMED: Final = (BatchState.MATCHING, BatchState.CHECKED)
+"""The states of a batch of which nothing was sent yet, so that it can be discarded."""
 _LONG_WAIT: Final = dt.timedelta(seconds=15)
 _BATCH_SHAPES: Final[Mapping[BatchState, str]] = {
     BatchState.MATCHING: "unchecked",
@@ -78,12 +78,18 @@ def has_no_worker(batch: Batch) -> bool:
 
 
 def progress_of(
-    batch: Batch, counts: Mapping[RowState, int], *, not_confirmed: int = 0, no_worker: bool = False
+    batch: Batch,
+    counts: Mapping[RowState, int],
+    *,
+    not_confirmed: int = 0,
+    no_worker: bool = False,
+    is_own: bool = True,
 ) -> Progress:
     """The progress of sending. Rows that need attention or are left out do not count.
 
     ``not_confirmed``: how many of the ready rows were changed since the confirmation. ``no_worker``: as
-    :func:`has_no_worker` says; the list of batches does not ask.
+    :func:`has_no_worker` says; the list of batches does not ask. ``is_own``: whether it is a batch of the
+    reader, whose start page shows it.
     """
     done = sum(counts[state] for state in _DONE)
     total = done + counts[RowState.READY] + counts[RowState.SENDING]
@@ -104,16 +110,18 @@ def progress_of(
         announced=f"{announced}. {waits}" if waits else announced,
         results=results,
         waits=waits,
-        goes_on=_goes_on(no_worker),
+        goes_on=_goes_on(no_worker, is_own),
         pause_text=labels.pause_text(batch.pause_reason) if batch.pause_reason else "",
-        shape=_shape_of(BatchState(batch.state), counts),
+        shape=_shape_of(batch, counts),
         notes=_notes(batch, counts, not_confirmed),
     )
 
 
-def _goes_on(no_worker: bool) -> str:
+def _goes_on(no_worker: bool, is_own: bool) -> str:
     if no_worker:
         return gettext("Rows are sent once a background worker is running. Tell your administrator.")
+    if not is_own:
+        return gettext("You can leave this page: sending goes on.")
     return gettext("You can leave this page: sending goes on, and the start page shows it.")
 
 
@@ -125,8 +133,19 @@ def _waits(batch: Batch) -> str:
     return gettext("Waiting for Sitecore CDP. The next row is sent at %(time)s.") % {"time": until}
 
 
-def _shape_of(state: BatchState, counts: Mapping[RowState, int]) -> str:
+def state_text(batch: Batch, counts: Mapping[RowState, int]) -> str:
+    """The state of a batch on its page and in the list of batches."""
+    is_expired = batch.erased_at is not None and batch.state in NOT_CONFIRMED
+    if is_expired or (batch.state == BatchState.CHECKED and counts[RowState.UNCHECKED]):
+        return gettext("Not confirmed")
+    return str(BatchState(batch.state).label)
+
+
+def _shape_of(batch: Batch, counts: Mapping[RowState, int]) -> str:
     """The shape of a batch. That of an ended one is the shape of its least certain rows."""
+    state = BatchState(batch.state)
+    if batch.erased_at is not None and state in NOT_CONFIRMED:
+        return _BATCH_SHAPES[BatchState.STOPPED]  # nothing of it can be sent any more
     if state in (BatchState.FINISHED, BatchState.STOPPED) and counts[RowState.UNKNOWN]:
         return "unknown"
     if state == BatchState.FINISHED and any(counts[one] for one in _LEFT):
@@ -135,7 +154,7 @@ def _shape_of(state: BatchState, counts: Mapping[RowState, int]) -> str:
 
 
 def _notes(batch: Batch, counts: Mapping[RowState, int], not_confirmed: int) -> tuple[Note, ...]:
-    """What is left to do in a batch that is not being sent."""
+    """What is left to do in a batch that is not being sent. Rows of an erased one cannot be changed."""
     state = batch.state
     if state not in (BatchState.PAUSED, BatchState.FINISHED, BatchState.STOPPED):
         return ()
@@ -153,22 +172,22 @@ def _notes(batch: Batch, counts: Mapping[RowState, int], not_confirmed: int) -> 
             ),
         )
     ]
-    if state != BatchState.STOPPED:
+    if state != BatchState.STOPPED and batch.erased_at is None:
         text = ngettext("%(n)s row needs attention.", "%(n)s rows need attention.", waiting)
         found.append((RowState.NEEDS_ATTENTION, waiting, text))
     if state == BatchState.FINISHED:
         text = ngettext(
-            "%(n)s row is ready. It is sent once you confirm it.",
-            "%(n)s rows are ready. They are sent once you confirm them.",
+            "%(n)s row is ready. It is sent once it is confirmed.",
+            "%(n)s rows are ready. They are sent once they are confirmed.",
             not_confirmed,
         )
         found.append((RowState.READY, not_confirmed, text))
     if state == BatchState.PAUSED:
         text = ngettext(
-            "%(n)s row was changed since the list was confirmed. After Resume, it is sent once you"
-            " confirm it.",
-            "%(n)s rows were changed since the list was confirmed. After Resume, they are sent once you"
-            " confirm them.",
+            "%(n)s row was changed since the list was confirmed. After Resume, it is sent once it is"
+            " confirmed.",
+            "%(n)s rows were changed since the list was confirmed. After Resume, they are sent once they are"
+            " confirmed.",
             not_confirmed,
         )
         found.append((RowState.READY, not_confirmed, text))

@@ -76,6 +76,7 @@ def progress(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
             counts,
             not_confirmed=selectors.count_not_confirmed(found),
             no_worker=has_no_worker(found),
+            is_own=may_edit(request, found),
         ),
         "may_control": may_control(request, found),
         "url": batch_url(found),

@@ -61,7 +61,7 @@ def test_row_that_was_confirmed_and_not_sent_waits_for_another_confirmation(
     assert states(batch) == ["created", "ready"]
     assert at("batch", batch) in as_staff.get("/").content.decode()
     page = as_staff.get(at("batch", batch))
-    assert "1 row is ready. It is sent once you confirm it." in text(page)
+    assert "1 row is ready. It is sent once it is confirmed." in text(page)
     assert not selectors.rows_to_send(batch).exists()
     as_staff.post(at("confirm", batch), shown_on(page, batch, "confirm"))
     batch.refresh_from_db()

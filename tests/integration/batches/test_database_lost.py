@@ -157,7 +157,7 @@ def test_stored_list_is_checked_later_if_the_database_is_lost_meanwhile(
     assert answer["Location"] == at("batch", batch)
     assert states(batch) == ["unchecked"] * 2
     page = text(as_staff.get(at("batch", batch)))
-    assert "2 rows are not checked." in page
+    assert "2 rows are not checked" in page
     assert "Send" not in page
     as_staff.post(at("check", batch))
     assert states(batch) == ["ready"] * 2

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.batches.changing.rows import leave_out, take_back_in
-from apps.batches.models import Batch, BatchState, OwnState, PauseReason
+from apps.batches.models import Batch, BatchRow, BatchState, OwnState, PauseReason
 from apps.batches.sending import control
 from apps.batches.storing import new_list
 from apps.consumers.models import Outcome
@@ -84,7 +84,8 @@ def test_list_paused_by_unknown_rows_promises_no_check(
     facts = {"state": BatchState.PAUSED, "pause_reason": PauseReason.SEVERAL_UNKNOWN, "ended_at": None}
     Batch.objects.filter(pk=batch.pk).update(**facts)
     page = text(as_staff.get(at("batch", batch)))
-    assert "five rows in a row. Resume when Sitecore CDP answers again." in page
+    assert "Five outcomes in a row were unknown" in page
+    assert "The outcomes of five rows in a row were unknown. Resume when Sitecore CDP answers again." in page
     assert (
         "Do not enter them again: a check may find the outcome; otherwise a supervisor resolves them." in page
     )
@@ -98,7 +99,7 @@ def test_finished_list_says_which_rows_wait(as_staff: Client, staff: User, sandb
     assert _shapes(as_staff, batch) == ("warning", "warning")
     page = text(as_staff.get(at("batch", batch)))
     assert "1 row needs attention." in page
-    assert "1 row is ready. It is sent once you confirm it." in page
+    assert "1 row is ready. It is sent once it is confirmed." in page
 
 
 @pytest.mark.sql("new")
@@ -107,7 +108,7 @@ def test_paused_list_says_which_rows_are_not_confirmed(
 ) -> None:
     batch = confirmed_batch(staff, people(2))
     control.pause(batch, actor=acting(staff))
-    said = "1 row was changed since the list was confirmed. After Resume, it is sent once you confirm it."
+    said = "1 row was changed since the list was confirmed. After Resume, it is sent once it is confirmed."
     assert said not in text(as_staff.get(at("batch", batch)))
     leave_out(batch, [2], actor=acting(staff))
     take_back_in(batch, [2], actor=acting(staff))
@@ -173,3 +174,77 @@ def test_replaced_list_leads_to_the_newer_one(as_staff: Client, staff: User, san
     page = as_staff.get(at("batch", failed))
     assert "The rows that failed are in a newer list" in text(page)
     assert at("batch", again) in page.content.decode()
+
+
+_NEVER_CONFIRMED = {"confirmed_by": None, "confirmed_at": None}
+
+
+@pytest.mark.sql("repeated")
+@pytest.mark.parametrize(
+    ("state", "columns", "shown"),
+    [
+        (BatchState.MATCHING, {}, "Not confirmed"),
+        (BatchState.CHECKED, {}, "Not confirmed"),
+        (BatchState.STOPPED, _NEVER_CONFIRMED, "Stopped"),
+        (BatchState.STOPPED, {}, "Stopped"),
+        (BatchState.FINISHED, {}, "Finished"),
+    ],
+)
+def test_erased_list_says_nothing_of_rows_that_it_does_not_have_any_more(
+    state: BatchState,
+    columns: dict[str, Any],
+    shown: str,
+    as_staff: Client,
+    staff: User,
+    sandbox: SandboxServer,
+) -> None:
+    batch = stored_batch(staff, state, **columns)
+    BatchRow.objects.create(batch=batch, number=2, state=OwnState.NEEDS_ATTENTION)
+    kept = text(as_staff.get(at("progress", batch)))
+    assert ("1 row needs attention." in kept) == (state == BatchState.FINISHED)
+    Batch.objects.update(erased_at=clock.now())
+    page = text(as_staff.get(at("batch", batch)))
+    assert "The personal data of this list were deleted" in page
+    assert f"State {shown}" in page
+    assert shown in text(as_staff.get(reverse("batches:batches")))
+    for untrue in (
+        "The rows are deleted",
+        "needs attention.",
+        "The uploaded columns",
+        "Columns to be matched",
+    ):
+        assert untrue not in page
+    assert ("The receipts of the rows that were sent are kept." in page) == bool(batch.confirmed_at)
+
+
+def test_list_is_called_checked_only_once_its_rows_are(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = batch_of(staff, people(2))
+    for address in (at("batch", batch), reverse("batches:batches")):
+        assert "Checked, not confirmed" not in text(as_staff.get(address))
+    batch.rows.update(state=OwnState.READY)
+    for address in (at("batch", batch), reverse("batches:batches")):
+        assert "Checked, not confirmed" in text(as_staff.get(address))
+
+
+def test_stopped_list_says_of_no_row_that_it_is_left_out(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    """A row that failed, or that needed attention, keeps its state."""
+    batch = _finished(staff, Outcome.NOT_SENT, more=1)
+    batch.rows.filter(number=3).update(state=OwnState.NEEDS_ATTENTION)
+    Batch.objects.update(state=BatchState.STOPPED)
+    page = text(as_staff.get(at("progress", batch)))
+    assert "1 of 1 row has an outcome: 1 not sent. No further row is sent." in page
+
+
+def test_list_of_another_person_is_not_said_to_be_on_the_start_page(
+    as_supervisor: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    heartbeats.record_heartbeat(heartbeats.WORKER)
+    batch = confirmed_batch(staff, people(1))
+    for address in (at("batch", batch), at("progress", batch)):
+        page = text(as_supervisor.get(address))
+        assert "You can leave this page: sending goes on." in page
+        assert "the start page shows it" not in page

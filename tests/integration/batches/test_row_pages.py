@@ -206,6 +206,10 @@ def test_row_of_a_stopped_list_leads_to_the_list_which_says_why(
     page = as_staff.get(at("row", batch, 2), follow=True)
     assert page.redirect_chain == [(at("batch", batch), 302)]
     assert "The list was stopped: its rows cannot be changed." in text(page)
+    discarded = checked_batch(staff, people(1, first=1))
+    control.stop(discarded, actor=acting(staff))
+    page = as_staff.get(at("row", discarded, 2), follow=True)
+    assert "The list was discarded: its rows cannot be changed." in text(page)
 
 
 @pytest.mark.sql("new")
