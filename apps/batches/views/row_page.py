@@ -6,8 +6,9 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
+from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -80,6 +81,7 @@ def show_row(
         entry = Entry.unbound(entry.values, entry.providers)
     if batch.date_order:
         entry.form.read_date_in(batch.date_order)
+    _show_other_gender(entry)
     release = release or ReleaseForm()
     context = {
         "page": page,
@@ -118,6 +120,17 @@ def entry_of_row(batch: Batch, found: BatchRow) -> Entry:
         if warning.field in entry.form.fields or warning.field in entry.lists:
             entry.warn(warning.field, warning.text)
     return entry
+
+
+def _show_other_gender(entry: Entry) -> None:
+    """Show a gender that the form does not offer as a further option, so that it stays an error.
+
+    Otherwise no radio button would be chosen, and a save would lose it. A select adds such a value itself.
+    """
+    gender = str(entry.form["gender"].value() or "")
+    widget = cast("forms.RadioSelect", entry.form.fields["gender"].widget)
+    if gender not in dict(widget.choices):
+        widget.choices = [*widget.choices, (gender, gender)]
 
 
 def _on_one_line(name: str, value: str) -> str:

@@ -134,6 +134,28 @@ def test_person_with_more_values_than_the_form_has_rows_for_keeps_all_of_them(
     assert _of_list(again, prefix) == shown
 
 
+def test_value_that_a_list_of_the_form_does_not_have_stays_an_error_until_a_person_changes_it(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    headers, person = TABLE.splitlines()[:2]
+    paste(as_staff, f"{headers}\tTitle\tGender\tCountry\n{person}\tVizier\tdivers\tAtlantis")
+    errors = [
+        "Choose a title from the list",
+        "Choose a gender from the list",
+        "Choose a country from the list",
+    ]
+    row = at("row", only_batch(), 2)
+    page = as_staff.get(row)
+    assert summary_of(page) == errors
+    for _save in range(2):
+        given = on_page(page)
+        assert [given[name] for name in ("title", "gender", "country")] == ["Vizier", "divers", "Atlantis"]
+        page = as_staff.post(row, {**given, "then": "list"})
+        assert summary_of(page) == errors
+    as_staff.post(row, {**given, "title": "", "gender": "", "country": "", "then": "list"})
+    assert states(only_batch()) == ["ready"]
+
+
 def _of_list(page: Any, prefix: str) -> list[str]:
     """The values of the rows of a list, as the page shows them."""
     return [value for name, value in values_of(page).items() if re.fullmatch(f"{prefix}-[0-9]+-value", name)]
