@@ -34,12 +34,12 @@ class RowEntry:
 
 def validated(batch: Batch, row: BatchRow, *, providers: tuple[str, ...] | None = None) -> RowEntry:
     """The row as an entry for the order of its batch, with its own token, or everything to be corrected."""
-    values = row.values
-    if values is None and row.encrypted_values:
+    stored = row.values
+    if stored is None and row.encrypted_values:
         return RowEntry(None, is_unreadable=True)
-    if values is None:  # erased
+    if stored is None:  # erased
         return RowEntry(None, (RowError("", gettext("This row cannot be read. Upload it again")),))
-    values = fitted(values)
+    values = fitted(stored)
     errors: list[RowError] = []
     if not names_order(batch, values.get("order_ref", "")):
         errors.append(RowError("order_ref", gettext("This row names another order than the list")))
