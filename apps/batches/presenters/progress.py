@@ -59,7 +59,6 @@ class Progress:
     what happens when the reader leaves the page.
     """
 
-    state: BatchState
     is_running: bool
     percent: int
     text: str
@@ -103,7 +102,6 @@ def progress_of(
         f"{counts[state]} {str(state.label).lower()}" for state in (*_DONE, RowState.SENDING) if counts[state]
     )
     return Progress(
-        state=BatchState(batch.state),
         is_running=batch.state == BatchState.SENDING,
         percent=percent,
         text=text % {"done": done, "total": total},
