@@ -31,6 +31,7 @@ from apps.consumers.models import Submission
 from apps.consumers.paste.columns import REPEATABLE_TARGETS
 from apps.consumers.presenters.entry import WarningLine
 from apps.consumers.recording import record_warned
+from apps.consumers.sending.warnings import EntryWarning
 from apps.consumers.viewer import Viewer
 from apps.core.forms.errors import FieldError, form_errors
 from apps.core.forms.long_select import suggestions
@@ -60,16 +61,20 @@ def show_row(
     ``conflict``: why the entry was not stored; after a final one, the page shows what was typed, and asks for
     nothing more. ``was_sealed``, ``is_damaged``, ``is_order_confirmed``: as :class:`RowPage` says.
     """
+    return_address = return_address_of(request)  # an address that was changed is refused, and shows nobody
     is_closed = conflict is not None and conflict.is_final
-    submissions = selectors.submissions_of_rows([found])
+    submissions, viewer = selectors.submissions_of_rows([found]), Viewer.of(request.user)
     warnings = () if is_closed else findings_of(found).unconfirmed(frozenset(found.accepted))
-    return_address = return_address_of(request)
+    on_order, in_list = compared_again(batch, found, warnings)
+    lines = compared_lines(batch, warnings, on_order, in_list, viewer)
+    _record_row(request, batch, found, [one for one in warnings if one.key not in on_order], submissions)
+    _record_compared(request, batch, warnings, lines, on_order)
     page = row_page(
         batch,
         found,
         selectors.submission_of_row(found, submissions),
-        viewer=Viewer.of(request.user),
-        warnings=_record_and_describe(request, batch, found, warnings, submissions),
+        viewer=viewer,
+        warnings=lines,
         list_url=return_address.url(batch),
         version=version,
         is_order_confirmed=is_order_confirmed or confirms_order(request.POST),
@@ -143,35 +148,6 @@ def confirms_order(values: Mapping[str, str]) -> bool:
     return values.get("order_confirmed", "") == "yes"
 
 
-def _record_and_describe(
-    request: HttpRequest,
-    batch: Batch,
-    found: Any,
-    warnings: tuple[RowWarning, ...],
-    submissions: Mapping[uuid.UUID, Submission],
-) -> tuple[WarningLine, ...]:
-    """The lines of these warnings. Records whom the page shows: in the row, and in and beside the warnings.
-
-    ``submissions``: as ``submissions_of_rows`` returns them for the row.
-    """
-    on_order, in_list = compared_again(batch, found, warnings)
-    not_compared = [one for one in warnings if one.key not in on_order]
-    _record_row(request, batch, found, not_compared, submissions)
-    lines = compared_lines(batch, warnings, on_order, in_list, Viewer.of(request.user))
-    named = [
-        (on_order[warning.key].consumer, line.is_shown)
-        for warning, line in zip(warnings, lines, strict=True)
-        if warning.key in on_order
-    ]
-    record_warned(
-        batch.order_ref,
-        shown=[one for one, is_shown in named if one and is_shown],
-        compared=[one for one, is_shown in named if one and not is_shown],
-        actor=actor_of(request),
-    )
-    return lines
-
-
 def _record_row(
     request: HttpRequest,
     batch: Batch,
@@ -187,3 +163,24 @@ def _record_row(
         # What is posted may have other values than those that were sent.
         sent = [found.number] if found.token in submissions and request.method == "GET" else []
         recording.record_viewed(batch, rows=1, sent=sent, actor=actor_of(request), others=others)
+
+
+def _record_compared(
+    request: HttpRequest,
+    batch: Batch,
+    warnings: Iterable[RowWarning],
+    lines: Iterable[WarningLine],
+    on_order: Mapping[str, EntryWarning],
+) -> None:
+    """Record the consumers of the order that these warnings are about. ``lines``: of the warnings."""
+    named = [
+        (on_order[warning.key].consumer, line.is_shown)
+        for warning, line in zip(warnings, lines, strict=True)
+        if warning.key in on_order
+    ]
+    record_warned(
+        batch.order_ref,
+        shown=[one for one, is_shown in named if one and is_shown],
+        compared=[one for one, is_shown in named if one and not is_shown],
+        actor=actor_of(request),
+    )
