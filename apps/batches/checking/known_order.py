@@ -25,8 +25,9 @@ from apps.core.references import reference_key
 
 @dataclass(frozen=True, repr=False)
 class KnownOrder:
-    """``listed``: the vendor's consumers. ``order``: None if it was not read. ``read_at``: when it began.
+    """``listed``: the vendor's consumers. ``order``: None if it was not read.
 
+    ``read_at``: when the check began to read it, also if it then used what the portal has kept.
     ``refs``: the references of all consumers that the vendor listed; None if the list was not read to its
     end.
     """

@@ -138,6 +138,16 @@ def test_list_without_columns_is_discarded(as_staff: Client, staff: User, sandbo
     assert "The list was discarded" in text(page)
 
 
+def test_columns_of_a_list_that_was_discarded_in_another_tab_are_not_said_to_be_chosen(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = stored_batch(staff, BatchState.MATCHING)
+    control.stop(batch, actor=acting(staff))
+    page = text(as_staff.post(at("columns", batch), {}, follow=True))
+    assert "The list was discarded. Nothing was done." in page
+    assert "were chosen already" not in page
+
+
 def test_list_that_is_being_sent_is_stopped_and_not_discarded(
     as_staff: Client, staff: User, sandbox: SandboxServer
 ) -> None:
