@@ -34,7 +34,8 @@ $(VENV)/bin/python:
 
 $(VENV)/runtime.stamp: requirements/runtime.txt | $(VENV)/bin/python
 	@echo "Installing the locked packages ..."
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@# A module is compiled when it is imported; most of these never are.
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $<
 	@touch $@
 
 $(VENV)/run.stamp: requirements/run.txt $(VENV)/runtime.stamp
@@ -43,7 +44,6 @@ $(VENV)/run.stamp: requirements/run.txt $(VENV)/runtime.stamp
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/runtime.stamp
 	@echo "Installing the locked packages for tests and checks ..."
-	@# A module is compiled when it is imported; most of these never are.
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $<
 	@touch $@
 
