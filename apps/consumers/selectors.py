@@ -44,7 +44,7 @@ EXISTS_OR_WAS_FOUND = Q(outcome__in=EXISTING_OUTCOMES) | ~Q(late_consumer_ref=""
 
 For warnings before another consumer is created: a decision that this one does not exist may be wrong.
 """
-IS_UNKNOWN = Q(outcome=Outcome.UNKNOWN)
+IS_UNKNOWN = Q(outcome=Outcome.UNKNOWN) | CONTRADICTED_ABSENCE
 IS_CONTRADICTED = Q(contradicted=True)
 IS_DOUBTFUL = ~Q(doubt_code="")
 NEEDS_RESOLUTION = IS_UNKNOWN | IS_CONTRADICTED | IS_DOUBTFUL
@@ -55,6 +55,23 @@ KNOWN_OUTCOME = Case(
     output_field=CharField(),
 )
 """``Submission.known_outcome``, as a column."""
+
+
+def outcome_conditions(outcome: Outcome) -> tuple[Q, ...]:
+    """Conditions for ``Submission.known_outcome``: one of them is met, and an index answers each."""
+    if outcome is Outcome.UNKNOWN:
+        return Q(outcome=outcome), CONTRADICTED_ABSENCE
+    if outcome is Outcome.NOT_CREATED:
+        return (Q(outcome=outcome, contradicted=False),)
+    return (Q(outcome=outcome),)
+
+
+def has_outcome(outcomes: Collection[Outcome]) -> Q:
+    """The condition that ``Submission.known_outcome`` is one of these."""
+    stored, unknown = Q(outcome__in=outcomes), Outcome.UNKNOWN in outcomes
+    if unknown == (Outcome.NOT_CREATED in outcomes):
+        return stored
+    return stored | CONTRADICTED_ABSENCE if unknown else stored & ~CONTRADICTED_ABSENCE
 
 
 def visible_submissions(viewer: Viewer) -> QuerySet[Submission]:
@@ -91,7 +108,7 @@ def submissions_to_order_since(order_ref: str, since: datetime, viewer: Viewer) 
 def own_outcomes_since(person_id: str, since: datetime) -> dict[str, int]:
     """How many submissions of the person since a moment have each outcome. Those without any are left out."""
     own = Submission.objects.filter(Q(actor_id=person_id), submitted_at__gte=since)
-    return dict(own.values_list("outcome").annotate(Count("pk")).order_by())
+    return dict(own.values_list(KNOWN_OUTCOME).annotate(Count("pk")).order_by())
 
 
 def unknown_submissions(viewer: Viewer) -> QuerySet[Submission]:
@@ -117,7 +134,7 @@ def next_unknown(
     free = left.exclude(of_others)
     later = Q(submitted_at__gt=submission.submitted_at)
     later |= Q(submitted_at=submission.submitted_at, pk__gt=submission.pk)
-    after = free.filter(later).first() if submission.outcome == Outcome.UNKNOWN else None
+    after = free.filter(later).first() if submission.known_outcome == Outcome.UNKNOWN else None
     return after or free.first() or left.first(), left.count()
 
 

@@ -205,18 +205,20 @@ class Selection:
     def _lists(self) -> list[QuerySet[Submission]]:
         """The selected rows as lists, each of which comes from an index in the order of the selection.
 
-        Several outcomes without a filter that has an index of its own are one list each. As one list, rare
-        outcomes would be searched for among all rows.
+        Outcomes without a filter that has an index of its own are one list for each of their conditions. As
+        one list, rare outcomes would be searched for among all rows.
         """
         asked = self.asked
         only = SubmissionFilter(outcomes=asked.outcomes)
         if self.sort.by == selectors.NEWEST_BY:
             only = replace(only, since=asked.since, until=asked.until)
-        if not (len(asked.outcomes) > 1 and asked == only and self.viewer.sees_all):
+        if not (asked.outcomes and asked == only and self.viewer.sees_all):
             return [self._searched(self._without_searches())]
+        among = replace(self, asked=replace(asked, outcomes=()))._without_searches()
         return [
-            replace(self, asked=replace(asked, outcomes=(outcome,)))._without_searches()
+            among.filter(condition)
             for outcome in asked.outcomes
+            for condition in selectors.outcome_conditions(outcome)
         ]
 
     def _sorted(self, found: QuerySet[Submission]) -> QuerySet[Submission]:
@@ -247,10 +249,8 @@ class Selection:
             "duration_ms__lt": asked.answered_under,
         }
         found = found.filter(**{name: value for name, value in conditions.items() if value not in ("", None)})
-        if len(asked.outcomes) == 1:
-            found = found.filter(outcome=asked.outcomes[0])
-        elif asked.outcomes:
-            found = found.filter(outcome__in=asked.outcomes)
+        if asked.outcomes:
+            found = found.filter(selectors.has_outcome(asked.outcomes))
         # The condition of the partial indexes: SQLite uses one only if the query repeats its condition.
         if asked.reason:
             found = found.exclude(error_code="")

@@ -139,15 +139,12 @@ class SubmissionRecord:
 
     @cached_property
     def changes(self) -> list[tuple[int, str]]:
-        """Sequence number and outcome of each change, oldest first; of a late answer, no outcome."""
-        changing = [one for one in self.events if one.action in _CHANGES]
-        return [(one.seq, _FIXED.get(one.action) or self._resolved(one)) for one in changing]
-
-    @staticmethod
-    def _resolved(event: AuditEvent) -> str:
-        if event.action not in _RESOLVING:
-            return ""
-        return str(event.details.get("outcome") or Outcome.CREATED)  # reconciliation confirms only these
+        """Sequence number of each change and the outcome after it, oldest first; empty if it is not known."""
+        found: list[tuple[int, str]] = []
+        for event in self.events:
+            if event.action in _CHANGES:
+                found.append((event.seq, _outcome_after(event, found[-1][1] if found else "")))
+        return found
 
     @cached_property
     def requested(self) -> int:
@@ -293,6 +290,17 @@ class PastExport:
             # Attention: a submission with the same reference may have changed it.
             return Uncertainty.CHANGED_SINCE
         return _compare_states(record.submission, given) or uncertainty
+
+
+def _outcome_after(event: AuditEvent, before: str) -> str:
+    """The outcome after a change, as ``Submission.known_outcome``. ``before``: that before it."""
+    if event.action in _FIXED:
+        return _FIXED[event.action]
+    if event.action in _RESOLVING:
+        return str(event.details.get("outcome") or Outcome.CREATED)  # reconciliation confirms only these
+    found_late = CONSUMER_FOUND_LATE.name == event.action
+    has_consumer = found_late or event.details.get("answer_outcome") == Outcome.CREATED
+    return Outcome.UNKNOWN if has_consumer and before == Outcome.NOT_CREATED else before
 
 
 def _compare_states(submission: Submission, given: Mapping[str, Sequence[str]]) -> Uncertainty | None:

@@ -551,22 +551,22 @@ def test_what_needs_attention_is_one_line_with_its_number_and_its_list(
         for url, words in re.findall(r'<a href="([^"]+)"><svg.*?</svg>([^<]+)</a>', page)
     }
     assert [*lists] == [
-        "2 submissions of unknown outcome (2 overdue)",
+        "3 submissions of unknown outcome (3 overdue)",
         "1 contradicted after the resolution",
         "1 created, to be checked",
     ]
     shown = [sorted(names(text(as_supervisor.get(url)), story)) for url in lists.values()]
-    assert shown == [["unknown 0", "unknown 1"], ["late"], ["doubted"]]
+    assert shown == [["late", "unknown 0", "unknown 1"], ["late"], ["doubted"]]
     for url, own in zip(lists.values(), lists, strict=True):
         assert own not in text(as_supervisor.get(url))  # the list itself shows them
-    assert "1 submission of unknown outcome" in text(as_staff.get(PAGE))
+    assert "2 submissions of unknown outcome" in text(as_staff.get(PAGE))
     # Part of them: the line still says how many there are.
     for part in (
         "outcome=unknown",
         f"outcome=unknown&period=all&person={staff.pk}",
         "outcome=unknown&sort=oldest",
     ):
-        assert "2 submissions of unknown outcome" in text(as_supervisor.get(f"{PAGE}?{part}"))
+        assert "3 submissions of unknown outcome" in text(as_supervisor.get(f"{PAGE}?{part}"))
     assert "1 created, to be checked" in text(as_supervisor.get(f"{PAGE}?attention=doubtful&period=today"))
 
 

@@ -16,7 +16,7 @@ from apps.consumers.sending.digests import search_digests
 from apps.core import clock
 from apps.history.views import list as views
 from sandbox.data.seed import GROUP_ORDER, SAMPLE_ORDER
-from tests.support.entries import FULL, clean, store, text
+from tests.support.entries import FULL, clean, resolved_by, store, text
 from tests.support.people import events, make_person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
@@ -251,6 +251,28 @@ def test_start_page_continues_with_the_last_order_and_counts_only_ones_own_day(
     store(supervisor, Outcome.REJECTED, clean(last_name="D"))
     own = re.findall(r'<li><a href="([^"]+)"><strong>1</strong> Rejected</a>', text(as_supervisor.get("/")))
     assert len(set(listed(text(as_supervisor.get(unescape(own[0])))))) == 1
+
+
+def test_contradicted_absence_is_unknown_in_own_figures_in_its_row_and_in_both_filters(
+    as_staff: Client, staff: User, supervisor: User
+) -> None:
+    absent = store(staff, Outcome.NOT_CREATED, clean(last_name="A"), **resolved_by(supervisor))
+    contradicted = store(
+        staff, Outcome.NOT_CREATED, clean(last_name="B"), **resolved_by(supervisor), contradicted=True
+    )
+    found = re.findall(r'<li><a href="([^"]+)"><strong>(\d+)</strong> ([^<]+)</a>', text(as_staff.get("/")))
+    lists = {label: unescape(url) for url, _number, label in found}
+    assert {label: int(number) for _url, number, label in found} == {
+        "Submitted": 2,
+        "Unknown": 1,
+        "Not created": 1,
+    }
+    for label, one in (("Unknown", contradicted), ("Not created", absent)):
+        page = text(as_staff.get(lists[label]))
+        assert set(listed(page)) == {str(one.public_id)}
+        assert "<p>1 submission<" in page
+        rows = page.partition("<tbody")[2]
+        assert f"{label}</" in rows
 
 
 def test_search_for_an_order_begins_on_the_start_page(as_staff: Client, as_administrator: Client) -> None:

@@ -210,7 +210,7 @@ def line(submission: Submission) -> SubmissionLine:
         consumer=consumer_name(submission),
         order_ref=submission.order_ref,
         order_number=submission.order_number,
-        outcome=submission.outcome,
+        outcome=submission.known_outcome,
         duration=duration_text(submission.duration_ms),
         note=_note(submission),
         consumer_ref=submission.consumer_ref,

@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 from apps.consumers import drafts
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.reconciliation import taking
+from apps.consumers.selectors import IS_UNKNOWN
 from apps.core.open_work import OpenWork
 
 
@@ -16,7 +17,7 @@ def open_work_of(person_id: int) -> list[OpenWork]:
     """Submissions that are being sent or unknown, submissions taken, and drafts."""
     own = Submission.objects.filter(actor_id=person_id).order_by()
     sending = own.filter(outcome=Outcome.SENDING).count()
-    unknown = own.filter(outcome=Outcome.UNKNOWN).count()
+    unknown = own.filter(IS_UNKNOWN).count()
     taken = taking.taken_by(person_id).count()
     minutes = settings.TAKEN_LAPSES_AFTER_MINUTES
     unsent = drafts.drafts_of(person_id).count()

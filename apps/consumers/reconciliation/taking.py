@@ -49,7 +49,7 @@ def taken_by(person_id: int) -> QuerySet[Submission]:
 
 def is_overdue(submission: Submission) -> bool:
     """Whether it has been unknown for longer than the organisation accepts."""
-    return submission.outcome == Outcome.UNKNOWN and submission.submitted_at < overdue_before()
+    return submission.known_outcome == Outcome.UNKNOWN and submission.submitted_at < overdue_before()
 
 
 def overdue_before() -> datetime.datetime:

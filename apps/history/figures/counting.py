@@ -255,7 +255,7 @@ def _answers(times: int) -> Answers:
 
 
 def _open_outcomes(selection: Selection, chosen: QuerySet[Submission], today: dt.date) -> Open:
-    unknown = chosen.filter(outcome=Outcome.UNKNOWN)
+    unknown = chosen.filter(selectors.IS_UNKNOWN)
     spans = [_age_days(today, index) for index in range(len(AGE_EDGES))]
     counts = {
         f"age_{index}": Count("outcome", filter=_submitted(first, last))

@@ -13,6 +13,7 @@ from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, W
 from django.db.models.expressions import Combinable
 
 from apps.consumers.models import Outcome, Submission
+from apps.consumers.selectors import CONTRADICTED_ABSENCE
 from apps.core.dates import midnight
 from apps.history.selection import Selection, SubmissionFilter
 from apps.history.totals import steps
@@ -86,6 +87,7 @@ def tally_of(selection: Selection, firsts: Sequence[dt.date], periods: Sequence[
         _count_bars(found, rows, begins)
         _count_people(found, rows)
         _count_reasons(found, rows)
+    _count_contradicted_as_unknown(found, selection, begins)
     return found
 
 
@@ -123,6 +125,21 @@ def _bar_index(moments: Sequence[dt.datetime], first: int = 0) -> Combinable:
         default=_bar_index(moments[middle:], first + middle),
         output_field=IntegerField(),
     )
+
+
+def _count_contradicted_as_unknown(found: Tally, selection: Selection, begins: Sequence[dt.datetime]) -> None:
+    """Move resolutions as not created that something contradicts to the outcome that pages show.
+
+    Totals and rows are counted by the stored outcome, which an index has. These rows are few.
+    """
+    asked = selection.asked
+    if asked.outcomes and Outcome.UNKNOWN not in asked.outcomes:
+        return
+    rows = selection.submissions().filter(CONTRADICTED_ABSENCE).order_by()
+    for submitted_at in rows.values_list("submitted_at", flat=True):
+        counts = found.bars[bisect_right(begins, submitted_at) - 1]
+        counts[Outcome.NOT_CREATED] -= 1
+        counts[Outcome.UNKNOWN] += 1
 
 
 def _count_people(found: Tally, rows: QuerySet[Submission]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from apps.consumers.models import Outcome
 from apps.history.models import PeriodTotals
 from apps.history.selection import Selection, SubmissionFilter
 from apps.history.totals.counts import Group, groups_of
@@ -73,7 +74,9 @@ def parts_of(selection: Selection, periods: Iterable[Days]) -> Parts:
 def _can_be_served(asked: SubmissionFilter) -> bool:
     """Whether the totals have what the filter asks for."""
     others = replace(asked, since=None, until=None, outcomes=(), person="", reason="")
-    return others == SubmissionFilter()
+    # A contradicted resolution is not created in the totals and unknown in the filter.
+    is_as_stored = (Outcome.UNKNOWN in asked.outcomes) == (Outcome.NOT_CREATED in asked.outcomes)
+    return is_as_stored and others == SubmissionFilter()
 
 
 def _texts(periods: list[Days], bounds: Span, column: str) -> dict[Span, str]:

@@ -17,7 +17,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from apps.accounts.models import User
 from apps.cdp.fields import FIELDS, Shape
-from apps.consumers.models import Submission
+from apps.consumers.models import Outcome, Submission
 from apps.core.export.excel import DAY_0, FIRST_DAY
 from apps.history.writing.zones import Offset, offsets
 
@@ -62,7 +62,7 @@ SOURCES: Final = {
     "submitted_at": Source("submitted_at", Kind.MOMENT),
     "person": Source("actor_name"),
     "user_name": Source("username", refers_by="actor_id", model=User),
-    "outcome": Source("outcome"),
+    "outcome": Source("known_outcome"),
     "order_ref": Source("order_ref"),
     "order_number": Source("order_number"),
     "consumer_ref": Source("consumer_ref"),
@@ -112,6 +112,24 @@ class _UuidText(Func):
         return " || '-' || ".join(f"substr({column}, {start}, {length})" for start, length in parts), ()
 
 
+class _KnownOutcome(Func):
+    """``Submission.known_outcome``, without the parameters of ``selectors.KNOWN_OUTCOME``."""
+
+    output_field = TextField()
+
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, *_unused: Any, **_extra: Any
+    ) -> _Compiled:
+        """The SQL, made from that of the outcome and of whether something contradicts it."""
+        outcome, contradicted = (compiler.compile(one)[0] for one in self.get_source_expressions())
+        is_unknown = f"{contradicted} AND {outcome} = '{Outcome.NOT_CREATED}'"
+        return f"CASE WHEN {is_unknown} THEN '{Outcome.UNKNOWN}' ELSE {outcome} END", ()
+
+
+_COMPUTED: Final = {"known_outcome": _KnownOutcome(F("outcome"), F("contradicted"))}
+"""The fields of sources that are properties of the model."""
+
+
 class Cell(Func):
     """One cell. An absent value is an empty text.
 
@@ -122,7 +140,7 @@ class Cell(Func):
 
     def __init__(self, key: str, *, time_zone: str, times: Times, json: bool = False) -> None:
         source = SOURCES[key]
-        column: F | Func | Subquery = F(source.field)
+        column: F | Func | Subquery = _COMPUTED.get(source.field) or F(source.field)
         if source.kind is Kind.UUID:
             # Within a subquery: outside, SQLite would run it once for each part of the id.
             column = _UuidText(column)

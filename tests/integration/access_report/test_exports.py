@@ -13,8 +13,15 @@ from django.test import Client
 
 from apps.accounts.models import User
 from apps.audit.recording import record
+from apps.audit.registry import EventType
 from apps.consumers import recording, searches
-from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED, SUBMISSION_VIEWED
+from apps.consumers.audit_events import (
+    CONSUMER_CREATE_REQUESTED,
+    CONSUMER_FOUND_LATE,
+    CONSUMER_LATE_ANSWER,
+    CONSUMER_RESOLVED,
+    SUBMISSION_VIEWED,
+)
 from apps.consumers.models import (
     DigestKind,
     Outcome,
@@ -32,7 +39,7 @@ from apps.history.selection import SubmissionFilter
 from apps.privacy.exports import COMPARED, Uncertainty
 from apps.privacy.verdicts import AccessVerdict
 from tests.support.access_report import change, export, exported, finish, of, verdicts
-from tests.support.entries import FULL, REF, store
+from tests.support.entries import FULL, REF, resolved_by, store
 from tests.support.people import acting, events
 from tests.support.searches import recorded
 
@@ -128,6 +135,29 @@ def test_outcome_that_changed_since_is_the_one_of_the_export(one: Submission, su
     change(one, supervisor)
     showed = (AccessVerdict.SHOWED, None)
     assert verdicts(one) == [showed, (AccessVerdict.POSSIBLE, Uncertainty.CHANGED_SINCE), showed]
+
+
+@pytest.mark.parametrize(
+    ("event_type", "facts", "is_unknown"),
+    [
+        (CONSUMER_FOUND_LATE, {}, True),
+        (CONSUMER_LATE_ANSWER, {"answer_outcome": "created"}, True),
+        (CONSUMER_LATE_ANSWER, {"answer_outcome": "rejected"}, False),
+    ],
+)
+def test_contradicted_absence_is_unknown_to_an_export(
+    one: Submission, supervisor: User, event_type: EventType, facts: dict[str, str], is_unknown: bool
+) -> None:
+    Submission.objects.update(outcome=Outcome.NOT_CREATED, **resolved_by(supervisor), contradicted=is_unknown)
+    resolved = {"outcome": "not_created"}
+    for recorded_type, data in ((CONSUMER_RESOLVED, resolved), (event_type, facts)):
+        with transaction.atomic():
+            record(recording.event_of(recorded_type, one, acting(supervisor), **data))
+    for outcome in (Outcome.UNKNOWN, Outcome.NOT_CREATED):
+        export(supervisor, finish, {"outcomes": (outcome,)})
+    expected = [int(is_unknown), int(not is_unknown)]
+    assert [made.rows_expected for made in Export.objects.order_by("pk")] == expected
+    assert verdicts(one) == [(AccessVerdict.SHOWED, None)]
 
 
 @pytest.mark.sql("repeated")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import uuid
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.consumers import selectors
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.viewer import UNRESTRICTED
 from apps.core import clock
@@ -61,8 +63,20 @@ def test_every_order_comes_from_an_index_without_a_sort() -> None:
             assert "TEMP B-TREE" not in plan, plan
     both = SubmissionFilter(outcomes=(Outcome.UNKNOWN, Outcome.NOT_CREATED))
     plans = _plans(Selection(both, UNRESTRICTED))
-    assert len(plans) == 2  # a list for each
-    assert all("submission_by_outcome" in plan for plan in plans), plans
+    assert len(plans) == 3  # a list for each, and one of the resolutions that something contradicts
+    indexes = re.compile("submission_by_outcome|submission_contradicted")
+    assert all(indexes.search(plan) for plan in plans), plans
+    assert not any("Sort" in plan or "TEMP B-TREE" in plan for plan in plans), plans
+
+
+@pytest.mark.django_db(transaction=True)
+def test_unknown_outcomes_and_contradicted_absences_are_found_by_one_index_each() -> None:
+    fill(connection, ROWS)
+    unknown = selectors.unknown_submissions(UNRESTRICTED)
+    asked = Selection(SubmissionFilter(outcomes=(Outcome.UNKNOWN,)), UNRESTRICTED)
+    for rows in (unknown, unknown.order_by(), asked.submissions(), asked.submissions().order_by()):
+        plan = rows.values("pk").explain()
+        assert "BitmapOr" in plan or "MULTI-INDEX OR" in plan, plan
 
 
 @pytest.mark.django_db(transaction=True)

@@ -30,7 +30,7 @@ from apps.history.totals import keeping, reading, steps
 from apps.history.totals.checking import checked_totals
 from apps.history.totals.keeping import TotalsKeeper, keep_totals
 from apps.history.totals.triggers import install_triggers, missing_triggers
-from tests.support.history_rows import bare
+from tests.support.history_rows import bare, stored
 from tests.support.locks import is_a_transaction_waiting
 from tests.support.people import make_person
 from tests.support.waiting import wait_until
@@ -207,6 +207,36 @@ def test_totals_take_the_place_of_rows(one_a_day: list[Submission]) -> None:
     assert len(after) <= len(before) + 2
     PeriodTotals.objects.update(by_person='{"people":[],"kinds":[]}')
     assert figures(asked).total == 1  # today's row is counted, every other one comes from totals
+
+
+def test_contradicted_absence_is_counted_as_unknown_with_totals_and_without(people: list[User]) -> None:
+    old, day = midnight(NOW.date() - 40 * DAY), NOW.date() - 40 * DAY
+    found = stored(
+        [
+            bare(people[0], Outcome.NOT_CREATED, old, contradicted=True, duration_ms=5),
+            bare(people[0], Outcome.NOT_CREATED, NOW, contradicted=True),
+            bare(people[0], Outcome.NOT_CREATED, old),
+            bare(people[1], Outcome.UNKNOWN, NOW),
+            bare(people[1], Outcome.CREATED, old),
+        ]
+    )
+    unknown, absent = (SubmissionFilter(outcomes=(one,)) for one in (Outcome.UNKNOWN, Outcome.NOT_CREATED))
+    counts = {Outcome.CREATED: 1, Outcome.UNKNOWN: 3, Outcome.NOT_CREATED: 1}
+    for _turn in ("rows", "totals"):
+        shown = figures()
+        assert shown.outcomes == counts
+        assert (shown.headline.unknown, shown.open.total, shown.open.oldest_id) == (3, 3, found[0].public_id)
+        [bar] = [one for one in shown.bars if one.first <= day <= one.last]
+        assert bar.outcomes[Outcome.UNKNOWN] == 1
+        assert figures(unknown).outcomes == {Outcome.UNKNOWN: 3}
+        assert {one.name: one.total for one in figures(unknown).people if one.total} == {
+            people[0].name: 2,
+            people[1].name: 1,
+        }
+        assert figures(absent).outcomes == {Outcome.NOT_CREATED: 1}
+        assert figures(absent).open.elsewhere == 3
+        keep_totals(now=NOW)
+    assert PeriodTotals.objects.exists()
 
 
 def test_figures_of_a_list_of_people_are_counted_although_there_are_totals(

@@ -24,7 +24,7 @@ from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer
-from apps.consumers.models import Submission
+from apps.consumers.models import Outcome, Submission
 from apps.core import personal_data
 from apps.core.export.csv_cells import restore
 from apps.core.export.formats import Format
@@ -33,6 +33,7 @@ from apps.history.writing import SEPARATORS, UNREADABLE, Layout, write
 from apps.history.writing.cells import SOURCES, Kind
 from apps.history.writing.texts import Csv
 from apps.history.writing.workbook import Workbook
+from tests.support.entries import FULL, resolved_by
 from tests.support.export_files import (
     EVERYTHING,
     HOSTILE,
@@ -79,6 +80,24 @@ def test_csv_round_trips(
     data, done = written(wanted)
     assert from_csv(data, wanted) == expected(wanted)
     assert done.rows == len(rows)
+
+
+@pytest.mark.parametrize("format_", [Format.CSV, Format.CSV_EXACT, Format.JSONL])
+@pytest.mark.parametrize("columns", [("outcome",), ("outcome", "contradicted"), ("outcome", PERSONAL[0])])
+def test_outcome_that_is_contradicted_is_the_one_of_the_list(
+    supervisor: User, format_: Format, columns: tuple[str, ...]
+) -> None:
+    facts: dict[str, Any] = {"consumer": FULL, "consumer_ref": "", **resolved_by(supervisor)}
+    absent = facts | {"outcome": Outcome.NOT_CREATED, "order_ref": "x"}
+    created = facts | {"outcome": Outcome.CREATED, "consumer_ref": "a", "contradicted": True}
+    stored(supervisor, [absent, absent | {"contradicted": True}, created])
+    wanted = layout(format_, columns)
+    data = written(wanted)[0]
+    if format_ is Format.JSONL:
+        found = [line["outcome"] for line in json_lines(data)[1]]
+    else:
+        found = [cells[0] for cells in from_csv(data, wanted)]
+    assert sorted(found) == ["created", "not_created", "unknown"]
 
 
 @some_rows
