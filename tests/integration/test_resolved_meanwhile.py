@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 from django.test import Client
+from django.urls import reverse
 from pytest_django import Settings
 
 from apps.accounts.models import User
@@ -206,12 +207,19 @@ def test_same_form_without_a_confirmation_posted_twice_leads_to_the_receipt(
 
 
 # --- An ended session, a lost database ------------------------------------------------------------
-def _session_ended(client: Client, person: User, submission: Submission, values: dict[str, str]) -> Client:
-    """Post without a session, then sign in again: a client for which the entry was sealed."""
-    address = resolve_url(submission)
+def _session_ended(
+    client: Client, person: User, submission: Submission, values: dict[str, str], **besides: dict[str, str]
+) -> Client:
+    """Post without a session, then sign in again: a client for which the entries were sealed.
+
+    ``besides``: values that are posted to other addresses, by the name of the address.
+    """
     late = Client()
-    answer = late.post(address, values, headers={"Referer": f"http://testserver{address}"})
-    assert answer["Location"] == f"/accounts/login/?next={address}"
+    posted = {reverse(f"consumers:{name}", args=[submission.public_id]): one for name, one in besides.items()}
+    address = resolve_url(submission)
+    for to, one in (posted | {address: values}).items():
+        answer = late.post(to, one, headers={"Referer": f"http://testserver{address}"})
+        assert answer["Location"] == f"/accounts/login/?next={address}"
     sealed = late.session["sealed_entries"]
     late.force_login(person)
     session = late.session
@@ -229,6 +237,38 @@ def test_confirmation_after_the_session_ended_returns_filled(
     assert f'value="{theirs}"' in page
     assert NOTE in page
     assert fresh(unknown).outcome == Outcome.UNKNOWN
+
+
+STORED = "Another form that you sent after your session had ended is stored."
+
+
+@pytest.mark.parametrize("page", [receipt, resolve_url])
+def test_resolution_and_note_after_the_session_ended_come_back_on_one_page(
+    as_supervisor: Client, supervisor: User, unknown: Submission, theirs: str, page: Any
+) -> None:
+    entered = on_page(enter(as_supervisor, unknown, created_with(theirs)))
+    note = {"entry_of": entered["entry_of"], "note_text": "Called the traveller"}
+    again = _session_ended(as_supervisor, supervisor, unknown, {**entered, "step": "confirm"}, note=note)
+    shown = text(again.get(page(unknown)))
+    assert f'value="{theirs}"' in shown
+    assert "Called the traveller" in shown
+    assert STORED not in shown
+    assert "sealed_entries" not in again.session
+
+
+def test_page_of_a_lost_resolution_leads_to_the_note_which_the_receipt_shows(
+    as_supervisor: Client, as_sol: Client, supervisor: User, unknown: Submission, theirs: str
+) -> None:
+    entered = on_page(enter(as_supervisor, unknown, created_with(theirs)))
+    note = {"entry_of": entered["entry_of"], "note_text": "Called the traveller"}
+    again = _session_ended(as_supervisor, supervisor, unknown, {**entered, "step": "confirm"}, note=note)
+    assert enter(as_sol, unknown, FIRST).status_code == 303
+    lost = text(again.get(receipt(unknown)))
+    assert STORED in lost
+    assert "Called the traveller" not in lost
+    shown = text(again.get(receipt(unknown)))
+    assert "Called the traveller" in shown
+    assert STORED not in shown
 
 
 @pytest.mark.parametrize("page", [receipt, resolve_url])

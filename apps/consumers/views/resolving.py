@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from apps.cdp.factory import get_client
 from apps.consumers import recording, selectors
+from apps.consumers.forms.note import NoteForm
 from apps.consumers.forms.resolution import (
     RESOLUTION_FORMS,
     ComparedForm,
@@ -26,7 +27,7 @@ from apps.consumers.presenters import resolutions
 from apps.consumers.reconciliation import evidence, resolution
 from apps.consumers.reconciliation.evidence import Evidence
 from apps.consumers.viewer import Viewer
-from apps.consumers.views.submissions import find, lost_page, receipt_page, sealed_values, to_receipt
+from apps.consumers.views.submissions import find, lost_page, receipt_page, sealed_forms, to_receipt
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
 from apps.core.references import same_reference
@@ -49,10 +50,11 @@ def resolve(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         return _process_post(request, submission)
     if not resolution.can_be_resolved(submission):
         return to_receipt(submission.public_id)
-    typed = sealed_values(request, submission)
-    if isinstance(typed, HttpResponse):
-        return typed
-    return _forms_page(request, submission, resolution_forms(submission, typed))
+    sealed = sealed_forms(request, submission)
+    if isinstance(sealed, HttpResponse):
+        return sealed
+    typed, note_form = sealed
+    return _forms_page(request, submission, resolution_forms(submission, typed), note_form)
 
 
 def _process_post(request: HttpRequest, submission: Submission) -> HttpResponse:
@@ -183,6 +185,11 @@ def _error_page(request: HttpRequest, submission: Submission, form: ResolutionFo
     return _forms_page(request, submission, forms)
 
 
-def _forms_page(request: HttpRequest, submission: Submission, forms: list[ResolutionForm]) -> HttpResponse:
+def _forms_page(
+    request: HttpRequest,
+    submission: Submission,
+    forms: list[ResolutionForm],
+    note_form: NoteForm | None = None,
+) -> HttpResponse:
     recording.record_viewed(submission, actor_of(request))
-    return receipt_page(request, submission, forms)
+    return receipt_page(request, submission, forms, note_form=note_form)

@@ -118,15 +118,17 @@ def receipt(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Show the receipt of a submission. It only reads: reloading never sends."""
     submission = find(request, public_id)
     forms: list[ResolutionForm] = []
+    note_form: NoteForm | None = None
     if Viewer.of(request.user).may_resolve:
-        typed = sealed_values(request, submission)
-        if isinstance(typed, HttpResponse):
-            return typed
+        sealed = sealed_forms(request, submission)
+        if isinstance(sealed, HttpResponse):
+            return sealed
+        typed, note_form = sealed
         if submission.needs_resolution or typed:
             forms = resolution_forms(submission, typed)
     if submission.outcome != Outcome.SENDING:  # that page shows no personal data, and refreshes itself
         recording.record_viewed(submission, actor_of(request))
-    return receipt_page(request, submission, forms)
+    return receipt_page(request, submission, forms, note_form=note_form)
 
 
 @requires(VIEW_VENDOR_RECORDS, submission="public_id")
@@ -164,12 +166,7 @@ def receipt_page(
     *,
     note_form: NoteForm | None = None,
 ) -> HttpResponse:
-    """Render the receipt, with the resolution forms if given. ``note_form``: a note that is not stored.
-
-    By default a note that was posted after the session ended, if there is one: signing in leads to the page
-    that contained its form.
-    """
-    note_form = note_form or _sealed_note(request, submission)
+    """Render the receipt, with the resolution forms if given. ``note_form``: a note that is not stored."""
     page = receipts.receipt_page(submission, Viewer.of(request.user), get_client(), forms=forms)
     context = {
         "list_url": list_address(request, reverse("history:submissions")),
@@ -186,13 +183,6 @@ def receipt_page(
     if seconds and not forms and note_form is None:  # a refresh would discard what was entered in a form
         response["Refresh"] = str(seconds)  # works without JavaScript
     return response
-
-
-def _sealed_note(request: HttpRequest, submission: Submission) -> NoteForm | None:
-    if not Viewer.of(request.user).may_resolve:
-        return None
-    sealed = sealed_entries.unseal(request, path=reverse("consumers:note", args=[submission.public_id]))
-    return NoteForm(initial=sealed) if sealed else None
 
 
 def _refresh_seconds(submission: Submission, *, is_stuck: bool) -> int:
@@ -212,20 +202,27 @@ def _refresh_seconds(submission: Submission, *, is_stuck: bool) -> int:
     return max(round(wait.total_seconds()), 2) + 3 if -REFRESH_AFTER_DUE < wait < REFRESH_BEFORE_CHECK else 0
 
 
-def sealed_values(request: HttpRequest, submission: Submission) -> dict[str, str] | HttpResponse:
-    """The sealed entry of a resolution form that was posted after the session ended; empty if there is none.
+def sealed_forms(
+    request: HttpRequest, submission: Submission
+) -> tuple[dict[str, str], NoteForm | None] | HttpResponse:
+    """What was posted to the forms of the receipt after the session ended: the resolution, and the note.
 
-    Returns a response if the submission was resolved meanwhile: the page that shows the lost entry.
+    The resolution is empty and the note None if there is none. Returns a response if the submission was
+    resolved meanwhile: the page that shows the lost resolution. The note stays sealed for the receipt.
     """
-    path = reverse("consumers:resolve", args=[submission.public_id])
-    sealed = sealed_entries.unseal(request, path=path) or {}
-    chosen = RESOLUTION_FORMS.get(sealed.get("outcome", ""))
-    as_seen = sealed.get("seen", "") == resolution.version_of(submission)
+    resolving, note = (
+        reverse(f"consumers:{name}", args=[submission.public_id]) for name in ("resolve", "note")
+    )
+    typed = sealed_entries.peek(request, resolving) or {}
+    chosen = RESOLUTION_FORMS.get(typed.get("outcome", ""))
+    as_seen = typed.get("seen", "") == resolution.version_of(submission)
     if chosen is None or (as_seen and resolution.can_be_resolved(submission)):
-        return sealed
-    values = QueryDict(mutable=True)
-    values.update(sealed)
-    return lost_page(request, submission, chosen(submission, values))
+        _resolution, values = sealed_entries.unseal_each(request, [resolving, note])
+        return typed, NoteForm(initial=values) if values else None
+    sealed_entries.unseal(request, path=resolving)
+    posted = QueryDict(mutable=True)
+    posted.update(typed)
+    return lost_page(request, submission, chosen(submission, posted))
 
 
 def lost_page(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:

@@ -23,6 +23,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from apps.core.encryption import NotReadableError, decrypt_from_text, encrypt_as_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.http import HttpRequest
 
 AUTHOR_FIELD = "entry_of"
@@ -101,21 +103,43 @@ def unseal(request: HttpRequest, *, path: str = "") -> dict[str, str] | None:
     in the session, and a message leads to the next one if one was returned, or is for this address with
     another query. Entries of other people are removed.
     """
+    address = "" if path else request.get_full_path()
+    [values] = unseal_each(request, [path or request.path], address=address)
+    return values
+
+
+def peek(request: HttpRequest, path: str) -> dict[str, str] | None:
+    """The values of the latest sealed entry that was posted to this path, which stays in the session."""
+    opened = (_opened(one, str(request.user.pk)) for one in request.session.get(_SESSION_KEY, ()))
+    posted = [entry["values"] for entry in opened if entry and entry["path"] == path]
+    return dict(posted[-1]) if posted else None
+
+
+def unseal_each(
+    request: HttpRequest, paths: Sequence[str], *, address: str = ""
+) -> list[dict[str, str] | None]:
+    """As :func:`unseal`, for a page with several forms, each posted to one of these paths.
+
+    The message leaves out all that are returned. ``address``: they were posted to it.
+    """
     sealed = request.session.get(_SESSION_KEY)
     if not sealed:
-        return None
+        return [None for _path in paths]
     # Unreadable is what belongs to another person, or whose key has been removed since.
     own = {one: entry for one in sealed if (entry := _opened(one, str(request.user.pk)))}
-    here = [one for one, entry in own.items() if entry["path"] == (path or request.path)]
-    fitting = [one for one in here if path or own[one]["address"] == request.get_full_path()]
-    returned = own.pop(fitting[-1]) if fitting else None
+    has_some = any(entry["path"] in paths for entry in own.values())
+    returned = []
+    for path in paths:
+        here = [one for one, entry in own.items() if entry["path"] == path]
+        fitting = [one for one in here if address in ("", own[one]["address"])]
+        returned.append(dict(own.pop(fitting[-1])["values"]) if fitting else None)
     if own:
         request.session[_SESSION_KEY] = [*own]
     else:
         del request.session[_SESSION_KEY]
-    if own and here:
+    if own and has_some:
         _lead_to_next(request, [*own.values()])
-    return dict(returned["values"]) if returned else None
+    return returned
 
 
 def move(request: HttpRequest, *, to: str) -> bool:
