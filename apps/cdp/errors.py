@@ -99,9 +99,13 @@ class CdpBusy(CdpNotSent):
 
 
 class CdpNotConfigured(CdpNotSent, ValueError):
-    """A setting is missing or unusable; `detail` names it."""
+    """A setting is missing or unusable; `detail` names it. `setting`: its name, if the transport needs it."""
 
     default_code = ErrorCode.NOT_CONFIGURED
+
+    def __init__(self, *, detail: str = "", setting: str = "") -> None:
+        super().__init__(detail=detail)
+        self.setting = setting
 
 
 class CdpBadReference(CdpNotSent, ValueError):

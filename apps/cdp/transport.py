@@ -324,7 +324,7 @@ def tls_context(ca_file: str, *, setting: str) -> ssl.SSLContext:
     try:
         context.load_verify_locations(cafile=ca_file or DEFAULT_CA_BUNDLE_PATH)
     except OSError:
-        raise CdpNotConfigured(detail=f"{setting} cannot be read as certificates") from None
+        raise CdpNotConfigured(setting=setting, detail=f"{setting} cannot be read as certificates") from None
     return context
 
 
@@ -338,7 +338,9 @@ def _proxies(proxy: str, *, setting: str) -> dict[str, str]:
     except ValueError:
         usable = False
     if not usable:
-        raise CdpNotConfigured(detail=f"{setting} is not an address such as http://host:port")
+        raise CdpNotConfigured(
+            setting=setting, detail=f"{setting} is not an address such as http://host:port"
+        )
     return {"https": proxy}
 
 

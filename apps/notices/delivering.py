@@ -98,12 +98,12 @@ def _store_failure(delivery: Delivery, failure: NotAcceptedError) -> None:
     given_up = due_at > (delivery.first_tried_at or now) + GIVE_UP_AFTER
     logger.log(
         logging.ERROR if given_up else logging.WARNING,
-        "notice_not_delivered %s %s attempt=%s code=%s given_up=%s",
+        "notice_not_delivered %s %s attempt=%s given_up=%s code=%s",
         delivery.channel,
         delivery.public_id,
         delivery.attempts,
-        failure.code,
         given_up,
+        failure,
     )
     facts: dict[str, object] = {"due_at": due_at}
     if given_up:
@@ -111,7 +111,7 @@ def _store_failure(delivery: Delivery, failure: NotAcceptedError) -> None:
     # Another process may have claimed it meanwhile, if this one stood still for longer than the lease.
     own = Delivery.objects.filter(pk=delivery.pk, state=State.WAITING, attempts=delivery.attempts)
     try:
-        own.update(problem=failure.code[:40], **facts)
+        own.update(problem=str(failure)[:40], **facts)
     except DATABASE_ERRORS as error:
         logger.warning("notice_result_not_stored %s", type(error).__name__)
 

@@ -100,7 +100,8 @@ class Delivery(models.Model):
     attempts = models.PositiveIntegerField(default=0)  # begun
     first_tried_at = models.DateTimeField(null=True)
     tried_at = models.DateTimeField(null=True)  # when the last attempt began
-    problem = models.CharField(max_length=40, blank=True)  # a code: why the last one failed
+    # Why the last one failed: a code, with the name of the setting if one cannot be used.
+    problem = models.CharField(max_length=40, blank=True)
     finished_at = models.DateTimeField(null=True)  # sent or given up
 
     class Meta:

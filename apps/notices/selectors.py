@@ -19,8 +19,8 @@ class ChannelState:
     """What a channel's deliveries say. ``given_up``: how many within ``GIVEN_UP_SHOWN``.
 
     ``failing_since``: None while the channel works. It fails while a delivery waits after a failed attempt,
-    since the oldest of them, and while the last one that was completed was given up. ``problem``: why, as a
-    code.
+    since the oldest of them, and while the last one that was completed was given up. ``problem``: why, as
+    in ``Delivery``.
     """
 
     sent_at: dt.datetime | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from apps.cdp.attempt import Attempt, Limits
-from apps.cdp.errors import CdpNotConfigured
+from apps.cdp.errors import CdpNotConfigured, ErrorCode
 from apps.cdp.exchange import failure_of
 from apps.cdp.transport import RawAnswer, Transport
 from apps.core import clock
@@ -31,6 +31,7 @@ def send(message: Message) -> None:
 def _post(message: Message) -> RawAnswer:
     body = message.payload()
     code = ""
+    setting = "NOTICE_HOOK_URL"
     try:
         address = HookAddress.parse(settings.NOTICE_HOOK_URL, practice=settings.PRACTICE_MODE)
         transport = Transport(
@@ -42,9 +43,12 @@ def _post(message: Message) -> RawAnswer:
             proxy=settings.NOTICE_HOOK_PROXY,
             settings_prefix="NOTICE_HOOK_",
         )
+        setting = "NOTICE_HOOK_SECRETS"
         signed = headers_for(message.id, body, seconds=clock.seconds(), secrets=settings.NOTICE_HOOK_SECRETS)
-    except (CdpNotConfigured, ValueError):
-        raise NotAcceptedError("not_configured") from None
+    except CdpNotConfigured as error:
+        raise NotAcceptedError(error.code, setting=error.setting) from None
+    except ValueError:
+        raise NotAcceptedError(ErrorCode.NOT_CONFIGURED, setting=setting) from None
     headers = {**signed, "Content-Type": "application/json", "User-Agent": "consumer-portal"}
     attempt = Attempt(LIMITS)
     try:

@@ -129,6 +129,8 @@ def send(message: Message) -> None:
         with attempt, contextlib.closing(_Backend(attempt)) as backend:
             backend.open()
             backend.send_messages([mail])
+    except CdpNotConfigured as error:
+        raise NotAcceptedError(error.code, setting=error.setting) from None
     except Exception as error:  # noqa: BLE001  # smtplib's, ssl's and the system's
         code = _code_of(error, attempt)
     if code:
@@ -144,7 +146,6 @@ def _code_of(error: Exception, attempt: Attempt) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         return f"smtp_{error.smtp_code}"
     codes = (
-        (CdpNotConfigured, "not_configured"),
         (smtplib.SMTPServerDisconnected, "connection_lost"),
         (smtplib.SMTPException, "smtp_refused"),
         (ssl.SSLError, "tls_failed"),

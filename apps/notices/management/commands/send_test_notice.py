@@ -40,7 +40,7 @@ class Command(BaseCommand):
                 one.send(message)
             except NotAcceptedError as failure:
                 failed = True
-                self.stdout.write(f"{one.channel.value}: not accepted ({failure.code})")
+                self.stdout.write(f"{one.channel.value}: not accepted ({failure})")
             else:
                 self.stdout.write(f"{one.channel.value}: accepted ({message.id})")
         if failed:
