@@ -44,7 +44,7 @@ STATE = change_of(
 SIGN_IN = change_of(
     "sign_in", ValueType.CODE, _("Sign-in in unknown browsers"), {"open": _("open"), "blocked": _("blocked")}
 )
-SESSIONS = Key("sessions", ValueType.WORDS, _("Sessions ended"))
+SESSIONS = Key("sessions", ValueType.WORDS, _("Sessions ended"), counted_by="count")
 """The ids of the sessions, as in the events of their acts; at most 50."""
 SESSION_COUNT = Key("count", ValueType.NUMBER, _("Number of sessions ended"))
 

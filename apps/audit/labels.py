@@ -6,9 +6,10 @@ A code without a label is returned unchanged: the event may come from another ve
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from django.utils.text import get_text_list
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.audit.registry import EventGroup, Key, find_event_type, role_label
@@ -54,6 +55,20 @@ def key_label(action: str, key: str) -> str:
 def detail_label(action: str, key: str, value: object) -> str:
     """The label of a value in an event of this action."""
     return value_label(_find_key(action, key), value)
+
+
+def whole_label(action: str, key: str, details: Mapping[str, object]) -> str:
+    """The label of a value among these details, with how many values of a list the event does not name."""
+    declared, value = _find_key(action, key), details[key]
+    label = value_label(declared, value)
+    number = details.get(declared.counted_by) if declared else None
+    if not isinstance(value, list) or not isinstance(number, int) or number <= len(value):
+        return label
+    more = number - len(value)
+    return ngettext("%(values)s (and %(n)s more)", "%(values)s (and %(n)s more)", more) % {
+        "values": label,
+        "n": more,
+    }
 
 
 def value_label(key: Key | None, value: object) -> str:

@@ -78,7 +78,8 @@ class Key:
 
     ``labels``: the label of each code; a code without a label is shown unchanged. ``describe``: returns the
     label of codes that cannot be listed, such as ``http_599``, or None for any other code. ``record``: the
-    kind of the records that its values name, if they have a page (:func:`register_page`).
+    kind of the records that its values name, if they have a page (:func:`register_page`). ``counted_by``: of
+    a list that has only the first values, the key with the number of all.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Key:
     labels: Mapping[str, Text] = field(default_factory=dict)
     describe: Callable[[str], str | None] | None = None
     record: str = ""
+    counted_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -330,6 +330,7 @@ VENDOR_RECORDS_SEARCHED = EVENTS.define(
         READ_RESULT,
         COUNT,
         GUESTS,
+        GUEST_COUNT,
     ),
 )
 IDENTITY_RULE_CHANGED = EVENTS.define(

@@ -196,8 +196,8 @@ SUBMISSION_SCOPE = Key(
 COUNT = Key("count", ValueType.NUMBER, _("Number"))
 SHOWN_CONSUMERS = Key("shown", ValueType.NUMBER, _("Consumers shown by name"))
 # The references of the consumers and guests that were shown; of more than 50, the first.
-CONSUMERS = Key("consumers", ValueType.WORDS, _("Consumers shown"))
-GUESTS = Key("guests", ValueType.WORDS, _("Guests shown"))
+CONSUMERS = Key("consumers", ValueType.WORDS, _("Consumers shown"), counted_by="shown")
+GUESTS = Key("guests", ValueType.WORDS, _("Guests shown"), counted_by="guest_count")
 GUEST_COUNT = Key("guest_count", ValueType.NUMBER, _("Number of guests shown"))
 SENT_FIELDS = Key(
     "fields",  # the names of the sent JSON fields

@@ -86,6 +86,8 @@ def search_guests(
         listed = client.search_guests(email=email, identifier=identifier)
         facts.update(lookup.result_of(listed.guests, is_whole=listed.is_whole))
         shown += [guest.ref for guest in listed.guests]
+        if shown:
+            facts["guest_count"] = len(shown)
         return listed
 
 

@@ -26,6 +26,7 @@ from apps.audit.labels import (
     key_label,
     roles_label,
     value_label,
+    whole_label,
 )
 from apps.audit.models import AuditEvent
 from apps.audit.presenters.integrity import verdict_text
@@ -237,7 +238,7 @@ def fields(event: AuditEvent, people: Mapping[str, str], may: May = may_nothing)
         *(
             Field(
                 key_label(event.action, key),
-                detail_label(event.action, key, value),
+                whole_label(event.action, key, event.details),
                 url=record_url(event.action, key, value, may),
             )
             for key, value in event.details.items()

@@ -2,7 +2,13 @@ import json
 
 import pytest
 
-from apps.accounts.audit_events import PERSON_ADDED, ROLE_GRANTED, SESSION_SIGN_IN_FAILED, SESSION_SIGNED_IN
+from apps.accounts.audit_events import (
+    PERSON_ADDED,
+    PERSON_DEACTIVATED,
+    ROLE_GRANTED,
+    SESSION_SIGN_IN_FAILED,
+    SESSION_SIGNED_IN,
+)
 from apps.audit.models import AuditEvent
 from apps.audit.presenters.events import (
     actor_label,
@@ -18,6 +24,8 @@ from apps.consumers.audit_events import (
     CONSUMER_CHECKED,
     CONSUMER_CREATED,
     CONSUMER_RESOLVED,
+    VENDOR_RECORD_VIEWED,
+    VENDOR_RECORDS_SEARCHED,
 )
 from apps.consumers.presenters.timelines import agent_label
 
@@ -38,6 +46,27 @@ def test_sentence_can_be_rendered_without_data(action: EventType) -> None:
 def test_created_consumer_is_shown_with_its_references() -> None:
     created = event(CONSUMER_CREATED, order_ref="ord-1", consumer_ref="con-1")
     assert sentence(created) == "Anna Keller created the order consumer con-1 on order ord-1"
+
+
+@pytest.mark.parametrize(
+    ("action", "key", "counted_by"),
+    [
+        (VENDOR_RECORD_VIEWED, "consumers", "shown"),
+        (VENDOR_RECORD_VIEWED, "guests", "guest_count"),
+        (VENDOR_RECORDS_SEARCHED, "guests", "guest_count"),
+        (PERSON_DEACTIVATED, "sessions", "count"),
+    ],
+)
+def test_list_with_only_the_first_values_says_how_many_more_there_are(
+    action: EventType, key: str, counted_by: str
+) -> None:
+    label = str(action.keys[key].label)
+    for number, words in ((2, "a and b"), (3, "a and b (and 1 more)"), (1_204, "a and b (and 1202 more)")):
+        shown = fields(event(action, json.dumps({key: ["a", "b"], counted_by: number})), {})
+        assert [field.value for field in shown if field.label == label] == [words]
+    for data in ({key: ["a", "b"]}, {key: ["a", "b"], counted_by: "odd"}):
+        shown = fields(event(action, json.dumps(data)), {})
+        assert [field.value for field in shown if field.label == label] == ["a and b"]
 
 
 def test_role_is_shown_with_the_name_of_the_account() -> None:
