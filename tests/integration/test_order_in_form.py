@@ -468,6 +468,38 @@ def test_panel_shows_the_guest_and_does_without_if_it_cannot_be_read(
     assert guest.name == "Sven Lindqvist"
 
 
+def test_panel_that_reads_less_keeps_what_an_earlier_one_read_under_its_time(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"list_items": "refs"})
+    assert "3 consumers" in _panel(as_staff, FAMILY_ORDER)
+    earlier = clock.now() - datetime.timedelta(minutes=4)
+    OrderReading.objects.update(read_at=earlier)
+    before = OrderReading.objects.get()
+    faults = sandbox.sandbox.faults
+    faults.arm(Armed("500_before", operation="retrieve_order_consumer", times=9))
+    faults.arm(Armed("500_before", operation="search_guests", times=2))
+    assert "0 of 3 read" in _panel(as_staff, FAMILY_ORDER)
+    after = OrderReading.objects.get()
+    assert (after.listed, after.guests, after.read_at) == (before.listed, before.guests, earlier)
+    faults.clear()
+    assert "3 consumers" in _panel(as_staff, FAMILY_ORDER)
+    assert OrderReading.objects.get().read_at > earlier  # nothing is from the earlier one
+
+
+@pytest.mark.parametrize(("minutes", "are_kept"), [(4, True), (6, False)])
+def test_guests_that_cannot_be_read_again_stay_unless_the_earlier_reading_is_nearly_over(
+    as_staff: Client, sandbox: SandboxServer, minutes: int, are_kept: bool
+) -> None:
+    _panel(as_staff, FAMILY_ORDER)
+    earlier = clock.now() - datetime.timedelta(minutes=minutes)
+    OrderReading.objects.update(read_at=earlier)
+    sandbox.sandbox.faults.arm(Armed("500_before", operation="search_guests", times=2))
+    _panel(as_staff, FAMILY_ORDER)
+    reading = OrderReading.objects.get()
+    assert (reading.guests is not None, reading.read_at == earlier) == (are_kept, are_kept)
+
+
 def test_panel_of_a_large_order_says_how_many_were_read(as_staff: Client, sandbox: SandboxServer) -> None:
     [large] = [ref for ref, size in CROWDED_ORDERS.items() if size == 500]
     assert "500 consumers" in _panel(as_staff, large)

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from apps.cdp.client import ListedConsumers
 from apps.cdp.records import Order
 from apps.consumers import selectors
+from apps.consumers.duplicates.known import known_on_order
 from apps.consumers.models import OrderReading
 from apps.consumers.models.order_reading import OrderGuest
 from apps.core import clock
@@ -59,13 +60,22 @@ def store_reading(
     read_at: datetime.datetime,
     guests: tuple[OrderGuest, ...] | None = None,
 ) -> None:
-    """Replace the stored reading of an order. Without ``listed``, an earlier one's consumers and guests stay.
+    """Replace the stored reading of an order. What only the earlier one has stays, under its time.
 
+    That is the data of consumers that this one did not reach, and the guests. If it would be guests alone,
+    they stay for the first half of ``KEPT``. Without ``listed``, consumers and guests stay as they are.
     ``read_at``: when the reading began. Call it in the transaction of the event about the reading.
     """
     stored = _kept(order_ref)
-    if listed is None and stored is not None and stored.has_consumers:
-        listed, read_at, guests = stored.listed, stored.read_at, stored.guests
+    if stored is not None and stored.has_consumers:
+        if listed is None:
+            listed, read_at, guests = stored.listed, stored.read_at, stored.guests
+        else:
+            merged = known_on_order(listed, stored.listed)
+            lacks_guests = guests is None and stored.guests is not None
+            if merged != known_on_order(listed) or (lacks_guests and read_at - stored.read_at < KEPT / 2):
+                listed, read_at = merged, min(read_at, stored.read_at)
+                guests = stored.guests if guests is None else guests
     row = OrderReading(order_key=reference_key(order_ref), read_at=read_at)
     if stored is not None:
         row.public_id = stored.public_id
