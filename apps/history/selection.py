@@ -150,7 +150,7 @@ class Selection:
         return self._sorted(found)
 
     def lasting(self) -> QuerySet[Submission]:
-        """The rows that match the filters whose result nothing changes after a submission is stored."""
+        """The rows that match those filters whose result stays the same after a submission is stored."""
         asked = self.asked
         lasting = SubmissionFilter(
             since=asked.since,

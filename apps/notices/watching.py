@@ -60,7 +60,7 @@ def watch() -> None:
                 raise
             logger.exception("notice_cause_not_watched %s", cause.code)
             failed.append(cause.code)
-    _give_up_channels_that_are_off(channels)
+    _give_up_deliveries_of_channels_that_are_off(channels)
     _delete_old()
     if failed:
         raise NotWatchedError(", ".join(failed))
@@ -114,7 +114,13 @@ def _watch(cause: Cause, channels: Iterable[str]) -> None:
 
 
 def _add_channels(notices: list[Notice], channels: Iterable[str]) -> None:
-    """Store the deliveries of channels that were switched on, again or later than these causes began."""
+    """Deliver open notices also over channels that were switched on, again or later than the causes began."""
+    _resume_given_up(notices, channels)
+    _store_missing(notices, channels)
+
+
+def _resume_given_up(notices: list[Notice], channels: Iterable[str]) -> None:
+    """Deliver what was given up because its channel was off."""
     again = Delivery.objects.filter(
         notice__in=notices,
         about=About.OPENED,
@@ -133,6 +139,10 @@ def _add_channels(notices: list[Notice], channels: Iterable[str]) -> None:
             attempts=0,
             problem="",
         )
+
+
+def _store_missing(notices: list[Notice], channels: Iterable[str]) -> None:
+    """Store the deliveries of channels that were off when a notice was opened."""
     known = {
         *Delivery.objects.filter(notice__in=notices, about=About.OPENED).values_list("notice_id", "channel")
     }
@@ -201,7 +211,7 @@ def _store_deliveries(notice: Notice, about: About, channels: Iterable[str], now
     )
 
 
-def _give_up_channels_that_are_off(channels: Iterable[str]) -> None:
+def _give_up_deliveries_of_channels_that_are_off(channels: Iterable[str]) -> None:
     """Give up deliveries of channels that the settings have switched off since."""
     now = clock.now()
     late = Delivery.objects.filter(state=State.WAITING, created_at__lt=now - GIVE_UP_AFTER)

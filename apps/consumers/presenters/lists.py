@@ -97,7 +97,7 @@ def recent_orders(latest: Sequence[Submission], created: Mapping[str, int]) -> t
 
 
 @dataclass(frozen=True, slots=True)
-class Attention:
+class AttentionLine:
     """Submissions that need attention, in a line: how many, what to do, and the address that shows them.
 
     ``shape``: the name of its icon.
@@ -111,13 +111,13 @@ class Attention:
 
 def attention_lines(
     found: Iterable[Pending], *, may_resolve: bool, opens_single: bool = False
-) -> tuple[Attention, ...]:
+) -> tuple[AttentionLine, ...]:
     """The lines about submissions that need attention, for the start page and the list.
 
     ``opens_single``: a line about one submission leads to its receipt, not to the list of one.
     """
     return tuple(
-        Attention(
+        AttentionLine(
             shape="unknown" if one.kind == "unknown" else "warning",
             text=_attention_text(one),
             advice=_advice(one.kind, may_resolve=may_resolve),
@@ -177,7 +177,7 @@ class StartPage:
     """
 
     recent_orders: tuple[RecentOrder, ...]
-    attention: tuple[Attention, ...]
+    attention: tuple[AttentionLine, ...]
     today: tuple[Figure, ...]
     latest: tuple[SubmissionLine, ...]
     columns: tuple[ListColumn, ...]

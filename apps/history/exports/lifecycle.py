@@ -165,7 +165,7 @@ def start(export: Export, actor: Actor) -> None:
     selected = _selected(selection)
     for _ in range(2 * limit + 1):  # if another export took the slot meanwhile, try the next
         try:
-            _reserve_slot(export, selection, selected, limit, actor)
+            _start_in_free_slot(export, selection, selected, limit, actor)
         except IntegrityError:
             continue
         return
@@ -188,7 +188,7 @@ def _selected(selection: Selection) -> _Selected:
     )
 
 
-def _reserve_slot(
+def _start_in_free_slot(
     export: Export, selection: Selection, selected: _Selected, limit: int, actor: Actor
 ) -> None:
     with transaction.atomic(durable=True):

@@ -22,7 +22,7 @@ class PastExportFilter:
     until: dt.datetime | None = None  # started before this time
     person: str = ""  # id of the person who exported
 
-    def kinds(self) -> list[str]:
+    def names(self) -> list[str]:
         """The names of the filters in effect, without their values, for the audit log."""
         return [field.name for field in dataclasses.fields(self) if getattr(self, field.name)]
 

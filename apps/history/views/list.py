@@ -16,8 +16,7 @@ from apps.audit import person_limits
 from apps.consumers import recording, searches, selectors
 from apps.consumers.models import Outcome
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER, VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS
-from apps.consumers.presenters.lists import Attention as AttentionLine
-from apps.consumers.presenters.lists import attention_lines, lines
+from apps.consumers.presenters.lists import AttentionLine, attention_lines, lines
 from apps.consumers.reconciliation import taking
 from apps.consumers.viewer import Viewer
 from apps.core import keyset

@@ -44,7 +44,7 @@ def past_exports(request: HttpRequest) -> HttpResponse:
         return render(request, "history/past_exports.html", {"form": form, "errors": form_errors(form)})
     asked, values = form.asked(), form.query()
     page = past.page_of_exports(asked, size=PAGE_SIZE, position=position)
-    recording.record_exports_listed(count=len(page.rows), filters=asked.kinds(), actor=actor_of(request))
+    recording.record_exports_listed(count=len(page.rows), filters=asked.names(), actor=actor_of(request))
     labels = {name: field.label for name, field in form.fields.items()}
     people = dict(getattr(form.fields["person"], "choices"))  # noqa: B009  # unknown to the type of a field
     context: dict[str, Any] = {

@@ -233,13 +233,13 @@ def test_change_between_the_selection_and_the_start_is_an_uncertainty(
     """The bounds of the selected rows say nothing of a submission that came to match after they were read."""
     made = exported(supervisor, SubmissionFilter(reason="read_timeout"))
     Submission.objects.update(error_code="busy")
-    reserve = lifecycle._reserve_slot
+    reserve = lifecycle._start_in_free_slot
 
     def change_first(*arguments: Any) -> None:
         change(one, supervisor, error_code="read_timeout")
         reserve(*arguments)
 
-    monkeypatch.setattr(lifecycle, "_reserve_slot", change_first)
+    monkeypatch.setattr(lifecycle, "_start_in_free_slot", change_first)
     lifecycle.start(made, acting(supervisor))
     finish(made, acting(supervisor))
     [started] = events("export.started")
