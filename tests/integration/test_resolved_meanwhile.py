@@ -263,9 +263,9 @@ def test_page_of_a_lost_resolution_leads_to_the_note_which_the_receipt_shows(
     note = {"entry_of": entered["entry_of"], "note_text": "Called the traveller"}
     again = _session_ended(as_supervisor, supervisor, unknown, {**entered, "step": "confirm"}, note=note)
     assert enter(as_sol, unknown, FIRST).status_code == 303
-    lost = text(again.get(receipt(unknown)))
-    assert STORED in lost
-    assert "Called the traveller" not in lost
+    not_saved = text(again.get(receipt(unknown)))
+    assert STORED in not_saved
+    assert "Called the traveller" not in not_saved
     shown = text(again.get(receipt(unknown)))
     assert "Called the traveller" in shown
     assert STORED not in shown
