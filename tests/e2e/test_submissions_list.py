@@ -31,6 +31,8 @@ def _fill(staff: User, supervisor: User) -> None:
         )  # fmt: skip
     for number in range(7):
         store(staff, Outcome.UNKNOWN, clean(last_name=f"u{number}-{NAME}"), submitted_at=now)
+    store(staff, Outcome.NOT_CREATED, clean(last_name=f"absent-{NAME}"), **resolved_by(supervisor))
+    # Contradicted, so that it is unknown.
     store(
         staff, Outcome.NOT_CREATED, clean(last_name=f"late-{NAME}"), **resolved_by(supervisor),
         late_outcome="created", late_consumer_ref="9b7de2a4-6f6d-43b1-8a8e-0d3f2a3b4c5d", contradicted=True,
@@ -48,7 +50,7 @@ def test_supervisor_finds_sorts_and_saves_a_view_that_warns(
     _fill(staff, supervisor)
     page = windows.open(supervisor, viewport={"width": 1366, "height": 768})
     page.goto("/submissions/")
-    expect(page.get_by_role("link", name="7 submissions of unknown outcome")).to_be_visible()
+    expect(page.get_by_role("link", name="8 submissions of unknown outcome")).to_be_visible()
     page.locator("summary", has_text="Filters").click()
     for outcome in ("Rejected", "Not created"):
         page.get_by_label(outcome, exact=True).check()
