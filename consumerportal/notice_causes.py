@@ -23,7 +23,8 @@ from apps.audit.integrity.diagnosis import Verdict
 from apps.audit.models import AuditEvent
 from apps.batches.audit_events import BATCH_FINISHED, BATCH_PAUSED_BY_PORTAL, BATCH_STOPPED
 from apps.batches.models import Batch, BatchState, PauseReason
-from apps.consumers.models import ConnectionHealth, Outcome, Submission
+from apps.consumers.models import ConnectionHealth, Submission
+from apps.consumers.selectors import IS_UNKNOWN
 from apps.core import clock, heartbeats
 from apps.core.actor import PORTAL_PREFIX
 from apps.history.models import Export, State
@@ -52,9 +53,8 @@ class YesNo(StrEnum):
 def _unknown_outcomes(search: Search) -> Iterator[Found]:
     """Submissions whose outcome has been unknown for too long."""
     minutes: int = settings.NOTICE_UNKNOWN_AFTER_MINUTES
-    late = Submission.objects.filter(
-        outcome=Outcome.UNKNOWN, submitted_at__lte=clock.now() - dt.timedelta(minutes=minutes)
-    ).order_by("submitted_at", "id")
+    before = clock.now() - dt.timedelta(minutes=minutes)
+    late = Submission.objects.filter(IS_UNKNOWN, submitted_at__lte=before).order_by("submitted_at", "id")
     values = late.values_list("public_id", "submitted_at")
     found = [*values[: MOST_SINGLE + 1]]
     if len(found) > MOST_SINGLE:

@@ -10,8 +10,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.consumers import altered_values
-from apps.consumers.models import Outcome, Submission
+from apps.consumers.models import Submission
 from apps.consumers.reconciliation import resolution
+from apps.consumers.selectors import IS_UNKNOWN
 from apps.core import clock
 from consumerportal.status.line import Level, Line
 
@@ -21,7 +22,7 @@ OLD_UNKNOWN = datetime.timedelta(days=1)
 def unknown_line() -> Line:
     """Submissions with an unknown outcome."""
     label = _("Unknown outcomes")
-    open_ = Submission.objects.filter(outcome=Outcome.UNKNOWN)
+    open_ = Submission.objects.filter(IS_UNKNOWN)
     found = open_.aggregate(count=Count("pk"), oldest=Min("submitted_at"))
     if not found["count"]:
         return Line("unknowns", label, gettext("None"))

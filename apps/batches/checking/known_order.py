@@ -16,7 +16,7 @@ from apps.cdp.errors import CdpError
 from apps.cdp.records import Order
 from apps.consumers.duplicates.known import NOT_READ, known_on_order
 from apps.consumers.models import OrderReading
-from apps.consumers.order_lookup.readings import KEPT, find_reading, is_current, store_reading
+from apps.consumers.order_lookup.readings import find_reading, is_current, store_reading
 from apps.consumers.sending.submit import SNAPSHOT_SECONDS
 from apps.core import clock
 from apps.core.connections import release_database_connections
@@ -105,23 +105,14 @@ def _store(
 ) -> None:
     """Store what was read of the order and of its consumers. None: that could not be read; not both.
 
-    Values that only the ``earlier`` reading has are kept: the order, its guests, and the data of consumers
-    that this list only referred to or did not reach. The stored reading then keeps the earlier time, so that
-    nothing is kept beyond ``KEPT``. If only guests would be kept, they are kept during the first half of
-    ``KEPT``.
+    An order that could not be read stays as in the ``earlier`` reading, under its time, so that nothing is
+    kept beyond ``KEPT``. Without an earlier one, nothing is stored.
     """
-    earlier_order, kept = (earlier.order, earlier.listed) if earlier else (None, None)
-    guests = None
-    if earlier is not None and listed is not None:
-        merged = known_on_order(listed, kept)
-        has_guests = earlier.guests is not None and read_at - earlier.read_at < KEPT / 2
-        if order is None or has_guests or merged != known_on_order(listed):
-            listed, read_at, guests = merged, earlier.read_at, earlier.guests
-    order = order or earlier_order
-    if order is None:
-        return
-    with transaction.atomic():
-        store_reading(order_ref, order, listed, read_at=read_at, guests=guests)
+    if order is None and earlier is not None:
+        order, read_at = earlier.order, earlier.read_at
+    if order is not None:
+        with transaction.atomic():
+            store_reading(order_ref, order, listed, read_at=read_at)
 
 
 def _known_order(

@@ -33,7 +33,7 @@ from consumerportal.notice_causes import CAUSES, MANY, MOST_SINGLE
 from tests.support import audit_logs
 from tests.support.batch_rows import batch_of
 from tests.support.batch_sending import stored_batch
-from tests.support.entries import FULL, clean, store
+from tests.support.entries import FULL, clean, resolved_by, store
 from tests.support.export_rows import stored
 from tests.support.notice_receivers import hook_settings, mail_settings
 from tests.support.people import PASSWORD, acting, events, make_person
@@ -74,6 +74,13 @@ def test_unknown_outcome_is_found_after_its_time_and_until_it_is_resolved(staff:
     )
     Submission.objects.filter(pk=old.pk).update(outcome=Outcome.REJECTED, http_status=400)
     assert find("unknown_outcome") == []
+
+
+def test_resolution_that_something_contradicts_is_found_as_unknown(staff: User, supervisor: User) -> None:
+    known = store(staff, Outcome.NOT_CREATED, submitted_at=ago(hours=1), **resolved_by(supervisor))
+    assert find("unknown_outcome") == []
+    Submission.objects.filter(pk=known.pk).update(contradicted=True)
+    assert keys("unknown_outcome") == [str(known.public_id)]
 
 
 def test_many_unknown_outcomes_are_one_cause_and_told_ones_go_on(staff: User) -> None:

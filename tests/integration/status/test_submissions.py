@@ -7,7 +7,7 @@ import pytest
 from apps.accounts.models import User
 from apps.consumers.models import Outcome
 from consumerportal.status import Level
-from tests.support.entries import clean, store
+from tests.support.entries import clean, resolved_by, store
 from tests.support.status_lines import ago, line
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
@@ -21,6 +21,13 @@ def test_unknown_outcomes_are_counted_and_an_old_one_is_a_problem(staff: User) -
     found = line("unknowns")
     assert (found.level, found.moment) == (Level.CRITICAL, oldest.submitted_at)
     assert "2 open" in found.text
+
+
+def test_resolution_that_something_contradicts_counts_as_unknown(staff: User, supervisor: User) -> None:
+    store(staff, Outcome.NOT_CREATED, **resolved_by(supervisor))
+    assert line("unknowns").level is Level.OK
+    store(staff, Outcome.NOT_CREATED, clean(), **resolved_by(supervisor), contradicted=True)
+    assert "1 open" in line("unknowns").text
 
 
 def test_send_that_outlasts_the_workers_turn_is_a_problem(staff: User) -> None:
