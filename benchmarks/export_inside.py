@@ -40,7 +40,8 @@ from apps.history.writing.cells import SOURCES
 
 PLAIN = tuple(key for key, column in COLUMNS.items() if not column.personal)
 EVERYTHING = Selection(SubmissionFilter(), UNRESTRICTED)
-FIELDS = [SOURCES[key].refers_by or SOURCES[key].field for key in PLAIN]
+STORED = {"known_outcome": "outcome"}  # a property of the model, and the column that the others write instead
+FIELDS = [SOURCES[key].refers_by or STORED.get(SOURCES[key].field, SOURCES[key].field) for key in PLAIN]
 ZONE = "Europe/Berlin"
 
 
