@@ -1,75 +1,27 @@
 // dialog[data-session="seconds"]: two minutes before the session ends, asks whether to continue; Enter is enough.
 // Sending a form with the author's token later loses nothing either: the server stores it until the same person has
 // signed in. What is typed in another form is lost then, and the dialog says so. If the question is closed or not answered,
-// the end is said when it has come.
+// the end is said when it has come. If another page extends the session, the question is not shown, or closed.
 import { isSending } from "./leaving.js";
+import { SessionWatch } from "./session_watch.js";
+import { timeLimit } from "./time_limit.js";
 
-const WARN_BEFORE = 120; // seconds
-const RETRY = 10; // seconds until the next attempt to learn whether the session has ended
-let timer = 0;
+const LIMIT = 10_000; // milliseconds for one reading: without an answer the question is shown
+let watch = null;
 
 export function startSession(root) {
   const dialog = root.querySelector("dialog[data-session]");
-  clearTimeout(timer); // of the previous page
-  if (!dialog) return;
+  watch?.stop(); // of the previous page
+  watch = dialog && watchOf(dialog);
+  if (!watch) return;
 
   const form = dialog.querySelector("form");
-  const after = (seconds, step) => {
-    clearTimeout(timer);
-    // Sending extends the session, and the answer contains its own dialog.
-    timer = setTimeout(() => (isSending() ? after(1, step) : step()), seconds * 1000);
-  };
-  const wait = (seconds) => {
-    const warning = Math.min(seconds, WARN_BEFORE);
-    after(seconds - warning, () => {
-      show(dialog, "question");
-      after(warning + 1, end); // a second more, because the seconds are rounded down
-    });
-  };
-
-  const end = async () => {
-    try {
-      const left = await ask("GET"); // extends nothing; another window may have extended it
-      if (left === null || !dialog.isConnected) return;
-      dialog.close();
-      wait(left.seconds);
-    } catch {
-      if (dialog.isConnected) after(RETRY, end);
-    }
-  };
-
-  /** What the portal says about the session; null if it has ended, which is shown. Throws if it does not say. */
-  const ask = async (method, body) => {
-    const answer = await fetch(form.action, { method, body, cache: "no-store", redirect: "error" });
-    if (answer.status === 401) {
-      clearTimeout(timer);
-      show(dialog, "ended");
-      return null;
-    }
-    if (!answer.ok) throw new Error(`status ${answer.status}`); // the session may still exist
-    return answer.json();
-  };
-
-  const extend = async () => {
-    const left = await ask("POST", new FormData(form));
-    if (left === null) return;
-    const { seconds, ends_at } = left;
-    if (seconds > WARN_BEFORE) {
-      dialog.close();
-      wait(seconds);
-    } else {
-      dialog.querySelector("[data-session-ends-at]").textContent = ends_at; // the absolute limit
-      show(dialog, "last");
-      after(seconds + 1, end);
-    }
-  };
-
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const failure = dialog.querySelector("[data-session-no-answer]");
     failure.textContent = ""; // so that the same text is announced again
     try {
-      await extend();
+      await watch.stay();
     } catch {
       failure.textContent = failure.dataset.sessionNoAnswer;
     }
@@ -78,10 +30,29 @@ export function startSession(root) {
     button.addEventListener("click", () => dialog.close());
   }
 
-  wait(Number(dialog.dataset.session));
+  watch.wait(Number(dialog.dataset.session));
 }
 
-function show(dialog, part) {
+function watchOf(dialog) {
+  const form = dialog.querySelector("form");
+  return new SessionWatch({
+    read: () => ask(form.action, { signal: timeLimit(LIMIT) }),
+    extend: () => ask(form.action, { method: "POST", body: new FormData(form) }),
+    show: (part, endsAt) => (part === null ? dialog.close() : show(dialog, part, endsAt)),
+    isBusy: isSending,
+  });
+}
+
+/** What the portal says about the session; null if it has ended. Throws if it does not say. */
+async function ask(address, how) {
+  const answer = await fetch(address, { cache: "no-store", redirect: "error", ...how });
+  if (answer.status === 401) return null;
+  if (!answer.ok) throw new Error(`status ${answer.status}`); // the session may still exist
+  return answer.json();
+}
+
+function show(dialog, part, endsAt) {
+  if (part === "last") dialog.querySelector("[data-session-ends-at]").textContent = endsAt;
   const isKept = document.querySelector("[name=entry_of]") !== null;
   for (const text of dialog.querySelectorAll("[data-session-kept]")) text.hidden = !isKept;
   for (const text of dialog.querySelectorAll("[data-session-lost]")) text.hidden = isKept;

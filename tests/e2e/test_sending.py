@@ -119,12 +119,13 @@ def test_browser_without_a_time_limit_of_its_own_saves_and_sends(
 
 
 def test_session_expiry_prompt_waits_until_the_form_is_sent(
-    windows: Windows, staff: User, sandbox: SandboxServer
+    windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
 ) -> None:
     page = windows.open(staff, own=True)
     page.clock.install()
     open_form(page)
     fill_entry(page, SIMPLE)
+    settings.SESSION_COOKIE_AGE = 119  # the page's clock is not the server's
     page.clock.run_for((28 * 60 - 20) * 1000)  # the prompt comes two minutes before the half hour
     held = _hold(page)
     with page.expect_request(sends_entry):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Request, Response, Route, expect
 from pytest_django import Settings
 
 from apps.accounts.models import Session, User
@@ -27,6 +27,24 @@ from tests.e2e.windows import Windows
 from tests.support.people import PASSWORD
 
 pytestmark = pytest.mark.e2e
+
+SESSION = "**/accounts/session/"
+
+
+def _reads(request: Request | Response) -> bool:
+    """Whether a page asks how long the session lasts, which extends nothing."""
+    request = request if isinstance(request, Request) else request.request
+    return request.method == "GET" and request.url.endswith("/accounts/session/")
+
+
+def _extends(response: Response) -> bool:
+    """Whether it answers "Stay signed in"."""
+    return response.request.method == "POST" and response.url.endswith("/accounts/session/")
+
+
+def _last(settings: Settings, seconds: int) -> None:
+    """Let every session last this long after its last use: the clock of a page is not the server's."""
+    settings.SESSION_IDLE_SECONDS = settings.SESSION_COOKIE_AGE = seconds
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["script", "no_script"])
@@ -58,14 +76,14 @@ def test_entry_sent_after_the_session_ended_returns_after_signing_in(
 def test_key_press_two_minutes_before_the_end_extends_the_session(
     windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
 ) -> None:
-    settings.SESSION_IDLE_SECONDS = settings.SESSION_COOKIE_AGE = 122
+    _last(settings, 122)
     page = windows.open(staff)
     open_form(page)
     page.get_by_label("Last name").fill(TYPED["kept"])
     dialog = page.get_by_role("dialog", name="Are you still there?")
     expect(dialog).to_be_visible()
     expect(dialog.get_by_role("button", name="Stay signed in")).to_be_focused()
-    with page.expect_response("**/accounts/session/") as answer:
+    with page.expect_response(_extends) as answer:
         page.keyboard.press("Enter")
     assert answer.value.ok
     expect(page.get_by_label("Last name")).to_have_value(TYPED["kept"])
@@ -89,7 +107,7 @@ def test_session_that_cannot_be_extended_is_said_to_end_with_the_time(
 def test_session_is_not_called_ended_while_the_portal_does_not_answer(
     windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
 ) -> None:
-    settings.SESSION_IDLE_SECONDS = settings.SESSION_COOKIE_AGE = 122
+    _last(settings, 122)
     page = windows.open(staff)
     open_form(page)
     dialog = page.get_by_role("dialog", name="Are you still there?")
@@ -99,16 +117,17 @@ def test_session_is_not_called_ended_while_the_portal_does_not_answer(
 
     # One route for both: while the driver ends one that was used up, a new one may not take effect.
     def answer(route: Route) -> None:
-        (failures.pop(0) if failures else Route.continue_)(route)
+        extends = route.request.method == "POST"
+        (failures.pop(0) if extends and failures else Route.continue_)(route)
 
-    page.route("**/accounts/session/", answer)
+    page.route(SESSION, answer)
     status = dialog.get_by_role("status")
     expect(status).to_be_empty()  # and rendered, so that its text is announced
     with page.expect_event("requestfailed"):
         stay.press("Enter")
     expect(status.and_(failure)).to_be_visible()
     windows.expect_lost_connection()
-    with page.expect_response("**/accounts/session/"):
+    with page.expect_response(_extends):
         stay.press("Enter")
     expect(failure).to_be_visible()
     Session.objects.all().delete()
@@ -128,23 +147,25 @@ MARK_WHEN_WAITING = """() => {
 
 @pytest.mark.parametrize("ended", [True, False], ids=["ended", "extended_in_another_window"])
 def test_whoever_closes_the_question_is_told_when_the_session_has_ended(
-    windows: Windows, administrator: User, ended: bool
+    windows: Windows, administrator: User, settings: Settings, ended: bool
 ) -> None:
     page = windows.open(administrator, own=True)
     page.clock.install()
     page.goto("/people/new/")
     page.get_by_label("User name").fill(TYPED["kept"])
+    _last(settings, 119)
     page.clock.run_for(28 * 60 * 1000)
     question = page.get_by_role("dialog", name="Are you still there?")
     expect(question.get_by_text("send it before then, or copy it").locator("visible=true")).to_have_count(1)
     page.keyboard.press("Escape")
     expect(question).to_be_hidden()
     if ended:
-        Session.objects.all().delete()  # the page's clock is not the server's
+        Session.objects.all().delete()
+    else:
+        _last(settings, 1800)
     page.evaluate(MARK_WHEN_WAITING)
-    with page.expect_response("**/accounts/session/") as asked:
-        page.clock.run_for(122 * 1000)
-    assert asked.value.request.method == "GET"
+    with page.expect_response(_reads):
+        page.clock.run_for(10 * 1000)
     said = page.get_by_role("dialog", name="Your session has ended")
     if ended:
         expect(said.get_by_text("Copy what you typed before you send it")).to_be_visible()
@@ -152,8 +173,63 @@ def test_whoever_closes_the_question_is_told_when_the_session_has_ended(
     expect(page.locator("body[data-waits]")).to_be_attached()  # before the clock moves on
     page.clock.run_for(27 * 60 * 1000)
     expect(page.locator("dialog[data-session]")).to_be_hidden()
+    _last(settings, 119)
     page.clock.run_for(60 * 1000)
     expect(question).to_be_visible()
+
+
+def test_page_does_not_ask_if_the_session_was_extended_in_another_window(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff, own=True)
+    page.clock.install()
+    page.goto("/")
+    page.evaluate(MARK_WHEN_WAITING)
+    with page.expect_response(_reads):
+        page.clock.run_for(28 * 60 * 1000)  # to the server the session was used a moment ago
+    expect(page.locator("body[data-waits]")).to_be_attached()
+    expect(page.locator("dialog[data-session]")).to_be_hidden()
+
+
+def test_question_closes_if_the_session_is_extended_in_another_window(
+    windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    _last(settings, 119)
+    page = windows.open(staff, own=True)
+    page.clock.install()
+    page.goto("/")
+    page.clock.run_for(1000)
+    question = page.get_by_role("dialog", name="Are you still there?")
+    expect(question).to_be_visible()
+    other = page.context.new_page()
+    other.goto("/")
+    other.clock.run_for(1000)
+    expect(other.get_by_role("button", name="Stay signed in")).to_be_focused()
+    _last(settings, 1800)
+    with other.expect_response(_extends):
+        other.keyboard.press("Enter")
+    with page.expect_response(_reads):
+        page.clock.run_for(10 * 1000)
+    expect(question).to_be_hidden()
+
+
+@pytest.mark.parametrize("answer", ["none", "error"])
+def test_page_asks_if_the_portal_does_not_say_how_long_the_session_lasts(
+    windows: Windows, staff: User, sandbox: SandboxServer, answer: str
+) -> None:
+    page = windows.open(staff, own=True)
+    page.clock.install()
+    page.goto("/")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(SESSION, hold if answer == "none" else lambda route: route.fulfill(status=503))
+    with page.expect_request(_reads):
+        page.clock.run_for(28 * 60 * 1000)
+    page.clock.run_for(10 * 1000)
+    expect(page.get_by_role("dialog", name="Are you still there?")).to_be_visible()
 
 
 @pytest.mark.parametrize("ended", [False, True], ids=["ends_soon", "has_ended"])
