@@ -5,14 +5,32 @@
 let watched = new Map(); // form → its content as rendered; null if that is already unsaved
 let stored = new Map(); // form → its content that is stored as a draft
 let sending = false;
-let sent = null; // the form that the browser is sending by a navigation
+let sent = new Map(); // form → its content that the browser is sending by a navigation
 let free = false; // no question any more: the page is left on purpose
+let stayed = null; // what to do if the page is not left
+let isUnderWay = false; // the browser has started the navigation that leaves the page
+
+/** Notice that a navigation ended and the page is still shown. For the whole document, once. */
+export function startStaying() {
+  const { navigation } = globalThis; // browsers have it since 2022 to 2026
+  navigation?.addEventListener("navigate", () => {
+    isUnderWay = true;
+  });
+  // Stopped, or replaced by another navigation. Firefox (153) does not say so; there, Escape stops it.
+  navigation?.addEventListener("navigateerror", () => {
+    if (isUnderWay) stay(); // otherwise it is about the navigation before
+  });
+  addEventListener("keydown", ({ key }) => {
+    if (key === "Escape") stay();
+  });
+}
 
 export function startWarning(root) {
   const forms = [...root.querySelectorAll("form[data-warn-before-leaving]")];
   watched = new Map(forms.map((form) => [form, form.dataset.warnBeforeLeaving === "unsaved" ? null : content(form)]));
   stored = new Map();
-  sent = null;
+  sent = new Map();
+  stayed = null;
   for (const form of forms) {
     form.addEventListener("input", update);
     form.addEventListener("change", update);
@@ -21,13 +39,26 @@ export function startWarning(root) {
   update();
 }
 
-/** The browser leaves the page by sending this form: its values are not lost, those of another changed form are. */
-export function startLeaving(form) {
-  sent = form;
+/**
+ * The browser leaves the page by sending this form: its values are not lost, those of another changed form are.
+ * `step` is called if the page is not left.
+ */
+export function startLeaving(form, step) {
+  expectLeaving(step);
+  sent.set(form, content(form));
   update();
 }
 
-/** Leave without a question: what was typed has been sent, or is no longer shown. */
+/** Leave for this address without a question: what was typed has been sent. Resolves only if the page is not left. */
+export function leaveFor(address) {
+  return new Promise((resolve) => {
+    expectLeaving(resolve);
+    allowLeaving();
+    location.assign(address);
+  });
+}
+
+/** Leave without a question: what was typed is no longer shown. */
 export function allowLeaving() {
   free = true;
   update();
@@ -54,12 +85,26 @@ export function isSending() {
   return sending;
 }
 
-export function isWatched(form) {
-  return watched.has(form);
+/** A navigation replaces one that is under way. */
+function expectLeaving(step) {
+  stay();
+  stayed = step;
+  isUnderWay = false;
+}
+
+/** The page is not left, so what the browser was sending can be lost. */
+function stay() {
+  if (!stayed) return;
+  const step = stayed;
+  stayed = null;
+  sent = new Map();
+  free = false;
+  update();
+  step();
 }
 
 function update() {
-  const isChanged = ([form, rendered]) => form !== sent && ![rendered, stored.get(form)].includes(content(form));
+  const isChanged = ([form, rendered]) => ![rendered, stored.get(form), sent.get(form)].includes(content(form));
   const changed = [...watched].some(isChanged);
   // Only while values can be lost: a listener alone disables the back/forward cache of some browsers.
   if (!free && (changed || sending)) addEventListener("beforeunload", ask);
@@ -69,8 +114,7 @@ function update() {
 function ask(event) {
   event.preventDefault();
   event.returnValue = true; // browsers before 2024
-  sent = null; // the person may stay, and then it was not sent
-  update();
+  setTimeout(stay, 0); // after the answer, which may be to stay
 }
 
 /** The values that would be lost: those that are not empty. Additional empty rows and what to carry over do not count. */

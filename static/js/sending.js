@@ -2,7 +2,7 @@
 // typed, with the same token, and the page shows what is known. Meanwhile a bar shows that it is being sent.
 import { failedChoice, showFailedChoice } from "./carry.js";
 import { takeAsSent } from "./drafts.js";
-import { allowLeaving, setSending } from "./leaving.js";
+import { content, leaveFor, markStored, setSending } from "./leaving.js";
 import { showPage } from "./page.js";
 import { timeLimit } from "./time_limit.js";
 import { announce, word } from "./words.js";
@@ -10,7 +10,7 @@ import { announce, word } from "./words.js";
 const PROBE = "/healthz";
 const PROBE_LIMIT = 10_000; // milliseconds
 
-/** Send a form. True if the page is left or was replaced; false if the form stays and may be sent again. */
+/** Send a form. True if the page was replaced; false if the form stays and may be sent again. */
 export async function sendInPage(form, submitter) {
   const pressed = submitter?.name ? [submitter.name, submitter.value] : null; // now: its text may change
   const sends = !submitter?.matches("[data-sends-nothing]"); // such a button only changes the form
@@ -27,7 +27,7 @@ export async function sendInPage(form, submitter) {
   if (pressed) values.append(...pressed);
   const bar = sends ? showBar() : null;
   const done = await post(form, values, sends);
-  if (done) return true; // the bar disappears with the page
+  if (done) return true; // the bar has disappeared with the page
   bar?.remove();
   form.inert = false;
   takeAsSent("mayHaveArrived" in form.dataset);
@@ -51,9 +51,8 @@ async function post(form, values, sends) {
     });
     const next = answer.headers.get("Portal-Location");
     if (next !== null) {
-      allowLeaving();
-      location.assign(next);
-      return true;
+      await leaveFor(next);
+      return showStopped(form, next);
     }
     html = await answer.text();
   } catch {
@@ -77,6 +76,16 @@ function keepMark(form, page, sends) {
   if (sends) return;
   next.dataset.mayBeSent = "";
   stand(next, "lost");
+}
+
+/** The portal has answered, but the browser did not load the next page. */
+function showStopped(form, next) {
+  markStored(form, content(form)); // by the portal, so that it can be left
+  delete form.dataset.mayHaveArrived; // more is known now
+  stand(form, "stopped");
+  form.dataset.mayHaveArrived = "";
+  form.previousElementSibling.querySelector("a").href = next;
+  return false;
 }
 
 async function isReachable() {

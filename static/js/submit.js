@@ -1,6 +1,6 @@
 // A second submit of a form within a second is ignored, and the pressed button shows it. A convenience only:
 // the token in the database prevents a second send. Names and values are posted unchanged.
-import { isSending, isWatched, startLeaving } from "./leaving.js";
+import { isSending, startLeaving } from "./leaving.js";
 import { sendInPage } from "./sending.js";
 import { word } from "./words.js";
 
@@ -9,9 +9,12 @@ const PAUSE = 1000; // milliseconds
 export function startSubmitting(root) {
   const lastSubmit = new WeakMap();
   const labels = new Map();
-  const restore = () => {
-    for (const [button, label] of labels) setLabel(button, label);
-    labels.clear();
+  const restore = (form) => {
+    for (const [button, label] of labels) {
+      if (form && button.form !== form) continue;
+      setLabel(button, label);
+      labels.delete(button);
+    }
   };
 
   root.addEventListener("submit", (event) => {
@@ -23,20 +26,22 @@ export function startSubmitting(root) {
       return;
     }
     if (event.defaultPrevented) return;
-    lastSubmit.set(form, now);
+    // After the browser has collected the posted values, because the text of an input button is its value.
+    const showing = setTimeout(() => showSending(form, event.submitter, labels), 0);
+    const allowAgain = () => {
+      clearTimeout(showing);
+      lastSubmit.delete(form);
+      restore(form);
+    };
     if (form.matches("[data-in-page]")) {
       event.preventDefault();
-      sendInPage(form, event.submitter).then((gone) => {
-        lastSubmit.delete(form);
-        if (!gone) restore();
-      });
-    } else if (isWatched(form)) startLeaving(form);
-    // After the browser has collected the posted values, because the text of an input button is its value.
-    setTimeout(() => showSending(form, event.submitter, labels), 0);
+      sendInPage(form, event.submitter).then((gone) => gone || allowAgain());
+    } else startLeaving(form, allowAgain);
+    lastSubmit.set(form, now); // last, because an earlier send of the form ends here
   });
 
   // After Back from the next page the form can be used again.
-  addEventListener("pageshow", restore);
+  addEventListener("pageshow", () => restore());
 }
 
 function showSending(form, submitter, labels) {

@@ -14,6 +14,7 @@ from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.conftest import IN_BOTH_ENGINES
 from tests.e2e.pages import SIMPLE, create, expect_receipt, fill_entry, open_form, press_create, typed_again
+from tests.e2e.stopping import record_texts
 from tests.e2e.traces import TYPED
 from tests.e2e.windows import Windows
 from tests.e2e.world import World
@@ -148,8 +149,14 @@ def test_sending_one_of_several_forms_asks_about_what_is_typed_in_another(
     _type(page, "#id_note_text", TYPED["world note"])
     page.locator("#id_not_created-reason").select_option("not_seen_in_cdp")
     _type(page, "#id_not_created-note", TYPED["world earlier note"])
+    send = page.get_by_role("button", name="Mark as not created")
+    said = record_texts(send.element_handle())
+    # No button has such a text where another form can be changed.
+    send.evaluate("button => button.setAttribute('data-sending-label', 'Sending…')")
     with page.expect_event("dialog"):
-        page.get_by_role("button", name="Mark as not created").click(no_wait_after=True)
+        send.click(no_wait_after=True)
+    expect(send).to_be_visible()  # by this name
+    assert said() == ["Sending…", "Mark as not created"]
     expect(page.locator("#id_note_text")).to_have_value(TYPED["world note"])
     expect(page.locator("#id_not_created-note")).to_have_value(TYPED["world earlier note"])
     # The form was not sent, so what is typed in it can be lost again.
