@@ -58,7 +58,7 @@ def record(event: Event) -> int:
     if not connections.in_transaction(connection):
         raise transaction.TransactionManagementError("An event is recorded in the transaction of its fact")
     in_use = keys_in_use.current(AUDIT_MAC)  # may be read, so before the head is locked
-    with connection.cursor() as cursor:
+    with connections.statements_prepared(), connection.cursor() as cursor:
         last_seq, last_time, last_hash, now = _lock_head_and_read_time(cursor)
         if last_seq >= 2**53:  # larger numbers are not exact in JSON (RFC 8259, section 6)
             raise EventRefused("The end of the audit log's chain is at no sequence")

@@ -11,7 +11,7 @@ import time
 
 from django.db import connection
 
-from apps.core.connections import DATABASE_ERRORS
+from apps.core.connections import DATABASE_ERRORS, statements_prepared
 from apps.core.encryption import MissingKeyError
 from apps.core.models import KeyFingerprint, KeyInUse
 
@@ -63,7 +63,7 @@ def lock(kind: str, *, to_change: bool = False) -> str:
     """
     strength = "UPDATE" if to_change else "SHARE"
     suffix = f" FOR {strength}" if connection.vendor == "postgresql" else ""
-    with connection.cursor() as cursor:
+    with statements_prepared(), connection.cursor() as cursor:
         cursor.execute(f"SELECT fingerprint FROM core_keyinuse WHERE kind = %s{suffix}", [kind])  # noqa: S608  # constants
         row = cursor.fetchone()
     if row is None and not to_change and KeyFingerprint.objects.filter(kind=kind).exists():

@@ -7,6 +7,7 @@ import hashlib
 from django.db import connection
 from django.db.transaction import TransactionManagementError
 
+from apps.core.connections import statements_prepared
 from apps.core.references import reference_key
 
 
@@ -22,7 +23,7 @@ def hold(name: str) -> None:
     if connection.vendor != "postgresql":
         return
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-    with connection.cursor() as cursor:
+    with statements_prepared(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
 
 

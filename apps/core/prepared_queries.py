@@ -15,6 +15,8 @@ from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import QuerySet
 
+from apps.core.connections import statements_prepared
+
 Row = TypeVar("Row")
 Value = str | int | bytes | uuid.UUID | datetime.datetime
 Given = Value | tuple[Value, ...]
@@ -73,7 +75,8 @@ class PreparedQuery(Generic[Row]):
         query.get_compiler = lambda *_args, **_named: compiler
         rows = type(made.queryset)(made.queryset.model, query=query)
         rows._iterable_class, rows._fields = made.queryset._iterable_class, made.queryset._fields
-        return [*rows]
+        with statements_prepared():
+            return [*rows]
 
     def first(self, *given: Given) -> Row | None:
         """The first row for these values; None without any."""

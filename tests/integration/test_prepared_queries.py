@@ -12,7 +12,7 @@ from typing import Any
 from weakref import ReferenceType, ref
 
 import pytest
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
@@ -20,6 +20,7 @@ from django.db.models.functions import Lower
 from apps.accounts.models import User
 from apps.consumers.models import Outcome, Submission
 from apps.core import clock
+from apps.core.connections import statements_prepared
 from apps.core.prepared_queries import PreparedQuery
 from tests.support.history_rows import bare
 
@@ -162,3 +163,30 @@ def test_each_thread_uses_its_own_connection() -> None:
     thread.start()
     thread.join()
     assert found == [["Pat"], ["Pat"]]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite plans fast")
+def test_server_plans_statements_once_within_the_block_only() -> None:
+    query: PreparedQuery[User] = PreparedQuery(
+        lambda name: User.objects.filter(username=name).order_by("failed_sign_ins", "last_login")
+    )
+
+    def is_planned(part: str) -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT statement FROM pg_prepared_statements")
+            return any(part in text for (text,) in cursor.fetchall())
+
+    def sums() -> list[int]:
+        with connection.cursor() as cursor:
+            return [
+                cursor.execute("SELECT %s + 1 AS planned_here", [number]).fetchone()[0] for number in (1, 2)
+            ]
+
+    assert sums() == [2, 3]
+    assert not is_planned("planned_here")
+    with statements_prepared():
+        assert sums() == [2, 3]
+    assert is_planned("planned_here")
+    for name in ("pat", "robin"):
+        query(name)
+    assert is_planned('ORDER BY "accounts_user"."failed_sign_ins" ASC, "accounts_user"."last_login"')

@@ -25,7 +25,7 @@ from apps.consumers.sending import spool
 from apps.consumers.sending.result import Result
 from apps.core import clock
 from apps.core.actor import Actor
-from apps.core.connections import DATABASE_ERRORS, release_database_connections
+from apps.core.connections import DATABASE_ERRORS, release_database_connections, statements_prepared
 from apps.core.locks import hold_reference
 from apps.core.references import reference_key, same_reference
 
@@ -76,6 +76,7 @@ def store(submission: Submission, result: Result, actor: Actor) -> Submission:
         raise OutcomeNotStored(submission, result, spooled=spooled) from error
 
 
+@statements_prepared()
 def store_outcome(submission: Submission, result: Result, actor: Actor) -> Submission:
     """Step 3: store the outcome if the submission is still open (compare-and-set).
 

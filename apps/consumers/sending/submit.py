@@ -34,7 +34,7 @@ from apps.consumers.sending.result import Result
 from apps.consumers.sending.warnings import EntryWarning, find_warnings
 from apps.core import clock, keys_in_use
 from apps.core.actor import Actor
-from apps.core.connections import DATABASE_ERRORS, release_database_connections
+from apps.core.connections import DATABASE_ERRORS, release_database_connections, statements_prepared
 from apps.core.encryption import DIGEST, MissingKeyError
 from apps.core.locks import hold_order
 from apps.core.references import stored_order_number
@@ -266,6 +266,7 @@ def _record_blocked(submission: Submission, why: str, actor: Actor, draft: Draft
         record(event_of(SUBMISSION_REPEAT_BLOCKED, submission, actor, why=why))
 
 
+@statements_prepared()
 def _store_submission(
     submission: Submission, entry: EntryOnOrder, actor: Actor, decision: _Decision, *, order: Order | None
 ) -> None:

@@ -1,5 +1,7 @@
 """A database backend whose pool returns no closed connection and does not wait for an unavailable server.
 
+It can also prepare statements.
+
 Django loads this module by its name (``ENGINE`` in the settings). The pool alone returns connections without
 checking them, and makes callers wait even if every attempt to connect fails.
 """
@@ -12,16 +14,41 @@ from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
+from django.db.backends.postgresql.operations import DatabaseOperations
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from apps.core.connections import CommitNotingWrapper
+from apps.core.connections import PortalWrapper
 
 MAX_WAIT = 10.0
 """Seconds that a request waits for a connection while the server answers and all connections are in use."""
 
 
-class DatabaseWrapper(CommitNotingWrapper, base.DatabaseWrapper):
-    """Django's PostgreSQL backend with another way of getting a connection from the pool."""
+class Operations(DatabaseOperations):
+    """Django's, which also show prepared statements in ``connection.queries``."""
+
+    def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
+        """The statement with its values. psycopg does not keep that of a prepared one."""
+        return super().last_executed_query(cursor, sql, params) or self.compose_sql(sql, params)
+
+
+class DatabaseWrapper(PortalWrapper, base.DatabaseWrapper):
+    """Django's PostgreSQL backend with another way of getting a connection from the pool.
+
+    Its cursors prepare statements within ``connections.statements_prepared``.
+    """
+
+    ops_class = Operations
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        """A cursor of Django's. One that is to prepare statements leaves their values to the server."""
+        connection: Any = self.connection
+        usual = connection.cursor_factory
+        if self.prepares:
+            connection.cursor_factory = base.ServerBindingCursor
+        try:
+            return super().create_cursor(name)
+        finally:
+            connection.cursor_factory = usual
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Return a connection that the server has not closed, without a query to the server.

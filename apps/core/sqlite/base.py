@@ -15,7 +15,7 @@ from typing import Any
 
 from django.db.backends.sqlite3 import base
 
-from apps.core.connections import CommitNotingWrapper
+from apps.core.connections import PortalWrapper
 
 PAUSES = (0.001, 0.008)
 """The shortest and the longest pause between two attempts, in seconds."""
@@ -63,7 +63,7 @@ class WaitingCursor(base.SQLiteCursorWrapper):
         return self
 
 
-class DatabaseWrapper(CommitNotingWrapper, base.DatabaseWrapper):
+class DatabaseWrapper(PortalWrapper, base.DatabaseWrapper):
     """Django's SQLite backend with another way of waiting. The limit is the ``timeout`` of the settings."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
