@@ -1,11 +1,13 @@
-"""Many rows in one statement, for work on whole tables. The ORM takes several times as long.
+"""Many rows in one statement, for work on whole tables, and one row where the time matters.
+
+The ORM takes several times as long.
 
 Names of tables and columns are those of models; values are parameters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection, models
@@ -82,6 +84,24 @@ def update_rows(
                 f"UPDATE {table} SET {', '.join(f'{column} = %s' for column in columns)} WHERE {key} = %s",  # noqa: S608  # likewise
                 [(*values, pk) for pk, *values in given],
             )
+
+
+def update_row(row: models.Model, values: Mapping[str, Any], *, name: str, among: Collection[str]) -> bool:
+    """Store these values if the text in the row's column ``name`` is one of ``among``; return whether it was.
+
+    For statements of every create: the ORM makes their SQL each time. The object ``row`` stays unchanged.
+    """
+    model = type(row)
+    table, key = connection.ops.quote_name(model._meta.db_table), _column(model, "pk")
+    new = ", ".join(f"{_column(model, one)} = %s" for one in values)
+    given = [_prepared(_field(model, one), value) for one, value in values.items()]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET {new} WHERE {key} = %s"  # noqa: S608  # names of the model
+            f" AND {_column(model, name)} IN ({', '.join(['%s'] * len(among))})",
+            [*given, row.pk, *among],
+        )
+        return bool(cursor.rowcount)
 
 
 def _prepared(field: Any, value: Any) -> Any:

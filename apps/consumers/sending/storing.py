@@ -25,6 +25,7 @@ from apps.consumers.sending import spool
 from apps.consumers.sending.result import Result
 from apps.core import clock
 from apps.core.actor import Actor
+from apps.core.bulk_writing import update_row
 from apps.core.connections import DATABASE_ERRORS, release_database_connections, statements_prepared
 from apps.core.locks import hold_reference
 from apps.core.references import reference_key, same_reference
@@ -105,7 +106,7 @@ def _store_if_open(submission: Submission, result: Result, actor: Actor, now: da
         "doubt_code": _doubt(submission, result),
     }
     open_ = (Outcome.SENDING,) if result.outcome is Outcome.UNKNOWN else OPEN_OUTCOMES
-    if not Submission.objects.filter(pk=submission.pk, outcome__in=open_).update(**columns):
+    if not update_row(submission, columns, name="outcome", among=open_):
         return False
     for name, value in columns.items():
         setattr(submission, name, value)
