@@ -13,6 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from apps.core.connections import statements_prepared
@@ -54,7 +55,8 @@ class PreparedQuery(Generic[Row]):
 
         Raises ``ValueError`` for a value or a query that cannot be prepared.
         """
-        shape = (connection.vendor, *(_shape(one) for one in given))
+        database = connections[DEFAULT_DB_ALIAS]
+        shape = (database.vendor, *(_shape(one) for one in given))
         made = self._made.get(shape)
         if made is None:
             try:
@@ -62,21 +64,14 @@ class PreparedQuery(Generic[Row]):
             except EmptyResultSet:  # such as a condition that a column is in an empty tuple
                 return []
         values = [_prepared(value) for value in _flat(given)]
-        parameters = tuple(
+        parameters = [
             parameter if index is None else values[index]
             for parameter, index in zip(made.parameters, made.value_indexes, strict=True)
-        )
-        # The ORM sends the statement and reads its rows as always, with a compiler that has the SQL already.
-        compiler: Any = _copy(made.compiler)
-        compiler.connection = connections[DEFAULT_DB_ALIAS]
-        compiler.as_sql = lambda *_args, **_named: (made.sql, parameters)
-        compiler.get_converters = lambda *_args: type(compiler).get_converters(compiler, made.converted)
-        query = _copy(made.queryset.query)
-        query.get_compiler = lambda *_args, **_named: compiler
-        rows = type(made.queryset)(made.queryset.model, query=query)
-        rows._iterable_class, rows._fields = made.queryset._iterable_class, made.queryset._fields
-        with statements_prepared():
-            return [*rows]
+        ]
+        with statements_prepared(), database.cursor() as cursor:
+            cursor.execute(made.sql, parameters)
+            found = cursor.fetchall()
+        return _read(made, found, database) if found else []
 
     def first(self, *given: Given) -> Row | None:
         """The first row for these values; None without any."""
@@ -91,9 +86,9 @@ class PreparedQuery(Generic[Row]):
         numbers = itertools.count(uuid.uuid4().int % 2**40 + 2**40)
         marks = tuple(_mark(one, numbers) for one in given)
         queryset: Any = self._build(*marks)
-        _refuse_what_would_be_lost(queryset)
         compiler: Any = queryset.query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
+        _refuse_what_would_be_lost(queryset, compiler)
         values = [_bare(_prepared(value)) for value in _flat(marks)]
         value_indexes = tuple(
             values.index(_bare(one)) if _bare(one) in values else None for one in parameters
@@ -106,12 +101,29 @@ class PreparedQuery(Generic[Row]):
         return _Made(queryset, compiler, sql, tuple(parameters), value_indexes, converted)
 
 
-def _refuse_what_would_be_lost(queryset: Any) -> None:
-    """Raise ``ValueError`` for what is neither in the SQL nor in its compiler."""
+def _read(made: _Made, found: list[tuple[Any, ...]], database: BaseDatabaseWrapper) -> list[Any]:
+    """The rows that were found, as the ORM reads them: by a compiler that has them already."""
+    compiler: Any = _copy(made.compiler)
+    compiler.connection = database
+    compiler.execute_sql = lambda *_args, **_named: [found]
+    compiler.get_converters = lambda *_args: type(compiler).get_converters(compiler, made.converted)
+    query = _copy(made.queryset.query)
+    query.get_compiler = lambda *_args, **_named: compiler
+    rows = type(made.queryset)(made.queryset.model, query=query)
+    rows._iterable_class, rows._fields = made.queryset._iterable_class, made.queryset._fields
+    return [*rows]
+
+
+def _refuse_what_would_be_lost(queryset: Any, compiler: Any) -> None:
+    """Raise ``ValueError`` for what is neither in the SQL nor in the rows' columns.
+
+    ``compiler``: has made the SQL.
+    """
     lost = {
         "prefetch_related": queryset._prefetch_related_lookups,
         "select_for_update": queryset.query.select_for_update,  # the check for a transaction would be lost
         "using": queryset._db,
+        "further columns for its order": compiler.has_extra_select,
     }
     for name, is_used in lost.items():
         if is_used:
