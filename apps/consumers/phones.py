@@ -64,8 +64,8 @@ def read(text: str) -> PhoneReading:
         return PhoneReading(fault=PhoneFault.DECIMAL)
     if any(map(_parsed, _first_numbers(plain))):
         return PhoneReading(fault=PhoneFault.SEVERAL)
-    whole, _dot, decimals = plain.rpartition(".")
-    if decimals.strip() and _parsed(whole):
+    whole, dot, decimals = plain.rpartition(".")
+    if dot and decimals.strip() and _parsed(whole):
         return PhoneReading(fault=PhoneFault.DECIMAL)
     number = _parsed(plain)
     if number is not None:
@@ -106,9 +106,11 @@ def _is_ambiguous(plain: str, number: phonenumbers.PhoneNumber) -> bool:
 
     A text as the region writes its national numbers is not ambiguous, such as one with the leading zero.
     """
+    if "+" in plain:
+        return False
     digits = re.sub(r"\D", "", plain)
     national = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
-    if "+" in plain or digits == re.sub(r"\D", "", national):
+    if digits == re.sub(r"\D", "", national):
         return False
     other = _parsed(f"+{digits}")
     return other is not None and _e164(other) != _e164(number)

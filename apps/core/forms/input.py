@@ -52,6 +52,10 @@ class PortalForm(forms.Form):
 
     bound_field_class = PortalBoundField
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # The portal's labels have no suffix. Django would translate its own for each form and row.
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
+
     def has_changed(self) -> bool:
         # Otherwise a formset row whose last value is empty would count as an empty row.
         return super().has_changed() or any(self._arrived_twice(name) for name in self.fields)

@@ -33,7 +33,8 @@ class RequestLogMiddleware(RequestMiddleware):
         if request.path.startswith(settings.STATIC_URL):
             return f"{request.method} {request.path}"
         try:
-            return f"{request.method} /{resolve(request.path_info).route}"
+            match = request.resolver_match or resolve(request.path_info)
+            return f"{request.method} /{match.route}"
         except Resolver404:
             return f"{request.method} (no such address)"
 
