@@ -59,6 +59,16 @@ def test_forced_colours_keep_the_selection_visible(windows: Windows, staff: User
     assert _picture(current) != marked
 
 
+def test_labels_of_radio_buttons_stay_on_one_line_in_an_error(windows: Windows, staff: User) -> None:
+    page = windows.open(staff)
+    open_form(page)
+    labels, heights = page.locator("[name=gender] ~ label"), "labels => labels.map(one => one.offsetHeight)"
+    usual = labels.evaluate_all(heights)
+    assert len(usual) > 2
+    page.locator("[name=gender]").evaluate_all("radios => radios.map(one => one.classList.add('is-invalid'))")
+    assert labels.evaluate_all(heights) == usual
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_forced_colours_keep_the_direction_of_a_sorted_column_visible(
     windows: Windows, staff: User, supervisor: User, scheme: str

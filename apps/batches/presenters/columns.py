@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -82,8 +83,12 @@ def chosen(batch: Batch) -> dict[str, str]:
 
 
 def choice_text(batch: Batch) -> str:
-    """The fields of the columns of a batch that are sent, in the order of the columns."""
-    return ", ".join(target_label(target) for target in batch.targets if target)
+    """The fields of the columns of a batch that are sent, each once, in the order of the columns."""
+    counts = Counter(target_label(target) for target in batch.targets if target)
+    several = gettext("%(field)s (%(count)s columns)")
+    return ", ".join(
+        several % {"field": field, "count": count} if count > 1 else field for field, count in counts.items()
+    )
 
 
 def date_question(questions: Iterable[Question]) -> Question | None:

@@ -112,19 +112,22 @@ def test_row_is_left_out_from_its_page(as_staff: Client, staff: User, sandbox: S
 
 
 @pytest.mark.parametrize(
-    ("header", "value", "prefix", "error"),
+    ("header", "value", "prefix", "name"),
     [
-        ("Email", "one{}@example.com", "emails", "Enter at most 20 email addresses"),
-        ("Phone", "+3538512345{:02}", "phone_numbers", "Enter at most 20 phone numbers"),
+        ("Email", "one{}@example.com", "emails", "Email addresses"),
+        ("Phone", "+3538512345{:02}", "phone_numbers", "Phone numbers"),
     ],
 )
 def test_person_with_more_values_than_the_form_has_rows_for_keeps_all_of_them(
-    header: str, value: str, prefix: str, error: str, as_staff: Client, sandbox: SandboxServer
+    header: str, value: str, prefix: str, name: str, as_staff: Client, sandbox: SandboxServer
 ) -> None:
+    error = f"Enter at most 20 {name.lower()}"
     given = [value.format(number) for number in range(MAX_COLUMNS - 2)]
     headers = ["First name", "Last name", *(f"{header} {number}" for number in range(1, len(given) + 1))]
     table = ["\t".join(headers), "\t".join(["Ada", "Kingsley", *given])]
     assert paste(as_staff, "\n".join(table)).status_code == HTTPStatus.SEE_OTHER
+    listed = text(as_staff.get(at("batch", only_batch())))
+    assert f"First name, Last name, {name} ({len(given)} columns)" in listed
     page = as_staff.get(at("row", only_batch(), 2))
     assert summary_of(page) == [error]
     shown = _of_list(page, prefix)
