@@ -51,7 +51,7 @@ class YesNo(StrEnum):
 
 
 def _unknown_outcomes(search: Search) -> Iterator[Found]:
-    """Submissions whose outcome has been unknown for too long."""
+    """Submissions whose outcome is unknown although they were sent some time ago."""
     minutes: int = settings.NOTICE_UNKNOWN_AFTER_MINUTES
     before = clock.now() - dt.timedelta(minutes=minutes)
     late = Submission.objects.filter(IS_UNKNOWN, submitted_at__lte=before).order_by("submitted_at", "id")
@@ -203,15 +203,15 @@ CAUSES: Final = (
         "unknown_outcome",
         _("Unknown outcome"),
         _(
-            "The outcome of submission %(submission)s has been unknown for more than %(minutes)s minutes. A"
+            "The outcome of submission %(submission)s, sent more than %(minutes)s minutes ago, is unknown. A"
             " supervisor has to resolve it. Until then, nobody should enter it again."
         ),
         _unknown_outcomes,
         sentence_for=_if_many(
             _(
-                "More than %(count)s submissions have had an unknown outcome for more than %(minutes)s"
-                " minutes. Supervisors have to resolve them. While there are more than %(count)s, new ones"
-                " are not reported one by one."
+                "More than %(count)s submissions that were sent more than %(minutes)s minutes ago have an"
+                " unknown outcome. Supervisors have to resolve them. While there are more than %(count)s, new"
+                " ones are not reported one by one."
             )
         ),
     ),

@@ -326,8 +326,6 @@ else:
         "keepalives_idle": 30,
         "keepalives_interval": 5,
         "keepalives_count": 3,
-        # At its second use on a connection; only within core.connections.statements_prepared.
-        "prepare_threshold": 1,
         **_database.get("OPTIONS", {}),
         "pool": {
             "min_size": 2,

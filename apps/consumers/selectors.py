@@ -117,7 +117,7 @@ def unknown_submissions(viewer: Viewer) -> QuerySet[Submission]:
 
 
 def overdue_submissions(viewer: Viewer, *, before: datetime) -> QuerySet[Submission]:
-    """Those of :func:`unknown_submissions` from before this time, which have been unknown for too long."""
+    """Those of :func:`unknown_submissions` from before this time."""
     return unknown_submissions(viewer).filter(submitted_at__lt=before)
 
 
@@ -160,7 +160,7 @@ NEEDING_ATTENTION: Final = {
 class Pending:
     """How many submissions need the same decision, and the only one's id if it is one.
 
-    ``kind``: of :data:`NEEDING_ATTENTION`. ``overdue``: how many of them have been unknown for too long.
+    ``kind``: of :data:`NEEDING_ATTENTION`. ``overdue``: how many are among :func:`overdue_submissions`.
     """
 
     kind: str

@@ -86,8 +86,10 @@ def update_rows(
             )
 
 
-def update_row(row: models.Model, values: Mapping[str, Any], *, name: str, among: Collection[str]) -> bool:
-    """Store these values if the text in the row's column ``name`` is one of ``among``; return whether it was.
+def update_row(
+    row: models.Model, values: Mapping[str, Any], *, if_column: str, is_in: Collection[str]
+) -> bool:
+    """Store these values if the text in the row's ``if_column`` is one of ``is_in``; return whether it was.
 
     For statements of every create: the ORM makes their SQL each time. The object ``row`` stays unchanged.
     """
@@ -98,8 +100,8 @@ def update_row(row: models.Model, values: Mapping[str, Any], *, name: str, among
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {table} SET {new} WHERE {key} = %s"  # noqa: S608  # names of the model
-            f" AND {_column(model, name)} IN ({', '.join(['%s'] * len(among))})",
-            [*given, row.pk, *among],
+            f" AND {_column(model, if_column)} IN ({', '.join(['%s'] * len(is_in))})",
+            [*given, row.pk, *is_in],
         )
         return bool(cursor.rowcount)
 

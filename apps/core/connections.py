@@ -67,10 +67,10 @@ def _noting() -> list[PortalWrapper]:
 
 @contextmanager
 def statements_prepared() -> Iterator[None]:
-    """PostgreSQL plans each statement of this block once for a connection, and not each time.
+    """Let PostgreSQL parse each statement of this block once for a connection, and keep a plan if it can.
 
-    For statements that every request, every create or every event sends. Planning one takes longer than
-    running it. A statement whose text changes with its values does not belong here.
+    For statements that every request, every create or every event sends: planning one takes longer than
+    running it. Others need plans for their values.
     """
     connection = connections[DEFAULT_DB_ALIAS]
     assert isinstance(connection, PortalWrapper)  # noqa: S101  # narrows the type

@@ -78,6 +78,7 @@ class Uncertainty(StrEnum):
     LATER_LIST = "later_list"
     LIKE_A_ROW = "like_a_row"
     OTHER_SPELLING = "other_spelling"
+    TWO_OUTCOMES = "two_outcomes"
     HISTORY_ALTERED = "history_altered"
 
 
@@ -138,12 +139,12 @@ class SubmissionRecord:
         return not all(map(self.is_genuine, self.events))
 
     @cached_property
-    def changes(self) -> list[tuple[int, str]]:
-        """Sequence number of each change and the outcome after it, oldest first; empty if it is not known."""
-        found: list[tuple[int, str]] = []
+    def changes(self) -> list[tuple[int, frozenset[str]]]:
+        """Sequence number of each change and the outcomes after it, oldest first."""
+        found: list[tuple[int, frozenset[str]]] = []
         for event in self.events:
             if event.action in _CHANGES:
-                found.append((event.seq, _outcome_after(event, found[-1][1] if found else "")))
+                found.append((event.seq, _outcomes_after(event, found[-1][1] if found else frozenset())))
         return found
 
     @cached_property
@@ -159,12 +160,16 @@ class SubmissionRecord:
 
     def changed_between(self, first: int, last: int) -> bool:
         """Whether it changed after the event ``first``, up to the event ``last``."""
-        return any(first < seq <= last for seq, _outcome in self.changes)
+        return any(first < seq <= last for seq, _outcomes in self.changes)
 
-    def outcome_at(self, seq: int) -> str:
-        """Its outcome at this event; empty if the log does not say."""
-        known = [outcome for at, outcome in self.changes if at <= seq and outcome]
-        return known[-1] if known else ""
+    def outcomes_at(self, seq: int) -> frozenset[str]:
+        """Its outcome at this event, or both of a contradicted absence; empty if the log does not say.
+
+        An absence that something contradicts is exported as unknown. Earlier versions of the portal exported
+        it as not created, and no event says which version made an export.
+        """
+        known = [outcomes for at, outcomes in self.changes if at <= seq]
+        return known[-1] if known else frozenset()
 
 
 @dataclass(frozen=True)
@@ -253,11 +258,14 @@ class PastExport:
         Earlier versions of the portal ignored only case, and no event says which version made an export. The
         lowest and the highest selected row were in the export, however their references are written.
         """
-        if submission.pk in (self.facts.get("first"), self.facts.get("last")):
+        if self._is_first_or_last(submission):
             return None
         given = [(name, value) for name in REFERENCES for value in self.filters.get(name, ())]
         is_other = any(getattr(submission, name).lower() != value.lower() for name, value in given)
         return Uncertainty.OTHER_SPELLING if is_other else None
+
+    def _is_first_or_last(self, submission: Submission) -> bool:
+        return submission.pk in (self.facts.get("first"), self.facts.get("last"))
 
     def _searched(self, record: SubmissionRecord) -> Uncertainty | None:
         if not self.facts.get("search"):
@@ -280,10 +288,13 @@ class PastExport:
             return Uncertainty.WHILE_WRITTEN
         uncertainty: Uncertainty | None = None
         if outcomes := given.pop("outcomes", None):
-            outcome = record.outcome_at(start)
-            if outcome and outcome not in outcomes:
+            possible = record.outcomes_at(start)
+            if possible and possible.isdisjoint(outcomes):
                 raise Different
-            uncertainty = uncertainty if outcome else Uncertainty.CHANGED_SINCE
+            if not possible:
+                uncertainty = Uncertainty.CHANGED_SINCE
+            elif not possible.issubset(outcomes) and not self._is_first_or_last(record.submission):
+                uncertainty = Uncertainty.TWO_OUTCOMES
         if not given:
             return uncertainty
         if record.changed_between(start, 2**63 - 1) or "attention" in given:
@@ -292,15 +303,16 @@ class PastExport:
         return _compare_states(record.submission, given) or uncertainty
 
 
-def _outcome_after(event: AuditEvent, before: str) -> str:
-    """The outcome after a change, as ``Submission.known_outcome``. ``before``: that before it."""
+def _outcomes_after(event: AuditEvent, before: frozenset[str]) -> frozenset[str]:
+    """The outcomes after a change, as ``SubmissionRecord.outcomes_at``. ``before``: those before it."""
     if event.action in _FIXED:
-        return _FIXED[event.action]
+        return frozenset({_FIXED[event.action]})
     if event.action in _RESOLVING:
-        return str(event.details.get("outcome") or Outcome.CREATED)  # reconciliation confirms only these
-    found_late = CONSUMER_FOUND_LATE.name == event.action
-    has_consumer = found_late or event.details.get("answer_outcome") == Outcome.CREATED
-    return Outcome.UNKNOWN if has_consumer and before == Outcome.NOT_CREATED else before
+        # Reconciliation confirms only created consumers.
+        return frozenset({str(event.details.get("outcome") or Outcome.CREATED)})
+    is_found = event.action == CONSUMER_FOUND_LATE.name
+    has_consumer = is_found or event.details.get("answer_outcome") == Outcome.CREATED
+    return before | {Outcome.UNKNOWN} if has_consumer and before == {Outcome.NOT_CREATED} else before
 
 
 def _compare_states(submission: Submission, given: Mapping[str, Sequence[str]]) -> Uncertainty | None:

@@ -62,6 +62,10 @@ UNCERTAINTY_LABELS: Final = {
         "it has the reference with other dashes than the filter, which earlier versions of the portal did not"
         " find"
     ),
+    Uncertainty.TWO_OUTCOMES: gettext_lazy(
+        "something contradicts that it was not created, and earlier versions of the portal exported it as not"
+        " created, this one as unknown"
+    ),
 }
 _RECORDS: Final = {EXPORT_STARTED.name: EXPORT.name, **dict.fromkeys(batches.SHOWING, BATCH.name)}
 """The key of each event that names a record which the report leads to."""

@@ -167,12 +167,12 @@ def test_each_thread_uses_its_own_connection() -> None:
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite plans fast")
-def test_server_plans_statements_once_within_the_block_only() -> None:
+def test_statements_are_prepared_within_the_block_only() -> None:
     query: PreparedQuery[User] = PreparedQuery(
         lambda name: User.objects.filter(username=name).order_by("failed_sign_ins", "last_login")
     )
 
-    def is_planned(part: str) -> bool:
+    def is_prepared(part: str) -> bool:
         with connection.cursor() as cursor:
             cursor.execute("SELECT statement FROM pg_prepared_statements")
             return any(part in text for (text,) in cursor.fetchall())
@@ -180,14 +180,15 @@ def test_server_plans_statements_once_within_the_block_only() -> None:
     def sums() -> list[int]:
         with connection.cursor() as cursor:
             return [
-                cursor.execute("SELECT %s + 1 AS planned_here", [number]).fetchone()[0] for number in (1, 2)
+                cursor.execute("SELECT %s + 1 AS prepared_here", [number]).fetchone()[0] for number in (1, 2)
             ]
 
     assert sums() == [2, 3]
-    assert not is_planned("planned_here")
+    assert not is_prepared("prepared_here")
+    assert "prepared_here" not in str(connection.connection._prepared._counts)  # nor kept, with its values
     with statements_prepared():
         assert sums() == [2, 3]
-    assert is_planned("planned_here")
+    assert is_prepared("prepared_here")
     for name in ("pat", "robin"):
         query(name)
-    assert is_planned('ORDER BY "accounts_user"."failed_sign_ins" ASC, "accounts_user"."last_login"')
+    assert is_prepared('ORDER BY "accounts_user"."failed_sign_ins" ASC, "accounts_user"."last_login"')

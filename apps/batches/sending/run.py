@@ -121,7 +121,7 @@ def confirming_person(batch: Batch) -> User | None:
 def _send(batch: Batch, chosen: Chosen, actor: Actor, client: CdpClient) -> Turn:
     row = chosen.row
     before = selectors.last_attempt(batch, row.number)
-    proved_absent = before is not None and before.outcome in CORRECTABLE_OUTCOMES
+    proved_absent = before is not None and before.known_outcome in CORRECTABLE_OUTCOMES
     try:
         submission = submit(
             order_ref=batch.order_ref,

@@ -51,10 +51,11 @@ class FoundOrders:
 
 @dataclass(frozen=True, slots=True)
 class OrderRead:
-    """An order with its consumers, as they were at ``read_at``.
+    """An order with its consumers.
 
     ``listed``: None if the consumers could not be read; ``list_error``: the code of the reason. ``guests``:
-    whose order it is; None if they were not read.
+    whose order it is; None if they were not read. ``read_at``: when all this was read; if an earlier reading
+    had more of it, when that was.
     """
 
     order: Order

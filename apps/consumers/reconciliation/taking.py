@@ -48,7 +48,7 @@ def taken_by(person_id: int) -> QuerySet[Submission]:
 
 
 def is_overdue(submission: Submission) -> bool:
-    """Whether it has been unknown for longer than the organisation accepts."""
+    """Whether it is unknown, and was submitted longer ago than the organisation accepts."""
     return submission.known_outcome == Outcome.UNKNOWN and submission.submitted_at < overdue_before()
 
 

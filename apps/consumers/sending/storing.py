@@ -106,7 +106,7 @@ def _store_if_open(submission: Submission, result: Result, actor: Actor, now: da
         "doubt_code": _doubt(submission, result),
     }
     open_ = (Outcome.SENDING,) if result.outcome is Outcome.UNKNOWN else OPEN_OUTCOMES
-    if not update_row(submission, columns, name="outcome", among=open_):
+    if not update_row(submission, columns, if_column="outcome", is_in=open_):
         return False
     for name, value in columns.items():
         setattr(submission, name, value)

@@ -106,7 +106,6 @@ class _Decision:
     normalised: frozenset[str]
     draft: DraftMark | None
     batch_row_ref: BatchRowRef | None
-    providers: tuple[str, ...] | None
 
 
 def submit(
@@ -122,7 +121,6 @@ def submit(
     resubmission_of: Submission | None = None,
     draft: DraftMark | None = None,
     batch_row_ref: BatchRowRef | None = None,
-    providers: tuple[str, ...] | None = None,
 ) -> Submission:
     """Create the consumer on the order, once, and return the submission with its outcome.
 
@@ -130,8 +128,7 @@ def submit(
     warnings that the person has confirmed. ``similar_reason``: the ``SimilarReason`` for creating a consumer
     although a similar one is on the order. ``normalised``: the values that differ from what was typed, as
     ``field:how``. ``draft``: that of the form, which is finished with the record before the send, or when the
-    existing submission is returned. ``batch_row_ref``: for a row of a batch. ``providers``: those of the
-    identity rules, if they were read already.
+    existing submission is returned. ``batch_row_ref``: for a row of a batch.
 
     Raises ``TokenUsed``, ``IdenticalOpen``, ``NotConfirmed``, ``ReasonMissing`` or ``Busy`` if nothing is
     sent, and ``NotWritten`` if nothing is sent because the first transaction fails. Every answer of the
@@ -164,7 +161,7 @@ def submit(
                 submission.refs_before, submission.refs_before_whole = list(listed.refs), listed.is_whole
             with _database_required_before_send():
                 entry = EntryOnOrder(order_ref, consumer, known_on_order(listed, kept))
-                decision = _Decision(accepted, similar_reason, normalised, draft, batch_row_ref, providers)
+                decision = _Decision(accepted, similar_reason, normalised, draft, batch_row_ref)
                 existing = _store_or_find_existing(submission, entry, actor, decision, order=order)
             if existing is not None:
                 return existing
@@ -291,9 +288,7 @@ def _store_submission(
         submission.content_digest = content_digest(submission.order_ref, entry.consumer, key=key)
         submission.save(force_insert=True)
         compared = entry.compare(besides=submission)
-        warnings = find_warnings(
-            submission.order_ref, entry.consumer, compared=compared, order=order, providers=decision.providers
-        )
+        warnings = find_warnings(submission.order_ref, entry.consumer, compared=compared, order=order)
         if not all(warning.is_confirmed(decision.accepted) for warning in warnings):
             raise NotConfirmed(warnings)
         if compared.similar and decision.similar_reason not in SimilarReason.values:

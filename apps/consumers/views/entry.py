@@ -237,7 +237,6 @@ def _submit(
             normalised=entry.normalised(),
             resubmission_of=corrected,
             draft=_draft_mark(posted.values),
-            providers=entry.providers,
         )
     except submit.NotConfirmed as refusal:
         return _warned(request, posted, refusal, shown)

@@ -23,12 +23,30 @@ MAX_WAIT = 10.0
 """Seconds that a request waits for a connection while the server answers and all connections are in use."""
 
 
+class PreparingCursor(base.ServerBindingCursor, psycopg.Cursor[Any]):  # the second is a base of the first
+    """Leaves the values of its statements to the server, and prepares each at its second use on a connection.
+
+    With a threshold for the whole connection, psycopg would also keep and count the texts of the statements
+    of other cursors, which have the values in them.
+    """
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        """As psycopg's."""
+        self.connection.prepare_threshold = 1
+        try:
+            return super().execute(query, params, **options)
+        finally:
+            self.connection.prepare_threshold = None
+
+
 class Operations(DatabaseOperations):
-    """Django's, which also show prepared statements in ``connection.queries``."""
+    """Django's, which also show the statements of a ``PreparingCursor`` in ``connection.queries``."""
 
     def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
-        """The statement with its values. psycopg does not keep that of a prepared one."""
-        return super().last_executed_query(cursor, sql, params) or self.compose_sql(sql, params)
+        """The statement with its values. psycopg has that of a ``PreparingCursor`` without them."""
+        if isinstance(cursor, PreparingCursor):
+            return str(self.compose_sql(sql, params))
+        return str(super().last_executed_query(cursor, sql, params))
 
 
 class DatabaseWrapper(PortalWrapper, base.DatabaseWrapper):
@@ -40,11 +58,11 @@ class DatabaseWrapper(PortalWrapper, base.DatabaseWrapper):
     ops_class = Operations
 
     def create_cursor(self, name: str | None = None) -> Any:
-        """A cursor of Django's. One that is to prepare statements leaves their values to the server."""
+        """A cursor of Django's, or one that prepares statements."""
         connection: Any = self.connection
         usual = connection.cursor_factory
         if self.prepares:
-            connection.cursor_factory = base.ServerBindingCursor
+            connection.cursor_factory = PreparingCursor
         try:
             return super().create_cursor(name)
         finally:

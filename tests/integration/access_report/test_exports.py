@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.db.models import Q
 from django.test import Client
 
 from apps.accounts.models import User
 from apps.audit.recording import record
 from apps.audit.registry import EventType
-from apps.consumers import recording, searches
+from apps.consumers import recording, searches, selectors
 from apps.consumers.audit_events import (
     CONSUMER_CREATE_REQUESTED,
     CONSUMER_FOUND_LATE,
     CONSUMER_LATE_ANSWER,
+    CONSUMER_OUTCOME_UNKNOWN,
     CONSUMER_RESOLVED,
     SUBMISSION_VIEWED,
 )
@@ -39,7 +41,7 @@ from apps.history.selection import SubmissionFilter
 from apps.privacy.exports import COMPARED, Uncertainty
 from apps.privacy.verdicts import AccessVerdict
 from tests.support.access_report import change, export, exported, finish, of, verdicts
-from tests.support.entries import FULL, REF, resolved_by, store
+from tests.support.entries import FULL, REF, clean, resolved_by, store
 from tests.support.people import acting, events
 from tests.support.searches import recorded
 
@@ -158,6 +160,37 @@ def test_contradicted_absence_is_unknown_to_an_export(
     expected = [int(is_unknown), int(not is_unknown)]
     assert [made.rows_expected for made in Export.objects.order_by("pk")] == expected
     assert verdicts(one) == [(AccessVerdict.SHOWED, None)]
+
+
+@pytest.mark.parametrize("is_earlier_version", [False, True])
+def test_export_of_one_outcome_of_a_contradicted_absence_is_an_uncertainty_between_its_bounds(
+    staff: User, supervisor: User, monkeypatch: pytest.MonkeyPatch, is_earlier_version: bool
+) -> None:
+    """Earlier versions of the portal selected by the stored outcome."""
+    made = []
+    for number, is_absent in enumerate((False, True, True, False)):
+        outcome = Outcome.NOT_CREATED if is_absent else Outcome.UNKNOWN
+        columns = resolved_by(supervisor) if is_absent else {}
+        made.append(store(staff, outcome, clean(first_name=f"Number {number}"), **columns))
+        with transaction.atomic():
+            record(recording.event_of(CONSUMER_CREATE_REQUESTED, made[-1], acting(staff)))
+            record(recording.event_of(CONSUMER_OUTCOME_UNKNOWN, made[-1], acting(staff)))
+            if is_absent:
+                resolved = recording.event_of(
+                    CONSUMER_RESOLVED, made[-1], acting(supervisor), outcome=outcome.value
+                )
+                record(resolved)
+    with transaction.atomic():
+        record(recording.event_of(CONSUMER_FOUND_LATE, made[1], acting(supervisor)))
+    Submission.objects.filter(pk=made[1].pk).update(contradicted=True)
+    if is_earlier_version:
+        monkeypatch.setattr(selectors, "outcome_conditions", lambda outcome: (Q(outcome=outcome),))
+        monkeypatch.setattr(selectors, "has_outcome", lambda outcomes: Q(outcome__in=outcomes))
+    uncertain, showed = (AccessVerdict.POSSIBLE, Uncertainty.TWO_OUTCOMES), (AccessVerdict.SHOWED, None)
+    export(supervisor, finish, {"outcomes": (Outcome.UNKNOWN,)})
+    assert [verdicts(one) for one in made] == [[showed], [uncertain], [], [showed]]
+    export(supervisor, finish, {"outcomes": (Outcome.UNKNOWN, Outcome.NOT_CREATED)})
+    assert verdicts(made[1]) == [uncertain, showed]
 
 
 @pytest.mark.sql("repeated")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -24,6 +25,7 @@ from apps.cdp.errors import ErrorCode
 from apps.cdp.factory import get_client
 from apps.consumers.models import Outcome, Submission
 from apps.core import clock
+from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import text
 from tests.support.batch_rows import (
     IDA,
@@ -38,6 +40,7 @@ from tests.support.batch_rows import (
     states,
     warning_codes,
 )
+from tests.support.batch_sending import confirmed_batch, people, take_turn
 from tests.support.entries import FULL, REF, posted
 from tests.support.people import acting
 
@@ -112,6 +115,19 @@ def test_row_whose_resolution_is_contradicted_is_unknown_and_not_sent_again(
         send_again(batch, [2], actor=acting(staff))
     with pytest.raises(RowChanged):
         correct_row(batch, row_of(batch, 2), posted(KAI), actor=acting(staff))
+
+
+@pytest.mark.parametrize("is_contradicted", [False, True])
+def test_row_that_is_sent_again_corrects_an_absence_that_nothing_contradicts(
+    staff: User, supervisor: User, sandbox: SandboxServer, is_contradicted: bool
+) -> None:
+    batch = confirmed_batch(staff, people(1))
+    earlier = sent_row(batch, 2, Outcome.UNKNOWN, *people(1, first=5), token=uuid.uuid4())
+    resolve_as_not_created(earlier, supervisor)
+    Submission.objects.update(contradicted=is_contradicted)
+    take_turn(batch)
+    sent = Submission.objects.get(outcome=Outcome.CREATED)
+    assert sent.resubmission_of == (None if is_contradicted else earlier)
 
 
 def test_contradicted_resolution_is_shown_as_unknown_on_the_list_and_in_its_result(

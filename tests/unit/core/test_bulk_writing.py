@@ -24,7 +24,7 @@ def test_text_that_is_too_long_is_refused_and_not_cut_off() -> None:
     with pytest.raises(DataError, match="too long"), transaction.atomic():
         update_rows(ShownKey, ["key"], [(row.pk, ("l" * 221,))])
     with pytest.raises(DataError, match="too long"), transaction.atomic():
-        update_row(row, {"key": "l" * 221}, name="key", among=[row.key])
+        update_row(row, {"key": "l" * 221}, if_column="key", is_in=[row.key])
     assert ShownKey.objects.get().key == "k" * 220
 
 
@@ -40,8 +40,8 @@ def test_row_is_updated_only_if_its_column_has_one_of_the_values() -> None:
         "error_code": "100% 'quoted'",
         "next_check_at": None,
     }
-    assert update_row(one, values, name="outcome", among=OPEN_OUTCOMES)
-    assert not update_row(one, {"http_status": 500}, name="outcome", among=OPEN_OUTCOMES)
+    assert update_row(one, values, if_column="outcome", is_in=OPEN_OUTCOMES)
+    assert not update_row(one, {"http_status": 500}, if_column="outcome", is_in=OPEN_OUTCOMES)
     stored = Submission.objects.get(pk=one.pk)
     expected = {field.attname: getattr(one, field.attname) for field in Submission._meta.fields} | values
     assert {
