@@ -8,20 +8,24 @@ let sending = false;
 let sent = new Map(); // form → its content that the browser is sending by a navigation
 let free = false; // no question any more: the page is left on purpose
 let stayed = null; // what to do if the page is not left
-let isUnderWay = false; // the browser has started the navigation that leaves the page
+let navigations = 0; // that the browser has started since the page was to be left
 
 /** Notice that a navigation ended and the page is still shown. For the whole document, once. */
 export function startStaying() {
   const { navigation } = globalThis; // browsers have it since 2022 to 2026
   navigation?.addEventListener("navigate", () => {
-    isUnderWay = true;
+    navigations += 1;
   });
-  // Stopped, or replaced by another navigation. Firefox (153) does not say so; there, Escape stops it.
+  // Firefox (153) does not say so; there, Escape stops it.
   navigation?.addEventListener("navigateerror", () => {
-    if (isUnderWay) stay(); // otherwise it is about the navigation before
+    if (navigations !== 1) return; // about the navigation before, or about one that was to replace it
+    sent = new Map();
+    update();
+    // Not if another navigation replaces it: unless that one leaves the page, this one still does.
+    setTimeout(() => navigations === 1 && stay(), 0);
   });
   addEventListener("keydown", ({ key }) => {
-    if (key === "Escape") stay();
+    if (key === "Escape" && !document.querySelector("dialog[open]")) stay(); // there it only closes the dialog
   });
 }
 
@@ -89,7 +93,7 @@ export function isSending() {
 function expectLeaving(step) {
   stay();
   stayed = step;
-  isUnderWay = false;
+  navigations = 0;
 }
 
 /** The page is not left, so what the browser was sending can be lost. */
@@ -114,7 +118,7 @@ function update() {
 function ask(event) {
   event.preventDefault();
   event.returnValue = true; // browsers before 2024
-  setTimeout(stay, 0); // after the answer, which may be to stay
+  if (navigations < 2) setTimeout(stay, 0); // after the answer, which may be to stay
 }
 
 /** The values that would be lost: those that are not empty. Additional empty rows and what to carry over do not count. */

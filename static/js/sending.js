@@ -52,7 +52,7 @@ async function post(form, values, sends) {
     const next = answer.headers.get("Portal-Location");
     if (next !== null) {
       await leaveFor(next);
-      return showStopped(form, next);
+      return sends && showStopped(form, next);
     }
     html = await answer.text();
   } catch {
@@ -81,9 +81,7 @@ function keepMark(form, page, sends) {
 /** The portal has answered, but the browser did not load the next page. */
 function showStopped(form, next) {
   markStored(form, content(form)); // by the portal, so that it can be left
-  delete form.dataset.mayHaveArrived; // more is known now
   stand(form, "stopped");
-  form.dataset.mayHaveArrived = "";
   form.previousElementSibling.querySelector("a").href = next;
   return false;
 }
@@ -99,9 +97,9 @@ async function isReachable() {
 
 /** Show the named panel above the form, in place of an earlier one; with the text of a failure page if given. */
 function stand(form, name, page = null) {
-  // If a send may have arrived, the result of a later one does not change that.
-  if ("mayHaveArrived" in form.dataset) [name, page] = ["lost", null];
-  if (name === "lost") form.dataset.mayHaveArrived = "";
+  // If a send may have arrived, the result of a later one does not change that; if one has, more is known.
+  if ("mayHaveArrived" in form.dataset && name !== "stopped") [name, page] = ["lost", null];
+  if (name === "lost" || name === "stopped") form.dataset.mayHaveArrived = "";
   const { ownerDocument } = form; // that of the page, or of the one to show
   const template = ownerDocument.querySelector(`template[data-in-page-answer="${name}"]`);
   const panel = template.content.firstElementChild.cloneNode(true);

@@ -1,7 +1,8 @@
 // dialog[data-session="seconds"]: two minutes before the session ends, asks whether to continue; Enter is enough.
 // Sending a form with the author's token later loses nothing either: the server stores it until the same person has
 // signed in. What is typed in another form is lost then, and the dialog says so. If the question is closed or not answered,
-// the end is said when it has come. If another page extends the session, the question is not shown, or closed.
+// the end is said when it has come. If another page extends the session, the question is not shown, or closed
+// unless the page is in use.
 import { isSending } from "./leaving.js";
 import { SessionWatch } from "./session_watch.js";
 import { timeLimit } from "./time_limit.js";
@@ -36,16 +37,17 @@ export function startSession(root) {
 function watchOf(dialog) {
   const form = dialog.querySelector("form");
   return new SessionWatch({
-    read: () => ask(form.action, { signal: timeLimit(LIMIT) }),
+    read: () => ask(form.action),
     extend: () => ask(form.action, { method: "POST", body: new FormData(form) }),
     show: (part, endsAt) => (part === null ? dialog.close() : show(dialog, part, endsAt)),
     isBusy: isSending,
+    isInUse: () => document.hasFocus(),
   });
 }
 
 /** What the portal says about the session; null if it has ended. Throws if it does not say. */
 async function ask(address, how) {
-  const answer = await fetch(address, { cache: "no-store", redirect: "error", ...how });
+  const answer = await fetch(address, { cache: "no-store", redirect: "error", signal: timeLimit(LIMIT), ...how });
   if (answer.status === 401) return null;
   if (!answer.ok) throw new Error(`status ${answer.status}`); // the session may still exist
   return answer.json();
@@ -59,6 +61,7 @@ function show(dialog, part, endsAt) {
   for (const section of dialog.querySelectorAll("[data-session-part]")) {
     section.hidden = section.dataset.sessionPart !== part;
   }
+  dialog.querySelector("[data-session-no-answer]").textContent = ""; // of an earlier question
   dialog.setAttribute("aria-labelledby", `session-${part}`);
   if (!dialog.open) dialog.showModal();
   dialog.querySelector("[data-session-part]:not([hidden]) button")?.focus();

@@ -8,10 +8,11 @@ export class SessionWatch {
   /**
    * `read()` and `extend()` return `{ seconds, ends_at }`, or null if the session has ended; they throw if there is no
    * answer. Reading extends nothing. `show(part, ends_at)` shows "question", "last", "ended" or, with null, nothing.
-   * `isBusy()`: a form is being sent, which extends the session; the answer contains its own dialog.
+   * `isBusy()`: a form is being sent, which extends the session; the answer contains its own dialog. `isInUse()`: the
+   * person may be about to answer, so the question stays: the form behind it would get their Enter, and be sent.
    */
-  constructor({ read, extend, show, isBusy }) {
-    Object.assign(this, { read, extend, show, isBusy });
+  constructor({ read, extend, show, isBusy, isInUse }) {
+    Object.assign(this, { read, extend, show, isBusy, isInUse });
     this.isAsked = false; // the person knows that the session ends; who closed the question is not asked again
   }
 
@@ -59,7 +60,7 @@ export class SessionWatch {
       this.stop();
       this.show("ended");
     } else if (left.seconds > WARN_BEFORE) {
-      this.show(null);
+      if (part === "last" || !this.isInUse()) this.show(null);
       this.wait(left.seconds);
     } else {
       if (!this.isAsked) this.show(part, left.ends_at);

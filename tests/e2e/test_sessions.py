@@ -13,6 +13,7 @@ from apps.accounts.models import Session, User
 from apps.consumers.models import Submission
 from sandbox.server.sandbox_server import SandboxServer
 from tests.e2e.pages import (
+    SIMPLE,
     WHOLE,
     creates,
     expect_phones_read,
@@ -191,13 +192,16 @@ def test_page_does_not_ask_if_the_session_was_extended_in_another_window(
     expect(page.locator("dialog[data-session]")).to_be_hidden()
 
 
+@pytest.mark.parametrize("is_in_use", [False, True])
 def test_question_closes_if_the_session_is_extended_in_another_window(
-    windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
+    windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings, is_in_use: bool
 ) -> None:
     _last(settings, 119)
     page = windows.open(staff, own=True)
     page.clock.install()
-    page.goto("/")
+    open_form(page)
+    fill_entry(page, SIMPLE)
+    page.evaluate(f"document.hasFocus = () => {str(is_in_use).lower()}")  # headless, every page has the focus
     page.clock.run_for(1000)
     question = page.get_by_role("dialog", name="Are you still there?")
     expect(question).to_be_visible()
@@ -208,9 +212,44 @@ def test_question_closes_if_the_session_is_extended_in_another_window(
     _last(settings, 1800)
     with other.expect_response(_extends):
         other.keyboard.press("Enter")
+    page.evaluate(MARK_WHEN_WAITING)
     with page.expect_response(_reads):
         page.clock.run_for(10 * 1000)
+    expect(page.locator("body[data-waits]")).to_be_attached()
+    expect(question).to_be_visible(visible=is_in_use)
+    if is_in_use:  # Enter is for the question: otherwise the form behind it would get it
+        with page.expect_response(_extends):
+            page.keyboard.press("Enter")
+        expect(question).to_be_hidden()
+        assert creates(sandbox) == 0
+
+
+def test_later_question_does_not_say_that_an_earlier_one_had_no_answer(
+    windows: Windows, staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    _last(settings, 119)
+    page = windows.open(staff, own=True)
+    page.clock.install()
+    page.goto("/")
+    page.evaluate("document.hasFocus = () => false")
+    page.clock.run_for(1000)
+    question = page.get_by_role("dialog", name="Are you still there?")
+    page.route(
+        SESSION,
+        lambda route: route.continue_() if route.request.method == "GET" else route.fulfill(status=503),
+    )
+    question.get_by_role("button", name="Stay signed in").press("Enter")
+    expect(question.get_by_text("Your session was not extended")).to_be_visible()
+    _last(settings, 1800)
+    page.evaluate(MARK_WHEN_WAITING)
+    with page.expect_response(_reads):
+        page.clock.run_for(10 * 1000)
+    expect(page.locator("body[data-waits]")).to_be_attached()
     expect(question).to_be_hidden()
+    _last(settings, 119)
+    page.clock.run_for(1700 * 1000)
+    expect(question).to_be_visible()
+    expect(question.get_by_role("status")).to_be_empty()
 
 
 @pytest.mark.parametrize("answer", ["none", "error"])

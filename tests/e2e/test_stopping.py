@@ -71,6 +71,26 @@ def test_escape_stops_a_form_also_if_the_browser_does_not_say_so(
     assert said() == [READING, READ]
 
 
+def test_link_within_the_page_stops_no_form(windows: Windows, staff: User, sandbox: SandboxServer) -> None:
+    page = windows.open(staff)
+    _paste(page)
+    held = hold(page, "POST", UPLOAD)
+    read = page.locator("form.entry .btn-primary")
+    said = record_texts(read.element_handle())
+    # By the page itself, because Playwright cannot click while it is being left. Its request says when.
+    read.evaluate(
+        """button => button.form.addEventListener("submit", () => setTimeout(() => {
+            document.querySelector("a[href^='#']").click();
+            setTimeout(() => fetch("/healthz?clicked"), 100);
+        }, 100))"""
+    )
+    with page.expect_request("**/healthz?clicked"):
+        read.press("Enter", no_wait_after=True)
+    with page.expect_navigation(url=lambda address: UPLOAD not in address):
+        held[0].continue_()
+    assert said() == [READING]
+
+
 @IN_BOTH_ENGINES
 def test_what_is_typed_after_sending_is_not_left_without_a_question(
     windows: Windows, staff: User, sandbox: SandboxServer

@@ -5,12 +5,12 @@ import { beforeEach, mock, test } from "node:test";
 import { SessionWatch } from "../../static/js/session_watch.js";
 
 const LOST = new TypeError("no connection");
-let shown, busy, reads, answers, extension, watch;
+let shown, busy, inUse, reads, answers, extension, watch;
 
 beforeEach(() => {
   mock.timers.reset();
   mock.timers.enable({ apis: ["setTimeout"] });
-  [shown, busy, reads, answers, extension] = [[], false, 0, [], null];
+  [shown, busy, inUse, reads, answers, extension] = [[], false, false, 0, [], null];
   watch = new SessionWatch({
     read: () => {
       reads += 1;
@@ -19,6 +19,7 @@ beforeEach(() => {
     extend: () => extension,
     show: (part) => shown.push(part),
     isBusy: () => busy,
+    isInUse: () => inUse,
   });
 });
 
@@ -64,6 +65,17 @@ test("no question is shown if another page has extended the session", async () =
   await pass(1);
   await answer(120);
   assert.deepEqual(shown.filter(Boolean), ["question"]);
+});
+
+test("the question stays while the page is in use, until it is answered", async () => {
+  await ask();
+  inUse = true;
+  await pass(10);
+  await answer(1795);
+  assert.deepEqual(shown, ["question"]);
+  extension = { seconds: 1800, ends_at: "12:00" };
+  await watch.stay();
+  assert.deepEqual(shown, ["question", null]);
 });
 
 test("the question is closed if another page extends the session", async () => {
