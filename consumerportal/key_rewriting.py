@@ -72,12 +72,13 @@ def dry_run(kind: str, fingerprint: str) -> Iterator[tuple[str, int, int, int]]:
 def encrypted_values() -> dict[str, int]:
     """How many encrypted values there are under each key, by its label. Reads every row.
 
-    A key that this process does not have is named by the id in the values (8 hex digits).
+    A key that is neither of this process nor registered is named by the id in the values (8 hex digits).
     """
-    labels = {
-        encryption.encryption_key_id(one): key_fingerprints.label_of(ENCRYPTION, one)
-        for one in key_fingerprints.ENCRYPTION.fingerprints()
+    known = {
+        *key_fingerprints.ENCRYPTION.fingerprints(),
+        *key_fingerprints.registered_fingerprints()[ENCRYPTION],
     }
+    labels = {encryption.encryption_key_id(one): key_fingerprints.label_of(ENCRYPTION, one) for one in known}
     found: dict[str, int] = {}
     quote, binary = connection.ops.quote_name, models.BinaryField().db_type(connection)
     for definition in personal_data.registered():

@@ -37,7 +37,7 @@ def key_rewriting_lines() -> Iterator[Line]:
         facts = {
             "model": one.model.rpartition(".")[2],
             "key": key_fingerprints.label_of(one.kind, one.fingerprint),
-            "done": one.done,
+            "done": one.done - one.unreadable,
             "rows": one.rows,
             "unreadable": one.unreadable,
         }

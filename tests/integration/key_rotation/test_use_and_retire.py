@@ -173,6 +173,18 @@ def test_table_and_status_name_the_keys_and_what_is_left(
     assert "key_rewriting" not in {line.name for line in status.lines()}
 
 
+def test_table_counts_the_values_of_a_registered_key_that_this_machine_lacks(
+    staff: User, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store(staff, Outcome.REJECTED)
+    former, _following = with_next_key(settings, "ENCRYPTION_KEYS")
+    settings.ENCRYPTION_KEYS = [NEW_KEYS["ENCRYPTION_KEYS"]]
+    call_command("rotate_keys")
+    shown = capsys.readouterr().out
+    assert f"{former}  in use, missing here, 1 values" in shown
+    assert former[: len("encryption:") + 8] + "  " not in shown  # no second line
+
+
 def test_lost_digest_key_is_replaced_and_repeats_are_recognised_again(
     staff: User, settings: Settings
 ) -> None:
@@ -248,6 +260,7 @@ def test_unreadable_row_stops_the_retirement_and_is_named_in_the_log(
 ) -> None:
     former, following = rotated
     row, other = store(staff, Outcome.REJECTED), store(staff, Outcome.REJECTED)
+    store(staff, Outcome.REJECTED)
     Submission.objects.filter(pk=row.pk).update(encrypted_consumer=other.encrypted_consumer)
     before = Submission.objects.get(pk=row.pk)
     use_key(following, ACTOR)
@@ -262,7 +275,7 @@ def test_unreadable_row_stops_the_retirement_and_is_named_in_the_log(
         retire_key(former, ACTOR)
     [line] = [line for line in status.lines() if line.name == "key_rewriting"]
     assert line.level is status.Level.WARNING
-    assert "1 cannot be read" in line.text
+    assert f"Submission: 2 of 3 rows with {following}, 1 cannot be read" in line.text
     personal_rows.erase(found)
     use_key(following, ACTOR)  # begins again
     rewrite_all()
