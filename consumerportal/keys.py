@@ -50,6 +50,8 @@ class Change(NamedTuple):
     forgotten: list[str]
     retired: list[str]
     """Not registered again, because they were retired."""
+    put_to_use: list[str]
+    """In use instead of forgotten ones."""
 
 
 def accept_keys(actor: Actor) -> None:
@@ -101,23 +103,32 @@ def _register_keys(actor: Actor, *, again: tuple[str, str] | None, forget_missin
             if missing[kind.name]
         ]
         raise KeysNotAcceptedError(key_fingerprints.problems_message(problems))
+    forgotten_in_use = [
+        one for one in KeyInUse.objects.order_by("kind") if one.fingerprint in missing.get(one.kind, ())
+    ]
     for name, keys in missing.items():
         KeyFingerprint.objects.filter(kind=name, fingerprint__in=keys).delete()
+    for one in forgotten_in_use:
         # Changed in place: a create that waits for the row's lock then reads the new key, not a missing row.
-        forgotten_in_use = KeyInUse.objects.filter(kind=name, fingerprint__in=keys)
-        if forgotten_in_use.update(fingerprint=own[name][0], since=clock.now()):
-            _begin_writing_with(name, own[name][0], unreadable_too=True)
+        first = own[one.kind][0]
+        KeyInUse.objects.filter(kind=one.kind).update(fingerprint=first, since=clock.now())
+        _begin_writing_with(one.kind, first, unreadable_too=True)
     forgotten = _labels_of(missing)
     if forgotten:
         record(Event(KEYS_FORGOTTEN, actor, data={"keys": forgotten}))
     added = _register(
         {name: [one for one in keys if one not in known[name]] for name, keys in own.items()}, actor
     )
-    return Change(added, forgotten, _labels_of(left_out))
+    for one in forgotten_in_use:
+        _record_put_to_use(one.kind, own[one.kind][0], one.fingerprint, actor)
+    put_to_use = [key_fingerprints.label_of(one.kind, own[one.kind][0]) for one in forgotten_in_use]
+    return Change(added, forgotten, _labels_of(left_out), put_to_use)
 
 
 def use_key(label: str, actor: Actor) -> None:
     """Let every process write with this registered key, and begin to write existing rows again with it.
+
+    ``label``: its beginning is enough, as in :func:`parse_label`.
 
     The key that is in use already: only begin again. Open submissions get their digest under a new digest key
     at once, so that the constraint on equal content compares digests of one key only.
@@ -125,6 +136,7 @@ def use_key(label: str, actor: Actor) -> None:
     Raises :class:`NotPossibleError`, and changes nothing.
     """
     kind, fingerprint = _registered_key(label)
+    label = key_fingerprints.label_of(kind, fingerprint)
     if any(one.name == kind and fingerprint in one.former() for one in key_fingerprints.kinds()):
         raise NotPossibleError(f"{label}: a former key only verifies")
     if lacking := _processes_without(label):
@@ -135,8 +147,7 @@ def use_key(label: str, actor: Actor) -> None:
             raise NotPossibleError(f"{label}: the key has been retired")
         KeyInUse.objects.filter(kind=kind).update(fingerprint=fingerprint, since=clock.now())
         _begin_writing_with(kind, fingerprint)
-        data = {"keys": [label], "former": [key_fingerprints.label_of(kind, before)]}
-        record(Event(KEY_PUT_TO_USE, actor, data=data))
+        _record_put_to_use(kind, fingerprint, before, actor)
     keys_in_use.refresh()
 
 
@@ -153,6 +164,7 @@ def retire_key(label: str, actor: Actor) -> None:
     """
     check_retiring(label)
     kind, fingerprint = _registered_key(label)
+    label = key_fingerprints.label_of(kind, fingerprint)
     with transaction.atomic():
         _lock_keys()
         if problem := _problem_of_retiring(kind, fingerprint):  # it may have been put to use since
@@ -164,9 +176,10 @@ def retire_key(label: str, actor: Actor) -> None:
 def check_retiring(label: str) -> None:
     """Raise :class:`NotPossibleError` if the key cannot be retired now. Reads every encrypted row."""
     kind, fingerprint = _registered_key(label)
+    label = key_fingerprints.label_of(kind, fingerprint)
     problem = _problem_of_retiring(kind, fingerprint)
     if not problem and kind == ENCRYPTION:
-        values = key_rewriting.encrypted_values().get(key_fingerprints.label_of(kind, fingerprint), 0)
+        values = key_rewriting.encrypted_values().get(label, 0)
         if values:
             problem = f"{values} values are encrypted with it: --use the key in use to write them again"
     if problem:
@@ -223,6 +236,12 @@ def _registered_key(label: str) -> tuple[str, str]:
     if fingerprint not in key_fingerprints.registered_fingerprints()[kind]:
         raise NotPossibleError(f"{label}: the key is not registered: use --add first")
     return kind, fingerprint
+
+
+def _record_put_to_use(kind: str, fingerprint: str, former: str, actor: Actor) -> None:
+    label = key_fingerprints.label_of
+    data = {"keys": [label(kind, fingerprint)], "former": [label(kind, former)]}
+    record(Event(KEY_PUT_TO_USE, actor, data=data))
 
 
 def _begin_writing_with(kind: str, fingerprint: str, *, unreadable_too: bool = False) -> None:

@@ -275,16 +275,45 @@ def test_another_digest_key_instead_of_the_registered_one_is_not_accepted(settin
     assert set(KeyFingerprint.objects.values_list("fingerprint", flat=True)) == before
 
 
-def test_lost_key_can_be_given_up_deliberately_and_that_is_recorded(settings: Settings) -> None:
+def test_lost_key_can_be_given_up_deliberately_and_that_is_recorded(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
     old = key_fingerprints.DIGEST.fingerprints()[0]
     settings.DIGEST_KEYS = OTHER["DIGEST_KEYS"]
     call_command("rotate_keys", add=True, forget_missing=True)
     accept_keys(ACTOR)
     new = key_fingerprints.DIGEST.fingerprints()[0]
-    assert changes()[-2:] == [
+    assert changes()[-3:] == [
         ("keys.forgotten", [f"digest:{old[:16]}"]),
         ("keys.registered", [f"digest:{new[:16]}"]),
+        ("keys.put_to_use", [f"digest:{new[:16]}"]),
     ]
+    assert AuditEvent.objects.latest("seq").details["former"] == [f"digest:{old[:16]}"]
+    assert f"In use: digest:{new[:16]}. A worker writes the rows again" in capsys.readouterr().out
+
+
+def test_registered_key_that_replaces_a_lost_one_in_use_is_recorded(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.ENCRYPTION_KEYS = [*settings.ENCRYPTION_KEYS, *OTHER["ENCRYPTION_KEYS"]]
+    register_keys(ACTOR)
+    lost, kept = (f"encryption:{one[:16]}" for one in key_fingerprints.ENCRYPTION.fingerprints())
+    settings.ENCRYPTION_KEYS = OTHER["ENCRYPTION_KEYS"]
+    call_command("rotate_keys", add=True, forget_missing=True)
+    assert changes()[-2:] == [("keys.forgotten", [lost]), ("keys.put_to_use", [kept])]
+    assert f"In use: {kept}." in capsys.readouterr().out
+
+
+def test_lost_key_that_was_not_in_use_leaves_the_key_in_use(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = settings.ENCRYPTION_KEYS
+    settings.ENCRYPTION_KEYS = [*own, *OTHER["ENCRYPTION_KEYS"]]
+    register_keys(ACTOR)
+    settings.ENCRYPTION_KEYS = own
+    call_command("rotate_keys", add=True, forget_missing=True)
+    assert changes()[-1][0] == "keys.forgotten"
+    assert "In use" not in capsys.readouterr().out
 
 
 # --- A database that does not answer is not a wrong key ---------------------------------------------

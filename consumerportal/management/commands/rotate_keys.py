@@ -88,22 +88,30 @@ class Command(BaseCommand):
             self.stdout.write(f"Forgotten: {key}")
         for key in change.added:
             self.stdout.write(f"Accepted: {key}")
+        for key in change.put_to_use:
+            self._say_in_use(key)
         if not change.added and not change.forgotten:
             self.stdout.write("These keys are already registered.")
 
     def _use(self, label: str, *, dry_run: bool) -> None:
+        kind, fingerprint = keys.parse_label(label)
         if not dry_run:
             keys.use_key(label, ACTOR)
-            self.stdout.write(f"In use: {label}. A worker writes the rows again; status shows how far it is.")
+            self._say_in_use(key_fingerprints.label_of(kind, fingerprint))
             return
-        kind, fingerprint = keys.parse_label(label)
         for model, rows, changes, unreadable in key_rewriting.dry_run(kind, fingerprint):
             self.stdout.write(f"{model}: {rows} rows, {changes} to write again, {unreadable} cannot be read")
         for obstacle in keys.obstacles(kind):
             self.stdout.write(f"Not possible yet. {obstacle}")
         self.stdout.write("Nothing was changed.")
 
+    def _say_in_use(self, label: str) -> None:
+        kind, _, _ = label.partition(":")
+        rewriting = " A worker writes the rows again; status shows how far it is."
+        self.stdout.write(f"In use: {label}.{rewriting if key_rewriting.models_of(kind) else ''}")
+
     def _retire(self, label: str, *, dry_run: bool) -> None:
+        label = key_fingerprints.label_of(*keys.parse_label(label))
         if dry_run:
             keys.check_retiring(label)
             self.stdout.write(f"{label} can be retired. Nothing was changed.")

@@ -121,6 +121,31 @@ def test_heartbeat_of_a_web_process_follows_one_whose_connection_was_lost(
     assert len(heartbeats.current(heartbeats.WEB)) == 1
 
 
+def test_beginning_of_a_label_is_enough_and_the_whole_label_is_recorded(
+    rotated: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    former, following = rotated
+    web_heartbeats.record()
+    call_command("rotate_keys", "--use", following[:-8])
+    assert AuditEvent.objects.latest("seq").details["keys"] == [following]
+    assert f"In use: {following}. A worker writes the rows again" in capsys.readouterr().out
+    rewrite_all()
+    call_command("rotate_keys", "--retire", former[:-8])
+    assert AuditEvent.objects.latest("seq").details["keys"] == [former]
+    assert f"Retired: {former}." in capsys.readouterr().out
+
+
+def test_mac_key_is_put_to_use_without_rows_to_write_again(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.AUDIT_MAC_KEYS = [NEW_KEYS["AUDIT_MAC_KEYS"], *settings.AUDIT_MAC_KEYS]
+    register_keys(ACTOR)
+    [macs] = [kind for kind in key_fingerprints.kinds() if kind.name == "audit_mac"]
+    following = key_fingerprints.label_of(macs.name, macs.fingerprints()[0])
+    call_command("rotate_keys", "--use", following)
+    assert capsys.readouterr().out == f"In use: {following}.\n"
+
+
 def test_dry_run_counts_and_changes_nothing(
     staff: User, rotated: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
