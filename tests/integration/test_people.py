@@ -445,9 +445,25 @@ def test_used_link_is_reported(as_ada: Client) -> None:
     late = second.post(
         address, {"new_password": "somebody else again", "new_password_again": "somebody else again"}
     )
-    for answer in (late, Client().get(link), Client().get(address)):
+    for answer in (late, Client().get(link)):
         assert answer.status_code == 410
         assert "This link no longer works" in answer.content.decode()
+    assert User.objects.get(pk=pat.pk).check_password(NEW)
+
+
+def test_page_whose_session_has_ended_says_to_open_the_link_again(as_ada: Client) -> None:
+    pat = make_person("pat", password="")
+    link = _link(as_ada, pat)
+    visitor = Client()
+    address = visitor.get(link)["Location"]
+    visitor.cookies.clear()  # as when the browser is closed, or the idle time is over
+    unknown = reverse("password_link", args=["OTk5OTk5", "form"])
+    answers = [visitor.get(address), visitor.post(address, {"new_password": NEW}), visitor.get(unknown)]
+    for answer in answers:
+        assert answer.status_code == 410
+        assert "Open the link in the message again" in answer.content.decode()
+    page = visitor.get(link, follow=True)
+    visitor.post(page.redirect_chain[-1][0], {"new_password": NEW, "new_password_again": NEW})
     assert User.objects.get(pk=pat.pk).check_password(NEW)
 
 

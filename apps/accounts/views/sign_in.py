@@ -93,8 +93,10 @@ def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
         return respond_429(request)  # type: ignore[no-any-return]  # allauth ships no types
     moved = token == TOKEN_MOVED
     person = find_account(password_links.decode_person(uid))
-    if moved and person is not None:
-        token = _stored_token(request, person)
+    if moved:
+        token = _stored_token(request, person) if person is not None else ""
+        if not token:  # the same answer for an unknown id, which reveals nothing about accounts
+            return render(request, "accounts/open_link_again.html", status=410)
     if person is None or not password_links.opens_account(person, token):
         return _link_used_up(request)
     if not moved:

@@ -30,6 +30,7 @@ PAGES = [
     at("password_link", "nobody", "{world.link}"),
     after("password_link", "nobody", "{world.link}", "Set password", "with errors"),
     at("password_link", "nobody", "/accounts/set-password/MQ/used-up/", "used up"),
+    at("password_link", "nobody", "/accounts/set-password/MQ/form/", "without its session"),
     at("(404)", "nobody", "/no-such-page/"),
     at("start", "staff", "/"),
     at("own_profile", "staff", "/accounts/profile/"),
