@@ -74,7 +74,7 @@ def _database_is_away(error: BaseException | None) -> bool:
 
 
 class SessionLimitsMiddleware:
-    """End sessions at the absolute limit, record those that ended by idle time, and restart the idle time.
+    """End sessions at the absolute limit, record those that have expired, and restart the idle time.
 
     Must come after Django's AuthenticationMiddleware. A request without a session cookie needs no query.
     """
@@ -87,7 +87,7 @@ class SessionLimitsMiddleware:
             if request.user.is_authenticated:
                 sessions.end_if_too_old(request)
             else:
-                sessions.close_if_idle(request)
+                sessions.close_if_expired(request)
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, *_arguments: Any) -> None:

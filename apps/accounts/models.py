@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import timedelta
+from enum import StrEnum
 from functools import cached_property
 from importlib import import_module
 from typing import Any
@@ -162,6 +163,14 @@ class User(AbstractBaseUser):
         return hashlib.sha256(value.encode()).hexdigest()
 
 
+class EndReason(StrEnum):
+    """Why a session ended."""
+
+    BUTTON = "button"  # the person signed out
+    IDLE = "idle"
+    ABSOLUTE = "absolute"
+
+
 class Session(AbstractBaseSession):
     """A session and its person, so that a person's sessions are found without decoding every row.
 
@@ -188,6 +197,14 @@ class Session(AbstractBaseSession):
         oldest = now - timedelta(seconds=settings.SESSION_ABSOLUTE_SECONDS)
         not_over = models.Q(signed_in_at__gt=oldest) | models.Q(signed_in_at__isnull=True)
         return cls.objects.filter(not_over, person__isnull=False, expire_date__gt=now)
+
+    @property
+    def first_limit(self) -> EndReason:
+        """The limit of time that ends the session first, unless it is used again."""
+        longest = timedelta(seconds=settings.SESSION_ABSOLUTE_SECONDS)
+        if self.signed_in_at is not None and self.signed_in_at + longest <= self.expire_date:
+            return EndReason.ABSOLUTE
+        return EndReason.IDLE
 
     @classmethod
     def get_session_store_class(cls) -> type[SessionBase]:

@@ -30,14 +30,16 @@ from apps.accounts.audit_events import (
     ROLE_GRANTED,
     ROLE_REVOKED,
     SESSION_SIGN_IN_FAILED,
+    SESSION_SIGNED_OUT,
 )
-from apps.accounts.models import PasswordLink, Session, User
+from apps.accounts.models import EndReason, PasswordLink, Session, User
 from apps.accounts.roles import ADMINISTRATOR, GRANTS
+from apps.accounts.selectors import actor_for
 from apps.audit.events import MAX_ITEMS, Event, Value
 from apps.audit.recording import record
 from apps.audit.registry import EventType
 from apps.core import clock
-from apps.core.actor import Actor
+from apps.core.actor import Actor, Origin
 from apps.core.parts import in_parts
 
 BLOCK_AFTER = 100
@@ -383,18 +385,28 @@ class _Ended:
         return {"count": self.count, "sessions": self.sign_ins[:MAX_ITEMS]}
 
 
+def record_session_end(actor: Actor, reason: EndReason) -> None:
+    """Record that the actor's session ended, in the transaction that deletes its row."""
+    record(Event(SESSION_SIGNED_OUT, actor, person=actor.id, data={"reason": reason.value}))
+
+
 def _end_sessions(person: User, *, keep: str = "") -> _Ended:
-    """Delete the person's sessions, except ``keep``, and return those of them that were open."""
+    """Delete the person's sessions, except ``keep``, and return those of them that were open.
+
+    Those that had ended by a limit of time, which the worker has not deleted yet, get their own event.
+    """
     rows = Session.objects.filter(person=person)
     if keep:
         # Not exclude(), which also leaves out rows without an id.
         rows = rows.filter(~Q(sign_in=keep) | Q(sign_in=None))
     # Locked: one that ends meanwhile has an event of its own, and is not among them.
-    rows = rows.select_for_update(no_key=True).order_by("signed_in_at")
-    found = list(rows.values_list("session_key", "sign_in"))
+    found = list(rows.defer("session_data").select_for_update(no_key=True).order_by("signed_in_at"))
     open_keys = {*Session.open().filter(person=person).values_list("session_key", flat=True)}
-    Session.objects.filter(session_key__in=[key for key, _id in found]).delete()
-    ended = [sign_in for key, sign_in in found if key in open_keys]
+    Session.objects.filter(session_key__in=[one.session_key for one in found]).delete()
+    for over in [one for one in found if one.session_key not in open_keys]:
+        actor = actor_for(person, Origin(), session=str(over.sign_in or ""))
+        record_session_end(actor, over.first_limit)
+    ended = [one.sign_in for one in found if one.session_key in open_keys]
     return _Ended(len(ended), [str(sign_in) for sign_in in ended if sign_in is not None])
 
 

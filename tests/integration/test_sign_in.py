@@ -15,11 +15,10 @@ from django.test import Client, RequestFactory
 from django.urls import NoReverseMatch, reverse
 
 from apps.accounts import services
-from apps.accounts.models import Session, User
+from apps.accounts.models import EndReason, Session, User
 from apps.accounts.roles import ADMINISTRATOR, STAFF
 from apps.accounts.sign_in import sessions
 from apps.accounts.sign_in.session_store import SessionStore
-from apps.accounts.sign_in.sessions import EndReason
 from apps.audit.models import AuditEvent
 from apps.core.forms.input import ARRIVED_TWICE
 from apps.core.web.requests import SESSION_ID
@@ -353,6 +352,45 @@ def test_session_ends_at_the_absolute_limit_despite_activity(client: Client, pat
     [event] = events("session.signed_out")
     assert (event.person, event.details["reason"]) == (str(pat.pk), "absolute")
     assert event.session == events("session.signed_in")[0].session
+
+
+@pytest.mark.parametrize("closed_by", ["worker", "request", "deactivation"])
+def test_session_that_reached_its_maximum_while_idle_did_not_end_by_idle_time(
+    client: Client, pat: User, closed_by: str
+) -> None:
+    with time_machine.travel(START, tick=False) as clock:
+        _sign_in(client, "pat")
+        step = settings.SESSION_IDLE_SECONDS // 2
+        for _ in range(settings.SESSION_ABSOLUTE_SECONDS // step - 1):
+            clock.shift(step)
+            assert _is_signed_in(client)
+        clock.shift(settings.SESSION_IDLE_SECONDS)
+        if closed_by == "worker":
+            sessions.close_expired_sessions()
+        elif closed_by == "request":
+            assert not _is_signed_in(client)
+        else:
+            services.deactivate_person(person_id=pat.pk, actor=TESTS)
+    [event] = events("session.signed_out")
+    assert (event.person, event.details["reason"]) == (str(pat.pk), "absolute")
+    assert Session.objects.count() == 0
+
+
+@pytest.mark.sql("new")
+def test_session_that_was_over_is_recorded_when_it_is_deleted_with_the_others(
+    client: Client, pat: User
+) -> None:
+    with time_machine.travel(START, tick=False) as clock:
+        _sign_in(client, "pat")
+        clock.shift(settings.SESSION_IDLE_SECONDS + 1)
+        _sign_in(Client(), "pat")
+        services.deactivate_person(person_id=pat.pk, actor=TESTS)
+    first, second = events("session.signed_in")
+    [over] = events("session.signed_out")
+    assert (over.session, over.person, over.details["reason"]) == (first.session, str(pat.pk), "idle")
+    [deactivated] = events("person.deactivated")
+    assert deactivated.details["sessions"] == [second.session]
+    assert over.seq < deactivated.seq
 
 
 @pytest.mark.parametrize("reason", [EndReason.BUTTON, EndReason.ABSOLUTE])

@@ -15,7 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import services
-from apps.accounts.models import User
+from apps.accounts.models import EndReason, User
 from apps.accounts.selectors import find_by_username
 from apps.accounts.sign_in import limits as sign_in_limits
 from apps.accounts.sign_in import sessions
@@ -81,7 +81,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
             sessions.begin(request, user)
 
     def logout(self, request: HttpRequest) -> None:
-        sessions.end(request, sessions.EndReason.BUTTON)
+        sessions.end(request, EndReason.BUTTON)
 
     def _refuse_limited(self, request: HttpRequest, username: str, account: User | None) -> NoReturn:
         if sign_in_limits.take_limit_event(request, username):

@@ -7,7 +7,6 @@ sign-in. Both are checked when the next request with the session's cookie arrive
 from __future__ import annotations
 
 import uuid
-from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
@@ -16,23 +15,16 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
-from apps.accounts.audit_events import SESSION_SIGNED_IN, SESSION_SIGNED_OUT
-from apps.accounts.models import Session, User
+from apps.accounts.audit_events import SESSION_SIGNED_IN
+from apps.accounts.models import EndReason, Session, User
 from apps.accounts.selectors import actor_for
+from apps.accounts.services import record_session_end
 from apps.accounts.sign_in.session_store import CLIENT_ADDRESS, RENEWED_AT, SIGNED_IN_AT, USER_AGENT
 from apps.audit.events import MAX_TEXT, Event, storable
 from apps.audit.recording import record
 from apps.core import clock
-from apps.core.actor import Actor, Origin
+from apps.core.actor import Origin
 from apps.core.web.requests import SESSION_ID, actor_of, origin_of
-
-
-class EndReason(StrEnum):
-    """Why a session ended."""
-
-    BUTTON = "button"  # the person signed out
-    IDLE = "idle"
-    ABSOLUTE = "absolute"
 
 
 def begin(request: HttpRequest, user: User) -> None:
@@ -64,7 +56,7 @@ def end(request: HttpRequest, reason: EndReason) -> None:
         ended, _rows = Session.objects.filter(session_key=request.session.session_key).delete()
         auth.logout(request)
         if ended:
-            _record_end(actor, reason)
+            record_session_end(actor, reason)
 
 
 def renew(request: HttpRequest, *, force: bool = False) -> None:
@@ -103,7 +95,7 @@ def end_if_too_old(request: HttpRequest) -> None:
         end(request, EndReason.ABSOLUTE)
 
 
-def close_if_idle(request: HttpRequest) -> None:
+def close_if_expired(request: HttpRequest) -> None:
     """Delete the expired session named by the request's cookie, and record its end.
 
     Django already treats the request as anonymous. Deleting the row ensures one event per session, even if
@@ -136,7 +128,7 @@ def _close_expired(key: str, origin: Origin) -> None:
         session.delete()
         if user is not None:
             actor = actor_for(user, origin, session=data.get(SESSION_ID, ""))
-            _record_end(actor, EndReason.IDLE)
+            record_session_end(actor, session.first_limit)
 
 
 def _person_of(data: dict[str, Any]) -> User | None:
@@ -144,7 +136,3 @@ def _person_of(data: dict[str, Any]) -> User | None:
     user = User.objects.filter(pk=data.get(auth.SESSION_KEY, 0), is_active=True).first()
     carried = data.get(auth.HASH_SESSION_KEY, "")
     return user if user and constant_time_compare(carried, user.get_session_auth_hash()) else None
-
-
-def _record_end(actor: Actor, reason: EndReason) -> None:
-    record(Event(type=SESSION_SIGNED_OUT, actor=actor, person=actor.id, data={"reason": reason.value}))

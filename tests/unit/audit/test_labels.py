@@ -11,9 +11,9 @@ import pytest
 
 from apps.accounts import audit_events as accounts_events
 from apps.accounts.audit_events import PERSON_CHANGED, PERSON_PASSWORD_LINK_REFUSED
+from apps.accounts.models import EndReason
 from apps.accounts.roles import GRANTS
 from apps.accounts.services import Refusal
-from apps.accounts.sign_in.sessions import EndReason
 from apps.audit import audit_events
 from apps.audit import export as audit_export
 from apps.audit.audit_events import AUDIT_VERIFIED
