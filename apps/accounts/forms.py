@@ -136,6 +136,26 @@ class DetailsForm(TimeZoneForm):
         )
 
 
+class ChangedDetailsForm(DetailsForm):
+    """The details of a person as they were shown and as they are now."""
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """What was shown, by the names of hidden controls."""
+        return {
+            f"shown-{name}": self.data.get(f"shown-{name}", self.initial.get(name, ""))
+            for name in self.fields
+        }
+
+    def changed_here(self) -> list[str]:
+        """The fields that differ from what was shown. Somebody else may have changed the others meanwhile."""
+        return [
+            name
+            for name, field in self.fields.items()
+            if field.has_changed(self.shown[f"shown-{name}"], self[name].data)
+        ]
+
+
 class NewPersonForm(DetailsForm):
     """A new person: user name, details and roles."""
 

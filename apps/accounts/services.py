@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -154,9 +154,13 @@ def _add(person: NewPerson, actor: Actor) -> User:
     return added
 
 
-def change_person(*, person_id: int, details: PersonDetails, actor: Actor) -> None:
-    """Change name, e-mail address and time zone. Records an event only if a value changed."""
+def change_person(
+    *, person_id: int, details: PersonDetails, actor: Actor, only: Collection[str] | None = None
+) -> None:
+    """Change name, e-mail address and time zone, or ``only`` those. Records an event if a value changed."""
     values = {"name": details.name, "email": details.email, "time_zone": details.time_zone}
+    if only is not None:
+        values = {field: value for field, value in values.items() if field in only}
     _change(person_id, values, actor)
 
 

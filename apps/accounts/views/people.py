@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts import services
-from apps.accounts.forms import DetailsForm, NewPersonForm, PeopleFilterForm
+from apps.accounts.forms import ChangedDetailsForm, NewPersonForm, PeopleFilterForm
 from apps.accounts.models import User
 from apps.accounts.permissions import MANAGE_PEOPLE
 from apps.accounts.presenters import (
@@ -90,11 +90,14 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
     """Show one person; POST changes name and time zone. Other changes have their own URLs."""
     form = None
     if request.method == "POST":
-        form = DetailsForm(request.POST)
+        form = ChangedDetailsForm(request.POST)
         if form.is_valid():
             with _refusals_as_messages(request):
                 services.change_person(
-                    person_id=person_id, details=form.to_details(), actor=actor_of(request)
+                    person_id=person_id,
+                    details=form.to_details(),
+                    only=form.changed_here(),
+                    actor=actor_of(request),
                 )
                 messages.success(request, _("The changes were saved"))
             return redirect("accounts:person", person_id)
@@ -210,14 +213,16 @@ def _found(person_id: int) -> Person:
     return found
 
 
-def _show_person(request: HttpRequest, person_id: int, form: DetailsForm | None = None) -> HttpResponse:
+def _show_person(
+    request: HttpRequest, person_id: int, form: ChangedDetailsForm | None = None
+) -> HttpResponse:
     found = _found(person_id)
     link = open_link_of(person_id)
     errors = form_errors(form) if form else []
+    details = {"name": found.name, "email": found.email, "time_zone": found.time_zone}
     context = {
         "person": person_page(found, viewer_id=request.user.pk or 0, stops=_stopped_by_revoking(found)),
-        "form": form
-        or DetailsForm(initial={"name": found.name, "email": found.email, "time_zone": found.time_zone}),
+        "form": form or ChangedDetailsForm(initial=details),
         "errors": errors,
         "link": link and link_row(link),
         "is_own_link": link is not None and link.issued_by == str(request.user.pk),
