@@ -198,8 +198,8 @@ AUDIT_PROOF_DOWNLOADED = EVENTS.define(
     "audit.proof_downloaded",
     group=EventGroup.EXPORTS,
     label=_("Proof downloaded"),
-    sentence=_("%(actor)s downloaded the proof of the audit log up to event %(last)s"),
-    keys=(LAST,),
+    sentence=_("%(actor)s downloaded the proof of the audit log up to this event"),
+    keys=(Key("last", ValueType.NUMBER, _("Last event before the download")),),
 )
 # Recorded once per period of the limit, not for each further request.
 LIMIT_REACHED = EVENTS.define(
