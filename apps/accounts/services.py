@@ -172,7 +172,7 @@ def choose_time_zone(*, person_id: int, time_zone: str, actor: Actor) -> None:
 @transaction.atomic
 def grant_role(*, person_id: int, role: str, actor: Actor) -> None:
     """Grant a role; no effect if already granted. Raises ``ActRefusedError`` if the actor is the person."""
-    person = _lock_person(person_id)
+    person = lock_person(person_id)
     _refuse_self(person, actor, Refusal.OWN_ROLES)
     if role not in person.roles:
         _grant(person, role, actor)
@@ -185,7 +185,7 @@ def revoke_role(*, person_id: int, role: str, actor: Actor) -> None:
     Raises ``ActRefusedError`` if the actor is the person, or if this is the last administrator.
     """
     group = _group(role, lock=True)
-    person = _lock_person(person_id)
+    person = lock_person(person_id)
     _refuse_self(person, actor, Refusal.OWN_ROLES)
     if role not in person.roles:
         return
@@ -206,7 +206,7 @@ def deactivate_person(*, person_id: int, actor: Actor) -> None:
     # Locking the group serialises such changes, so that two requests cannot remove the last two
     # administrators.
     _group(ADMINISTRATOR, lock=True)
-    person = _lock_person(person_id)
+    person = lock_person(person_id)
     _refuse_self(person, actor, Refusal.OWN_ACCOUNT)
     if not person.is_active:
         return
@@ -222,7 +222,7 @@ def deactivate_person(*, person_id: int, actor: Actor) -> None:
 @transaction.atomic
 def reactivate_person(*, person_id: int, actor: Actor) -> None:
     """Let the person sign in again, with their previous password and roles."""
-    person = _lock_person(person_id)
+    person = lock_person(person_id)
     _refuse_self(person, actor, Refusal.OWN_ACCOUNT)
     if person.is_active:
         return
@@ -238,7 +238,7 @@ def sign_out_everywhere(*, person_id: int, actor: Actor) -> int:
     Browsers in which they have signed in are no longer known, and open links to set a password no longer
     work. The caller gives the actor's own session the person's new hash (``update_session_auth_hash``).
     """
-    person = _lock_person(person_id)
+    person = lock_person(person_id)
     person.session_series = F("session_series") + 1
     person.save(update_fields=["session_series"])
     ended = _end_sessions(person, keep=actor.session if actor.id == str(person.pk) else "")
@@ -253,7 +253,7 @@ def issue_password_link(*, person_id: int, actor: Actor) -> tuple[str, str]:
     The token is not stored; ``password_links`` computes it again. Raises ``ActRefusedError`` if the person
     is deactivated.
     """
-    person = _lock_person(person_id)
+    person = lock_person(person_id)
     if not person.is_active:
         raise ActRefusedError(Refusal.INACTIVE)
     return password_links.encode_person(person), _issue_link(person, actor)
@@ -298,7 +298,7 @@ def set_password_by_link(*, person_id: int, token: str, password: str, actor: Ac
     """
     password_hash = make_password(password)
     with transaction.atomic():
-        person = _lock_person(person_id)
+        person = lock_person(person_id)
         works = password_links.opens_account(person, token)
         if works:
             link = PasswordLink.objects.filter(person=person).latest("pk")  # only the latest one works
@@ -316,7 +316,7 @@ def set_password(*, person_id: int, password: str, actor: Actor) -> None:
     # Hash before the transaction: hashing takes about a second, and SQLite has a single write lock.
     password_hash = make_password(password)
     with transaction.atomic():
-        _set_password(_lock_person(person_id), password_hash, actor)
+        _set_password(lock_person(person_id), password_hash, actor)
 
 
 @transaction.atomic
@@ -344,7 +344,7 @@ def record_failed_sign_in(*, person_id: int, reason: str, actor: Actor) -> None:
 @transaction.atomic
 def unlock_sign_in(*, person_id: int, actor: Actor) -> None:
     """Let the person sign in from any browser again. No effect if not blocked."""
-    person = _lock_person(person_id)
+    person = lock_person(person_id)
     if person.sign_in_blocked_at is None:
         return
     person.sign_in_blocked_at = None
@@ -356,7 +356,7 @@ def unlock_sign_in(*, person_id: int, actor: Actor) -> None:
 @transaction.atomic
 def _change(person_id: int, values: dict[str, str], actor: Actor) -> None:
     """Store new values; the event has those that changed, before and after."""
-    person = _lock_person(person_id)
+    person = lock_person(person_id)
     changed = [field for field, value in values.items() if getattr(person, field) != value]
     if not changed:
         return
@@ -414,7 +414,7 @@ def _end_sessions(person: User, *, keep: str = "") -> _Ended:
     return _Ended(len(ended), [str(sign_in) for sign_in in ended if sign_in is not None])
 
 
-def _lock_person(person_id: int) -> User:
+def lock_person(person_id: int) -> User:
     """Lock the person's row until the transaction ends and return it. Raises ``User.DoesNotExist``."""
     return User.objects.select_for_update(no_key=True).get(pk=person_id)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import time_machine
 from django.conf import settings
-from django.contrib.auth import get_user, hashers
+from django.contrib.auth import authenticate, get_user, hashers
 from django.core.cache import cache
 from django.test import Client, RequestFactory
 from django.urls import NoReverseMatch, reverse
@@ -17,7 +18,7 @@ from django.urls import NoReverseMatch, reverse
 from apps.accounts import services
 from apps.accounts.models import EndReason, Session, User
 from apps.accounts.roles import ADMINISTRATOR, STAFF
-from apps.accounts.sign_in import sessions
+from apps.accounts.sign_in import adapter, sessions
 from apps.accounts.sign_in.session_store import SessionStore
 from apps.audit.models import AuditEvent
 from apps.core.forms.input import ARRIVED_TWICE
@@ -352,6 +353,49 @@ def test_session_ends_at_the_absolute_limit_despite_activity(client: Client, pat
     [event] = events("session.signed_out")
     assert (event.person, event.details["reason"]) == (str(pat.pk), "absolute")
     assert event.session == events("session.signed_in")[0].session
+
+
+@pytest.mark.sql("new")
+@pytest.mark.parametrize(
+    ("meanwhile", "reason"),
+    [
+        (lambda pat: services.deactivate_person(person_id=pat.pk, actor=TESTS), "deactivated"),
+        (lambda pat: services.set_password(person_id=pat.pk, password=NEW, actor=TESTS), "wrong_password"),
+    ],
+    ids=["deactivated", "new password"],
+)
+def test_access_that_ends_while_the_password_is_checked_begins_no_session(
+    client: Client,
+    pat: User,
+    meanwhile: Callable[[User], None],
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def check_and_lose(*given: Any, **credentials: Any) -> Any:
+        found = authenticate(*given, **credentials)
+        meanwhile(pat)
+        return found
+
+    monkeypatch.setattr(adapter, "authenticate", check_and_lose)
+    assert WRONG in _sign_in(client, "pat").content.decode()
+    assert not _is_signed_in(client)
+    assert events("session.signed_in") == []
+    [failure] = events("session.sign_in_failed")
+    assert (failure.person, failure.details["reason"]) == (str(pat.pk), reason)
+    assert Session.objects.count() == 0
+
+
+def test_signing_out_everywhere_while_the_password_is_checked_leaves_the_new_session(
+    client: Client, pat: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check_and_sign_out(*given: Any, **credentials: Any) -> Any:
+        found = authenticate(*given, **credentials)
+        services.sign_out_everywhere(person_id=pat.pk, actor=TESTS)
+        return found
+
+    monkeypatch.setattr(adapter, "authenticate", check_and_sign_out)
+    assert _sign_in(client, "pat").status_code == 302
+    assert _is_signed_in(client)
 
 
 @pytest.mark.parametrize("closed_by", ["worker", "request", "deactivation"])

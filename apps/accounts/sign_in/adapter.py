@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
+from allauth.account.internal.flows.login import clear_authentication_records
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.ratelimit import respond_429
 from django.contrib.auth import authenticate
@@ -76,9 +77,22 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
         return user
 
     def login(self, request: HttpRequest, user: User) -> None:
+        """Begin a session of the person.
+
+        Raises ``ValidationError``, which the sign-in page shows like a wrong password, if they were
+        deactivated or got a new password since the password was checked: the session would be over at once.
+        """
         with transaction.atomic():
-            super().login(request, user)
-            sessions.begin(request, user)
+            stored = services.lock_person(user.pk)
+            user.session_series = stored.session_series  # they may have been signed out everywhere before
+            lost = stored.password != user.password
+            if stored.is_active and not lost:
+                super().login(request, user)
+                sessions.begin(request, user)
+                return
+        clear_authentication_records(request)
+        _record_failure(request, user, "wrong_password" if lost else "deactivated")
+        raise self.validation_error("username_password_mismatch")
 
     def logout(self, request: HttpRequest) -> None:
         sessions.end(request, EndReason.BUTTON)

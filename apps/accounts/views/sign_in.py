@@ -10,6 +10,7 @@ from allauth.core.ratelimit import respond_429
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -59,7 +60,11 @@ class SignInView(SingleNextMixin, LoginView):  # type: ignore[misc]  # allauth s
 
     def form_valid(self, form: SignInForm) -> HttpResponse:
         """Sign in, tell of links to set a password, and mark the browser as known."""
-        response: HttpResponse = super().form_valid(form)
+        try:
+            response: HttpResponse = super().form_valid(form)
+        except ValidationError as refused:
+            form.add_error(None, refused)
+            return self.form_invalid(form)  # type: ignore[no-any-return]  # allauth ships no types
         if isinstance(self.request.user, User):
             _announce_links(self.request, self.request.user)
             known_devices.remember(self.request, response, self.request.user)
