@@ -46,6 +46,8 @@ For warnings before another consumer is created: a decision that this one does n
 """
 IS_UNKNOWN = Q(outcome=Outcome.UNKNOWN) | CONTRADICTED_ABSENCE
 IS_CONTRADICTED = Q(contradicted=True)
+HAS_CONSUMER = ~Q(consumer_ref="") | (IS_CONTRADICTED & ~Q(late_consumer_ref=""))
+"""It has a reference as its consumer's. After another resolution, a late one does not count."""
 IS_DOUBTFUL = ~Q(doubt_code="")
 NEEDS_RESOLUTION = IS_UNKNOWN | IS_CONTRADICTED | IS_DOUBTFUL
 """``Submission.needs_resolution``, as a condition."""
@@ -263,7 +265,11 @@ def possibly_similar_on_order(
 
 
 def claimed_refs_on_order(submission: Submission) -> frozenset[str]:
-    """The keys of the consumer references that other submissions to the same order have."""
+    """The keys of the consumer references that other submissions to the same order have.
+
+    A late reference counts also after another resolution: that decision may be wrong, and a check must not
+    give the consumer to another submission without a person.
+    """
     others = submissions_on_order(submission.order_ref).exclude(pk=submission.pk)
     named = others.exclude(consumer_ref="", late_consumer_ref="")
     pairs = named.values_list("consumer_ref", "late_consumer_ref")
@@ -326,7 +332,7 @@ def _claiming(column: str, spellings: Collection[str]) -> QuerySet[Submission]:
     """The submissions that have a reference in this column as their consumer's."""
     found = _with_spelling(column, spellings)
     # After another resolution, the outcome determines the reference, not the late answer.
-    return found.filter(contradicted=True) if column == "late_consumer_ref" else found
+    return found.filter(IS_CONTRADICTED) if column == "late_consumer_ref" else found
 
 
 def _one_claiming(spellings: tuple[str, ...], besides: int) -> QuerySet[Submission, int]:
@@ -382,10 +388,8 @@ def may_have_changed_since(order_ref: str, since: datetime) -> bool:
 
 
 def with_consumer_on(order_ref: str) -> QuerySet[Submission]:
-    """The submissions to the order whose consumer's reference is known, oldest first."""
-    named = _in_any_spelling(order_ref, Submission.objects.all()).exclude(
-        consumer_ref="", late_consumer_ref=""
-    )
+    """The submissions to the order that have a reference as their consumer's, oldest first."""
+    named = _in_any_spelling(order_ref, Submission.objects.all()).filter(HAS_CONSUMER)
     return named.defer("refs_before").order_by("submitted_at", "id")
 
 

@@ -35,13 +35,14 @@ from sandbox.data.seed import (
     SAMPLE_ORDER,
     SAMPLE_REFERENCE_ID,
     TRIPLE_REFERENCE_ID,
+    consumer_ref,
 )
 from sandbox.data.seed_guests import GUESTS_SHARING_EMAIL
 from sandbox.faults.armed import Armed
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.cdp_clients import lookup_slots_taken
-from tests.support.entries import CREATE, clean, on_page, posted
-from tests.support.people import events
+from tests.support.entries import CREATE, clean, on_page, posted, resolved_by, store
+from tests.support.people import events, make_person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
@@ -404,6 +405,31 @@ def test_panel_shows_the_order_and_who_added_each_consumer(as_staff: Client, san
     data.pop("guests", None)
     data.pop("guest_count", None)
     assert (event.order_ref, data) == (FAMILY_ORDER, {"kind": "order", "result": "found", "shown": 4})
+
+
+@pytest.mark.parametrize("is_decided", [True, False], ids=["decided", "contradicted"])
+@pytest.mark.parametrize("has_owner", [True, False], ids=["of_another", "of_nobody"])
+def test_overruled_late_answer_does_not_say_who_added_a_consumer(
+    as_supervisor: Client,
+    staff: User,
+    supervisor: User,
+    sandbox: SandboxServer,
+    is_decided: bool,
+    has_owner: bool,
+) -> None:
+    ref, sid = consumer_ref(FAMILY_ORDER, GUESTS_SHARING_EMAIL[0]), make_person("sid", "staff")
+    if has_owner:
+        store(staff, Outcome.CREATED, clean(), order=FAMILY_ORDER, consumer_ref=ref)
+    late = store(
+        sid, Outcome.NOT_CREATED, clean(first_name="Ben"), order=FAMILY_ORDER, **resolved_by(supervisor),
+        late_outcome=Outcome.CREATED, late_consumer_ref=ref, contradicted=not is_decided,
+    )  # fmt: skip
+    is_named = not is_decided and not has_owner
+    panel = as_supervisor.post(PANEL, {"order_ref": FAMILY_ORDER})
+    for page in (panel, as_supervisor.get(f"/orders/{FAMILY_ORDER}/")):
+        text = _text(page)
+        assert (f"by {staff.name}" in text, f"by {sid.name}" in text) == (has_owner, is_named)
+        assert (str(late.public_id) in page.content.decode()) == is_named
 
 
 def test_panel_of_a_number_brings_the_order_with_it(as_staff: Client, sandbox: SandboxServer) -> None:

@@ -234,7 +234,9 @@ def consumer_lines(
     """
     if listed is None:
         return ()
-    by_key = {reference_key(one.consumer_ref or one.late_consumer_ref): one for one in added}
+    # A late reference has not been decided on: the submission whose outcome has it comes first.
+    by_certainty = sorted(added, key=lambda one: bool(one.consumer_ref))
+    by_key = {reference_key(one.consumer_ref or one.late_consumer_ref): one for one in by_certainty}
     read = {reference_key(one.ref): one for one in listed.consumers}
     lines = []
     for ref in listed.refs:
