@@ -270,6 +270,8 @@ def _why_unreachable(error: Exception, chain: list[BaseException], names: set[st
     if isinstance(error, TooLateError):
         return error.code
     by_priority = (
+        # With a proxy, the portal resolves only the proxy's name.
+        ({"ProxyError", "NameResolutionError"} <= names, ErrorCode.PROXY_FAILED),
         ("NameResolutionError" in names, ErrorCode.NAME_NOT_RESOLVED),
         (timed_out, ErrorCode.CONNECT_TIMEOUT),
         ("ProxyError" in names, ErrorCode.PROXY_FAILED),

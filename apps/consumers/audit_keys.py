@@ -51,7 +51,7 @@ ERROR_LABELS = {
     ErrorCode.NOT_FOUND: _("not found"),
     ErrorCode.ORDER_REFERENCE: _("the answer contained the order's reference"),
     PROCESS_LOST: _("the portal was interrupted"),
-    ErrorCode.PROXY_FAILED: _("the proxy refused the connection"),
+    ErrorCode.PROXY_FAILED: _("the proxy could not be reached, or refused the connection"),
     ErrorCode.RATE_LIMITED: _("Sitecore CDP received too many requests"),
     ErrorCode.READ_TIMEOUT: _("no answer arrived in time"),
     ErrorCode.TLS_FAILED: _("the connection was not secure"),

@@ -67,7 +67,7 @@ REASONS: dict[str, Promise] = {
     ErrorCode.CONNECT_REFUSED: _("Sitecore CDP did not accept the connection."),
     ErrorCode.CONNECT_TIMEOUT: _("Sitecore CDP did not answer the connection in time."),
     ErrorCode.CONNECT_FAILED: _("There was no connection to Sitecore CDP."),
-    ErrorCode.PROXY_FAILED: _("The proxy refused the connection to Sitecore CDP."),
+    ErrorCode.PROXY_FAILED: _("The proxy could not be reached, or refused the connection to Sitecore CDP."),
     ErrorCode.TLS_FAILED: _(
         "The connection to Sitecore CDP is not secure. An administrator has to check it."
     ),

@@ -284,6 +284,15 @@ def test_proxys_time_is_deducted_from_the_connect_limit_of_the_handshake(serve: 
     assert 2 < time.monotonic() - began < 6.5  # with five seconds for the handshake alone it would be 7
 
 
+def test_unresolvable_name_of_a_proxy_is_not_that_of_the_vendor(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nowhere)
+    error = failed_create(client_of("https://127.0.0.1:9", proxy="http://localhost:3128"))
+    _assert_not_sent(error, "proxy_failed")
+
+
 def test_unreachable_proxy_is_not_sent() -> None:
     proxy = f"http://127.0.0.1:{free_port()}"
     error = failed_create(client_of("https://127.0.0.1:9", proxy=proxy))
