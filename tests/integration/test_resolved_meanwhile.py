@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -162,6 +163,27 @@ def test_doubtful_answer_that_arrived_meanwhile_is_not_overwritten_by_an_older_f
     assert (found.outcome, found.consumer_ref, found.doubt_code) == (Outcome.CREATED, theirs, doubt)
     assert enter(as_supervisor, unknown, FIRST).status_code == 303, "The form of now is taken"
     assert fresh(unknown).outcome == Outcome.NOT_CREATED
+
+
+@pytest.mark.parametrize(
+    ("late", "title"),
+    [
+        ({"late_outcome": Outcome.CREATED}, "An answer arrived after this was resolved"),
+        ({}, "A consumer was found after this was resolved"),
+    ],
+    ids=["answer", "check"],
+)
+def test_contradiction_that_arrived_meanwhile_is_not_called_a_resolution(
+    as_supervisor: Client, as_sol: Client, unknown: Submission, theirs: str, late: dict[str, str], title: str
+) -> None:
+    assert enter(as_supervisor, unknown, FIRST).status_code == 303
+    version = seen(as_sol, unknown)
+    Submission.objects.update(contradicted=True, late_consumer_ref=theirs, **late)
+    answer = as_sol.post(resolve_url(unknown), {"seen": version, **created_with(theirs)})
+    page = " ".join(re.sub(r"<[^>]+>", " ", text(answer).partition(NOT_SAVED)[0]).split())
+    assert answer.status_code == 409
+    assert page.endswith(f"{title} Unknown")
+    assert "Already resolved" not in page
 
 
 @pytest.mark.sql("new")

@@ -29,7 +29,6 @@ from apps.consumers.presenters.timelines import TimelineItem, normalised_values,
 from apps.consumers.reconciliation.resolution import is_stuck_sending, shown_outcome
 from apps.consumers.selectors import has_repeated_reference
 from apps.consumers.viewer import Viewer
-from apps.core.references import same_reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +153,7 @@ def receipt_page(
         message_problem=labels.unreadable_text(submission, "encrypted_vendor_message"),
         is_answered=answer is not None,
         is_correctable=is_correctable(submission),
-        contradiction=_contradiction(submission),
+        contradiction=resolutions.contradiction(submission),
         is_repeated=is_repeated,
         is_stuck=is_stuck,
         rows=compared(sent, answer, normalised_values(events)),
@@ -176,14 +175,6 @@ def returned_links(submission: Submission, client: CdpClient) -> tuple[Link, ...
         (labels.LINK_LABELS["guest"], submission.guest_href),
     )
     return tuple(Link(str(label), href, client.is_own_link(href)) for label, href in named if href)
-
-
-def _contradiction(submission: Submission) -> str:
-    if not submission.contradicted:
-        return ""
-    if submission.is_found_late and not same_reference(submission.consumer_ref, submission.late_consumer_ref):
-        return "found"
-    return "created" if submission.late_consumer_ref and not submission.is_found_late else "not_created"
 
 
 def is_correctable(submission: Submission) -> bool:

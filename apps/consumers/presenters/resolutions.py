@@ -21,6 +21,7 @@ from apps.consumers.reconciliation.doubts import doubts, resolution_doubts
 from apps.consumers.reconciliation.evidence import RECONCILIATION_OFF, Evidence
 from apps.consumers.sending.digests import content_digests_of
 from apps.consumers.viewer import Viewer
+from apps.core.references import same_reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +180,23 @@ def confirmation_page(
     )
 
 
+def contradiction(submission: Submission) -> str:
+    """What contradicts the resolution: "found" by a check, or an answer's outcome. Empty if nothing does."""
+    if not submission.contradicted:
+        return ""
+    if submission.is_found_late and not same_reference(submission.consumer_ref, submission.late_consumer_ref):
+        return "found"
+    return "created" if submission.late_consumer_ref and not submission.is_found_late else "not_created"
+
+
 def lost_page(submission: Submission, form: ResolutionForm) -> LostPage:
     """The page for a supervisor whose resolution came too late."""
     if submission.outcome == Outcome.SENDING:
         title = gettext("This submission is being sent")
+    elif contradiction(submission) == "found":
+        title = gettext("A consumer was found after this was resolved")
+    elif submission.contradicted:
+        title = gettext("An answer arrived after this was resolved")
     else:
         title = gettext("Already resolved by %(who)s") % {"who": _who(submission)}
     created = form.outcome is Outcome.CREATED
@@ -191,9 +205,9 @@ def lost_page(submission: Submission, form: ResolutionForm) -> LostPage:
         version=resolution.version_of(submission),
         is_correcting=submission.is_resolved,
         title=title,
-        outcome=submission.outcome,
+        outcome=submission.known_outcome,
         reference=submission.consumer_ref,
-        at=submission.resolved_at or submission.finished_at,
+        at=None if submission.contradicted else submission.resolved_at or submission.finished_at,
         button=gettext("Mark as created") if created else gettext("Mark as not created"),
         typed=tuple(form.typed()),
     )
