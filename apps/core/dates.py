@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 
 from django.utils import timezone
 from django.utils.dates import MONTHS, MONTHS_3
@@ -28,6 +28,7 @@ _MIDNIGHT = r"(?:[Tt\s]\s*00:00(?::00(?:[.,]0+)?)?\s*(?:[Zz]|[+-][0-9]{2}:?[0-9]
 _NUMBERS = re.compile(rf"{_DAY}{_GAP}+{_DAY}{_GAP}+{_YEAR}")
 _ISO = re.compile(rf"([0-9]{{4}}){_GAP}+{_DAY}{_GAP}+{_DAY}{_MIDNIGHT}")
 _DIGITS = re.compile(r"[0-9]{6}|[0-9]{8}")
+_FIRST_YEAR = 1800  # of eight digits: nobody's date of birth is earlier
 _DAY_WORD_YEAR = re.compile(rf"{_DAY}{_ORDINAL}{_GAP}*(?:of\s+)?{_WORD}\.?[\s,./-]*'?{_YEAR}", re.IGNORECASE)
 _WORD_DAY_YEAR = re.compile(rf"{_WORD}\.?{_GAP}*{_DAY}{_ORDINAL}[\s,./-]+'?{_YEAR}", re.IGNORECASE)
 _YEAR_WORD_DAY = re.compile(rf"([0-9]{{4}})[\s,./-]*{_WORD}\.?{_GAP}*{_DAY}{_ORDINAL}", re.IGNORECASE)
@@ -46,8 +47,8 @@ class ShortYear(ValueError):
 def read_date(text: str, *, month_first: bool = False) -> datetime.date:
     """Parse a date. Numbers alone are day, month, year, or month, day, year if ``month_first``.
 
-    Eight digits in a row are parsed in that order and as year, month, day; if both are dates, that is an
-    error. A time after an ISO date is accepted only if it is midnight.
+    Eight digits in a row are parsed in that order or as year, month, day, with a year from 1800 on. A time
+    after an ISO date is accepted only if it is midnight.
 
     Raises ``ValueError`` if the text is not a date of the calendar, such as 31 February, and its subclass
     :class:`ShortYear` if the year has two digits.
@@ -82,14 +83,12 @@ def _from_digits(text: str, *, month_first: bool) -> datetime.date:
     """Parse six digits (an error: no century) or eight, in the configured order or as year, month, day."""
     if len(text) < 8:
         raise ShortYear
-    readings = []
-    with suppress(ValueError):
-        readings.append(_in_order(text[:2], text[2:4], text[4:], month_first=month_first))
-    with suppress(ValueError):
-        readings.append(_date(text[:4], text[4:6], text[6:]))
-    if len(readings) != 1:
-        raise ValueError("not a date, or ambiguous")
-    return readings[0]
+    # If the last four digits are a year, its first two are no month: the first four are no year then.
+    if int(text[4:]) >= _FIRST_YEAR:
+        return _in_order(text[:2], text[2:4], text[4:], month_first=month_first)
+    if int(text[:4]) >= _FIRST_YEAR:
+        return _date(text[:4], text[4:6], text[6:])
+    raise ValueError("no year from 1800 on")
 
 
 def _date(year: str, month: int | str, day: str) -> datetime.date:

@@ -16,6 +16,7 @@ const MIDNIGHT = "(?:[Tt\\s]\\s*00:00(?::00(?:[.,]0+)?)?\\s*(?:[Zz]|[+-]\\d{2}:?
 const ISO = whole(`(\\d{4})${GAP}+${DAY}${GAP}+${DAY}${MIDNIGHT}`);
 const NUMBERS = whole(`${DAY}${GAP}+${DAY}${GAP}+${YEAR}`);
 const DIGITS = whole("\\d{6}|\\d{8}");
+const FIRST_YEAR = 1800; // of eight digits
 const DAY_WORD_YEAR = whole(`${DAY}${ORDINAL}${GAP}*(?:of\\s+)?${WORD}\\.?[\\s,./-]*'?${YEAR}`);
 const WORD_DAY_YEAR = whole(`${WORD}\\.?${GAP}*${DAY}${ORDINAL}[\\s,./-]+'?${YEAR}`);
 const YEAR_WORD_DAY = whole(`(\\d{4})[\\s,./-]*${WORD}\\.?${GAP}*${DAY}${ORDINAL}`);
@@ -73,15 +74,14 @@ function inOrder(first, second, year, order) {
   return order === "month-day" ? calendarDate(year, first, second) : calendarDate(year, second, first);
 }
 
-/** Six digits lack the century. Eight are read in the configured order, or as year, month, day; not if both fit. */
+/** Six digits lack the century. Eight are read in the configured order, or as year, month, day. */
 function fromDigits(digits, order) {
   if (digits.length < 8) return "short-year";
-  const readings = [
-    inOrder(digits.slice(0, 2), digits.slice(2, 4), digits.slice(4), order),
-    calendarDate(digits.slice(0, 4), digits.slice(4, 6), digits.slice(6)),
-  ].filter((reading) => reading instanceof Date);
-  if (readings.length > 1) return null;
-  return readings[0] ?? "impossible";
+  if (Number(digits.slice(4)) >= FIRST_YEAR) {
+    return inOrder(digits.slice(0, 2), digits.slice(2, 4), digits.slice(4), order);
+  }
+  if (Number(digits.slice(0, 4)) < FIRST_YEAR) return "impossible";
+  return calendarDate(digits.slice(0, 4), digits.slice(4, 6), digits.slice(6));
 }
 
 /** A word that is not a month may be half typed, so no message is shown. */

@@ -37,10 +37,12 @@ def _read(text: str, *, month_first: bool) -> str:
         return "refused"
 
 
-def test_eight_digits_that_are_two_dates_are_refused() -> None:
-    """2001-11-05, or 20 January 1105."""
-    with pytest.raises(ValueError, match="ambiguous"):
-        read_date("20011105")
+@pytest.mark.parametrize("month_first", [False, True])
+@given(date=st.dates(min_value=datetime.date(1800, 1, 1)))
+def test_eight_digits_are_read_with_their_year_at_either_end(date: datetime.date, month_first: bool) -> None:
+    in_order = f"{date:%m%d%Y}" if month_first else f"{date:%d%m%Y}"
+    for text in (in_order, f"{date:%Y%m%d}"):
+        assert read_date(text, month_first=month_first) == date
 
 
 MONTHS = list(calendar.month_name)[1:]
