@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.test import Client
@@ -43,6 +44,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.cdp_clients import lookup_slots_taken
 from tests.support.entries import CREATE, clean, on_page, posted, resolved_by, store
 from tests.support.people import events, make_person
+from tests.support.resolving import add_elsewhere
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql("repeated")]
 
@@ -511,6 +513,20 @@ def test_panel_that_reads_less_keeps_what_an_earlier_one_read_under_its_time(
     faults.clear()
     assert "3 consumers" in _panel(as_staff, FAMILY_ORDER)
     assert OrderReading.objects.get().read_at > earlier  # nothing is from the earlier one
+
+
+def test_panel_that_reads_less_is_not_deleted_with_an_earlier_one_that_is_nearly_over(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.switches = sandbox.sandbox.switches.changed({"list_items": "refs"})
+    add_elsewhere(order=CANCELLED_ORDER)
+    assert "1 consumer" in _panel(as_staff, CANCELLED_ORDER)
+    OrderReading.objects.update(read_at=clock.now() - datetime.timedelta(minutes=9, seconds=50))
+    sandbox.sandbox.faults.arm(Armed("500_before", operation="retrieve_order_consumer", times=9))
+    assert "0 of 1 read" in _panel(as_staff, CANCELLED_ORDER)
+    OrderReading.objects.update(read_at=F("read_at") - datetime.timedelta(seconds=20))
+    page = as_staff.post(NEW, posted(clean(), order=CANCELLED_ORDER))
+    assert "This order has the status CANCELLED." in _text(page)
 
 
 @pytest.mark.parametrize(("minutes", "are_kept"), [(4, True), (6, False)])

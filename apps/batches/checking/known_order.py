@@ -16,7 +16,7 @@ from apps.cdp.errors import CdpError
 from apps.cdp.records import Order
 from apps.consumers.duplicates.known import NOT_READ, known_on_order
 from apps.consumers.models import OrderReading
-from apps.consumers.order_lookup.readings import find_reading, is_current, store_reading
+from apps.consumers.order_lookup.readings import KEPT, find_reading, is_current, store_reading
 from apps.consumers.sending.submit import SNAPSHOT_SECONDS
 from apps.core import clock
 from apps.core.connections import release_database_connections
@@ -112,7 +112,8 @@ def _store(
         order, read_at = earlier.order, earlier.read_at
     if order is not None:
         with transaction.atomic():
-            store_reading(order_ref, order, listed, read_at=read_at)
+            # Without a reading, the list is checked again before it is confirmed: it may be deleted early.
+            store_reading(order_ref, order, listed, read_at=read_at, merged_for=KEPT)
 
 
 def _known_order(

@@ -21,6 +21,7 @@ from apps.core.references import reference_key
 logger = logging.getLogger(__name__)
 
 KEPT = datetime.timedelta(minutes=10)
+HALF_LIFE = KEPT / 2
 FRESH = datetime.timedelta(seconds=60)
 # The clocks of two machines differ. A time further ahead is from before the clock was set back, so it is old.
 AHEAD = datetime.timedelta(seconds=clock.TOLERANCE)
@@ -59,12 +60,14 @@ def store_reading(
     *,
     read_at: datetime.datetime,
     guests: tuple[OrderGuest, ...] | None = None,
+    merged_for: datetime.timedelta = HALF_LIFE,
 ) -> None:
-    """Replace the stored reading of an order. What only the earlier one has stays, under its time.
+    """Replace the stored reading of an order. What only an earlier one has stays, under its time.
 
-    That is the data of consumers that this one did not reach, and the guests. If it would be guests alone,
-    they stay for the first half of ``KEPT``. Without ``listed``, consumers and guests stay as they are.
-    ``read_at``: when the reading began. Call it in the transaction of the event about the reading.
+    That is the data of consumers that this one did not reach, if the earlier one is younger than
+    ``merged_for``, and the guests, if it is younger than ``HALF_LIFE``: what was read now is deleted with the
+    oldest part. Without ``listed``, consumers and guests stay as they are. ``read_at``: when the reading
+    began. Call it in the transaction of the event about the reading.
     """
     stored = _kept(order_ref)
     if stored is not None and stored.has_consumers:
@@ -72,8 +75,10 @@ def store_reading(
             listed, read_at, guests = stored.listed, stored.read_at, stored.guests
         else:
             merged = known_on_order(listed, stored.listed)
-            lacks_guests = guests is None and stored.guests is not None
-            if merged != known_on_order(listed) or (lacks_guests and read_at - stored.read_at < KEPT / 2):
+            age = read_at - stored.read_at
+            lacks_data = merged != known_on_order(listed) and age < merged_for
+            lacks_guests = guests is None and stored.guests is not None and age < HALF_LIFE
+            if lacks_data or lacks_guests:
                 listed, read_at = merged, min(read_at, stored.read_at)
                 guests = stored.guests if guests is None else guests
     row = OrderReading(order_key=reference_key(order_ref), read_at=read_at)
