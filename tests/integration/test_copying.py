@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import uuid
+from dataclasses import replace
 
 import pytest
 from django.test import Client
@@ -12,6 +13,7 @@ from django.utils.html import escape
 
 from apps.accounts.models import User
 from apps.cdp.consumers import NewConsumer
+from apps.consumers.forms.lists import LISTS
 from apps.consumers.models import EntryPreferences, OrderReading, Outcome, Submission
 from apps.consumers.order_lookup import readings
 from apps.core import clock
@@ -109,6 +111,28 @@ def test_consumer_on_the_order_is_copied_from_what_was_read(as_staff: Client, sa
     }  # fmt: skip
     # Without a script the answer shows the order again.
     assert "Olle Lindqvist" in text(as_staff.post(NEW, values))
+
+
+def test_consumer_with_more_phone_numbers_than_the_form_has_rows_is_copied_whole(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    as_staff.post(PANEL, {"order_ref": FAMILY_ORDER})
+    reading = OrderReading.objects.get()
+    assert reading.listed is not None
+    assert reading.order is not None
+    numbers = tuple(f"+3120123{n:04}" for n in range(LISTS["phone_numbers"].absolute_max + 1))
+    consumer = replace(reading.listed.consumers[0], phone_numbers=numbers)
+    reading.set_data(reading.order, replace(reading.listed, consumers=(consumer,)), reading.guests)
+    reading.save()
+    values = {**posted(EMPTY, order=FAMILY_ORDER), "copy": f"consumer:{FAMILY_ORDER}/{consumer.ref}"}
+    page = as_staff.post(NEW, values)
+    filled = _filled(page)
+    assert page.status_code == 200
+    shown = [text for name, text in filled.items() if name.startswith("phone_numbers-")]
+    assert tuple("; ".join(shown).split("; ")) == numbers
+    answer = as_staff.post(NEW, {**on_page(page), "first_name": "Ida"})
+    assert "Enter at most" in text(answer)
+    assert not Submission.objects.exists()
 
 
 def test_consumer_whose_order_was_read_long_ago_is_not_copied(

@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Final
 
 from django.core.exceptions import TooManyFieldsSent
 
-from apps.consumers.forms.flat_values import counts_every_row, with_rows
+from apps.consumers.forms.flat_values import SEPARATOR, counts_every_row, value_rows, with_rows
 from apps.consumers.forms.lists import LISTS
-
-_SEPARATOR: Final = "; "  # the form and ``columns.problems`` read the values on both sides of it
 
 
 def fitted(values: Mapping[str, str]) -> Mapping[str, str]:
@@ -45,7 +42,5 @@ def _fitted_rows(prefix: str, rows: list[dict[str, str]]) -> list[dict[str, str]
         return rows
     if prefix == "identifiers":  # each has its provider, so they share the last row as texts
         shared = [f"{row['provider']} {row['id']}" for row in rows[most - 1 :]]
-        return [*rows[: most - 1], {"provider": "", "id": _SEPARATOR.join(shared)}]
-    size = -(-len(rows) // most)  # rounded up
-    texts = [row["value"] for row in rows]
-    return [{"value": _SEPARATOR.join(texts[at : at + size])} for at in range(0, len(texts), size)]
+        return [*rows[: most - 1], {"provider": "", "id": SEPARATOR.join(shared)}]
+    return value_rows(prefix, [row["value"] for row in rows])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from django.core.exceptions import TooManyFieldsSent
 from django.utils.formats import date_format
@@ -14,6 +15,8 @@ from apps.cdp.consumers import NewConsumer
 from apps.cdp.fields import Shape, names_of
 from apps.consumers.forms.lists import LISTS
 
+SEPARATOR: Final = "; "
+"""Between values that share a row: the form reads the values on both sides of it."""
 _TEXTS = tuple(names_of(Shape.TEXT))
 
 
@@ -28,8 +31,8 @@ def values_of(order_ref: str, consumer: NewConsumer | None) -> dict[str, str]:
     values |= {name: getattr(consumer, name) for name in _TEXTS}
     born = consumer.date_of_birth
     values["date_of_birth"] = date_format(born, "j F Y") if born else ""
-    values = with_rows(values, "emails", [{"value": email} for email in consumer.emails])
-    values = with_rows(values, "phone_numbers", [{"value": number} for number in consumer.phone_numbers])
+    for name in ("emails", "phone_numbers"):
+        values = with_rows(values, name, value_rows(name, getattr(consumer, name)))
     identifiers = [{"provider": item.provider, "id": item.id} for item in consumer.identifiers]
     return with_rows(values, "identifiers", identifiers)
 
@@ -88,7 +91,7 @@ def _typed(values: Mapping[str, str], name: str) -> str | tuple[str, ...]:
 def _with_field(values: Mapping[str, str], name: str, value: str | tuple[str, ...]) -> dict[str, str]:
     """The values with another value of a field, or of a list of fields."""
     if isinstance(value, tuple):
-        return with_rows(values, name, [{"value": one} for one in value])
+        return with_rows(values, name, value_rows(name, value))
     return {**values, name: value}
 
 
@@ -130,6 +133,16 @@ def with_rows(values: Mapping[str, str], prefix: str, rows: list[dict[str, str]]
     for index, row in enumerate(rows):
         changed |= {f"{prefix}-{index}-{name}": value for name, value in row.items()}
     return changed
+
+
+def value_rows(prefix: str, texts: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of a list of single values.
+
+    If there are more than the form has rows for, several share a row. They are more than may be sent, so the
+    form reports an error.
+    """
+    size = max(-(-len(texts) // LISTS[prefix].absolute_max), 1)  # rounded up
+    return [{"value": SEPARATOR.join(texts[at : at + size])} for at in range(0, len(texts), size)]
 
 
 def with_row_added(values: Mapping[str, str], prefix: str) -> dict[str, str]:
