@@ -216,6 +216,7 @@ DOUBTS = {
     ),
 }
 DOUBT_NOTE = _("Created, to be checked")
+CONTRADICTED_NOTE = _("Contradicted after the resolution")
 
 WARNINGS = {
     warnings.NO_IDENTITY: _(
@@ -322,6 +323,8 @@ def line_note(submission: Submission) -> str:
     """The note beside an outcome in a list, if it needs attention or is not verified; otherwise empty."""
     if submission.doubt_code:
         return str(DOUBT_NOTE)
+    if submission.contradicted:
+        return str(CONTRADICTED_NOTE)
     by_supervisor = (
         submission.resolved_how == ResolvedHow.BY_SUPERVISOR and submission.outcome == Outcome.CREATED
     )

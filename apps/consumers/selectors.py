@@ -141,7 +141,7 @@ def next_unknown(
 
 
 def contradicted_submissions(viewer: Viewer) -> QuerySet[Submission]:
-    """Resolved submissions that a late answer contradicts, and that were not resolved again since."""
+    """Resolved submissions that a late answer or a check contradicts, not resolved again since."""
     return visible_submissions(viewer).filter(IS_CONTRADICTED)
 
 

@@ -112,9 +112,9 @@ def test_page_of_an_outcome_that_is_not_stored_says_until_when_the_entry_cannot_
     sandbox.start()
     assert "<h1>Nothing was sent</h1>" in page
     assert "You can send it again" not in page
-    assert "Nothing was created. The portal could not store this: its database does not answer." in page
-    assert ("Until it does, the same entry cannot be sent." in page) is spooled
-    assert ("will be stored as soon as the database answers" in page) is spooled
+    assert "Nothing was created. The portal could not store this in its database." in page
+    assert ("Until it is stored, the same entry cannot be sent." in page) is spooled
+    assert ("will be stored as soon as the database accepts it" in page) is spooled
     assert ("cannot be sent until it is resolved: a check may find the outcome;" in page) is not spooled
 
 

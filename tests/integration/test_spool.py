@@ -54,7 +54,7 @@ def test_created_outcome_is_spooled_and_stored_once_the_database_answers(
     [created] = sandbox.sandbox.consumers(posted()["order_ref"])
     assert response.status_code == 503
     assert created.ref in text(response)
-    assert "will be stored as soon as the database answers" in text(response)
+    assert "will be stored as soon as the database accepts it" in text(response)
     with pytest.raises(OperationalError):
         storing.drain_spool(SPOOL)
     assert len(spool.paths()) == 1

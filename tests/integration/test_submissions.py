@@ -273,6 +273,7 @@ def test_contradicted_absence_is_unknown_in_own_figures_in_its_row_and_in_both_f
         assert "<p>1 submission<" in page
         rows = page.partition("<tbody")[2]
         assert f"{label}</" in rows
+        assert ("Contradicted after the resolution" in rows) is (one is contradicted)
 
 
 def test_search_for_an_order_begins_on_the_start_page(as_staff: Client, as_administrator: Client) -> None:
