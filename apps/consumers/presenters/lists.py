@@ -154,7 +154,7 @@ def _attention_text(pending: Pending) -> str:
 
 def _advice(kind: str, *, may_resolve: bool) -> str:
     if kind == "contradicted":
-        return gettext("Sitecore CDP's answer, or a check, contradicts how these were resolved.")
+        return gettext("Sitecore CDP's answer contradicts how these were resolved.")
     if kind == "doubtful":
         return (
             gettext("Sitecore CDP's answers do not fit. Check each order in Sitecore CDP.")
