@@ -137,7 +137,7 @@ class DetailsForm(TimeZoneForm):
 
 
 class ChangedDetailsForm(DetailsForm):
-    """The details of a person as they were shown and as they are now."""
+    """The details of a person as they were shown and as they were typed."""
 
     @property
     def shown(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import Group
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.base_session import AbstractBaseSession
@@ -152,6 +153,25 @@ class User(AbstractBaseUser):
     def has_module_perms(self, app_label: str) -> bool:
         """Whether the person has any permission of the app."""
         return any(perm.startswith(f"{app_label}.") for perm in self.get_all_permissions())
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Whether this is the person's password. Its hash is upgraded if it was made by a weaker hasher.
+
+        Unlike Django's, an upgrade never replaces a password that was set meanwhile: that one is checked.
+        """
+        is_replaced = False
+
+        def upgrade(raw: str) -> None:
+            nonlocal is_replaced
+            upgraded, same = make_password(raw), User.objects.filter(pk=self.pk, password=self.password)
+            if same.update(password=upgraded):
+                self.password = upgraded
+            else:
+                self.refresh_from_db(fields=["password"])
+                is_replaced = True
+
+        is_right = check_password(raw_password, self.password, upgrade)
+        return is_right and (not is_replaced or check_password(raw_password, self.password))
 
     def get_session_auth_hash(self) -> str:
         """The hash that a valid session contains. It changes with the password and the session series.

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 from apps.cdp.answers import parse_json
@@ -265,13 +265,16 @@ def failure_of(error: Exception, attempt: Attempt) -> CdpError:
     )
 
 
+_OF_THE_PROXY: Final = {"NameResolutionError", "ConnectTimeoutError"}
+
+
 def _why_unreachable(error: Exception, chain: list[BaseException], names: set[str], timed_out: bool) -> str:
     """The `ErrorCode` of a failure before the first byte."""
     if isinstance(error, TooLateError):
         return error.code
     by_priority = (
-        # With a proxy, the portal resolves only the proxy's name.
-        ({"ProxyError", "NameResolutionError"} <= names, ErrorCode.PROXY_FAILED),
+        # With a proxy, the portal resolves and connects to nothing else.
+        ("ProxyError" in names and bool(names & _OF_THE_PROXY), ErrorCode.PROXY_FAILED),
         ("NameResolutionError" in names, ErrorCode.NAME_NOT_RESOLVED),
         (timed_out, ErrorCode.CONNECT_TIMEOUT),
         ("ProxyError" in names, ErrorCode.PROXY_FAILED),

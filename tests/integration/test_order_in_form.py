@@ -529,6 +529,19 @@ def test_panel_that_reads_less_is_not_deleted_with_an_earlier_one_that_is_nearly
     assert "This order has the status CANCELLED." in _text(page)
 
 
+def test_order_that_is_read_without_its_consumers_is_not_deleted_with_a_reading_that_is_nearly_over(
+    as_staff: Client, sandbox: SandboxServer
+) -> None:
+    add_elsewhere(order=CANCELLED_ORDER)
+    _panel(as_staff, CANCELLED_ORDER)
+    OrderReading.objects.update(read_at=clock.now() - datetime.timedelta(minutes=9, seconds=50))
+    sandbox.sandbox.faults.arm(Armed("500_before", operation="list_order_consumers", times=9))
+    _panel(as_staff, CANCELLED_ORDER)
+    OrderReading.objects.update(read_at=F("read_at") - datetime.timedelta(seconds=20))
+    page = as_staff.post(NEW, posted(clean(), order=CANCELLED_ORDER))
+    assert "This order has the status CANCELLED." in _text(page)
+
+
 @pytest.mark.parametrize(("minutes", "are_kept"), [(4, True), (6, False)])
 def test_guests_that_cannot_be_read_again_stay_unless_the_earlier_reading_is_nearly_over(
     as_staff: Client, sandbox: SandboxServer, minutes: int, are_kept: bool

@@ -385,6 +385,7 @@ def test_access_that_ends_while_the_password_is_checked_begins_no_session(
     assert Session.objects.count() == 0
 
 
+@pytest.mark.sql("new")
 def test_signing_out_everywhere_while_the_password_is_checked_leaves_the_new_session(
     client: Client, pat: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,7 +42,6 @@ _JAPANESE = re.compile(r"(\d{4})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日?", re
 _ISO = re.compile(r"\d{4}-\d\d-(\d\d)", re.ASCII)
 _LAST_MONTH: Final = 12
 _SHORT_YEAR = re.compile(r"(\d{1,2}[\s./-]+\d{1,2}[\s./-]+)(\d\d)\.?", re.ASCII)
-_EIGHT_DIGITS = re.compile(r"[0-9\uff10-\uff19]{8}")
 
 
 class Meaning(StrEnum):
@@ -136,8 +135,7 @@ def meaning_of(text: str) -> Meaning:
 def _meaning(text: str, day_month: dt.date | None, month_day: dt.date | None) -> Meaning:
     if day_month == month_day:
         return Meaning.EITHER if day_month else Meaning.NO_DATE
-    # Eight digits may also be year, month and day, so that they decide nothing.
-    if (day_month and month_day) or _EIGHT_DIGITS.fullmatch(_visible(text)):
+    if day_month and month_day:
         return Meaning.AMBIGUOUS
     return Meaning.DAY_MONTH if day_month else Meaning.MONTH_DAY
 

@@ -66,16 +66,17 @@ def store_reading(
 
     That is the data of consumers that this one did not reach, if the earlier one is younger than
     ``merged_for``, and the guests, if it is younger than ``HALF_LIFE``: what was read now is deleted with the
-    oldest part. Without ``listed``, consumers and guests stay as they are. ``read_at``: when the reading
-    began. Call it in the transaction of the event about the reading.
+    oldest part. Without ``listed``, consumers and guests stay as they are, if the earlier one is younger than
+    ``merged_for``. ``read_at``: when the reading began. Call it in the transaction of the event about the
+    reading.
     """
     stored = _kept(order_ref)
     if stored is not None and stored.has_consumers:
-        if listed is None:
+        age = read_at - stored.read_at
+        if listed is None and age < merged_for:
             listed, read_at, guests = stored.listed, stored.read_at, stored.guests
-        else:
+        elif listed is not None:
             merged = known_on_order(listed, stored.listed)
-            age = read_at - stored.read_at
             lacks_data = merged != known_on_order(listed) and age < merged_for
             lacks_guests = guests is None and stored.guests is not None and age < HALF_LIFE
             if lacks_data or lacks_guests:

@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
+from pytest_django import Settings
 
 from apps.accounts import services
 from apps.accounts.models import User
@@ -212,3 +214,20 @@ def test_event_of_a_password_does_not_contain_it() -> None:
     everything = json.dumps(list(AuditEvent.objects.values()))
     assert "horse" not in everything
     assert token not in everything
+
+
+def test_upgrade_of_a_hash_replaces_no_password_that_was_set_meanwhile(settings: Settings) -> None:
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
+        "django.contrib.auth.hashers.MD5PasswordHasher",
+    ]
+    pat = make_person("pat")
+    User.objects.update(password=make_password("before", hasher="md5"))
+    first, second, late = (User.objects.get(pk=pat.pk) for _process in range(3))
+    assert first.check_password("before")
+    assert second.check_password("before")  # at the same time as the first
+    assert first.password == second.password == User.objects.get().password
+    assert first.password.startswith("pbkdf2_sha1$")
+    services.set_password(person_id=pat.pk, password="after", actor=acting(pat))
+    assert not late.check_password("before")
+    assert User.objects.get().check_password("after")

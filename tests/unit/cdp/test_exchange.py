@@ -76,6 +76,7 @@ def interpret(raw: RawAnswer, *, expired: bool) -> object:
         (caused(ProxyError(), ReadTimeoutError()), "connect_timeout"),
         (caused(ProxyError(), ConnectionRefusedError()), "proxy_failed"),
         (caused(ProxyError(), NameResolutionError()), "proxy_failed"),
+        (caused(ProxyError(), ConnectTimeoutError()), "proxy_failed"),
         (caused(OSError(), ConnectionRefusedError()), "connect_refused"),
         (caused(OSError(), ssl.SSLEOFError()), "tls_failed"),
         (ConnectionResetError(), "connect_failed"),

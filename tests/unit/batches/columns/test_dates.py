@@ -107,7 +107,7 @@ def test_what_is_no_date_in_either_order_is_passed_on_as_typed(text: str) -> Non
         ("03/04/1991", Meaning.AMBIGUOUS),
         ("03.04.1991", Meaning.AMBIGUOUS),
         ("03041991", Meaning.AMBIGUOUS),
-        ("13041991", Meaning.AMBIGUOUS),
+        ("13041991", Meaning.DAY_MONTH),
         ("20100110", Meaning.EITHER),
         ("13/04/1991", Meaning.DAY_MONTH),
         ("04/13/1991", Meaning.MONTH_DAY),
