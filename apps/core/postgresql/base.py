@@ -32,11 +32,11 @@ class PreparingCursor(base.ServerBindingCursor, psycopg.Cursor[Any]):  # the sec
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         """As psycopg's."""
-        self.connection.prepare_threshold = 1
+        usual, self.connection.prepare_threshold = self.connection.prepare_threshold, 1
         try:
             return super().execute(query, params, **options)
         finally:
-            self.connection.prepare_threshold = None
+            self.connection.prepare_threshold = usual
 
 
 class Operations(DatabaseOperations):
