@@ -162,10 +162,13 @@ class Selection:
         return replace(self, asked=lasting)._without_searches()
 
     def page(self, *, size: int, position: keyset.Position | None) -> keyset.Page[Submission]:
-        """One page of the selected rows. Raises ``UnreadableKey``, as :func:`keyset.page_of`."""
+        """One page of the selected rows, with the columns of a list's line.
+
+        Raises ``UnreadableKey``, as :func:`keyset.page_of`.
+        """
 
         # Of keys that are those of visible rows.
-        whole = self._sorted(selectors.visible_submissions(UNRESTRICTED))
+        whole = self._sorted(selectors.with_line_columns(selectors.visible_submissions(UNRESTRICTED)))
 
         def page_of(lists: Iterable[QuerySet[Submission]]) -> keyset.Page[Submission]:
             return keyset.page_of(

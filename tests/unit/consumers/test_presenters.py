@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from apps.accounts.models import User
 from apps.cdp.consumers import Identifier, NewConsumer, OrderConsumer
+from apps.cdp.errors import ErrorCode
 from apps.cdp.factory import get_client
+from apps.consumers import selectors
 from apps.consumers.duplicates.compare import Comparison, Likeness, Rule, Similarity
-from apps.consumers.models import Outcome, Submission
+from apps.consumers.models import CheckResult, Doubt, Outcome, Submission
 from apps.consumers.presenters import comparison, lists, receipts
 from apps.consumers.presenters.entry import SimilarField, WarningLine, warning_line
 from apps.consumers.presenters.record_urls import record_url
 from apps.consumers.sending.order_comparison import Similar
 from apps.consumers.sending.warnings import NO_IDENTITY, SIMILAR, EntryWarning
 from apps.consumers.viewer import Viewer
-from tests.support.entries import FULL, REF, clean, store
+from tests.support.entries import FULL, REF, clean, resolved_by, store
 
 
 def answer(consumer: NewConsumer = FULL) -> OrderConsumer:
@@ -211,3 +214,52 @@ def test_consumer_of_the_vendor_is_shown_to_those_who_may_view_its_records(may_v
 def test_warning_without_an_earlier_submission_has_only_text() -> None:
     line = warning_line(EntryWarning(NO_IDENTITY, "identifiers"), Viewer("0"))
     assert line == WarningLine(line.text)
+
+
+# --- Lines of a list --------------------------------------------------------------------------------
+def read_for_a_line(submission: Submission) -> Submission:
+    return selectors.with_line_columns(Submission.objects.filter(pk=submission.pk)).get()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("outcome", "columns"),
+    [
+        *((outcome, {}) for outcome in Outcome),
+        (Outcome.NOT_CREATED, {"contradicted": True, "late_consumer_ref": REF, "late_outcome": "created"}),
+        (Outcome.CREATED, {"doubt_code": Doubt.CLAIMED}),
+        (Outcome.REJECTED, {"error_code": ErrorCode.RATE_LIMITED, "retry_after": 3600}),
+        (Outcome.UNKNOWN, {"check_result": CheckResult.SEVERAL}),
+    ],
+)
+def test_line_of_a_list_needs_no_other_column(
+    django_assert_num_queries: DjangoAssertNumQueries, staff: User, outcome: Outcome, columns: dict[str, Any]
+) -> None:
+    stored = store(staff, outcome, answer=answer(), order_number="A-1", **columns)
+    read = read_for_a_line(stored)
+    with django_assert_num_queries(0):
+        shown = lists.line(read)
+    assert shown == lists.line(stored)
+
+
+@pytest.mark.django_db
+def test_line_of_a_taken_submission_needs_no_other_column(
+    django_assert_num_queries: DjangoAssertNumQueries, staff: User
+) -> None:
+    taken = {"taken_by": staff, "taken_by_name": "Sue", "taken_at": datetime.datetime.now(datetime.UTC)}
+    read = read_for_a_line(store(staff, Outcome.UNKNOWN, **taken))
+    with django_assert_num_queries(0):
+        assert lists.line(read).note == "Taken by Sue"
+
+
+@pytest.mark.django_db
+def test_line_of_a_resolved_submission_also_reads_the_references_before(
+    django_assert_num_queries: DjangoAssertNumQueries, staff: User
+) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    resolved = {**resolved_by(staff), "consumer_read_at": now, "late_consumer_ref": "another"}
+    created_later = replace(answer(), created_at=now + datetime.timedelta(days=1))
+    stored = store(staff, Outcome.CREATED, answer=created_later, refs_before=[], **resolved)
+    read = read_for_a_line(stored)
+    with django_assert_num_queries(2):  # the second: by how much the vendor's clock is ahead
+        assert lists.line(read).note == "With warnings"
