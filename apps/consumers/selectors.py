@@ -113,7 +113,7 @@ def visible_submissions(viewer: Viewer) -> QuerySet[Submission]:
 
 
 def with_line_columns(submissions: QuerySet[Submission]) -> QuerySet[Submission]:
-    """These submissions with the columns of a line of a list (:func:`presenters.lists.line`).
+    """These submissions with the columns of a line of a list (:func:`presenters.lists.lines`).
 
     A line of a submission that a supervisor resolved as created reads ``refs_before`` as well.
     """

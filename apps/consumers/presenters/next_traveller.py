@@ -13,7 +13,7 @@ from apps.consumers.copying import CopySource, submission_key
 from apps.consumers.fields import FIELD_LABELS
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.preferences import CARRIED
-from apps.consumers.presenters.lists import SubmissionLine, consumer_name, line
+from apps.consumers.presenters.lists import SubmissionLine, consumer_name, lines
 from apps.consumers.reconciliation.resolution import shown_outcome
 from apps.consumers.viewer import Viewer
 
@@ -111,9 +111,9 @@ def sent_today_url(order_ref: str) -> str:
     return f"{reverse('history:submissions')}?{urlencode({'order': order_ref, 'period': 'today'})}"
 
 
-def added_lines(submissions: Iterable[Submission], viewer: Viewer) -> tuple[AddedLine, ...]:
+def added_lines(submissions: Sequence[Submission], viewer: Viewer) -> tuple[AddedLine, ...]:
     """Submissions as rows, each with what the form posts to copy its details."""
     return tuple(
-        AddedLine(line(one), shown_outcome(one), submission_key(one), str(one.actor_id) == viewer.person_id)
-        for one in submissions
+        AddedLine(line, shown_outcome(one), submission_key(one), str(one.actor_id) == viewer.person_id)
+        for one, line in zip(submissions, lines(submissions), strict=True)
     )

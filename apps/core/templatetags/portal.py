@@ -15,7 +15,7 @@ from django.template.loader import get_template, render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import conditional_escape, escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext
 
@@ -64,15 +64,13 @@ def moment(value: dt.datetime | None, seconds: bool = False) -> SafeString:
     """
     if value is None:
         return SafeString("")
-    local = timezone.localtime(value)
-    utc = timezone.localtime(value, dt.UTC)
-    language = get_language()
-    return format_html(
-        '<time datetime="{}" title="{}">{}, {}</time>',
-        utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        gettext("%(moment)s UTC") % {"moment": f"{_day_words(utc.date(), language)}, {utc:%H:%M:%S}"},
-        _day_words(local.date(), language),
-        local.strftime("%H:%M:%S" if seconds else "%H:%M"),
+    local, utc = timezone.localtime(value), value.astimezone(dt.UTC)
+    language, utc_time = get_language(), f"{utc:%H:%M:%S}"
+    title = gettext("%(moment)s UTC") % {"moment": f"{_day_words(utc.date(), language)}, {utc_time}"}
+    shown = f"{_day_words(local.date(), language)}, {local.strftime('%H:%M:%S' if seconds else '%H:%M')}"
+    # format_html would take twice as long; a list has fifty of them.
+    return SafeString(
+        f'<time datetime="{utc.date()}T{utc_time}Z" title="{escape(title)}">{escape(shown)}</time>'
     )
 
 
