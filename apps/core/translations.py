@@ -10,7 +10,7 @@ from django.utils.translation import trans_real
 
 
 def remember() -> None:
-    """Let this process look up each text once. Call it once, when the apps are ready and all catalogues are there."""
+    """Let this process look up each text once. Call it once, after :func:`consumer_word.install`."""
     for catalogue in _catalogues():
         catalogue.gettext = lru_cache(maxsize=4096)(catalogue.gettext)  # the portal has two thousand texts
 

@@ -28,7 +28,10 @@ DURING = "\nDuring handling of the above exception, another exception occurred:\
         (FRAMES + "KeyError: 'order'\n" + DURING + FRAMES + "RuntimeError\n", ["RuntimeError"]),
         (FRAMES + REFUSED + "KeyError: 'order'\n", ["KeyError"]),
         (FRAMES + "psycopg.OperationalError: refused\n" + REFUSED, ["psycopg.OperationalError"]),
-        (FRAMES + "KeyError: 'order'\n" + REFUSED + CAUSED + FRAMES + "RuntimeError: one\n", ["RuntimeError"]),
+        (
+            FRAMES + "KeyError: 'order'\n" + REFUSED + CAUSED + FRAMES + "RuntimeError: one\n",
+            ["RuntimeError"],
+        ),
         (FRAMES + REFUSED, ["?"]),
     ],
 )

@@ -188,7 +188,7 @@ def test_form_receipt_and_list_name_the_wait_that_the_vendor_asked_for(
     )
     for page in (f"{NEW}?from={limited.public_id}", f"/submissions/{limited.public_id}/"):
         assert f"Sitecore CDP received too many requests. {words}" in text(as_staff.get(page))
-    assert lists.line(limited).reason == f"Sitecore CDP received too many requests. {words}"
+    assert lists.lines([limited])[0].reason == f"Sitecore CDP received too many requests. {words}"
 
 
 def test_wait_of_another_answer_is_not_shown(as_staff: Client, staff: User) -> None:

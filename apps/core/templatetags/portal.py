@@ -99,7 +99,8 @@ def cells(context: Context, columns: Iterable[Any]) -> SafeString:
     """
     return SafeString(
         "".join(
-            f"{_cell_start(column.heading)}{_cell(column.key).render(context).strip()}</td>" for column in columns
+            f"{_cell_start(column.heading)}{_cell(column.key).render(context).strip()}</td>"
+            for column in columns
         )
     )
 

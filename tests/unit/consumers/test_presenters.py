@@ -246,7 +246,8 @@ def test_line_of_a_list_needs_no_other_column(
 def test_line_of_a_taken_submission_needs_no_other_column(
     django_assert_num_queries: DjangoAssertNumQueries, staff: User
 ) -> None:
-    taken = {"taken_by": staff, "taken_by_name": "Sue", "taken_at": datetime.datetime.now(datetime.UTC)}
+    now = datetime.datetime.now(datetime.UTC)
+    taken: dict[str, Any] = {"taken_by": staff, "taken_by_name": "Sue", "taken_at": now}
     read = read_for_a_line(store(staff, Outcome.UNKNOWN, **taken))
     with django_assert_num_queries(0):
         [line] = lists.lines([read])
@@ -258,7 +259,7 @@ def test_line_of_a_resolved_submission_also_reads_the_references_before(
     django_assert_num_queries: DjangoAssertNumQueries, staff: User
 ) -> None:
     now = datetime.datetime.now(datetime.UTC)
-    resolved = {**resolved_by(staff), "consumer_read_at": now, "late_consumer_ref": "another"}
+    resolved: dict[str, Any] = {**resolved_by(staff), "consumer_read_at": now, "late_consumer_ref": "another"}
     created_later = replace(answer(), created_at=now + datetime.timedelta(days=1))
     stored = store(staff, Outcome.CREATED, answer=created_later, refs_before=[], **resolved)
     read = read_for_a_line(stored)
