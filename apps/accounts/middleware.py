@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.contrib import messages
+from django.contrib import auth, messages
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -113,6 +113,13 @@ class SignInFirstMiddleware(LoginRequiredMiddleware):
         if _may_have_a_session(request):
             messages.warning(request, _("Your session had ended. Nothing was done."))
         return sign_in(request, default=reverse("start"))
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        """Answer a request whose view found that the session had ended meanwhile."""
+        if not isinstance(exception, sessions.SessionEnded) or request.resolver_match is None:
+            return None
+        auth.logout(request)
+        return self.handle_no_permission(request, request.resolver_match.func)
 
 
 def _may_have_a_session(request: HttpRequest) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -48,6 +49,10 @@ BLOCK_AFTER = 100
 
 SAME_INVITATION = timedelta(minutes=10)
 """For this long the same table again is taken for a repeated submission of the form."""
+
+
+OwnSession = AbstractContextManager[object]
+"""Of a person who changes their own account (``sessions.continued``): the change is made within it."""
 
 
 class Refusal(Enum):
@@ -231,18 +236,18 @@ def reactivate_person(*, person_id: int, actor: Actor) -> None:
     _record(PERSON_REACTIVATED, person, actor, state_before="deactivated", state_after="active")
 
 
-@transaction.atomic
-def sign_out_everywhere(*, person_id: int, actor: Actor) -> int:
+def sign_out_everywhere(*, person_id: int, actor: Actor, session: OwnSession | None = None) -> int:
     """End the person's sessions, except the actor's own, and return how many they were.
 
     Browsers in which they have signed in are no longer known, and open links to set a password no longer
-    work. The caller gives the actor's own session the person's new hash (``update_session_auth_hash``).
+    work. ``session``: lets the actor's own session continue, or refuses the change.
     """
-    person = lock_person(person_id)
-    person.session_series = F("session_series") + 1
-    person.save(update_fields=["session_series"])
-    ended = _end_sessions(person, keep=actor.session if actor.id == str(person.pk) else "")
-    _record(PERSON_SESSIONS_ENDED, person, actor, **ended.data)
+    with transaction.atomic(), session or nullcontext():
+        person = lock_person(person_id)
+        person.session_series = F("session_series") + 1
+        person.save(update_fields=["session_series"])
+        ended = _end_sessions(person, keep=actor.session if actor.id == str(person.pk) else "")
+        _record(PERSON_SESSIONS_ENDED, person, actor, **ended.data)
     return ended.count
 
 
@@ -311,11 +316,14 @@ def set_password_by_link(*, person_id: int, token: str, password: str, actor: Ac
         raise ActRefusedError(Refusal.LINK_USED_UP)
 
 
-def set_password(*, person_id: int, password: str, actor: Actor) -> None:
-    """Set the password. Ends all sessions of the person except one that is updated with the new hash."""
+def set_password(*, person_id: int, password: str, actor: Actor, session: OwnSession | None = None) -> None:
+    """Set the password. Ends all sessions of the person except the actor's own.
+
+    ``session``: lets the actor's own session continue, or refuses the change.
+    """
     # Hash before the transaction: hashing takes about a second, and SQLite has a single write lock.
     password_hash = make_password(password)
-    with transaction.atomic():
+    with transaction.atomic(), session or nullcontext():
         _set_password(lock_person(person_id), password_hash, actor)
 
 

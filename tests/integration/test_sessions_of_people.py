@@ -5,16 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import re
 import threading
+from collections.abc import Callable
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY
 from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.contrib.sessions.backends.base import UpdateError
 from django.core.cache import cache
 from django.db import connection, transaction
+from django.http import HttpRequest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -24,6 +29,7 @@ from apps.accounts.presenters import browser_label
 from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
 from apps.accounts.selectors import open_sessions
 from apps.accounts.sign_in.session_store import SIGNED_IN_AT
+from apps.accounts.views import sign_in as views
 from tests.support.entries import text
 from tests.support.locks import is_a_transaction_waiting
 from tests.support.people import PASSWORD, TESTS, acting, events, make_person
@@ -318,3 +324,70 @@ def test_session_that_ends_meanwhile_is_not_ended_a_second_time(pat: User) -> No
 )
 def test_browser_has_a_short_name(agent: str, label: str) -> None:
     assert browser_label(agent) == label
+
+
+NEW = "the rain in a long walk"
+NEW_PASSWORD = {"current_password": PASSWORD, "new_password": NEW, "new_password_again": NEW}
+NOTHING_DONE = "Your session had ended. Nothing was done."
+ends_the_session = pytest.mark.parametrize(
+    "end",
+    [
+        lambda pat, _here: services.deactivate_person(person_id=pat.pk, actor=TESTS),
+        lambda pat, _here: services.sign_out_everywhere(person_id=pat.pk, actor=TESTS),
+        lambda _pat, here: here.post("/accounts/logout/"),
+    ],
+    ids=["deactivated", "signed out everywhere", "signed out in another window"],
+)
+
+
+def _another_window(client: Client) -> Client:
+    other = Client()
+    other.cookies[settings.SESSION_COOKIE_NAME] = client.cookies[settings.SESSION_COOKIE_NAME].value
+    return other
+
+
+def _assert_over(answer: Any, client: Client, pat: User) -> None:
+    assert answer.redirect_chain[0][0].startswith("/accounts/login/?next=")
+    assert NOTHING_DONE in text(answer)
+    assert not Session.objects.filter(person=pat).exists()
+    services.reactivate_person(person_id=pat.pk, actor=TESTS)
+    assert not _is_in(client)
+
+
+@pytest.mark.sql("new")
+@ends_the_session
+def test_session_that_ends_while_the_new_password_is_hashed_stays_ended_and_nothing_is_changed(
+    pat: User, end: Callable[[User, Client], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = _signed_in(pat)
+
+    def hash_and_end(password: str) -> str:
+        monkeypatch.undo()
+        end(pat, _another_window(here))
+        return make_password(password)
+
+    before = len(events("person.password_set"))
+    monkeypatch.setattr(services, "make_password", hash_and_end)
+    answer = here.post("/accounts/password/", NEW_PASSWORD, follow=True)
+    _assert_over(answer, here, pat)
+    assert User.objects.get(pk=pat.pk).check_password(PASSWORD)
+    assert len(events("person.password_set")) == before
+
+
+@pytest.mark.sql("new")
+@ends_the_session
+def test_session_that_ends_before_the_others_are_ended_stays_ended(
+    pat: User, end: Callable[[User, Client], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = _signed_in(pat)
+
+    def find_and_end(request: HttpRequest) -> User:
+        monkeypatch.undo()
+        end(pat, _another_window(here))
+        assert isinstance(request.user, User)
+        return request.user
+
+    monkeypatch.setattr(views, "_signed_in_user", find_and_end)
+    answer = here.post("/accounts/sign-out-elsewhere/", follow=True)
+    _assert_over(answer, here, pat)
+    assert not [event for event in events("person.sessions_ended") if event.actor_id == str(pat.pk)]

@@ -7,6 +7,8 @@ sign-in. Both are checked when the next request with the session's cookie arrive
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -18,13 +20,20 @@ from django.utils.crypto import constant_time_compare
 from apps.accounts.audit_events import SESSION_SIGNED_IN
 from apps.accounts.models import EndReason, Session, User
 from apps.accounts.selectors import actor_for
-from apps.accounts.services import record_session_end
+from apps.accounts.services import lock_person, record_session_end
 from apps.accounts.sign_in.session_store import CLIENT_ADDRESS, RENEWED_AT, SIGNED_IN_AT, USER_AGENT
 from apps.audit.events import MAX_TEXT, Event, storable
 from apps.audit.recording import record
 from apps.core import clock
 from apps.core.actor import Origin
 from apps.core.web.requests import SESSION_ID, actor_of, origin_of
+
+
+class SessionEnded(Exception):
+    """The session of a request ended, or its person was deactivated, since the request began.
+
+    ``SignInFirstMiddleware`` answers as if the request had come after the end.
+    """
 
 
 def begin(request: HttpRequest, user: User) -> None:
@@ -57,6 +66,23 @@ def end(request: HttpRequest, reason: EndReason) -> None:
         auth.logout(request)
         if ended:
             record_session_end(actor, reason)
+
+
+@contextmanager
+def continued(request: HttpRequest) -> Iterator[None]:
+    """Let this session of the request's person continue after a change that ends their sessions.
+
+    Session and change are stored in one transaction. Raises :class:`SessionEnded` before the change if the
+    session has ended or the person was deactivated: Django would store the deleted session again.
+    """
+    with transaction.atomic():
+        person = lock_person(request.user.pk or 0)
+        row = Session.objects.select_for_update(no_key=True).filter(session_key=request.session.session_key)
+        if not person.is_active or row.first() is None:
+            raise SessionEnded
+        yield
+        person.refresh_from_db()
+        auth.update_session_auth_hash(request, person)
 
 
 def renew(request: HttpRequest, *, force: bool = False) -> None:

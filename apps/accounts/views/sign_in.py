@@ -8,7 +8,6 @@ from typing import Any
 from allauth.account.views import LoginView, LogoutView
 from allauth.core.ratelimit import respond_429
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -136,9 +135,13 @@ def own_password(request: HttpRequest) -> HttpResponse:
         return respond_429(request)  # type: ignore[no-any-return]  # as above
     form = OwnPasswordForm(user, request.POST or None)
     if form.is_valid():
-        services.set_password(person_id=user.pk, password=form.to_password(), actor=actor_of(request))
+        services.set_password(
+            person_id=user.pk,
+            password=form.to_password(),
+            actor=actor_of(request),
+            session=sessions.continued(request),
+        )
         user.refresh_from_db()
-        update_session_auth_hash(request, user)
         messages.success(request, _("Your password was changed"))
         return _remember_device(request, redirect("own_profile"), user)
     context = {"form": form, "errors": form_errors(form)}
@@ -167,9 +170,10 @@ def own_profile(request: HttpRequest) -> HttpResponse:
 def sign_out_elsewhere(request: HttpRequest) -> HttpResponse:
     """End all sessions of the person except this one."""
     user = _signed_in_user(request)
-    ended = services.sign_out_everywhere(person_id=user.pk, actor=actor_of(request))
+    ended = services.sign_out_everywhere(
+        person_id=user.pk, actor=actor_of(request), session=sessions.continued(request)
+    )
     user.refresh_from_db()
-    update_session_auth_hash(request, user)
     messages.success(request, sessions_ended(ended))
     return _remember_device(request, redirect("own_profile"), user)
 
