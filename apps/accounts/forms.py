@@ -136,24 +136,52 @@ class DetailsForm(TimeZoneForm):
         )
 
 
+CHANGED_MEANWHILE = _(
+    "%(label)s: changed to “%(value)s” since you opened the page. Nothing was saved."
+    " Save again to replace it."
+)
+REMOVED_MEANWHILE = _(
+    "%(label)s: removed since you opened the page. Nothing was saved. Save again to store it."
+)
+
+
 class ChangedDetailsForm(DetailsForm):
     """The details of a person as they were shown and as they were typed."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._stored: dict[str, str] = {}
+
     @property
     def shown(self) -> dict[str, str]:
-        """What was shown, by the names of hidden controls."""
+        """What is shown, by the names of hidden controls."""
         return {
-            f"shown-{name}": self.data.get(f"shown-{name}", self.initial.get(name, ""))
+            f"shown-{name}": self._stored.get(name, self._seen(name) or self.initial.get(name, ""))
             for name in self.fields
         }
 
-    def changed_here(self) -> list[str]:
-        """The fields that differ from what was shown. Somebody else may have changed the others meanwhile."""
-        return [
-            name
+    def changed_here(self) -> dict[str, str | None]:
+        """The fields that differ from what was shown, with that; None if the form did not have it.
+
+        Somebody else may have changed the others meanwhile.
+        """
+        return {
+            name: self._seen(name)
             for name, field in self.fields.items()
-            if field.has_changed(self.shown[f"shown-{name}"], self[name].data)
-        ]
+            if field.has_changed(self._seen(name) or "", self[name].data)
+        }
+
+    def refuse(self, stored: dict[str, str]) -> None:
+        """Say that fields have other values by now. The form shows them, so it can be sent again."""
+        self._stored = stored
+        for name, value in stored.items():
+            shown = dict(_time_zones()).get(value, value) if name == "time_zone" else value
+            text = CHANGED_MEANWHILE if shown else REMOVED_MEANWHILE
+            self.add_error(name, text % {"label": self.fields[name].label, "value": shown})
+
+    def _seen(self, name: str) -> str | None:
+        value: str | None = self.data.get(f"shown-{name}")
+        return value
 
 
 class NewPersonForm(DetailsForm):

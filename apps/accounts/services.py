@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -72,6 +72,14 @@ class ActRefusedError(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.value)
         self.refusal = refusal
+
+
+class ChangedMeanwhileError(Exception):
+    """Others have changed fields since the actor saw them. ``stored``: their values. Nothing was changed."""
+
+    def __init__(self, stored: dict[str, str]) -> None:
+        super().__init__(*stored)
+        self.stored = stored
 
 
 class UnknownRoleError(LookupError):
@@ -160,18 +168,22 @@ def _add(person: NewPerson, actor: Actor) -> User:
 
 
 def change_person(
-    *, person_id: int, details: PersonDetails, actor: Actor, only: Collection[str] | None = None
+    *, person_id: int, details: PersonDetails, actor: Actor, seen: Mapping[str, str | None] | None = None
 ) -> None:
-    """Change name, e-mail address and time zone, or ``only`` those. Records an event if a value changed."""
+    """Change name, e-mail address and time zone. Records an event if a value changed.
+
+    ``seen``: change only these fields, each with the value that the actor saw, or None if that is not known.
+    Raises ``ChangedMeanwhileError`` if one of them has neither the value that was seen nor the new one.
+    """
     values = {"name": details.name, "email": details.email, "time_zone": details.time_zone}
-    if only is not None:
-        values = {field: value for field, value in values.items() if field in only}
-    _change(person_id, values, actor)
+    if seen is not None:
+        values = {field: value for field, value in values.items() if field in seen}
+    _change(person_id, values, actor, seen or {})
 
 
 def choose_time_zone(*, person_id: int, time_zone: str, actor: Actor) -> None:
     """Change only the time zone, as people can for themselves. Records an event only if it changed."""
-    _change(person_id, {"time_zone": time_zone}, actor)
+    _change(person_id, {"time_zone": time_zone}, actor, {})
 
 
 @transaction.atomic
@@ -362,13 +374,17 @@ def unlock_sign_in(*, person_id: int, actor: Actor) -> None:
 
 
 @transaction.atomic
-def _change(person_id: int, values: dict[str, str], actor: Actor) -> None:
+def _change(person_id: int, values: dict[str, str], actor: Actor, seen: Mapping[str, str | None]) -> None:
     """Store new values; the event has those that changed, before and after."""
     person = lock_person(person_id)
     changed = [field for field, value in values.items() if getattr(person, field) != value]
     if not changed:
         return
-    before = {f"{field}_before": getattr(person, field) for field in changed}
+    stored = {field: getattr(person, field) for field in changed}
+    meanwhile = {field: value for field, value in stored.items() if seen.get(field) not in (None, value)}
+    if meanwhile:
+        raise ChangedMeanwhileError(meanwhile)
+    before = {f"{field}_before": value for field, value in stored.items()}
     after = {f"{field}_after": values[field] for field in changed}
     for field in changed:
         setattr(person, field, values[field])

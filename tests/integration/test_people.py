@@ -143,30 +143,83 @@ def test_name_and_time_zone_can_be_changed(as_ada: Client) -> None:
     assert "Enter the full name" in page
 
 
+def _typed(page: Any, **values: str) -> dict[str, str]:
+    """What a browser sends of the form on the page of a person, with these values typed."""
+    form = page.context["form"]
+    shown = {field.html_name: field.value() or "" for field in form}
+    hidden = re.findall(r'type="hidden" name="(shown-\w+)" value="([^"]*)"', page.content.decode())
+    assert len(hidden) == 3
+    return {**shown, **{name: unescape(value) for name, value in hidden}, **values}
+
+
+def _details(person: User) -> PersonDetails:
+    stored = User.objects.get(pk=person.pk)
+    return PersonDetails(stored.name, stored.time_zone, stored.email)
+
+
 def test_save_changes_only_what_differs_from_what_was_shown(as_ada: Client) -> None:
     pat = make_person("pat", time_zone="Asia/Tokyo")
     url = f"/people/{pat.pk}/"
-
-    def typed(page: Any, **values: str) -> dict[str, str]:
-        """What a browser sends of the form on this page, with these values typed."""
-        form = page.context["form"]
-        shown = {field.html_name: field.value() or "" for field in form}
-        hidden = re.findall(r'type="hidden" name="(shown-\w+)" value="([^"]*)"', page.content.decode())
-        assert len(hidden) == 3
-        return {**shown, **dict(hidden), **values}
-
     opened = as_ada.get(url)
     services.choose_time_zone(person_id=pat.pk, time_zone="Europe/Dublin", actor=acting(pat))
     details = PersonDetails("Pat Person", "Europe/Dublin", "pat@example.com")
     services.change_person(person_id=pat.pk, details=details, actor=TESTS)
-    refused = as_ada.post(url, typed(opened, name=""))  # the page again keeps what was shown
-    assert as_ada.post(url, typed(refused, name="Pat Other")).status_code == 302
-    pat.refresh_from_db()
-    assert (pat.name, pat.time_zone, pat.email) == ("Pat Other", "Europe/Dublin", "pat@example.com")
+    refused = as_ada.post(url, _typed(opened, name=""))  # the page again keeps what was shown
+    assert as_ada.post(url, _typed(refused, name="Pat Other")).status_code == 302
+    assert _details(pat) == PersonDetails("Pat Other", "Europe/Dublin", "pat@example.com")
     assert events("person.changed")[-1].details["fields"] == ["name"]
-    as_ada.post(url, typed(as_ada.get(url), time_zone="", email=""))
-    pat.refresh_from_db()
-    assert (pat.name, pat.time_zone, pat.email) == ("Pat Other", "", "")
+    as_ada.post(url, _typed(as_ada.get(url), time_zone="", email=""))
+    assert _details(pat) == PersonDetails("Pat Other")
+
+
+@pytest.mark.sql("new")
+@pytest.mark.parametrize(
+    ("field", "before", "theirs", "typed", "shown"),
+    [
+        ("name", "Pat Person", "Pat O'Hara", "Pat Other", "Full name: changed to “Pat O'Hara”"),
+        ("email", "pat@example.com", "", "other@example.com", "Email address: removed"),
+        ("time_zone", "Asia/Tokyo", "America/New_York", "Europe/Dublin", "changed to “America/New York”"),
+        ("time_zone", "Asia/Tokyo", "", "Europe/Dublin", "changed to “The portal's own (Europe/London)”"),
+    ],
+)
+def test_save_of_a_field_that_somebody_else_changed_is_refused_until_its_author_has_seen_that(
+    as_ada: Client, settings: Settings, field: str, before: str, theirs: str, typed: str, shown: str
+) -> None:
+    settings.TIME_ZONE = "Europe/London"
+    pat = make_person("pat")
+    details = replace(PersonDetails("Pat Person", "Africa/Cairo", "pat@example.com"), **{field: before})
+    services.change_person(person_id=pat.pk, details=details, actor=TESTS)
+    other = "name" if field == "email" else "email"
+    typed_other = {"name": "Pat Third", "email": "third@example.com"}[other]
+    opened = as_ada.get(f"/people/{pat.pk}/")
+    changed = replace(details, **{field: theirs})
+    services.change_person(person_id=pat.pk, details=changed, actor=TESTS)
+    answer = as_ada.post(f"/people/{pat.pk}/", _typed(opened, **{field: typed, other: typed_other}))
+    assert answer.status_code == 200
+    assert _details(pat) == changed
+    page = unescape(answer.content.decode())
+    assert (
+        page.count(f"{shown} since you opened the page. Nothing was saved. Save again to ") == 2
+    )  # in the summary and at the field
+    assert "<title>Error: " in page
+    again = _typed(answer)
+    assert (again[field], again[other]) == (typed, typed_other)
+    services.change_person(person_id=pat.pk, details=replace(changed, **{field: before}), actor=TESTS)
+    assert as_ada.post(f"/people/{pat.pk}/", again).status_code == 200  # changed once more
+    services.change_person(person_id=pat.pk, details=changed, actor=TESTS)
+    assert as_ada.post(f"/people/{pat.pk}/", again).status_code == 302
+    assert _details(pat) == replace(changed, **{field: typed, other: typed_other})
+    event = events("person.changed")[-1].details
+    assert (event[f"{field}_before"], event[f"{field}_after"]) == (theirs, typed)
+
+
+def test_save_of_what_somebody_else_has_saved_too_is_no_conflict(as_ada: Client) -> None:
+    pat = make_person("pat")
+    opened = as_ada.get(f"/people/{pat.pk}/")
+    services.change_person(person_id=pat.pk, details=PersonDetails("Pat Other"), actor=TESTS)
+    before = len(events("person.changed"))
+    assert as_ada.post(f"/people/{pat.pk}/", _typed(opened, name="Pat Other")).status_code == 302
+    assert len(events("person.changed")) == before
 
 
 def test_each_act_has_a_button_with_its_name(as_ada: Client) -> None:

@@ -91,17 +91,27 @@ def person(request: HttpRequest, person_id: int) -> HttpResponse:
     form = None
     if request.method == "POST":
         form = ChangedDetailsForm(request.POST)
-        if form.is_valid():
-            with _refusals_as_messages(request):
-                services.change_person(
-                    person_id=person_id,
-                    details=form.to_details(),
-                    only=form.changed_here(),
-                    actor=actor_of(request),
-                )
-                messages.success(request, _("The changes were saved"))
+        if form.is_valid() and _save(request, person_id, form):
+            messages.success(request, _("The changes were saved"))
             return redirect("accounts:person", person_id)
     return _show_person(request, person_id, form)
+
+
+def _save(request: HttpRequest, person_id: int, form: ChangedDetailsForm) -> bool:
+    """Save the details, or show in the form what somebody else has changed since it was opened."""
+    try:
+        services.change_person(
+            person_id=person_id,
+            details=form.to_details(),
+            seen=form.changed_here(),
+            actor=actor_of(request),
+        )
+    except services.ChangedMeanwhileError as changed:
+        form.refuse(changed.stored)
+        return False
+    except User.DoesNotExist as missing:
+        raise Http404 from missing
+    return True
 
 
 @require_POST
