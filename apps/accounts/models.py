@@ -182,6 +182,19 @@ class User(AbstractBaseUser):
         value = f"accounts.session:{self.session_series}:{self.password}"
         return hashlib.sha256(value.encode()).hexdigest()
 
+    def keeps_access(self, permissions: Iterable[str], *, session_hash: str, session: str) -> bool:
+        """Whether what a request began may go on, by this state of the person: read the person again before.
+
+        They still need the permissions, which a deactivated person does not have. ``session_hash``: theirs in
+        the request. If it is another by now, they have a new password or were signed out everywhere; then
+        only what began in the session in which they did so themselves goes on. ``session``: its id in events.
+        """
+        if not self.has_perms(permissions):
+            return False
+        if self.get_session_auth_hash() == session_hash:
+            return True
+        return bool(session) and Session.objects.filter(person=self, sign_in=session).exists()
+
 
 class EndReason(StrEnum):
     """Why a session ended."""

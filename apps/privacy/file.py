@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -74,7 +74,7 @@ class AccessFile:
             verdicts.append(line.verdict)
         return cls(report, by, made_by, head, sequences, rows, counts_of(verdicts))
 
-    def parts(self) -> Iterator[bytes]:
+    def parts(self) -> Generator[bytes, None, None]:
         """Yield the archive. No database connection is held while a part is sent."""
         release_database_connections()
         made: list[bytes] = []

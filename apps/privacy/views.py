@@ -22,6 +22,7 @@ from apps.core.forms.errors import form_errors
 from apps.core.references import RecordKind
 from apps.core.web import sealed_entries
 from apps.core.web.filters import page_url, read_position, with_query
+from apps.core.web.lasting_access import while_access_lasts
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
 from apps.core.web.requests import actor_of
@@ -182,7 +183,7 @@ def access_file(request: HttpRequest) -> HttpResponseBase:
         found.form.question(), found.report.subject, made.sequences, counts=made.counts, actor=actor
     )
     return download(
-        made.parts(),
+        while_access_lasts(request, made.parts(), REPORT_ACCESS),
         file_name=dated_name("access-report", clock.now(), "zip"),
         content_type=ZIP_CONTENT_TYPE,
     )

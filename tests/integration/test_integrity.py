@@ -16,12 +16,14 @@ from django.http import StreamingHttpResponse
 from django.test import Client
 from django.urls import reverse
 
+from apps.accounts import services
 from apps.accounts.models import User
 from apps.audit.integrity import stored_rows
 from apps.audit.integrity.proof import bundle as proof_bundle
 from apps.audit.integrity.signing import sign_checkpoint
 from apps.audit.models import AuditEvent
 from apps.core.actor import Actor
+from apps.core.web.lasting_access import AccessEnded
 from tests.support.audit_logs import put, stored, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -117,6 +119,19 @@ def test_proof_can_be_downloaded_from_a_log_that_accepts_no_events(
         assert json.loads(archive.read("manifest.json"))["recorded"] is False
         archive.extractall(tmp_path)
     assert alone(tmp_path, proof).returncode == 2
+
+
+def test_proof_ends_with_the_access_of_its_person(
+    as_administrator: Client, administrator: User, signed_log: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored_rows, "BATCH", 2)
+    answer = as_administrator.post(reverse("audit:proof"))
+    assert isinstance(answer, StreamingHttpResponse)
+    parts = iter(answer.streaming_content)
+    next(parts)
+    services.sign_out_everywhere(person_id=administrator.pk, actor=Actor.system("tests"))
+    with pytest.raises(AccessEnded):
+        next(parts)
 
 
 @pytest.mark.parametrize(("micros", "takes"), [(-1, True), (10**16, False)])

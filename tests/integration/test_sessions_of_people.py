@@ -210,8 +210,7 @@ def test_signing_out_everywhere_cancels_a_link_and_forgets_browsers(ada: User, p
 
 def test_signing_out_elsewhere_keeps_this_session(pat: User) -> None:
     here, elsewhere = _signed_in(pat), _signed_in(pat, agent=EDGE)
-    page = text(here.get(PROFILE))
-    assert "also ends your exports of submissions that are running in other browsers" in page
+    assert "also ends your exports that are running in other browsers" in text(here.get(PROFILE))
     answer = here.post("/accounts/sign-out-elsewhere/", follow=True)
     assert "1 session was ended" in text(answer)
     assert _is_in(here)

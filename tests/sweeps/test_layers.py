@@ -23,6 +23,7 @@ ABOUT_REQUESTS = {
     "apps/core/web/back_links.py",
     "apps/core/web/failures.py",
     "apps/core/web/filters.py",
+    "apps/core/web/lasting_access.py",
     "apps/core/web/sealed_entries.py",
     "apps/core/web/permissions.py",
     "apps/core/web/redirects.py",

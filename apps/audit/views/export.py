@@ -22,6 +22,7 @@ from apps.core import clock
 from apps.core.export.responses import dated_name, download
 from apps.core.forms.errors import form_errors
 from apps.core.web.filters import Chip, with_query
+from apps.core.web.lasting_access import while_access_lasts
 from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
 
@@ -59,7 +60,7 @@ def export_log(request: HttpRequest) -> HttpResponseBase:
         return render(request, "audit/export.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
     export.begin(asked, actor)
     return download(
-        export.write(asked, actor),
+        while_access_lasts(request, export.write(asked, actor), VIEW_LOG),
         file_name=dated_name(
             f"audit-log{'-filtered' if asked_for else ''}_{asked.first}_{asked.last}",
             clock.now(),

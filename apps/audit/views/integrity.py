@@ -23,6 +23,7 @@ from apps.core import clock
 from apps.core.actor import Actor
 from apps.core.connections import DATABASE_ERRORS
 from apps.core.export.responses import ZIP_CONTENT_TYPE, dated_name, download
+from apps.core.web.lasting_access import while_access_lasts
 from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
 
@@ -70,7 +71,7 @@ def download_proof(request: HttpRequest) -> StreamingHttpResponse:
     """
     recorded = record_download(actor_of(request))
     return download(
-        bundle(recorded=recorded),
+        while_access_lasts(request, bundle(recorded=recorded), VERIFY_LOG),
         file_name=dated_name("audit-proof", clock.now(), "zip"),
         content_type=ZIP_CONTENT_TYPE,
     )

@@ -6,7 +6,6 @@ from collections.abc import Collection
 
 from django.db.models import QuerySet
 
-from apps.accounts.models import Session
 from apps.accounts.selectors import find_account
 from apps.consumers.permissions import EXPORT_PERSONAL_DATA, EXPORT_SUBMISSIONS, VIEW_ALL_SUBMISSIONS
 from apps.core.actor import Actor
@@ -26,19 +25,13 @@ def permissions_for(export: Export) -> tuple[str, ...]:
 def has_access(export: Export, actor: Actor, session_hash: str) -> bool:
     """Whether the person may still receive the file: an export goes on for longer than its request.
 
-    They still need the permissions, which a deactivated person does not have. ``session_hash``: of the person
-    (``get_session_auth_hash``) in the request which started the export. If it is another by now, they have a
-    new password or were signed out everywhere; then only an export of the session in which they did so
-    themselves continues. Raises the database's errors.
+    ``session_hash``: of the person (``get_session_auth_hash``) in the request which started the export.
+    Raises the database's errors.
     """
     person = find_account(export.person_id)  # read again: it caches its permissions
-    if person is None or not person.has_perms(permissions_for(export)):
-        return False
-    if person.get_session_auth_hash() == session_hash:
-        return True
-    if not actor.session:
-        return False
-    return Session.objects.filter(person=export.person_id, sign_in=actor.session).exists()
+    return person is not None and person.keeps_access(
+        permissions_for(export), session_hash=session_hash, session=actor.session
+    )
 
 
 def running_exports(person_id: int) -> int:

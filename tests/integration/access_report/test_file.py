@@ -16,10 +16,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from apps.accounts import services
 from apps.accounts.models import User
 from apps.audit.integrity.signing import sign_checkpoint
 from apps.batches.audit_events import BATCH_DOWNLOADED
 from apps.consumers.models import Submission
+from apps.core.web.lasting_access import AccessEnded
 from tests.support.access_report import FILE, PAGE, PASSPORT, downloaded, made_for, of_list
 from tests.support.people import TESTS, events
 
@@ -61,6 +63,16 @@ def test_outsider_verifies_the_file(files: Path) -> None:
     assert "none that names the person is left out" in with_log.stdout
     about = json.loads((files / "report" / "report.json").read_text())
     assert about["counts"] == {"showed": 3, "possible": 0, "searched": 1}
+
+
+def test_file_ends_with_the_access_of_its_person(as_auditor: Client, auditor: User, one: Submission) -> None:
+    report: Any = as_auditor.post(PAGE, PASSPORT)
+    answer: Any = as_auditor.post(report["Location"].replace(PAGE, FILE))
+    parts = iter(answer.streaming_content)
+    next(parts)
+    services.deactivate_person(person_id=auditor.pk, actor=TESTS)
+    with pytest.raises(AccessEnded):
+        next(parts)
 
 
 def _left_out(folder: Path) -> None:

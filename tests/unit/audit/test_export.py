@@ -7,7 +7,7 @@ import datetime as dt
 import io
 import json
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -17,7 +17,9 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
+from apps.accounts import services as accounts
 from apps.accounts.models import User
+from apps.accounts.roles import ADMINISTRATOR
 from apps.audit import export
 from apps.audit.chain import Row, row_hash
 from apps.audit.events import Event
@@ -29,14 +31,16 @@ from apps.consumers.audit_events import SUBMISSIONS_LISTED
 from apps.core.actor import Actor, Origin
 from apps.core.export.csv_cells import restore
 from apps.core.export.formats import Format
+from apps.core.web.lasting_access import AccessEnded
 from tests.support.audit_flush import lift_triggers
 from tests.support.entries import text
-from tests.support.people import events
+from tests.support.people import PASSWORD, TESTS, events, make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PAGE = "/audit/export/"
 FORMULA = '=HYPERLINK("http://x")'
+NEW_PASSWORD = "winter above the harbour"
 NAMES = [FORMULA, "'quoted", 'Zoë O’Brien, "Z"', "one\ttwo", "\u200b+1", "＝1", "plain"]
 
 
@@ -204,6 +208,80 @@ def test_fault_during_the_export_breaks_the_connection_and_is_recorded(
         content(answer)
     [failed] = events("audit.export_failed")
     assert failed.details["rows"] == 10
+
+
+ends_access = pytest.mark.parametrize(
+    "end_access",
+    [
+        lambda pk: accounts.deactivate_person(person_id=pk, actor=TESTS),
+        lambda pk: accounts.sign_out_everywhere(person_id=pk, actor=TESTS),
+        lambda pk: accounts.set_password(person_id=pk, password="another long enough one", actor=TESTS),
+        lambda pk: accounts.revoke_role(person_id=pk, role=ADMINISTRATOR, actor=TESTS),
+    ],
+    ids=["deactivated", "signed out", "new password", "role revoked"],
+)
+
+
+@ends_access
+@pytest.mark.parametrize("again", [False, True])
+def test_running_export_ends_with_the_access_of_its_person(
+    as_administrator: Client,
+    administrator: User,
+    monkeypatch: pytest.MonkeyPatch,
+    end_access: Callable[[int], object],
+    again: bool,
+) -> None:
+    make_person("other", ADMINISTRATOR)
+    fill(30)
+    monkeypatch.setattr(stored_rows, "BATCH", 10)
+    answer: Any = as_administrator.post(PAGE, {"format": "jsonl", "last": "30"})
+    pieces = iter(answer.streaming_content)
+    assert len(json_lines((next(pieces) + next(pieces)).decode())) == 10
+    end_access(administrator.pk)
+    if again:
+        accounts.reactivate_person(person_id=administrator.pk, actor=TESTS)
+    with pytest.raises(AccessEnded):  # the server ends the connection without the last chunk
+        next(pieces)
+    [failed] = events("audit.export_failed")
+    assert (failed.actor_id, failed.details["rows"]) == (str(administrator.pk), 10)
+    assert events("audit.exported") == []
+
+
+@ends_access
+def test_end_of_a_file_is_not_sent_to_a_person_whose_access_ended(
+    as_administrator: Client, administrator: User, end_access: Callable[[int], object]
+) -> None:
+    make_person("other", ADMINISTRATOR)
+    fill()
+    answer: Any = as_administrator.post(PAGE, {"format": "jsonl", "last": "5"})
+    pieces = iter(answer.streaming_content)
+    assert len(json_lines((next(pieces) + next(pieces)).decode())) == 5
+    end_access(administrator.pk)
+    with pytest.raises(AccessEnded):
+        next(pieces)
+    assert events("audit.exported") == []
+
+
+@pytest.mark.parametrize(
+    ("page", "form"),
+    [
+        ("/accounts/sign-out-elsewhere/", {}),
+        (
+            "/accounts/password/",
+            {"current_password": PASSWORD, "new_password": NEW_PASSWORD, "new_password_again": NEW_PASSWORD},
+        ),
+    ],
+)
+def test_export_goes_on_in_the_session_that_ends_the_others(
+    as_administrator: Client, page: str, form: dict[str, str]
+) -> None:
+    fill()
+    answer: Any = as_administrator.post(PAGE, {"format": "jsonl", "last": "5"})
+    pieces = iter(answer.streaming_content)
+    begin = next(pieces)
+    assert as_administrator.post(page, form).status_code == 302
+    assert len(json_lines((begin + b"".join(pieces)).decode())) == 6
+    assert len(events("audit.exported")) == 1
 
 
 def test_no_row_is_sent_without_the_event(as_administrator: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,7 +46,7 @@ def record_download(actor: Actor) -> bool:
     return True
 
 
-def bundle(*, recorded: bool = True) -> Iterator[bytes]:
+def bundle(*, recorded: bool = True) -> Generator[bytes, None, None]:
     """Yield the archive in parts: events, checkpoints, public keys, manifest, and the verifier program.
 
     ``recorded``: whether the download was recorded, for the manifest. The head and the file's end are read
