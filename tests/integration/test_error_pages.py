@@ -17,7 +17,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from apps.accounts import services
-from apps.accounts.models import User
+from apps.accounts.models import Session, User
 from apps.accounts.sign_in.session_store import SessionStore
 from apps.consumers.models import IdentityRule, Outcome
 from apps.core.actor import Actor
@@ -480,3 +480,16 @@ def test_failed_reading_mentions_no_changes(of_staff: Client, no_database: Calla
     answer = text(of_staff.get("/submissions/"))
     assert NOTHING not in answer
     assert "may have been sent" not in answer
+
+
+@pytest.mark.sql("new")
+def test_session_that_the_database_does_not_extend_once_is_not_reported_as_ended(
+    of_staff: Client, lost: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_once(*_: Any, **__: Any) -> None:
+        monkeypatch.undo()
+        raise lost(TEXT_OF_THE_FAULT)
+
+    monkeypatch.setattr(Session, "save", fail_once)
+    assert of_staff.post("/accounts/session/").status_code == 503
+    assert of_staff.post("/accounts/session/").status_code == 200

@@ -28,6 +28,7 @@ from apps.accounts.models import PasswordLink, Session, User
 from apps.accounts.presenters import browser_label
 from apps.accounts.roles import ADMINISTRATOR, STAFF, SUPERVISOR
 from apps.accounts.selectors import open_sessions
+from apps.accounts.sign_in import sessions
 from apps.accounts.sign_in.session_store import SIGNED_IN_AT
 from apps.accounts.views import sign_in as views
 from tests.support.entries import text
@@ -390,3 +391,20 @@ def test_session_that_ends_before_the_others_are_ended_stays_ended(
     answer = here.post("/accounts/sign-out-elsewhere/", follow=True)
     _assert_over(answer, here, pat)
     assert not [event for event in events("person.sessions_ended") if event.actor_id == str(pat.pk)]
+
+
+@pytest.mark.sql("new")
+@ends_the_session
+def test_session_that_ends_while_it_is_extended_is_not_reported_as_extended(
+    pat: User, end: Callable[[User, Client], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = _signed_in(pat)
+
+    def end_and_renew(request: HttpRequest, *, force: bool) -> None:
+        monkeypatch.undo()
+        end(pat, _another_window(here))
+        sessions.renew(request, force=force)
+
+    monkeypatch.setattr(sessions, "renew", end_and_renew)
+    assert here.post("/accounts/session/").status_code == 401  # the script says that the session has ended
+    assert not Session.objects.filter(person=pat).exists()

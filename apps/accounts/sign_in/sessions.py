@@ -13,6 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import auth
+from django.contrib.sessions.backends.base import UpdateError
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
@@ -26,6 +27,7 @@ from apps.audit.events import MAX_TEXT, Event, storable
 from apps.audit.recording import record
 from apps.core import clock
 from apps.core.actor import Origin
+from apps.core.connections import is_database_unavailable
 from apps.core.web.requests import SESSION_ID, actor_of, origin_of
 
 
@@ -88,13 +90,21 @@ def continued(request: HttpRequest) -> Iterator[None]:
 def renew(request: HttpRequest, *, force: bool = False) -> None:
     """Restart the idle time. Write the row only if its time is a minute or a tenth of the idle time old.
 
-    Writing it on every request would add a third durable commit to each create. ``force``: always write.
+    Writing it on every request would add a third durable commit to each create. ``force``: always write, at
+    once. Raises :class:`SessionEnded` then if the session has ended since the request began.
     """
     now = clock.seconds()
     stale = min(60, settings.SESSION_COOKIE_AGE // 10)
     if force or now - request.session.get(RENEWED_AT, 0) >= stale:
         request.session[RENEWED_AT] = now
         _note_use(request)
+    if force:
+        try:
+            request.session.save()
+        except UpdateError as error:
+            if is_database_unavailable(error):
+                raise
+            raise SessionEnded from error
 
 
 def _note_use(request: HttpRequest) -> None:
