@@ -21,7 +21,6 @@ class CoreConfig(AppConfig):
             key_fingerprints,
             keys_in_use,
             machine_clocks,
-            translations,
         )
         from apps.core.web import static_storage  # noqa: PLC0415  (settings)
 
@@ -33,7 +32,6 @@ class CoreConfig(AppConfig):
         connection_created.connect(measure, weak=False, dispatch_uid="core.clock")
         request_started.connect(connections.forget_commits, dispatch_uid="core.connections")
         consumer_word.install()
-        translations.remember()
         encryption.set_reader(keys_in_use.current)
         key_fingerprints.register_kind(key_fingerprints.ENCRYPTION)
         key_fingerprints.register_kind(key_fingerprints.DIGEST)

@@ -19,7 +19,7 @@ from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.accounts.roles import ROLES
-from apps.core import consumer_word, translations
+from apps.core import consumer_word
 from apps.core.consumer_word import DEFAULT, WORDS, with_consumer_word
 from apps.core.templatetags import portal
 from tests.support.addresses import ADDRESSES
@@ -228,6 +228,5 @@ def _install() -> None:
 
 
 def _forget_rendered_parts() -> None:
-    translations.forget()
     for cached in (portal._fixed_part, portal._outcome_badge, portal._badge):
         cached.cache_clear()
