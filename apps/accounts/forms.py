@@ -138,10 +138,10 @@ class DetailsForm(TimeZoneForm):
 
 CHANGED_MEANWHILE = _(
     "%(label)s: changed to “%(value)s” since you opened the page. Nothing was saved."
-    " Save again to replace it."
+    " Save again to replace it with your entry."
 )
 REMOVED_MEANWHILE = _(
-    "%(label)s: removed since you opened the page. Nothing was saved. Save again to store it."
+    "%(label)s: removed since you opened the page. Nothing was saved. Save again to keep your entry."
 )
 
 
@@ -161,7 +161,7 @@ class ChangedDetailsForm(DetailsForm):
         }
 
     def changed_here(self) -> dict[str, str | None]:
-        """The fields that differ from what was shown, with that; None if the form did not have it.
+        """The fields that were changed, each with the value that was shown; None if the form did not send it.
 
         Somebody else may have changed the others meanwhile.
         """

@@ -183,11 +183,12 @@ class User(AbstractBaseUser):
         return hashlib.sha256(value.encode()).hexdigest()
 
     def keeps_access(self, permissions: Iterable[str], *, session_hash: str, session: str) -> bool:
-        """Whether what a request began may go on, by this state of the person: read the person again before.
+        """Whether work that a request started may continue. Read the person from the database first.
 
-        They still need the permissions, which a deactivated person does not have. ``session_hash``: theirs in
-        the request. If it is another by now, they have a new password or were signed out everywhere; then
-        only what began in the session in which they did so themselves goes on. ``session``: its id in events.
+        They still need the permissions, which a deactivated person does not have. ``session_hash``: the
+        person's when the request began. If it has changed, they have a new password or were signed out
+        everywhere; then only work of the session that made the change continues. ``session``: the id of the
+        request's session in events.
         """
         if not self.has_perms(permissions):
             return False

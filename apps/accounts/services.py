@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -51,8 +50,8 @@ SAME_INVITATION = timedelta(minutes=10)
 """For this long the same table again is taken for a repeated submission of the form."""
 
 
-OwnSession = AbstractContextManager[object]
-"""Of a person who changes their own account (``sessions.continued``): the change is made within it."""
+KeepSession = Callable[[User], object]
+"""Lets the actor's own session continue while their account changes (``sessions.keep``)."""
 
 
 class Refusal(Enum):
@@ -248,18 +247,20 @@ def reactivate_person(*, person_id: int, actor: Actor) -> None:
     _record(PERSON_REACTIVATED, person, actor, state_before="deactivated", state_after="active")
 
 
-def sign_out_everywhere(*, person_id: int, actor: Actor, session: OwnSession | None = None) -> int:
+@transaction.atomic
+def sign_out_everywhere(*, person_id: int, actor: Actor, keep_session: KeepSession | None = None) -> int:
     """End the person's sessions, except the actor's own, and return how many they were.
 
     Browsers in which they have signed in are no longer known, and open links to set a password no longer
-    work. ``session``: lets the actor's own session continue, or refuses the change.
+    work. ``keep_session``: is called for the changed person, and may refuse the change.
     """
-    with transaction.atomic(), session or nullcontext():
-        person = lock_person(person_id)
-        person.session_series = F("session_series") + 1
-        person.save(update_fields=["session_series"])
-        ended = _end_sessions(person, keep=actor.session if actor.id == str(person.pk) else "")
-        _record(PERSON_SESSIONS_ENDED, person, actor, **ended.data)
+    person = lock_person(person_id)
+    person.session_series += 1
+    person.save(update_fields=["session_series"])
+    if keep_session is not None:
+        keep_session(person)
+    ended = _end_sessions(person, keep=actor.session if actor.id == str(person.pk) else "")
+    _record(PERSON_SESSIONS_ENDED, person, actor, **ended.data)
     return ended.count
 
 
@@ -328,15 +329,17 @@ def set_password_by_link(*, person_id: int, token: str, password: str, actor: Ac
         raise ActRefusedError(Refusal.LINK_USED_UP)
 
 
-def set_password(*, person_id: int, password: str, actor: Actor, session: OwnSession | None = None) -> None:
+def set_password(
+    *, person_id: int, password: str, actor: Actor, keep_session: KeepSession | None = None
+) -> None:
     """Set the password. Ends all sessions of the person except the actor's own.
 
-    ``session``: lets the actor's own session continue, or refuses the change.
+    ``keep_session``: is called for the changed person, and may refuse the change.
     """
     # Hash before the transaction: hashing takes about a second, and SQLite has a single write lock.
     password_hash = make_password(password)
-    with transaction.atomic(), session or nullcontext():
-        _set_password(lock_person(person_id), password_hash, actor)
+    with transaction.atomic():
+        _set_password(lock_person(person_id), password_hash, actor, keep_session)
 
 
 @transaction.atomic
@@ -392,10 +395,14 @@ def _change(person_id: int, values: dict[str, str], actor: Actor, seen: Mapping[
     _record(PERSON_CHANGED, person, actor, fields=changed, **before, **after)
 
 
-def _set_password(person: User, password_hash: str, actor: Actor, **data: str) -> None:
+def _set_password(
+    person: User, password_hash: str, actor: Actor, keep_session: KeepSession | None = None, **data: str
+) -> None:
     person.password = password_hash
     person.save(update_fields=["password"])
-    # Their hash is no longer valid. The actor's own session gets the new one.
+    if keep_session is not None:
+        keep_session(person)
+    # The hash of the others is no longer valid.
     ended = _end_sessions(person, keep=actor.session if actor.id == str(person.pk) else "")
     _record(PERSON_PASSWORD_SET, person, actor, **data, **(ended.data if ended.count else {}))
 

@@ -12,14 +12,14 @@ from unittest.mock import Mock
 import pytest
 import time_machine
 from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.contrib.sessions.backends.base import UpdateError
 from django.core.cache import cache
 from django.db import connection, transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -391,6 +391,60 @@ def test_session_that_ends_before_the_others_are_ended_stays_ended(
     answer = here.post("/accounts/sign-out-elsewhere/", follow=True)
     _assert_over(answer, here, pat)
     assert not [event for event in events("person.sessions_ended") if event.actor_id == str(pat.pk)]
+
+
+@pytest.mark.sql("new")
+def test_session_that_changes_the_password_twice_at_once_continues(
+    pat: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = _signed_in(pat)
+    answers = []
+
+    def hash_and_submit_again(password: str) -> str:
+        monkeypatch.undo()
+        answers.append(_another_window(here).post("/accounts/password/", NEW_PASSWORD))
+        return make_password(password)
+
+    monkeypatch.setattr(services, "make_password", hash_and_submit_again)
+    answers.append(here.post("/accounts/password/", NEW_PASSWORD))
+    assert [answer.headers["Location"] for answer in answers] == ["/accounts/profile/"] * 2
+    assert _is_in(here)
+    assert Session.objects.filter(person=pat).count() == 1
+    assert User.objects.get(pk=pat.pk).check_password(NEW)
+
+
+@pytest.mark.sql("new")
+def test_session_that_ends_the_others_twice_at_once_continues(
+    pat: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = _signed_in(pat)
+
+    def find_and_submit_again(request: HttpRequest) -> User:
+        monkeypatch.undo()
+        _another_window(here).post("/accounts/sign-out-elsewhere/")
+        assert isinstance(request.user, User)
+        return request.user
+
+    monkeypatch.setattr(views, "_signed_in_user", find_and_submit_again)
+    assert here.post("/accounts/sign-out-elsewhere/").headers["Location"] == "/accounts/profile/"
+    assert _is_in(here)
+    assert Session.objects.filter(person=pat).count() == 1
+
+
+@pytest.mark.sql("new")
+def test_session_and_change_are_stored_together(pat: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = _signed_in(pat)
+    stored = []
+
+    def look(_request: HttpRequest, response: HttpResponse, person: User) -> HttpResponse:
+        row = Session.objects.get(person=person)
+        stored.append(row.get_decoded()[HASH_SESSION_KEY] == person.get_session_auth_hash())
+        return response
+
+    monkeypatch.setattr(views, "_remember_device", look)
+    here.post("/accounts/password/", NEW_PASSWORD)
+    here.post("/accounts/sign-out-elsewhere/")
+    assert stored == [True, True]
 
 
 @pytest.mark.sql("new")

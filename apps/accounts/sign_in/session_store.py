@@ -55,6 +55,10 @@ class SessionStore(db.SessionStore):
             return {}
         return self.decode(row.session_data)
 
+    def follow(self, key: str) -> None:
+        """Use the row with this key from now on."""
+        self._session_key = key
+
     def get_expiry_date(self, **kwargs: Any) -> datetime.datetime:
         """When the session expires, counted from ``modification`` (default: now)."""
         kwargs.setdefault("modification", clock.now())

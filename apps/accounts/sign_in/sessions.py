@@ -7,22 +7,27 @@ sign-in. Both are checked when the next request with the session's cookie arrive
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
 from django.contrib import auth
 from django.contrib.sessions.backends.base import UpdateError
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
 from apps.accounts.audit_events import SESSION_SIGNED_IN
 from apps.accounts.models import EndReason, Session, User
 from apps.accounts.selectors import actor_for
-from apps.accounts.services import lock_person, record_session_end
-from apps.accounts.sign_in.session_store import CLIENT_ADDRESS, RENEWED_AT, SIGNED_IN_AT, USER_AGENT
+from apps.accounts.services import record_session_end
+from apps.accounts.sign_in.session_store import (
+    CLIENT_ADDRESS,
+    RENEWED_AT,
+    SIGNED_IN_AT,
+    USER_AGENT,
+    SessionStore,
+)
 from apps.audit.events import MAX_TEXT, Event, storable
 from apps.audit.recording import record
 from apps.core import clock
@@ -32,7 +37,7 @@ from apps.core.web.requests import SESSION_ID, actor_of, origin_of
 
 
 class SessionEnded(Exception):
-    """The session of a request ended, or its person was deactivated, since the request began.
+    """The session of a request has ended since the request began.
 
     ``SignInFirstMiddleware`` answers as if the request had come after the end.
     """
@@ -70,28 +75,30 @@ def end(request: HttpRequest, reason: EndReason) -> None:
             record_session_end(actor, reason)
 
 
-@contextmanager
-def continued(request: HttpRequest) -> Iterator[None]:
-    """Let this session of the request's person continue after a change that ends their sessions.
+def keep(request: HttpRequest, person: User) -> None:
+    """Let the session of the request continue after a change of its person that ends their sessions.
 
-    Session and change are stored in one transaction. Raises :class:`SessionEnded` before the change if the
-    session has ended or the person was deactivated: Django would store the deleted session again.
+    Call within the transaction of the change, for the changed and locked person, before its event. Stores the
+    session with the person's new hash and, as Django does, under another key. Raises :class:`SessionEnded` if
+    the session has ended since the request began: Django would store it again.
     """
-    with transaction.atomic():
-        person = lock_person(request.user.pk or 0)
-        row = Session.objects.select_for_update(no_key=True).filter(session_key=request.session.session_key)
-        if not person.is_active or row.first() is None:
-            raise SessionEnded
-        yield
-        person.refresh_from_db()
-        auth.update_session_auth_hash(request, person)
+    session = request.session
+    assert isinstance(session, SessionStore)  # noqa: S101  # narrows the type
+    # Another request of the session may have changed its key.
+    own = Q(session_key=session.session_key) | Q(sign_in=session[SESSION_ID])
+    row = Session.objects.select_for_update(no_key=True).filter(own, person=person).first()
+    if row is None:
+        raise SessionEnded
+    session.follow(row.session_key)
+    auth.update_session_auth_hash(request, person)
+    session.save()
 
 
 def renew(request: HttpRequest, *, force: bool = False) -> None:
     """Restart the idle time. Write the row only if its time is a minute or a tenth of the idle time old.
 
-    Writing it on every request would add a third durable commit to each create. ``force``: always write, at
-    once. Raises :class:`SessionEnded` then if the session has ended since the request began.
+    Writing it on every request would add a third durable commit to each create. ``force``: always write, and
+    before the answer. Raises :class:`SessionEnded` then if the session has ended since the request began.
     """
     now = clock.seconds()
     stale = min(60, settings.SESSION_COOKIE_AGE // 10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from functools import partial
 from typing import Any
 
 from allauth.account.views import LoginView, LogoutView
@@ -139,7 +140,7 @@ def own_password(request: HttpRequest) -> HttpResponse:
             person_id=user.pk,
             password=form.to_password(),
             actor=actor_of(request),
-            session=sessions.continued(request),
+            keep_session=partial(sessions.keep, request),
         )
         user.refresh_from_db()
         messages.success(request, _("Your password was changed"))
@@ -171,7 +172,7 @@ def sign_out_elsewhere(request: HttpRequest) -> HttpResponse:
     """End all sessions of the person except this one."""
     user = _signed_in_user(request)
     ended = services.sign_out_everywhere(
-        person_id=user.pk, actor=actor_of(request), session=sessions.continued(request)
+        person_id=user.pk, actor=actor_of(request), keep_session=partial(sessions.keep, request)
     )
     user.refresh_from_db()
     messages.success(request, sessions_ended(ended))

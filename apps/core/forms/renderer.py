@@ -23,7 +23,9 @@ class InputRenderer(DjangoTemplates):
         widget = context.get("widget", {})
         kind = template_name.removeprefix("django/forms/widgets/").removesuffix(".html")
         if kind in _INPUTS or (kind in _OPTIONS and not widget["wrap_label"]):
-            own = {name: widget[name] for name in ("type", "name", "value")}
+            value = widget["value"]
+            own = {name: widget[name] for name in ("type", "name")}
+            own["value"] = None if value is None else str(value)
             return SafeString(f"<input{attributes_html(own | widget['attrs'])}>")
         if kind == "select":
             return _select(widget)

@@ -1,4 +1,4 @@
-"""Streams that end when the access ends with which their request began."""
+"""Streams that end when their reader loses access."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def while_access_lasts(
 ) -> Iterator[Part]:
     """The parts, until the signed-in reader of the request loses their access: then :class:`AccessEnded`.
 
-    The reader needs all the permissions. Before each part is made, their access is read again. Then no
-    connection is held, because the reader may be slow.
+    The reader needs all the permissions. Their access is read again before each part is made, and once more
+    after the last one, which can break a complete file. The check holds no database connection afterwards.
     """
     reader = request.user
     assert reader.is_authenticated  # noqa: S101  # narrows the type

@@ -45,7 +45,7 @@ def test_the_options_of_a_group_are_what_django_renders(field: type[forms.Choice
 
     def options(renderer: DjangoTemplates) -> list[tuple[Any, str]]:
         class Options(forms.Form):
-            x = field(choices=[("a", "A"), ("b", "B"), (HOSTILE, HOSTILE)], widget=widget)
+            x = field(choices=[("a", "A"), ("b", "B"), (HOSTILE, HOSTILE), (False, "No")], widget=widget)
 
         rendered = Options(initial={"x": value}, renderer=renderer)["x"]
         return [(parse_html(option.tag()), option.choice_label) for option in rendered.subwidgets]
