@@ -9,7 +9,7 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -56,6 +56,16 @@ USUAL_GC_THRESHOLDS = gc.get_threshold()
 _numbers = itertools.count(1)
 
 Path("var/static").mkdir(parents=True, exist_ok=True)  # WhiteNoise warns if the folder does not exist
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Search for no garbage in cycles meanwhile: it is a tenth of the time, and nearly everything stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
