@@ -92,6 +92,8 @@ class Case:
             if self.world.is_idle():
                 return
             self._continue_workers()
+            # Halted again at once, they would not have gone on.
+            assert wait_for(self.world.is_idle, BOUND), "A transaction does not end"
         raise AssertionError("The workers are always inside a transaction")
 
     def _continue_workers(self) -> None:
