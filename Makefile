@@ -97,7 +97,7 @@ faults: $(VENV)/dev.stamp
 # processes run on both as well; make test runs each on one. On PostgreSQL everything else too, also what repeats SQL
 # (decision 245).
 long-tests: $(VENV)/dev.stamp
-	@export FUZZ_REQUESTS=1200 STOP_SENDS=100 AT_ONCE_ROUNDS=50 ACCESS_STEPS=220; \
+	@export FUZZ_REQUESTS=1200 STOP_SENDS=100 AT_ONCE_ROUNDS=50; \
 	$(RUN) -m tests.run tests/faults && $(RUN) -m tests.run --postgresql -p tests.support.statements tests --ignore=tests/e2e -n 2 --dist loadgroup
 
 # Takes the pictures of the components again (tests/e2e/gallery/). Look at them before you commit.

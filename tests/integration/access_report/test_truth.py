@@ -5,14 +5,11 @@ answer (in exports without personal data, for the submission's id). Some people 
 their names are searched for, too, and their reports are by reference. The report of each person must have an
 event of each request that showed them: no miss. What it calls "Showed" must have shown them. What it calls
 "Could have shown" has a reason and is counted.
-
-With ``ACCESS_STEPS=220``, as in ``make long-tests``, the work on PostgreSQL is as long as on SQLite.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import os
 import random
 import re
 import string
@@ -81,7 +78,7 @@ from tests.support.resolving import AS_CREATED, add_elsewhere, confirm, resolve_
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-STEPS = int(os.environ.get("ACCESS_STEPS", "220" if connection.vendor == "sqlite" else "140"))
+STEPS = 220
 LIST_PAGE, RESULT = "list of people", "result of a list"
 EMPTY = NewConsumer(first_name="", last_name="")
 ENDED = {
