@@ -293,7 +293,7 @@ TEMPLATES = [
 CRISPY_ALLOWED_TEMPLATE_PACKS = "portal"
 CRISPY_TEMPLATE_PACK = "portal"  # templates/portal/
 CRISPY_FAIL_SILENTLY = False
-FORM_RENDERER = "apps.core.forms.renderer.InputRenderer"
+FORM_RENDERER = "apps.core.forms.renderer.ControlRenderer"
 
 # --- Database and cache ---------------------------------------------------------------------------
 # Separate files for practice and production.

@@ -12,10 +12,11 @@ _INPUTS = frozenset({"text", "hidden", "checkbox"})
 _OPTIONS = frozenset({"radio_option", "checkbox_option"})
 
 
-class InputRenderer(DjangoTemplates):
+class ControlRenderer(DjangoTemplates):
     """Renders inputs and selects without templates, every other control as Django does.
 
     Django renders three templates for an input, and two for each option. The form has about thirty inputs.
+    Templates that a subclass of a widget names for its options are not used.
     """
 
     def render(self, template_name: str, context: dict[str, Any], request: Any = None) -> str:

@@ -9,7 +9,7 @@ from django import forms
 from django.forms.renderers import DjangoTemplates
 from django.test.html import parse_html
 
-from apps.core.forms.renderer import InputRenderer
+from apps.core.forms.renderer import ControlRenderer
 
 HOSTILE = """"><script>alert('1')</script>&amp;"""
 CHOICES = [("", "All"), ("a", "A"), ("More", [(HOSTILE, HOSTILE), (7, "Seven")])]
@@ -26,7 +26,7 @@ def test_an_input_is_what_django_renders(
     widget: type[forms.Widget], value: Any, attrs: dict[str, Any]
 ) -> None:
     control = widget(attrs={"maxlength": 9})
-    ours = control.render("x", value, attrs, renderer=InputRenderer())
+    ours = control.render("x", value, attrs, renderer=ControlRenderer())
     assert parse_html(ours) == parse_html(control.render("x", value, attrs, renderer=DjangoTemplates()))
 
 
@@ -34,7 +34,7 @@ def test_an_input_is_what_django_renders(
 @pytest.mark.parametrize("attrs", ATTRIBUTES)
 def test_a_select_is_what_django_renders(value: Any, attrs: dict[str, Any]) -> None:
     control = forms.Select(attrs={"class": "form-select"}, choices=CHOICES)
-    ours = control.render("x", value, attrs, renderer=InputRenderer())
+    ours = control.render("x", value, attrs, renderer=ControlRenderer())
     assert parse_html(ours) == parse_html(control.render("x", value, attrs, renderer=DjangoTemplates()))
 
 
@@ -50,4 +50,4 @@ def test_the_options_of_a_group_are_what_django_renders(field: type[forms.Choice
         rendered = Options(initial={"x": value}, renderer=renderer)["x"]
         return [(parse_html(option.tag()), option.choice_label) for option in rendered.subwidgets]
 
-    assert options(InputRenderer()) == options(DjangoTemplates())
+    assert options(ControlRenderer()) == options(DjangoTemplates())
