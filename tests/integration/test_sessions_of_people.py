@@ -14,7 +14,6 @@ import time_machine
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY
 from django.contrib.auth.base_user import BaseUserManager
-from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.contrib.sessions.backends.base import UpdateError
 from django.core.cache import cache
@@ -346,6 +345,20 @@ def _another_window(client: Client) -> Client:
     return other
 
 
+def _do_meanwhile(
+    patch: pytest.MonkeyPatch, module: object, function: str, act: Callable[[], object]
+) -> None:
+    """Act once, before the function is called the next time."""
+    real = getattr(module, function)
+
+    def act_first(*arguments: object) -> object:
+        patch.setattr(module, function, real)
+        act()
+        return real(*arguments)
+
+    patch.setattr(module, function, act_first)
+
+
 def _assert_over(answer: Any, client: Client, pat: User) -> None:
     assert answer.redirect_chain[0][0].startswith("/accounts/login/?next=")
     assert NOTHING_DONE in text(answer)
@@ -360,14 +373,8 @@ def test_session_that_ends_while_the_new_password_is_hashed_stays_ended_and_noth
     pat: User, end: Callable[[User, Client], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = _signed_in(pat)
-
-    def hash_and_end(password: str) -> str:
-        monkeypatch.undo()
-        end(pat, _another_window(here))
-        return make_password(password)
-
     before = len(events("person.password_set"))
-    monkeypatch.setattr(services, "make_password", hash_and_end)
+    _do_meanwhile(monkeypatch, services, "make_password", lambda: end(pat, _another_window(here)))
     answer = here.post("/accounts/password/", NEW_PASSWORD, follow=True)
     _assert_over(answer, here, pat)
     assert User.objects.get(pk=pat.pk).check_password(PASSWORD)
@@ -380,14 +387,7 @@ def test_session_that_ends_before_the_others_are_ended_stays_ended(
     pat: User, end: Callable[[User, Client], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = _signed_in(pat)
-
-    def find_and_end(request: HttpRequest) -> User:
-        monkeypatch.undo()
-        end(pat, _another_window(here))
-        assert isinstance(request.user, User)
-        return request.user
-
-    monkeypatch.setattr(views, "_signed_in_user", find_and_end)
+    _do_meanwhile(monkeypatch, views, "_signed_in_user", lambda: end(pat, _another_window(here)))
     answer = here.post("/accounts/sign-out-elsewhere/", follow=True)
     _assert_over(answer, here, pat)
     assert not [event for event in events("person.sessions_ended") if event.actor_id == str(pat.pk)]
@@ -398,16 +398,12 @@ def test_session_that_changes_the_password_twice_at_once_continues(
     pat: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = _signed_in(pat)
-    answers = []
-
-    def hash_and_submit_again(password: str) -> str:
-        monkeypatch.undo()
-        answers.append(_another_window(here).post("/accounts/password/", NEW_PASSWORD))
-        return make_password(password)
-
-    monkeypatch.setattr(services, "make_password", hash_and_submit_again)
-    answers.append(here.post("/accounts/password/", NEW_PASSWORD))
-    assert [answer.headers["Location"] for answer in answers] == ["/accounts/profile/"] * 2
+    window, before = _another_window(here), len(events("person.password_set"))
+    _do_meanwhile(
+        monkeypatch, services, "make_password", lambda: window.post("/accounts/password/", NEW_PASSWORD)
+    )
+    assert here.post("/accounts/password/", NEW_PASSWORD).headers["Location"] == "/accounts/profile/"
+    assert len(events("person.password_set")) == before + 2
     assert _is_in(here)
     assert Session.objects.filter(person=pat).count() == 1
     assert User.objects.get(pk=pat.pk).check_password(NEW)
@@ -418,15 +414,10 @@ def test_session_that_ends_the_others_twice_at_once_continues(
     pat: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = _signed_in(pat)
-
-    def find_and_submit_again(request: HttpRequest) -> User:
-        monkeypatch.undo()
-        _another_window(here).post("/accounts/sign-out-elsewhere/")
-        assert isinstance(request.user, User)
-        return request.user
-
-    monkeypatch.setattr(views, "_signed_in_user", find_and_submit_again)
+    window, before = _another_window(here), len(events("person.sessions_ended"))
+    _do_meanwhile(monkeypatch, views, "_signed_in_user", lambda: window.post("/accounts/sign-out-elsewhere/"))
     assert here.post("/accounts/sign-out-elsewhere/").headers["Location"] == "/accounts/profile/"
+    assert len(events("person.sessions_ended")) == before + 2
     assert _is_in(here)
     assert Session.objects.filter(person=pat).count() == 1
 
