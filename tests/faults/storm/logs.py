@@ -27,8 +27,8 @@ def exceptions(world: World) -> Counter[str]:
 def exceptions_in(log: str) -> Iterator[str]:
     """The class of each exception that a log has a traceback of, without those that caused another one.
 
-    Several processes write to one log, so the line of another message can stand within a
-    traceback. A traceback without a line that names an exception is reported as `?`.
+    Several processes write to one log, so the line of another message can stand within a traceback. A
+    traceback without a line that names an exception is reported as "?".
     """
     for block in log.split(TRACEBACK)[1:]:
         if not _CAUSE.search(block):
