@@ -174,12 +174,13 @@ class User(AbstractBaseUser):
         return is_right and (not is_replaced or check_password(raw_password, self.password))
 
     def get_session_auth_hash(self) -> str:
-        """The hash that a valid session contains. It changes with the password and the session series.
+        """The hash that a valid session contains. It changes with the session series.
 
-        Without ``SECRET_KEY``: sessions are signed with it as a whole. With it, Django would give a session a
+        Without the password, whose hash a stronger hasher replaces: that ends no session. Without
+        ``SECRET_KEY``: sessions are signed with it as a whole. With it, Django would give a session a
         new cookie whenever a machine with another key answers, and sign out the requests of the former one.
         """
-        value = f"accounts.session:{self.session_series}:{self.password}"
+        value = f"accounts.session:{self.pk}:{self.session_series}"
         return hashlib.sha256(value.encode()).hexdigest()
 
     def keeps_access(self, permissions: Iterable[str], *, session_hash: str, session: str) -> bool:

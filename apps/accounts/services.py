@@ -399,10 +399,10 @@ def _set_password(
     person: User, password_hash: str, actor: Actor, keep_session: KeepSession | None = None, **data: str
 ) -> None:
     person.password = password_hash
-    person.save(update_fields=["password"])
+    person.session_series += 1
+    person.save(update_fields=["password", "session_series"])
     if keep_session is not None:
         keep_session(person)
-    # The hash of the others is no longer valid.
     ended = _end_sessions(person, keep=actor.session if actor.id == str(person.pk) else "")
     _record(PERSON_PASSWORD_SET, person, actor, **data, **(ended.data if ended.count else {}))
 

@@ -20,7 +20,7 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from apps.accounts import services
 from apps.accounts.models import PasswordLink, Session, User
@@ -247,6 +247,15 @@ def test_deactivation_and_a_new_password_end_the_rows_of_sessions(ada: User, pat
     services.deactivate_person(person_id=pat.pk, actor=acting(ada))
     assert events("person.deactivated")[-1].details["count"] == 1
     assert not Session.objects.filter(person=pat).exists()
+
+
+def test_upgrade_of_a_passwords_hash_ends_no_session(pat: User, settings: Settings) -> None:
+    client = _signed_in(pat)
+    stronger = "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher"
+    settings.PASSWORD_HASHERS = [stronger, *settings.PASSWORD_HASHERS]
+    assert User.objects.get(pk=pat.pk).check_password(PASSWORD)  # as at a sign-in elsewhere
+    assert User.objects.get(pk=pat.pk).password != pat.password
+    assert _is_in(client)
 
 
 def test_request_in_progress_does_not_bring_back_its_ended_session(pat: User) -> None:

@@ -1,6 +1,6 @@
 """Known browsers: a person who signed in there before can still sign in while the account is blocked.
 
-A signed cookie lists the accounts that were used in the browser, each with a digest of its password's hash.
+A signed cookie lists the accounts that were used in the browser, each with a digest of its session series.
 A new password invalidates it in all other browsers, a deactivation in all browsers.
 """
 
@@ -69,6 +69,6 @@ def _marks(account: User) -> list[str]:
 
     A process without the key in use does not know some browsers, whose people sign in like in a new one.
     """
-    parts = (str(account.pk), str(account.session_series), account.password)
+    parts = (str(account.pk), str(account.session_series))
     marks = keyed_digests("known_device", *parts, or_own_keys=True)
     return [mark.hex()[:32] for mark in marks]
