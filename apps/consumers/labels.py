@@ -398,10 +398,18 @@ def normalisation_notes(normalised: Iterable[object]) -> dict[str, list[str]]:
     return notes
 
 
-def headline(outcome: Outcome, *, doubt: bool = False) -> str:
-    """The title of the receipt's panel. ``doubt``: a supervisor has to check the created consumer."""
+def receipt_headline(outcome: Outcome, *, doubt: bool = False) -> str:
+    """The title of the receipt's panel, before the person's name.
+
+    ``doubt``: a supervisor has to check the created consumer.
+    """
     if doubt:
         return gettext("Consumer created, but it has to be checked")
+    return str(outcome.label) if outcome in (Outcome.REJECTED, Outcome.NOT_SENT) else headline(outcome)
+
+
+def headline(outcome: Outcome) -> str:
+    """The title of a panel with the outcome, where no name follows."""
     return {
         Outcome.SENDING: gettext("The consumer is being sent"),
         Outcome.CREATED: gettext("Consumer created"),

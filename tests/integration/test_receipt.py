@@ -94,8 +94,31 @@ def test_receipt_without_an_answer_has_no_column_for_it(as_staff: Client, staff:
     page = text(as_staff.get(address(store(staff, Outcome.UNKNOWN))))
     assert "Returned" not in page
     assert "<h2>What was sent</h2>" in page
+    assert 'data-label="Sent"' in page
+
+
+def test_receipt_of_what_was_not_sent_says_nowhere_that_it_was(as_staff: Client, staff: User) -> None:
     page = text(as_staff.get(address(store(staff, Outcome.NOT_SENT))))
     assert "<h2>Entry</h2>" in page
+    assert 'data-label="Entered"' in page
+    assert 'data-label="Sent"' not in page
+
+
+def test_receipt_leads_to_the_submission_by_which_it_was_sent_again(as_staff: Client, staff: User) -> None:
+    not_sent = store(staff, Outcome.NOT_SENT)
+    again = 'class="btn btn-{}" href="/consumers/new/?from='
+    page = text(as_staff.get(address(not_sent)))
+    assert "Nothing was sent. You can send it again." in page
+    assert again.format("primary") in page
+    other = clean(last_name="Another")
+    failed = store(staff, Outcome.REJECTED, other, resubmission_of=not_sent)
+    assert address(failed) not in text(as_staff.get(address(not_sent)))
+    created = store(staff, Outcome.CREATED, other, resubmission_of=not_sent)
+    page = text(as_staff.get(address(not_sent)))
+    assert f'It was sent again later:</p> <ul class="plain"> <li><a href="{address(created)}">' in page
+    assert "You can send it again" not in page
+    assert again.format("secondary") in page
+    assert "may exist twice" not in page
 
 
 @pytest.mark.sql("new")
@@ -109,9 +132,11 @@ def test_erased_consumer_is_shown_as_erased(as_staff: Client, staff: User) -> No
 
 def test_emptied_value_is_no_erasure(as_staff: Client, staff: User) -> None:
     """An erasure removes the digest as well; only a change of the database empties the value alone."""
-    submission = store(staff, Outcome.REJECTED)
+    submission = store(staff, Outcome.NOT_SENT)
     Submission.objects.update(encrypted_consumer=b"")
     page = text(as_staff.get(address(submission)))
+    assert f"<title>Not sent, order {SAMPLE_ORDER} – " in page
+    assert "send it again" not in page
     assert "are missing: the database was changed outside the portal" in page
     assert "were removed from the portal" not in page
     assert "Correct and send again" not in page
@@ -137,7 +162,8 @@ def test_headline_and_title_name_the_person_and_the_order(as_staff: Client, staf
     name = escape(f"{FULL.first_name} {FULL.last_name}")
     for outcome, headline in (
         (Outcome.CREATED, "Consumer created"),
-        (Outcome.REJECTED, "Rejected: no consumer was created"),
+        (Outcome.REJECTED, "Rejected"),
+        (Outcome.NOT_SENT, "Not sent"),
         (Outcome.UNKNOWN, "We do not know whether the consumer was created"),
     ):
         page = text(as_staff.get(address(store(staff, outcome))))

@@ -23,7 +23,7 @@ from apps.consumers.presenters.lists import consumer_name, duration_text
 from apps.consumers.presenters.next_traveller import next_traveller_url
 from apps.consumers.presenters.reconciliation import ChecksState, checks_state
 from apps.consumers.presenters.record_urls import record_url
-from apps.consumers.presenters.resolutions import ResolutionSection
+from apps.consumers.presenters.resolutions import LaterSubmission, ResolutionSection
 from apps.consumers.presenters.taking import Taking, taking_section
 from apps.consumers.presenters.timelines import TimelineItem, normalised_values, order_comparison, timeline
 from apps.consumers.reconciliation.resolution import is_stuck_sending, shown_outcome
@@ -55,6 +55,7 @@ class ReceiptPage:
     ``batch``, ``batch_row``: the list of people and its row that it was made for; empty and None without.
     ``is_repeated``: another submission has the same consumer reference. ``is_stuck``: it is stored as
     sending, but its process was lost and no worker has marked it as unknown; it is shown as unknown.
+    ``sent_again``: later submissions whose consumer exists or may exist, if this one's does not.
     ``left_out``: how many earlier events of views the timeline does not have; ``log_url``: of all its events.
     """
 
@@ -99,6 +100,7 @@ class ReceiptPage:
     log_url: str
     checks: ChecksState
     resolution: ResolutionSection
+    sent_again: tuple[LaterSubmission, ...]
     taking: Taking
 
 
@@ -116,7 +118,7 @@ def receipt_page(
     outcome = shown_outcome(submission)
     has_doubt = bool(submission.doubt_code) or is_repeated
     needs_attention = has_doubt or bool(resolution.warning_headline)
-    headline = resolution.warning_headline or labels.headline(outcome, doubt=has_doubt)
+    headline = resolution.warning_headline or labels.receipt_headline(outcome, doubt=has_doubt)
     name = consumer_name(submission) if sent and submission.outcome != Outcome.SENDING else ""
     if name:
         headline = gettext("%(outcome)s: %(name)s") % {"outcome": headline, "name": name}
@@ -163,8 +165,18 @@ def receipt_page(
         log_url=log_url(group=WITH_SYSTEM, sort="oldest", reference=public_id),
         checks=checks_state(submission),
         resolution=resolution,
+        sent_again=_sent_again(submission, resolution, viewer),
         taking=taking_section(submission, viewer),
     )
+
+
+def _sent_again(
+    submission: Submission, resolution: ResolutionSection, viewer: Viewer
+) -> tuple[LaterSubmission, ...]:
+    # The section of the resolution has them with a warning if this consumer may exist.
+    if resolution.sent_again or submission.known_outcome not in CORRECTABLE_OUTCOMES:
+        return ()
+    return resolutions.sent_again(submission, viewer)
 
 
 def returned_links(submission: Submission, client: CdpClient) -> tuple[Link, ...]:

@@ -135,7 +135,7 @@ def resolution_section(
         warning_headline=_warning_headline(submission, has_doubts=bool(found_doubts)),
         is_correcting=is_final and bool(forms),
         correct_url=correct_url,
-        sent_again=_sent_again(submission, viewer) if forms or was_created else (),
+        sent_again=sent_again(submission, viewer) if forms or was_created else (),
     )
 
 
@@ -170,7 +170,7 @@ def confirmation_page(
         doubts=labels.consumer_doubts(
             submission, doubts(submission, evidence.consumer_ref, evidence.consumer)
         ),
-        sent_again=_sent_again(submission, viewer),
+        sent_again=sent_again(submission, viewer),
         hidden=(
             ("created-consumer_ref", evidence.consumer_ref),
             ("created-reason", form["reason"].value()),
@@ -256,7 +256,8 @@ def _who(resolved: Submission | PastResolution) -> str:
     return resolved.resolved_by_name or gettext("Sitecore CDP’s answer")
 
 
-def _sent_again(submission: Submission, viewer: Viewer) -> tuple[LaterSubmission, ...]:
+def sent_again(submission: Submission, viewer: Viewer) -> tuple[LaterSubmission, ...]:
+    """Later submissions of the same consumer whose consumer exists or may exist, as the viewer sees them."""
     later = selectors.sent_again(submission, content_digests_of(submission))
     return tuple(_later_submission(one, viewer) for one in later)
 

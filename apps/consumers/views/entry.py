@@ -143,6 +143,7 @@ def _draft_page(request: HttpRequest, draft: Draft, corrected: Submission | None
     shown = EntryPage(
         entry=Entry.unbound(values, selectors.providers()),
         corrected=corrected_submission(corrected),
+        is_draft=True,
         paste=PasteBox(values.get(TEXT, "")),
         draft=DraftMark.of(draft),
     )

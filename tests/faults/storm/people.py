@@ -27,7 +27,8 @@ _NOT_STORED = "Copy this page for an administrator. The outcome is in the log"
 _REF = re.compile(r'<strong class="mono">([^<]+)</strong>')
 HEADLINES = {
     "Consumer created": "created",
-    "Rejected: no consumer was created": "rejected",
+    "Rejected: ": "rejected",
+    "Not sent: ": "not_sent",
     "Nothing was sent. You can send it again.": "not_sent",
     "We do not know whether the consumer was created": "unknown",
     "The consumer is being sent": "sending",

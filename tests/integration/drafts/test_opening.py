@@ -122,6 +122,7 @@ def test_drafts_of_a_person_are_counted_by_an_index(staff: User) -> None:
 
 def test_draft_of_a_correction_still_corrects_the_same_submission(as_staff: Client, staff: User) -> None:
     rejected = store(staff, Outcome.REJECTED)
+    assert "as it was sent" in text(as_staff.get(f"{NEW}?from={rejected.public_id}"))
     tab = Tab(as_staff, f"?from={rejected.public_id}")
     tab.save(last_name="Corrected", draft_from=str(rejected.public_id))
     [line] = as_staff.get("/").context["drafts"]
@@ -130,6 +131,8 @@ def test_draft_of_a_correction_still_corrects_the_same_submission(as_staff: Clie
     page = as_staff.get(line.url)
     assert on_page(page)["last_name"] == "Corrected"
     assert page.context["corrected"] is not None
+    assert "Your draft is below. It may differ from the previous attempt." in text(page)
+    assert "as it was sent" not in text(page)
     assert AuditEvent.objects.count() == before + 1  # the submission was shown, too
 
 
