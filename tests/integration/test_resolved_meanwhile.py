@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from typing import Any
 
 import pytest
@@ -21,11 +22,12 @@ from apps.consumers.sending.result import Result
 from apps.core.actor import Actor
 from sandbox.data.seed import SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.entries import on_page, text
+from tests.support.entries import on_page, store, text
 from tests.support.people import acting, events, make_person
 from tests.support.resolving import (
     AS_NOT_CREATED,
     NOTE,
+    add_elsewhere,
     confirm,
     created_with,
     enter,
@@ -184,6 +186,37 @@ def test_contradiction_that_arrived_meanwhile_is_not_called_a_resolution(
     assert answer.status_code == 409
     assert page.endswith(f"{title} Unknown")
     assert "Already resolved" not in page
+
+
+@pytest.mark.parametrize("values", [AS_NOT_CREATED, created_with(str(uuid.uuid4()))], ids=["not", "created"])
+def test_what_a_check_has_found_meanwhile_is_shown_before_a_resolution_counts(
+    as_supervisor: Client, supervisor: User, sandbox: SandboxServer, values: dict[str, str]
+) -> None:
+    unknown = store(supervisor, Outcome.UNKNOWN, refs_before=None)
+    checks.check_now(unknown, actor=acting(supervisor), client=get_client())
+    version = seen(as_supervisor, unknown)
+    found = add_elsewhere().ref
+    Submission.objects.update(check_claimed_at=None)
+    checks.check_now(unknown, actor=acting(supervisor), client=get_client())
+    assert fresh(unknown).matching_refs == [found]
+    answer = as_supervisor.post(resolve_url(unknown), {"seen": version, **values})
+    page = text(answer)
+    assert answer.status_code == 409
+    for shown in ("A check has read the order in the meantime", found, NOT_SAVED):
+        assert shown in page
+    assert fresh(unknown).outcome == Outcome.UNKNOWN
+    assert enter(as_supervisor, unknown, AS_NOT_CREATED).status_code == 303
+
+
+def test_check_that_finds_nothing_meanwhile_refuses_no_resolution(
+    as_supervisor: Client, supervisor: User, sandbox: SandboxServer
+) -> None:
+    unknown = store(supervisor, Outcome.UNKNOWN, refs_before=[])
+    version = seen(as_supervisor, unknown)
+    checks.check_now(unknown, actor=acting(supervisor), client=get_client())
+    assert fresh(unknown).check_count == 1
+    answer = as_supervisor.post(resolve_url(unknown), {"seen": version, **AS_NOT_CREATED})
+    assert (answer.status_code, fresh(unknown).outcome) == (303, Outcome.NOT_CREATED)
 
 
 @pytest.mark.sql("new")

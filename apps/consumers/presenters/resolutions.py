@@ -16,6 +16,7 @@ from apps.consumers.audit_keys import ERROR_CODE, LIST_NOT_WHOLE, RESOLUTION_REA
 from apps.consumers.forms.resolution import ResolutionForm
 from apps.consumers.models import Outcome, PastResolution, ResolvedHow, Submission
 from apps.consumers.presenters.comparison import Compared, compared
+from apps.consumers.presenters.reconciliation import ChecksState, checks_state
 from apps.consumers.reconciliation import resolution
 from apps.consumers.reconciliation.doubts import doubts, resolution_doubts
 from apps.consumers.reconciliation.evidence import RECONCILIATION_OFF, Evidence
@@ -99,7 +100,8 @@ class ConfirmationPage:
 class LostPage:
     """The page that reports why a supervisor's resolution was not saved, with what was entered.
 
-    ``typed``: labels and texts of the form. ``button``: the label of the chosen button.
+    ``typed``: labels and texts of the form. ``button``: the label of the chosen button. ``checks``: of a
+    submission that is still unknown.
     """
 
     public_id: str
@@ -111,6 +113,7 @@ class LostPage:
     at: datetime | None
     button: str
     typed: tuple[tuple[str, str], ...]
+    checks: ChecksState | None
 
 
 def resolution_section(
@@ -193,6 +196,8 @@ def lost_page(submission: Submission, form: ResolutionForm) -> LostPage:
     """The page for a supervisor whose resolution came too late."""
     if submission.outcome == Outcome.SENDING:
         title = gettext("This submission is being sent")
+    elif submission.outcome == Outcome.UNKNOWN:
+        title = gettext("A check has read the order in the meantime")
     elif contradiction(submission) == "found":
         title = gettext("A consumer was found after this was resolved")
     elif submission.contradicted:
@@ -210,6 +215,7 @@ def lost_page(submission: Submission, form: ResolutionForm) -> LostPage:
         at=None if submission.contradicted else submission.resolved_at or submission.finished_at,
         button=gettext("Mark as created") if created else gettext("Mark as not created"),
         typed=tuple(form.typed()),
+        checks=checks_state(submission) if submission.outcome == Outcome.UNKNOWN else None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import json
 import logging
 from typing import Any
 
@@ -113,13 +114,15 @@ def can_be_resolved(submission: Submission) -> bool:
 
 
 def version_of(submission: Submission) -> str:
-    """A version of the outcome: it changes with another resolution or a late answer.
+    """A version of what a supervisor decides about.
 
-    Empty while the submission is being sent or unknown.
+    It changes with another resolution, with a late answer and, of an unknown submission, with the consumers
+    that checks have found. Empty before there is any of these.
     """
     since = submission.resolved_at or submission.finished_at
     if submission.outcome in OPEN_OUTCOMES or since is None:
-        return ""
+        found = (submission.matching_refs, submission.different_refs, submission.unread_refs)
+        return _digest(json.dumps(found)) if any(found) else ""
     parts = (
         submission.outcome,
         submission.consumer_ref,
@@ -128,7 +131,11 @@ def version_of(submission: Submission) -> str:
         submission.late_outcome,
         submission.late_consumer_ref,
     )
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return _digest("\n".join(parts))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _replaces_an_outcome(row: Submission) -> bool:

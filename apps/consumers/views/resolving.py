@@ -157,7 +157,7 @@ def _claimed_page(request: HttpRequest, submission: Submission, form: Resolution
 
 
 def _too_late_page(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:
-    """Report that another person resolved it first; redirect to the receipt if the form was posted twice."""
+    """Report that it has changed meanwhile; redirect to the receipt if the form was posted twice."""
     if _is_repeat(request, submission, form):
         return to_receipt(submission.public_id)
     return lost_page(request, submission, form)

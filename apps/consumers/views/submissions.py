@@ -226,7 +226,7 @@ def sealed_forms(
 
 
 def lost_page(request: HttpRequest, submission: Submission, form: ResolutionForm) -> HttpResponse:
-    """Render the page for a resolution that was not saved because the submission was resolved meanwhile."""
+    """Render the page for a resolution that was not saved because the submission has changed meanwhile."""
     typed = {form.add_prefix(name): str(form[name].value() or "") for name in form.fields}
     context = {
         "page": resolutions.lost_page(submission, form),
