@@ -22,6 +22,7 @@ from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.entries import (
     FULL,
+    REF,
     clean,
     creates,
     identifier_rows,
@@ -554,14 +555,31 @@ def test_earlier_submission_that_created_nothing_fills_the_form_and_can_be_sent_
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SENDING, Outcome.CREATED, Outcome.UNKNOWN])
-@pytest.mark.parametrize("method", ["get", "post"])
 def test_submission_that_created_or_may_have_created_fills_no_form(
-    as_staff: Client, staff: User, sandbox: SandboxServer, outcome: Outcome, method: str
+    as_staff: Client, staff: User, outcome: Outcome
 ) -> None:
-    earlier = store(staff, outcome)
+    assert as_staff.get(f"{NEW}?from={store(staff, outcome).public_id}").status_code == 404
+
+
+def test_entry_whose_correction_has_become_impossible_is_shown_and_sent_as_a_new_one(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    earlier = store(staff, Outcome.NOT_CREATED, clean(last_name="Earlier"))
     address = f"{NEW}?from={earlier.public_id}"
-    assert (as_staff.get(address) if method == "get" else as_staff.post(address, posted())).status_code == 404
-    assert creates(sandbox) == []
+    values = {**on_page(as_staff.get(address)), "last_name": "Carefully"}
+    Submission.objects.update(contradicted=True, late_outcome=Outcome.CREATED, late_consumer_ref=REF)
+    response = as_staff.post(address, values)
+    assert (response.status_code, creates(sandbox)) == (200, [])
+    assert "The submission can no longer be corrected" in text(response)
+    assert f'<form method="post" action="{NEW}"' in text(response)
+    again = on_page(response)
+    assert typed({**again, "draft_from": values["draft_from"]}) == typed(values)
+    assert "draft_from" not in again
+    assert "The submission can no longer" in text(as_staff.post(address, {**values, "first_name": ""}))
+    receipt = as_staff.post(NEW, again)["Location"]
+    assert receipt == as_staff.post(address, values)["Location"]  # sent already
+    assert Submission.objects.latest("id").resubmission_of is None
+    assert len(creates(sandbox)) == 1
 
 
 @pytest.mark.sql("new")

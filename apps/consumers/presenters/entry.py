@@ -92,20 +92,22 @@ class WarningLine:
 class EntryPage:
     """Everything that ``templates/consumers/new.html`` shows, by the names that it uses.
 
-    ``is_draft``: a saved draft fills the form. ``damage``: what was wrong with the post, as a
-    :class:`PostedKind`. ``not_written``: the record before the send could not be written, so the page is made
-    without the database. ``busy``: this process makes as many calls as it may. ``accepted``,
-    ``similar_reason``: what was confirmed, for the next send. ``reason``: asks why a similar consumer is
-    created. ``corrects``, ``copied_key``: whose details are in the entry, also where the page does not name
-    them. ``blank_fields``: the fields of an empty entry, rendered before.
-    ``latest_entries``: None before they are asked for. ``seconds_to_wait``: until the script stops waiting
-    for the answer to a send.
+    ``corrects_no_longer``: the submission that the form corrected has changed since it was shown, so the
+    form is sent as a new one. ``is_draft``: a saved draft fills the form. ``damage``: what was wrong with
+    the post, as a :class:`PostedKind`. ``not_written``: the record before the send could not be written, so
+    the page is made without the database. ``busy``: this process makes as many calls as it may.
+    ``accepted``, ``similar_reason``: what was confirmed, for the next send. ``reason``: asks why a similar
+    consumer is created. ``corrects``, ``copied_key``: whose details are in the entry, also where the page
+    does not name them. ``blank_fields``: the fields of an empty entry, rendered before. ``latest_entries``:
+    None before they are asked for. ``seconds_to_wait``: until the script stops waiting for the answer to a
+    send.
     """
 
     entry: Entry
     errors: tuple[FieldError, ...] = ()
     # Why the form is shown (again)
     corrected: CorrectedSubmission | None = None
+    corrects_no_longer: bool = False
     is_draft: bool = False
     was_sealed: bool = False
     damage: str = ""

@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -153,14 +154,14 @@ def _draft_page(request: HttpRequest, draft: Draft, corrected: Submission | None
 def _answer_post(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)  # first: the page about a lost database shows the person's roles
     try:
-        corrected, providers = _corrected_submission(request), selectors.providers()
-        shown_corrected = corrected_submission(corrected)
+        corrected, is_over = _posted_correction(request)
+        page_of = partial(EntryPage, corrected=corrected_submission(corrected), corrects_no_longer=is_over)
+        providers = selectors.providers()
         if (copying := next_traveller.answer_copying(request, providers)) is not None:
             # A script loads the panel itself: copying does not wait for the vendor.
             loads_panel = is_in_page(request) or next_traveller.APPLY in request.POST
-            shown = EntryPage(
+            shown = page_of(
                 entry=copying.entry,
-                corrected=shown_corrected,
                 panel=None if loads_panel else panel_for(request.POST, request),
                 copied=copying.copied,
                 latest_entries=copying.latest_entries,
@@ -169,25 +170,24 @@ def _answer_post(request: HttpRequest) -> HttpResponse:
         next_traveller.source_of_address(request)  # refuses an address that the person may not use
         pasted = answer_paste(request.POST, providers, actor)
         if pasted is not None:
-            shown = EntryPage(entry=pasted.entry, corrected=shown_corrected, paste=pasted.box)
+            shown = page_of(entry=pasted.entry, paste=pasted.box)
             return _page(request, shown)
         posted = PostedEntry.read(request.POST, providers)
         posted, panel = _with_order(request, posted, actor)
     except submit.TokenUsed as refusal:
-        return _form_used(request, posted, refusal, EntryPage(entry=posted.entry, corrected=shown_corrected))
+        return _form_used(request, posted, refusal, page_of(entry=posted.entry))
     except DATABASE_ERRORS:
         logger.exception("form_not_read")
         return _not_written(request, EntryPage(entry=Entry.bound(request.POST, ())))
-    shown = EntryPage(entry=posted.entry, corrected=shown_corrected, panel=panel)
+    shown = page_of(entry=posted.entry, panel=panel)
     match posted.kind:
-        case PostedKind.ROWS_CHANGED | PostedKind.INVALID:
-            return _page(request, shown)
-        case PostedKind.ORDER_TO_CHECK:
-            return _page(request, replace(shown, panel=panel_for(posted.values, request)))
-        case PostedKind.INCOMPLETE | PostedKind.CONFLICTING:
-            return _page(request, replace(shown, panel=None, damage=posted.kind.value))
-        case PostedKind.VALID:
+        case PostedKind.VALID if not is_over or selectors.submission_of_token(posted.entry.token, actor.id):
             return _submit(request, posted, corrected, actor, shown)
+        case PostedKind.ORDER_TO_CHECK:
+            shown = replace(shown, panel=panel_for(posted.values, request))
+        case PostedKind.INCOMPLETE | PostedKind.CONFLICTING:
+            shown = replace(shown, panel=None, damage=posted.kind.value)
+    return _page(request, shown)
 
 
 def _with_order(
@@ -338,7 +338,7 @@ def _page(
         shown,
         errors=_errors(shown, paste),
         entry_of=sealed_entries.author_token(request),
-        corrects=shown.corrected.public_id if shown.corrected else values.get(drafts.EARLIER, ""),
+        corrects=_corrects(shown, values),
         copied_key=values.get(COPIED, ""),
         draft=draft,
         other_drafts=other_drafts,
@@ -352,6 +352,12 @@ def _page(
     if not page.not_written:
         page = next_traveller.show_personal_parts(request, page, source, values)
     return render(request, "consumers/new.html", {**vars(page)}, status=status)
+
+
+def _corrects(shown: EntryPage, values: Mapping[str, str]) -> str:
+    if shown.corrects_no_longer:
+        return ""
+    return shown.corrected.public_id if shown.corrected else values.get(drafts.EARLIER, "")
 
 
 def _errors(shown: EntryPage, paste: PasteBox) -> tuple[FieldError, ...]:
@@ -400,6 +406,14 @@ def _corrected_submission(request: HttpRequest) -> Submission | None:
     if submission is None or not receipts.is_correctable(submission):
         raise NotCorrectable
     return submission
+
+
+def _posted_correction(request: HttpRequest) -> tuple[Submission | None, bool]:
+    """The submission that a posted form corrects, and whether it can no longer be corrected; then None."""
+    try:
+        return _corrected_submission(request), False
+    except NotCorrectable:
+        return None, True
 
 
 def _corrected_no_longer(request: HttpRequest, address: str) -> HttpResponse:
