@@ -271,6 +271,10 @@ def unreadable_text(row: Submission | PastResolution | SubmissionNote, column: s
 
 def reason(submission: Submission) -> str:
     """The reason for the outcome, in one or two sentences; empty if there was no error."""
+    if submission.is_sent_again_by_list:
+        return gettext(
+            "Sitecore CDP received too many requests. A list sends such a row again unless it is stopped."
+        )
     time = end_of_long_wait(submission.error_code, submission.finished_at, submission.retry_after)
     if time:
         text = gettext("Sitecore CDP received too many requests. Send it again after %(time)s.")

@@ -76,6 +76,7 @@ _LINE_COLUMNS: Final = (
     "guest_ref",
     "error_code",
     "retry_after",
+    "batch",
     "doubt_code",
     "contradicted",
     "check_result",

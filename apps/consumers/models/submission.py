@@ -13,6 +13,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from apps.cdp.consumers import NewConsumer, OrderConsumer
+from apps.cdp.errors import ErrorCode
 from apps.core import personal_data
 from apps.core.references import ORDER_NUMBER_LENGTH, same_reference
 
@@ -393,6 +394,11 @@ class Submission(models.Model):
     def needs_resolution(self) -> bool:
         """Whether a supervisor has to decide: unknown, contradicted since, or doubted."""
         return self.outcome == Outcome.UNKNOWN or self.contradicted or bool(self.doubt_code)
+
+    @property
+    def is_sent_again_by_list(self) -> bool:
+        """Whether it is a row that was answered "too many requests", which its list sends again."""
+        return bool(self.batch) and self.error_code == ErrorCode.RATE_LIMITED
 
     @property
     def known_outcome(self) -> Outcome:

@@ -154,7 +154,7 @@ def receipt_page(
         answer_problem=labels.unreadable_text(submission, "encrypted_answer"),
         message_problem=labels.unreadable_text(submission, "encrypted_vendor_message"),
         is_answered=answer is not None,
-        is_correctable=is_correctable(submission),
+        is_correctable=is_correctable(submission) and not submission.is_sent_again_by_list,
         contradiction=resolutions.contradiction(submission),
         is_repeated=is_repeated,
         is_stuck=is_stuck,

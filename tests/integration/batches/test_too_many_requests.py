@@ -26,7 +26,7 @@ from sandbox.faults.damage import always
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import states
 from tests.support.batch_sending import PAST, confirmed_batch, people, send_all, take_turn
-from tests.support.entries import clean, creates
+from tests.support.entries import clean, creates, text
 from tests.support.people import acting
 from tests.support.submitting import submit_anyway
 
@@ -51,6 +51,24 @@ def test_too_many_requests_slow_down_and_the_row_is_sent_again(sandbox: SandboxS
     limited, *others = selectors.submissions_of(batch)
     assert (limited.outcome, limited.error_code) == ("rejected", "rate_limited")
     assert [one.resubmission_of_id for one in others] == [limited.pk, None, None]
+
+
+def test_receipt_of_a_row_that_was_too_much_asks_nobody_to_send_it_again(
+    as_staff: Client, sandbox: SandboxServer, staff: User
+) -> None:
+    sandbox.sandbox.faults.arm(Armed("429_plain"))
+    batch = confirmed_batch(staff, people(2))
+    take_turn(batch)
+    [limited] = selectors.submissions_of(batch)
+    page = text(as_staff.get(f"/submissions/{limited.public_id}/"))
+    assert "A list sends such a row again unless it is stopped." in page
+    for advice in ("in a minute", "Correct and send again"):
+        assert advice not in page
+    send_all(batch)
+    created = Submission.objects.get(resubmission_of=limited)
+    assert f'href="/submissions/{created.public_id}/"' in text(
+        as_staff.get(f"/submissions/{limited.public_id}/")
+    )
 
 
 @pytest.mark.sql("new")
