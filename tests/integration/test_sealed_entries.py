@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 import time_machine
 from django.conf import settings
@@ -118,6 +120,22 @@ def test_entry_comes_back_when_its_submission_can_no_longer_be_corrected(
     shown = visitor.get(page, follow=True)
     assert shown.redirect_chain == [(target, 303)]
     assert "The submission can no longer be corrected" in text(shown)
+    assert "Latesttyping" in text(shown)
+    assert "sealed_entries" not in visitor.session
+
+
+@pytest.mark.parametrize("corrects", [True, False])
+def test_entry_comes_back_when_its_draft_does_not_exist_any_more(
+    as_staff: Client, staff: User, corrects: bool
+) -> None:
+    mark, visitor = _mark_of(as_staff), Client()
+    target = f"{NEW}?from={store(staff, Outcome.REJECTED, clean()).public_id}" if corrects else NEW
+    page = f"{target}{'&' if corrects else '?'}draft={uuid.uuid4()}"
+    visitor.post(page, {**_entry(mark), "last_name": "Latesttyping"})
+    _sign_in(visitor, staff)
+    shown = visitor.get(page, follow=True)
+    assert shown.redirect_chain == [(target, 303)]
+    assert "You have no such draft" in text(shown)
     assert "Latesttyping" in text(shown)
     assert "sealed_entries" not in visitor.session
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import ngettext
 
 from apps.consumers import drafts
 from apps.consumers.models import Draft
@@ -30,6 +32,18 @@ class DraftLine:
 def draft_lines(found: Iterable[Draft]) -> tuple[DraftLine, ...]:
     """The lines of these drafts, in their order."""
     return tuple(map(_line, found))
+
+
+def expiry_text() -> str:
+    """When a draft is deleted; empty if the portal keeps no drafts."""
+    days = settings.DRAFT_DAYS
+    if not days:
+        return ""
+    return ngettext(
+        "A draft is deleted %(days)s day after its last change.",
+        "A draft is deleted %(days)s days after its last change.",
+        days,
+    ) % {"days": days}
 
 
 def _line(draft: Draft) -> DraftLine:

@@ -22,7 +22,7 @@ from apps.consumers.forms.flat_values import rows_of
 from apps.consumers.forms.lists import LISTS
 from apps.consumers.models import Draft, Submission
 from apps.consumers.permissions import CREATE_ORDER_CONSUMER
-from apps.consumers.presenters.drafts import DraftLine, draft_lines
+from apps.consumers.presenters.drafts import DraftLine, draft_lines, expiry_text
 from apps.consumers.viewer import Viewer
 from apps.consumers.views.visible import person_id
 from apps.core import clock
@@ -96,10 +96,15 @@ def discard_draft(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     return HttpResponseSeeOther(reverse("start"))
 
 
+class DraftNotOpened(Exception):
+    """There is no such draft of this person, or it cannot be read. Its text says which."""
+
+
 def named_draft(request: HttpRequest) -> Draft | None:
     """The draft that ``?draft=`` names, perhaps a finished one.
 
-    Raises ``Http404`` if it has expired, cannot be read, or belongs to another person.
+    Raises :class:`DraftNotOpened`, with the same text for a draft that has expired, one of another person and
+    one that never existed; ``Http404`` for no id.
     """
     named = single_value(request.GET, "draft")
     if not named:
@@ -109,8 +114,10 @@ def named_draft(request: HttpRequest) -> Draft | None:
     except ValueError:
         raise Http404 from None
     draft = drafts.find(public_id, person_id(request)) if drafts.are_on() else None
-    if draft is None or not (draft.is_finished or draft.values):
-        raise Http404
+    if draft is None or not (draft.is_finished or draft.encrypted_values):  # erased values are empty
+        raise DraftNotOpened(f"{_('You have no such draft.')} {expiry_text()}".strip())
+    if draft.values is None and not draft.is_finished:
+        raise DraftNotOpened(_("This draft cannot be read"))
     return draft
 
 

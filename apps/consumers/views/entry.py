@@ -89,6 +89,8 @@ def new(request: HttpRequest) -> HttpResponse:
         return _answer_post(request)
     try:
         return _show(request)
+    except draft_views.DraftNotOpened as refusal:
+        return _without_draft(request, str(refusal))
     except NotCorrectable:
         address = reverse("consumers:new")
         if not sealed_entries.move(request, to=address):
@@ -420,6 +422,15 @@ def _corrected_no_longer(request: HttpRequest, address: str) -> HttpResponse:
     """Redirect to the form without the submission of the address, and say so."""
     messages.info(request, _("The submission can no longer be corrected"))
     return HttpResponseSeeOther(address)
+
+
+def _without_draft(request: HttpRequest, text: str) -> HttpResponse:
+    """Redirect to the start page with this text, or to the form without the draft if an entry comes back."""
+    messages.info(request, text)
+    others = request.GET.copy()
+    del others["draft"]
+    address = reverse("consumers:new") + (f"?{others.urlencode()}" if others else "")
+    return HttpResponseSeeOther(address if sealed_entries.move(request, to=address) else reverse("start"))
 
 
 def _corrects_no_longer(request: HttpRequest, draft: Draft) -> bool:

@@ -24,6 +24,7 @@ from apps.consumers.forms.resolution import RESOLUTION_FORMS, ResolutionForm, re
 from apps.consumers.models import Outcome, Submission
 from apps.consumers.permissions import VIEW_ALL_SUBMISSIONS, VIEW_OWN_SUBMISSIONS, VIEW_VENDOR_RECORDS
 from apps.consumers.presenters import receipts, resolutions
+from apps.consumers.presenters.drafts import expiry_text
 from apps.consumers.presenters.lists import (
     RecentOrder,
     StartPage,
@@ -85,6 +86,7 @@ def start(
         "views": views,
         "batches": batches,
         "drafts": drafts.lines_for(request),
+        "draft_expiry": expiry_text(),
     }
     return render(request, "consumers/start.html", context)
 

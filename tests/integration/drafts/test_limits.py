@@ -57,6 +57,28 @@ def test_worker_deletes_a_draft_after_its_days_and_a_finished_one_not_before_its
         assert drafts.delete_expired() == 1
 
 
+@pytest.mark.sql("new")
+def test_author_is_told_when_a_draft_is_deleted(as_staff: Client, settings: Settings) -> None:
+    Tab(as_staff).save(last_name="Mine")
+    assert "A draft is deleted 7 days after its last change." in text(as_staff.get("/"))
+    settings.DRAFT_DAYS = 1
+    assert "A draft is deleted 1 day after its last change." in text(as_staff.get("/"))
+
+
+@pytest.mark.sql("new")
+def test_address_of_an_expired_draft_leads_to_the_start_page_and_says_so(
+    as_staff: Client, settings: Settings
+) -> None:
+    settings.DRAFT_DAYS = 1
+    tab = Tab(as_staff)
+    tab.save(last_name="Mine")
+    Draft.objects.update(saved_at=clock.now() - dt.timedelta(hours=25))
+    for query in (f"?draft={tab.mark.public_id}", f"?from={uuid.uuid4()}&draft={tab.mark.public_id}"):
+        shown = as_staff.get(f"{NEW}{query}", follow=True)
+        assert shown.redirect_chain == [("/", 303)]
+        assert "You have no such draft. A draft is deleted 1 day after its last change." in text(shown)
+
+
 def test_without_days_there_are_no_drafts(as_staff: Client, settings: Settings) -> None:
     tab = Tab(as_staff)
     tab.save(last_name="Mine")
@@ -65,6 +87,9 @@ def test_without_days_there_are_no_drafts(as_staff: Client, settings: Settings) 
     assert "draft" not in on_page(page)
     assert "data-drafts" not in page.content.decode()
     assert tab.save(last_name="Again").status_code == 404
-    assert as_staff.get(f"{NEW}?draft={tab.mark.public_id}").status_code == 404
+    shown = as_staff.get(f"{NEW}?draft={tab.mark.public_id}", follow=True)
+    assert shown.redirect_chain == [("/", 303)]
+    assert "You have no such draft." in text(shown)
+    assert "A draft is deleted" not in text(shown)
     assert "Drafts" not in text(as_staff.get("/"))
     assert drafts.delete_expired() == 1

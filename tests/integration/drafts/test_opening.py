@@ -12,7 +12,7 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.consumers import drafts
-from apps.consumers.models import Outcome, Submission
+from apps.consumers.models import Draft, Outcome, Submission
 from apps.core import personal_data
 from sandbox.data.seed import FAMILY_ORDER
 from sandbox.server.sandbox_server import SandboxServer
@@ -159,3 +159,18 @@ def test_draft_of_a_correction_opens_when_its_submission_can_no_longer_be_correc
     assert "The submission can no longer be corrected" in text(page)
     assert on_page(page)["last_name"] == "Kept"
     assert page.context["corrected"] is None
+
+
+@pytest.mark.sql("new")
+def test_address_of_a_draft_that_cannot_be_read_leads_to_the_list_that_says_so(as_staff: Client) -> None:
+    tab = Tab(as_staff)
+    tab.save(last_name="Mine")
+    Draft.objects.update(encrypted_values=b"damaged")
+    shown = as_staff.get(f"{NEW}?draft={tab.mark.public_id}", follow=True)
+    assert shown.redirect_chain == [("/", 303)]
+    assert text(shown).count("This draft cannot be read") == 2  # the message, and its line in the list
+    assert "You have no such draft" not in text(shown)
+
+
+def test_address_whose_draft_has_no_id_is_not_found(as_staff: Client) -> None:
+    assert as_staff.get(f"{NEW}?draft=half-an-id").status_code == 404
