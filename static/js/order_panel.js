@@ -1,4 +1,5 @@
-// [data-order-panel]: the order beside the form, which htmx loads. If that fails, it shows the text of its template.
+// [data-order-panel]: the order beside the form, which htmx loads. If that fails, it shows its template: a text and
+// the button Check again.
 // One line about the order is announced, not the names of everybody on it.
 import { announce } from "./words.js";
 
@@ -16,6 +17,9 @@ export function startOrderPanel(root) {
     const line = panelOf(event)?.querySelector("[data-order-announcement]")?.dataset.orderAnnouncement;
     if (line) announce(line);
   });
+  root.addEventListener("click", ({ target }) => {
+    if (target.closest("[data-check-again]")) focusOn(target.closest("[data-order-panel]"));
+  });
   for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
     root.addEventListener(name, (event) => showFailure(panelOf(event)));
   }
@@ -25,10 +29,17 @@ function panelOf(event) {
   return event.target.closest("[data-order-panel]");
 }
 
+// The pressed button disappears. Only meanwhile: a panel with this attribute cannot be scrolled by keyboard.
+function focusOn(panel) {
+  panel.tabIndex = -1;
+  panel.focus();
+  panel.addEventListener("blur", () => panel.removeAttribute("tabindex"), { once: true });
+}
+
 function showFailure(panel) {
   const text = panel?.querySelector("template").content.cloneNode(true);
   if (!text) return;
-  announce(text.textContent.trim());
+  announce(text.querySelector("p").textContent);
   panel.querySelector("[data-order-panel-content]").replaceChildren(text);
   const offeredFor = document.querySelector("[name=order_choice_for]")?.value;
   const typed = document.getElementById("id_order_ref").value.trim();

@@ -16,6 +16,7 @@ from sandbox.data.seed import (
     CANCELLED_ORDER,
     FAMILY_ORDER,
     ORDERS_WITH_TRIPLE_REFERENCE_ID,
+    SAMPLE_REFERENCE_ID,
     TRIPLE_REFERENCE_ID,
 )
 from sandbox.faults.armed import Armed
@@ -148,6 +149,40 @@ def test_create_works_while_orders_cannot_be_read(
     assert Submission.objects.get().order_number == ""
 
 
+def test_order_that_could_not_be_looked_up_is_checked_again(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    failed = "The order number could not be looked up. Enter the order reference, or try again."
+    page = windows.open(staff)
+    watch_shifts(page)
+    open_form(page)
+    sandbox.sandbox.faults.arm(Armed("500_before", operation="list_orders", times=4))  # two look-ups
+    page.locator("#id_order_ref").fill(SAMPLE_REFERENCE_ID)
+    page.locator("#id_order_ref").press("Tab")
+    announcer = page.locator("[data-announcer]")
+    expect(announcer).to_have_text(failed.removesuffix("."))
+    expect(_panel(page)).to_contain_text(failed)
+    again = _panel(page).get_by_role("button", name="Check again")
+    page.locator(".action-bar .btn-primary").focus()
+    page.keyboard.press("Tab")
+    expect(again).to_be_focused()  # after the form: no further stop before Create consumer
+    with page.expect_response("**/orders/panel/"):
+        page.keyboard.press("Enter")
+    expect(announcer).to_have_text(failed.removesuffix("."))
+    expect(_panel(page)).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(again).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(_panel(page)).to_contain_text(f"Order {SAMPLE_REFERENCE_ID}")
+    expect(announcer).to_contain_text(f"Order {SAMPLE_REFERENCE_ID}, ")
+    expect(again).to_have_count(0)
+    expect(_panel(page)).to_be_focused()
+    page.locator("#id_order_ref").focus()
+    expect(_panel(page)).not_to_have_attribute("tabindex", "-1")  # the keyboard can scroll it
+    assert shifted(page) <= 0.02
+    assert creates(sandbox) == 0
+
+
 def test_lost_connection_leaves_the_form_usable(
     windows: Windows, staff: User, sandbox: SandboxServer
 ) -> None:
@@ -156,6 +191,9 @@ def test_lost_connection_leaves_the_form_usable(
     page.route("**/orders/panel/", lambda route: route.abort())
     fill_entry(page, SIMPLE)
     expect(_panel(page)).to_contain_text("The order could not be checked. You can continue.")
+    page.unroute("**/orders/panel/")
+    _panel(page).get_by_role("button", name="Check again").click()
+    expect(_panel(page)).to_contain_text(f"Order {SAMPLE_REFERENCE_ID}")
     press_create(page)
     expect_receipt(page, "Consumer created")
     assert windows.complaints, "The browser reports the lost request"

@@ -146,6 +146,7 @@ def test_consumer_whose_order_was_read_long_ago_is_not_copied(
     values = posted(clean(), order=GROUP_ORDER)
     page = as_staff.post(NEW, {**values, "copy": key}, headers={"Portal-Form": "in-page"})
     assert "Nothing was copied" in text(page)
+    assert "If the person is on the order that this page shows, copy the details from there." in text(page)
     assert _filled(page)["first_name"] == clean().first_name
     # A changed choice sends nothing, even if the person is not known any more.
     page = as_staff.post(NEW, {**values, "carry-from": key, "carry-apply": "1"})

@@ -472,6 +472,29 @@ def test_panel_of_an_order_that_cannot_be_read_says_so(as_staff: Client, sandbox
     assert "The consumers of this order could not be read." in text
 
 
+@pytest.mark.parametrize(
+    ("typed", "operation", "failure"),
+    [
+        (SAMPLE_ORDER, "retrieve_order", "The order could not be checked. You can continue."),
+        (SAMPLE_REFERENCE_ID, "list_orders", "Enter the order reference, or try again."),
+    ],
+)
+def test_failed_panel_has_a_control_that_checks_again(
+    as_staff: Client, sandbox: SandboxServer, typed: str, operation: str, failure: str
+) -> None:
+    sandbox.sandbox.faults.arm(Armed("500_before", operation=operation, times=4))
+    with_script = _panel(as_staff, typed)
+    assert failure in with_script
+    assert "Check again" in with_script
+    page = as_staff.post(NEW, posted(clean(), order=typed, check="order")).content.decode()
+    assert failure in page
+    [panel] = re.findall("<div data-order-panel-content>(.*?)</div>", page, re.DOTALL)
+    assert "Check again" not in panel  # without a script it would do nothing
+    [without_script] = re.findall("<noscript>(<button.*?)</noscript>", page)
+    assert "Check order" in without_script
+    assert "Check again" not in _panel(as_staff, typed)
+
+
 def test_panel_shows_the_guest_and_does_without_if_it_cannot_be_read(
     as_staff: Client, sandbox: SandboxServer
 ) -> None:
