@@ -8,6 +8,7 @@ from html import unescape
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.consumers import selectors
@@ -170,6 +171,38 @@ def test_start_page_says_in_a_line_what_needs_attention(
     assert "1 submission of unknown outcome" in text(as_staff.get("/"))
     Submission.objects.filter(outcome=Outcome.UNKNOWN).delete()
     assert "Needs attention" not in text(as_supervisor.get("/"))
+
+
+@pytest.mark.parametrize(
+    ("reconciliation", "to_staff", "to_supervisors"),
+    [
+        (
+            True,
+            "Do not enter these again. A check may find the outcome; otherwise a supervisor resolves them.",
+            "A check may find the outcome. Otherwise check the order in Sitecore CDP and resolve each of"
+            " them.",
+        ),
+        (
+            False,
+            "Do not enter these again. A supervisor resolves them.",
+            "Check the order in Sitecore CDP and resolve each of them.",
+        ),
+    ],
+    ids=["on", "off"],
+)
+def test_next_step_of_unknown_outcomes_depends_on_reconciliation(
+    as_staff: Client,
+    as_supervisor: Client,
+    staff: User,
+    settings: Settings,
+    reconciliation: bool,
+    to_staff: str,
+    to_supervisors: str,
+) -> None:
+    settings.CDP_RECONCILIATION = reconciliation
+    store(staff, Outcome.UNKNOWN)
+    assert f"1 submission of unknown outcome</a>. {to_staff}" in text(as_staff.get("/"))
+    assert f"1 submission of unknown outcome</a>. {to_supervisors}" in text(as_supervisor.get("/"))
 
 
 def test_view_of_a_list_of_names_is_recorded(as_staff: Client, as_supervisor: Client, staff: User) -> None:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Final
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext
@@ -162,10 +163,23 @@ def _advice(kind: str, *, may_resolve: bool) -> str:
             if may_resolve
             else gettext("Sitecore CDP's answers do not fit. A supervisor checks them.")
         )
-    return (
-        gettext("Check the order in Sitecore CDP and resolve each of them.")
-        if may_resolve
-        else gettext("Do not enter these again. A supervisor resolves them.")
+    return _advice_on_unknown(may_resolve=may_resolve)
+
+
+def _advice_on_unknown(*, may_resolve: bool) -> str:
+    if not settings.CDP_RECONCILIATION:
+        return (
+            gettext("Check the order in Sitecore CDP and resolve each of them.")
+            if may_resolve
+            else gettext("Do not enter these again. A supervisor resolves them.")
+        )
+    if may_resolve:
+        return gettext(
+            "A check may find the outcome. Otherwise check the order in Sitecore CDP and resolve each of"
+            " them."
+        )
+    return gettext(
+        "Do not enter these again. A check may find the outcome; otherwise a supervisor resolves them."
     )
 
 

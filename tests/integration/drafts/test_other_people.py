@@ -31,7 +31,7 @@ def test_draft_of_another_person_is_not_found_and_stays(as_staff: Client, as_sup
     opened = [as_supervisor.get(f"{NEW}?draft={named}") for named in (tab.mark.public_id, uuid.uuid4())]
     assert [(one.status_code, one["Location"]) for one in opened] == [(303, "/")] * 2
     absent = "You have no such draft. A draft is deleted 7 days after its last change."
-    assert text(as_supervisor.get("/")).count(absent) == 2  # the same for both: it tells nothing about a draft
+    assert text(as_supervisor.get("/")).count(absent) == 2  # the same for both
     assert as_supervisor.post(f"/consumers/drafts/{tab.mark.public_id}/discard/").status_code == 404
     assert "Mine" not in text(as_supervisor.get("/"))
     assert [one["last_name"] for one in saved_values()] == ["Mine"]
