@@ -18,6 +18,7 @@ from apps.cdp.fields import NAMES, VENDOR_NAMES
 from apps.consumers import value_lists
 from apps.consumers.demonyms import DEMONYMS
 from apps.consumers.fields import FIELD_LABELS
+from apps.consumers.forms.blank import blank_fields
 from apps.consumers.forms.consumer import MISSING, ConsumerForm
 from apps.consumers.forms.entry import Entry
 from apps.consumers.forms.flat_values import (
@@ -206,6 +207,15 @@ def test_optional_field_is_marked_and_a_required_one_is_not(settings: Settings) 
         "last_name",
         "date_of_birth",
     }
+
+
+@pytest.mark.parametrize("field", LISTS)
+def test_visible_legend_of_a_list_says_once_whether_it_is_optional(field: str, settings: Settings) -> None:
+    label = str(FIELD_LABELS[field])
+    for required, shown in (([field], label), ([], f"{label} (optional)")):
+        settings.REQUIRED_FIELDS = required
+        legends = re.findall("<legend(.*?)>(.*?)</legend>", blank_fields(()))
+        assert [one for one in legends if one[1].startswith(label)] == [("", shown)]  # not visually hidden
 
 
 def test_every_field_has_a_missing_message_a_label_and_a_place_for_the_vendors_message() -> None:
