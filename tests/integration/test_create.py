@@ -480,6 +480,7 @@ def test_identical_submission_of_another_person_is_shown_without_a_link(
         "It has to be resolved first: a check may find the outcome; otherwise a supervisor resolves it."
         in page
     )
+    assert re.search("<p> Submitted: <time[^>]*>[^<]+</time>", page)
     assert str(theirs.public_id) not in page
 
 

@@ -86,12 +86,12 @@ def test_administrator_sees_the_number_of_unknown_outcomes_and_no_call_to_act_on
         old = submission.submitted_at - datetime.timedelta(days=3)
         type(submission).objects.filter(pk=submission.pk).update(submitted_at=old)
     page = text(as_administrator.get("/"))
-    assert "Open with supervisors" in page
+    assert "For supervisors to resolve" in page
     assert "Unknown outcomes: 2 open, oldest from" in page
-    needs_attention = page.partition("Needs attention")[2].partition("Open with supervisors")[0]
+    needs_attention = page.partition("Needs attention")[2].partition("For supervisors to resolve")[0]
     assert "nknown outcome" not in needs_attention
     assert 'href="/submissions/?' not in page
-    assert "Open with supervisors" not in text(as_supervisor.get("/"))
+    assert "For supervisors to resolve" not in text(as_supervisor.get("/"))
     assert "2 submissions of unknown outcome" in text(as_supervisor.get("/"))
 
 
