@@ -82,14 +82,14 @@ def rows_to_send(batch: Batch) -> QuerySet[Any]:
 
 
 def rows_for_new_list(batch: Batch) -> QuerySet[Any]:
-    """The rows that a new batch of what failed has; none before the end of this one, and after its erasure.
+    """The rows that a new batch can be made of; none before the end of this one, and after its erasure.
 
     Their outcome proves that no consumer was created. Of a stopped batch, also those that were not sent,
-    except for those that its author had left out.
+    except for those that its author had left out, and those that another submission has sent.
     """
     wanted = Q(current__in=CORRECTABLE_OUTCOMES)
     if batch.state == BatchState.STOPPED:
-        own = [state for state in OwnState if state != OwnState.LEFT_OUT]
+        own = (OwnState.UNCHECKED, OwnState.NEEDS_ATTENTION, OwnState.READY)
         wanted |= Q(current__in=own) | Q(current=OwnState.LEFT_OUT, left_out_by_stop=True)
     rows = rows_of(batch).filter(wanted).exclude(encrypted_values=b"")
     return rows if batch.state in ENDED_STATES else rows.none()

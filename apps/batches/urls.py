@@ -22,5 +22,5 @@ urlpatterns = [
     path("batches/<uuid:batch_id>/resume/", acts.resume, name="resume"),
     path("batches/<uuid:batch_id>/stop/", acts.stop, name="stop"),
     path("batches/<uuid:batch_id>/send-again/", acts.send_again, name="send_again"),
-    path("batches/<uuid:batch_id>/rows-again/", acts.copy_failed_rows, name="copy_failed_rows"),
+    path("batches/<uuid:batch_id>/rows-again/", acts.make_new_list, name="make_new_list"),
 ]

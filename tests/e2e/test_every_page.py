@@ -45,7 +45,7 @@ NO_PAGE = {
     "batches:resume": "leads back to the list",
     "batches:stop": "leads back to the list",
     "batches:send_again": "leads back to the list",
-    "batches:copy_failed_rows": "leads to the new list",
+    "batches:make_new_list": "leads to the new list",
     "history:delete_view": "leads back to the views",
     "history:export_progress": "a part of a page",
     "history:export_cancel": "leads back to the export",

@@ -159,7 +159,7 @@ SHOWS_NOTHING = {
     **dict.fromkeys(
         (
             *("batches:check", "batches:leave_out", "batches:take_back", "batches:confirm", "batches:pause"),
-            *("batches:resume", "batches:stop", "batches:send_again", "batches:copy_failed_rows"),
+            *("batches:resume", "batches:stop", "batches:send_again", "batches:make_new_list"),
         ),
         "leads back to the list",
     ),

@@ -37,7 +37,7 @@ class RowChanged(NotChanged):
 class NotPossible(NotChanged):
     """The state does not allow it.
 
-    ``code``: ``stopped``, ``erased``, ``not_matched``, ``not_ended``, ``nothing_failed``, ``no_such_row``,
+    ``code``: ``stopped``, ``erased``, ``not_matched``, ``not_ended``, ``no_rows``, ``no_such_row``,
     ``reason_missing``, ``not_already_sent``, ``open``, or ``other_rows`` or ``other_warnings`` than those
     that were shown.
     """

@@ -97,7 +97,7 @@ class Batch(models.Model):
     header_row = models.PositiveIntegerField(null=True)
     targets = models.JSONField(default=list)  # the field of each column, or ""
     date_order = models.CharField(max_length=10, blank=True)  # day-month, month-day; empty: not needed
-    # The earlier batch whose corrected file this is, or whose failed rows these are.
+    # The earlier batch whose corrected file this is, or whose rows that were not created these are.
     replaces = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
     # Consumers on the order at the last check of the whole batch; null if it could not be read.
     refs_at_check = models.JSONField(null=True)
@@ -164,6 +164,11 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return str(self.public_id)
+
+    @property
+    def is_discarded(self) -> bool:
+        """Whether it was stopped before it was confirmed, so that nothing of it was sent."""
+        return self.state == BatchState.STOPPED and self.confirmed_at is None
 
     def start_sending(self, now: dt.datetime) -> None:
         """Send the next row now, with new counters. Not saved, as for :meth:`pause` and :meth:`end`."""

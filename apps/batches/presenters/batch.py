@@ -89,8 +89,8 @@ class BatchPage:
     """Everything of the page. ``confirmation``: None while nothing can be sent.
 
     ``errors``: how many rows have errors; ``few_errors``: whether they are best corrected here.
-    ``unsent``: how many rows were not sent and can be sent again; ``failed``: how many rows a new batch of
-    what failed has. ``replacement_url``: of the batch that was made in place of this one; empty without one.
+    ``unsent``: how many rows were not sent and can be sent again; ``not_created``: how many rows a new batch
+    can be made of. ``replacement_url``: of the batch that was made in place of this one; empty without one.
     ``may_leave_out_all``, ``may_take_back_all``: how many rows one button is for; 0 without it.
     ``columns``: the fields of the columns; ``columns_url``: where they are changed, empty if they cannot be.
     ``corrected_file_url``: where a corrected file is uploaded. ``warnings_shown``, ``attention_shown``: the
@@ -117,7 +117,7 @@ class BatchPage:
     progress: Progress
     unchecked: int
     unsent: int
-    failed: int
+    not_created: int
     rights: Rights
     may_leave_out_all: int
     may_take_back_all: int
@@ -197,7 +197,7 @@ def batch_page(
         ),
         unchecked=counts[RowState.UNCHECKED],
         unsent=counts[RowState.NOT_SENT],
-        failed=selectors.rows_for_new_list(batch).count(),
+        not_created=selectors.rows_for_new_list(batch).count(),
         rights=rights,
         may_leave_out_all=attention if rights.may_change_rows and shown == RowState.NEEDS_ATTENTION else 0,
         may_take_back_all=left_out if rights.may_change_rows and shown == RowState.LEFT_OUT else 0,

@@ -39,9 +39,10 @@ def lasting_conflict(batch: Batch, state: RowState) -> Conflict | None:
         text = gettext("It was sent as it was before: what you typed is below and was not stored.")
         return Conflict(title, f"{text} {gettext('Its state is now: %(state)s.') % {'state': state.label}}")
     if batch.state in FINAL_STATES:
-        text = gettext("Rows that were not sent can be corrected in a new list: “Only what failed, again”.")
-        was_sent = batch.confirmed_at is not None
-        title = gettext("The list was stopped") if was_sent else gettext("The list was discarded")
+        text = gettext(
+            "To correct rows that were not created, make a new list of them on the page of this list."
+        )
+        title = gettext("The list was discarded") if batch.is_discarded else gettext("The list was stopped")
         return Conflict(title, f"{_copy()} {text}")
     return None
 

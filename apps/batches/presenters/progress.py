@@ -136,6 +136,8 @@ def state_text(batch: Batch, counts: Mapping[RowState, int]) -> str:
     is_expired = batch.erased_at is not None and batch.state in NOT_CONFIRMED
     if is_expired or (batch.state == BatchState.CHECKED and counts[RowState.UNCHECKED]):
         return gettext("Not confirmed")
+    if batch.is_discarded:
+        return gettext("Discarded")
     return str(BatchState(batch.state).label)
 
 

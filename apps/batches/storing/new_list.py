@@ -1,4 +1,4 @@
-"""Copy the rows that failed into a new batch."""
+"""Make a new batch of the rows of an earlier one that were not created."""
 
 from __future__ import annotations
 
@@ -16,20 +16,18 @@ from apps.core import clock
 from apps.core.actor import Actor
 
 
-def copy_failed_rows(batch: Batch, *, actor: Actor) -> Batch:
-    """Store a new batch of the rows that failed, with their numbers, values and cells. It is to be checked.
-
-    Of a stopped batch, also the rows that were not sent, except for those that its author had left out.
+def make_new_list(batch: Batch, *, actor: Actor) -> Batch:
+    """Store a new batch of ``rows_for_new_list``, with their numbers, values and cells. It is to be checked.
 
     Raises :class:`NotChanged`, ``MissingKeyError``, and ``NotReadableError`` if one of these rows cannot be
     read: the copy would be empty.
     """
     with transaction.atomic():
         held = held_batch(batch, ended=True)
-        failed = [*selectors.rows_for_new_list(held)]
-        if not failed:
-            raise NotPossible("nothing_failed")
-        require_readable(held, failed)
+        rows = [*selectors.rows_for_new_list(held)]
+        if not rows:
+            raise NotPossible("no_rows")
+        require_readable(held, rows)
         again = Batch(
             author_id=actor.id,
             author_name=actor.name,
@@ -39,7 +37,7 @@ def copy_failed_rows(batch: Batch, *, actor: Actor) -> Batch:
             state=BatchState.CHECKED,
             source=SourceKind.ROWS,
             # The other findings are about the whole file, and decide about no row.
-            findings=finding_about(held, {row.number for row in failed}),
+            findings=finding_about(held, {row.number for row in rows}),
             header_row=held.header_row,
             targets=held.targets,
             date_order=held.date_order,
@@ -47,13 +45,13 @@ def copy_failed_rows(batch: Batch, *, actor: Actor) -> Batch:
         )
         again.headers = held.headers
         again.save(force_insert=True)
-        BatchRow.objects.bulk_create([_copy(row, again) for row in failed])
+        BatchRow.objects.bulk_create([_copy(row, again) for row in rows])
         record(
             event_of(
                 BATCH_UPLOADED,
                 again,
                 actor,
-                rows=len(failed),
+                rows=len(rows),
                 source=again.source,
                 replaces=str(held.public_id),
             )

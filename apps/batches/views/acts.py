@@ -154,21 +154,23 @@ def send_again(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 
 @requires(SEND_BATCHES, batch="batch_id")
 @only_post
-def copy_failed_rows(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
-    """Copy the rows that failed into a new batch, and check it."""
+def make_new_list(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """Make a new batch of the rows that were not created, and check it."""
     batch = find_own(request, batch_id)
     if not person_limits.allows(person_limits.Act.LIST, actor_of(request)):
         messages.warning(request, person_limits.refusal(person_limits.Act.LIST))
         return back_to_batch(request, batch)
     try:
-        made = new_list.copy_failed_rows(batch, actor=actor_of(request))
+        made = new_list.make_new_list(batch, actor=actor_of(request))
     except STALE:
         return answer_stale(request, batch)
     except NotReadableError:
         messages.warning(request, labels.NOT_READABLE)
         return back_to_batch(request, batch)
     check_stored(made)
-    messages.success(request, _("This is a new list of the rows that failed. Nothing of it is sent yet."))
+    messages.success(
+        request, _("This is a new list of rows that were not created. Nothing of it is sent yet.")
+    )
     return HttpResponseSeeOther(batch_url(made))
 
 

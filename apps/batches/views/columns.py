@@ -29,7 +29,7 @@ from apps.batches.columns.matching import (
 from apps.batches.columns.own_columns import without_own_columns
 from apps.batches.columns.remembering import remembered_choice
 from apps.batches.forms.columns import DATE_COLUMN, ColumnsForm, column_field
-from apps.batches.models import Batch, BatchState
+from apps.batches.models import Batch
 from apps.batches.permissions import SEND_BATCHES
 from apps.batches.presenters import columns as presenter
 from apps.batches.presenters.findings import finding_texts
@@ -223,7 +223,7 @@ def _changed(request: HttpRequest, batch: Batch) -> HttpResponse:
     """Redirect to the batch, with a message why its columns cannot be chosen."""
     if batch.erased_at is not None:
         text = _("The personal data of this list were deleted. Nothing was done.")
-    elif batch.state == BatchState.STOPPED and batch.confirmed_at is None:
+    elif batch.is_discarded:
         text = _("The list was discarded. Nothing was done.")
     else:
         text = _("The columns of this list were chosen already. Nothing was done.")

@@ -122,7 +122,7 @@ def _ended(request: HttpRequest, batch: Batch) -> HttpResponse:
     """Redirect to the batch, with a message why nobody can change its rows."""
     if batch.erased_at is not None:
         messages.warning(request, _("The personal data of this list were deleted."))
-    elif batch.state == BatchState.STOPPED and batch.confirmed_at is None:
+    elif batch.is_discarded:
         messages.warning(request, _("The list was discarded: its rows cannot be changed."))
     elif batch.state == BatchState.STOPPED:
         messages.warning(request, _("The list was stopped: its rows cannot be changed."))

@@ -18,7 +18,7 @@ from apps.batches.files.result import Result, ResultRow, record_downloaded, runs
 from apps.batches.models import Batch
 from apps.batches.recording import Others, record_viewed
 from apps.batches.selectors import rows_of
-from apps.batches.storing.new_list import copy_failed_rows
+from apps.batches.storing.new_list import make_new_list
 from apps.consumers.audit_events import CONSUMER_CREATE_REQUESTED
 from apps.consumers.models import Outcome, ShownKey, Submission
 from apps.consumers.recording import event_of
@@ -103,7 +103,7 @@ def test_list_that_has_the_failed_row_again_could_have_shown_it(
     created = Submission.objects.filter(batch=first.public_id, batch_row=3).get()
     Submission.objects.filter(pk=created.pk).update(batch_row=4)  # not in the later lists
     created.refresh_from_db()
-    again = copy_failed_rows(first, actor=acting(staff))
+    again = make_new_list(first, actor=acting(staff))
     last = batch_of(staff, people(1), replaces=again)
     other = batch_of(staff, people(1))
     for batch in (again, last, other):

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 ACTS = (
     *("check", "accept", "leave_out", "take_back", "confirm", "pause", "resume", "stop"),
-    *("send_again", "copy_failed_rows"),
+    *("send_again", "make_new_list"),
 )
 
 

@@ -32,7 +32,7 @@ from apps.batches.sending.control import stop
 from apps.batches.storing import columns, upload
 from apps.batches.storing.columns import choose_columns
 from apps.batches.storing.contents import ColumnsNotStored, TooManyPeople
-from apps.batches.storing.new_list import copy_failed_rows
+from apps.batches.storing.new_list import make_new_list
 from apps.batches.storing.stored_table import table_of
 from apps.batches.storing.upload import create_batch
 from apps.cdp.factory import get_client
@@ -331,7 +331,7 @@ def test_dates_that_excel_may_have_exchanged_are_warnings_in_a_new_list_of_what_
     leave_out(batch, [5], actor=acting(staff))
     accept_warnings(batch, ["exchanged_date"], "", shown=shown_warnings(batch), actor=acting(staff))
     stop(batch, actor=acting(staff))
-    again = copy_failed_rows(batch, actor=acting(staff))
+    again = make_new_list(batch, actor=acting(staff))
     check_rows(again, list(again.rows.all()))
     assert states(again) == ["attention", "ready", "attention"]
     assert warning_codes(again, 2) == warning_codes(again, 4) == ["exchanged_date"]
@@ -343,7 +343,7 @@ def test_new_list_without_such_dates_says_nothing_about_them(staff: User) -> Non
     batch = _dated(staff, "1991-03-04", "13/04/1982")
     leave_out(batch, [2], actor=acting(staff))
     stop(batch, actor=acting(staff))
-    again = copy_failed_rows(batch, actor=acting(staff))
+    again = make_new_list(batch, actor=acting(staff))
     assert (again.findings, [row.number for row in again.rows.all()]) == ([], [3])
 
 
@@ -386,7 +386,7 @@ def test_rows_again_are_not_corrected_rows_because_the_other_rows_are_not_among_
     again = first
     for _ in range(2):
         stop(again, actor=acting(staff))
-        again = copy_failed_rows(again, actor=acting(staff))
+        again = make_new_list(again, actor=acting(staff))
         [row] = again.rows.all()
         assert (row.values or {})[target] == value
         assert not _are_marked_as_corrected(again)

@@ -227,7 +227,7 @@ def test_columns_of_rows_that_failed_belong_to_the_earlier_list(
 ) -> None:
     batch = _pasted(as_staff)
     control.stop(batch, actor=acting(staff))
-    again = new_list.copy_failed_rows(batch, actor=acting(staff))
+    again = new_list.make_new_list(batch, actor=acting(staff))
     assert "Change the columns" not in text(as_staff.get(at("batch", again)))
     with pytest.raises(ColumnsNotStored):
         _choose(again, staff, shown=_shown(again)["shown"])

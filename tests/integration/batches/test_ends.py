@@ -125,9 +125,30 @@ def test_list_that_was_not_confirmed_is_discarded(
     assert "Discard this list" in text(as_staff.get(at("batch", batch)))
     page = as_staff.post(at("stop", batch), follow=True)
     assert "The list was discarded" in text(page)
+    assert "State Discarded" in text(page)
+    assert "Discarded" in text(as_staff.get(reverse("batches:batches")))
     assert "Discard this list" not in text(page)
     assert len(events("batch.stopped")) == 1
     assert at("batch", batch) not in as_staff.get("/").content.decode()
+
+
+@pytest.mark.sql("repeated")
+def test_pages_of_a_discarded_list_say_of_no_row_that_it_failed(
+    as_staff: Client, staff: User, sandbox: SandboxServer
+) -> None:
+    batch = checked_batch(staff, people(2))
+    asked = text(as_staff.get(at("batch", batch)))
+    assert "Nothing of this list is sent. A discarded list cannot be used again." in asked
+    control.stop(batch, actor=acting(staff))
+    page = text(as_staff.get(at("batch", batch)))
+    assert "Make a new list of 2 rows that were not created" in page
+    made = text(as_staff.post(at("make_new_list", batch), follow=True))
+    assert "This is a new list of rows that were not created. Nothing of it is sent yet." in made
+    replaced = text(as_staff.get(at("batch", batch)))
+    assert "Rows that were not created are in a newer list" in replaced
+    for shown in (asked, page, made, replaced):
+        assert "failed" not in shown
+        assert "cannot be undone" not in shown
 
 
 @pytest.mark.sql("new")
@@ -154,7 +175,10 @@ def test_list_that_is_being_sent_is_stopped_and_not_discarded(
     batch = confirmed_batch(staff, people(1))
     page = text(as_staff.get(at("batch", batch)))
     assert "Stop sending this list" in page
+    assert "A stopped list cannot be resumed." in page
     assert "Discard this list" not in page
+    as_staff.post(at("stop", batch))
+    assert "State Stopped" in text(as_staff.get(at("batch", batch)))
 
 
 @pytest.mark.sql("new")
@@ -180,9 +204,9 @@ def test_replaced_list_leads_to_the_newer_one(as_staff: Client, staff: User, san
     assert "A corrected file was uploaded" in text(page)
     assert f'href="{at("batch", newer)}">Open the newer list' in page.content.decode()
     failed = _finished(staff, Outcome.REJECTED)
-    again = new_list.copy_failed_rows(failed, actor=acting(staff))
+    again = new_list.make_new_list(failed, actor=acting(staff))
     page = as_staff.get(at("batch", failed))
-    assert "The rows that failed are in a newer list" in text(page)
+    assert "Rows that were not created are in a newer list" in text(page)
     assert at("batch", again) in page.content.decode()
 
 
@@ -195,7 +219,7 @@ _NEVER_CONFIRMED = {"confirmed_by": None, "confirmed_at": None}
     [
         (BatchState.MATCHING, {}, "Not confirmed"),
         (BatchState.CHECKED, {}, "Not confirmed"),
-        (BatchState.STOPPED, _NEVER_CONFIRMED, "Stopped"),
+        (BatchState.STOPPED, _NEVER_CONFIRMED, "Discarded"),
         (BatchState.STOPPED, {}, "Stopped"),
         (BatchState.FINISHED, {}, "Finished"),
     ],

@@ -104,7 +104,7 @@ def test_event_of_a_new_list_leads_to_the_earlier_one(
 ) -> None:
     batch = checked_batch(staff, people(1))
     control.stop(batch, actor=acting(staff))
-    again = new_list.copy_failed_rows(batch, actor=acting(staff))
+    again = new_list.make_new_list(batch, actor=acting(staff))
     page = _page_of(as_auditing_supervisor, "batch.uploaded")
     assert f'href="{at("batch", batch)}"' in page
     assert f'href="{at("batch", again)}"' in page

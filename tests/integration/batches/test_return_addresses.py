@@ -200,8 +200,8 @@ def test_check_is_told_and_not_of_a_stopped_list(
 def test_rows_that_are_sent_again_are_told(as_staff: Client, staff: User, sandbox: SandboxServer) -> None:
     batch = confirmed_batch(staff, people(2), order=FAULT_ORDERS["404"])
     send_all(batch)
-    made = as_staff.post(at("copy_failed_rows", batch), follow=True)
-    assert said(made) == ["This is a new list of the rows that failed. Nothing of it is sent yet."]
+    made = as_staff.post(at("make_new_list", batch), follow=True)
+    assert said(made) == ["This is a new list of rows that were not created. Nothing of it is sent yet."]
     Submission.objects.update(outcome=Outcome.NOT_SENT, error_code="connect_refused", http_status=None)
     page = as_staff.get(at("batch", batch), {"show": "not_sent"})
     assert hidden_fields(page, at("send_again", batch)) == {"show": "not_sent"}

@@ -92,7 +92,7 @@ def test_rows_that_were_not_sent_are_sent_again(
     send_all(batch)
     assert set(states(batch)) == {"rejected"}
     page = text(as_staff.get(at("batch", batch)))
-    assert "Only what failed, again: a new list of 2 rows" in page
+    assert "Make a new list of 2 rows that were not created" in page
     Submission.objects.update(outcome=Outcome.NOT_SENT, error_code="connect_refused", http_status=None)
     shown = as_staff.get(at("batch", batch))
     assert "Send again: 2 rows that were not sent" in text(shown)

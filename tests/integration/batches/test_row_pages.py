@@ -330,8 +330,8 @@ def _is_closed(page: Any) -> None:
 
 
 ENDS = [
-    (_discarded, "The list was discarded", "“Only what failed, again”"),
-    (_stopped, "The list was stopped", "can be corrected in a new list: “Only what failed, again”"),
+    (_discarded, "The list was discarded", "make a new list of them"),
+    (_stopped, "The list was stopped", "make a new list of them"),
     (_sent, "This row was sent", "Its state is now: Created."),
     (_erased, "The personal data of this list were deleted", "copy what you still need"),
 ]
