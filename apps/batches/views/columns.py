@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -39,13 +39,13 @@ from apps.batches.storing.columns import choose_columns, columns_may_change
 from apps.batches.storing.contents import ColumnsNotStored, TooManyPeople
 from apps.batches.storing.stored_table import count_changed, table_of
 from apps.batches.views.checked import check_stored
-from apps.batches.views.return_address import answer_stale
 from apps.batches.views.visible import find_own, may_choose_columns
 from apps.consumers import selectors
 from apps.consumers.views.visible import person_id
 from apps.core.encryption import NotReadableError
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
+from apps.core.web import sealed_entries
 from apps.core.web.failures import Effects, if_it_fails
 from apps.core.web.permissions import requires
 from apps.core.web.redirects import HttpResponseSeeOther
@@ -58,26 +58,36 @@ from apps.core.web.requests import actor_of
 def columns(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Ask for the columns of a batch, or store them and check its rows. Nothing is sent."""
     batch = find_own(request, batch_id)
-    if columns_may_change(batch):
-        return _change(request, batch)
-    if not may_choose_columns(batch):
-        if request.method == "POST":
+    sealed = None if request.method == "POST" else sealed_entries.unseal(request)
+    asked = _ask(request, batch)
+    if asked is None:
+        if request.method == "POST" or sealed is not None:
             return _changed(request, batch)
         return HttpResponseRedirect(batch_url(batch))
+    if request.method == "POST":
+        return _store(request, asked)
+    if sealed is not None:
+        return _again(request, asked, sealed, was_sealed=True)
+    form = asked.form(initial=asked.initial, questions=asked.proposal.questions)
+    return _page(request, asked, form, asked.proposal.questions)
+
+
+def _ask(request: HttpRequest, batch: Batch) -> _Asked | None:
+    """What is asked about the columns of a batch; None if they cannot be chosen any more."""
+    if columns_may_change(batch):
+        return _ask_again(batch)
+    if not may_choose_columns(batch):
+        return None
     table, providers = without_own_columns(table_of(batch)), selectors.providers()
     person = person_id(request)
     proposal = propose(
         table, providers=providers, remembered=lambda headers: remembered_choice(person, headers)
     )
-    asked = _Asked(batch, table, proposal, providers)
-    if request.method != "POST":
-        form = asked.form(initial=presenter.initial(proposal), questions=proposal.questions)
-        return _page(request, asked, form, proposal.questions)
-    return _store(request, asked)
+    return _Asked(batch, table, proposal, providers, presenter.initial(proposal))
 
 
-def _change(request: HttpRequest, batch: Batch) -> HttpResponse:
-    """Show the columns as they were chosen, or choose them again. What was changed in rows is lost then."""
+def _ask_again(batch: Batch) -> _Asked:
+    """The columns as they were chosen. What was changed in rows is lost if they are chosen otherwise."""
     table, providers = without_own_columns(table_of(batch)), selectors.providers()
     current = replace(presenter.current_choice(batch), date_order="")
     proposal = replace(
@@ -86,16 +96,10 @@ def _change(request: HttpRequest, batch: Batch) -> HttpResponse:
         ),
         questions=_date_questions(table, current, providers),
     )
-    rows = [*batch.rows.order_by("number").only("number", "version")]
-    asked = _Asked(
-        batch, table, proposal, providers, shown=digest_of_rows(rows), changed=count_changed(batch)
+    shown = digest_of_rows([*batch.rows.order_by("number").only("number", "version")])
+    return _Asked(
+        batch, table, proposal, providers, presenter.chosen(batch), shown=shown, changed=count_changed(batch)
     )
-    if request.method != "POST":
-        form = asked.form(initial=presenter.chosen(batch), questions=proposal.questions)
-        return _page(request, asked, form, proposal.questions)
-    if single_value(request.POST, "shown") != asked.shown:
-        return answer_stale(request, batch)
-    return _store(request, asked)
 
 
 def _date_questions(table: Table, choice: Choice, providers: tuple[str, ...]) -> tuple[Question, ...]:
@@ -110,14 +114,16 @@ def _date_questions(table: Table, choice: Choice, providers: tuple[str, ...]) ->
 class _Asked:
     """What the page asks about the columns of a batch.
 
-    ``shown``: of a batch whose columns were chosen before, the digest of its rows; ``changed``: how many of
-    them a person has changed since.
+    ``initial``: the values of the form, as proposed or as they were chosen before. ``shown``: of a batch
+    whose columns were chosen before, the digest of its rows; ``changed``: how many of them a person has
+    changed since.
     """
 
     batch: Batch
     table: Table
     proposal: Proposal
     providers: tuple[str, ...]
+    initial: dict[str, str]
     shown: str = ""
     changed: int = 0
 
@@ -142,81 +148,114 @@ class _Asked:
 
 
 def _store(request: HttpRequest, asked: _Asked) -> HttpResponse:
-    batch, proposal = asked.batch, asked.proposal
-    dates = presenter.PLAIN_DATES if "date_order" in request.POST else []
-    form = asked.form(request.POST, questions=proposal.questions, dates=dates)
-    if not form.is_valid() and not form.lacks_only_agreement:
-        return _page(request, asked, _asking(request, asked, proposal.questions), proposal.questions)
-    choice = _choice(asked.table, form, request.POST.get(DATE_COLUMN, ""))
-    questions = open_questions(asked.table, choice, providers=asked.providers)
-    if questions:
-        # The person chose another column for the date of birth than was proposed, or one field twice.
-        form = _asking(request, asked, questions)
-        for question in questions:
-            if question.code is QuestionCode.REPEATED and question.column is not None:
-                form.add_error(
-                    column_field(question.column),
-                    _("Another column goes to this field. Leave one of them out"),
-                )
-        return _page(request, asked, form, questions)
-    if asked.shown and choice == presenter.current_choice(batch):
+    """Store the posted choice and redirect to the batch, or show the form again with what is wrong."""
+    posted = request.POST
+    form = _read(asked, posted)
+    choice = _choice(asked, form, posted)
+    if asked.shown and choice == presenter.current_choice(asked.batch):
         messages.info(request, _("The columns are as before: nothing was changed."))
-        return HttpResponseSeeOther(batch_url(batch))
-    if form.lacks_only_agreement:
-        questions = _date_questions(asked.table, replace(choice, date_order=""), asked.providers)
-        return _page(request, asked, _asking(request, asked, questions), questions)
+        return HttpResponseSeeOther(batch_url(asked.batch))
+    if single_value(posted, "shown") != asked.shown:
+        return _stale(request, asked, posted)
+    # Open if the person chose another column for the date of birth than was proposed, or one field twice.
+    questions = open_questions(asked.table, choice, providers=asked.providers) if choice else ()
+    if choice is None or questions or form.lacks_only_agreement:
+        text = _("Another column goes to this field. Leave one of them out")
+        repeated = [one.column for one in questions if one.code is QuestionCode.REPEATED]
+        errors = {column_field(at): text for at in repeated if at is not None}
+        return _again(request, asked, posted, errors=errors)
+    return _choose(request, asked, choice)
+
+
+def _choose(request: HttpRequest, asked: _Asked, choice: Choice) -> HttpResponse:
+    """Store the choice, check the rows and redirect to the batch, or show the form again with the reason."""
+    batch, posted = asked.batch, request.POST
     try:
         batch = choose_columns(batch, choice, actor=actor_of(request), shown=asked.shown)
-    except (ColumnsNotStored, NotReadableError, TooManyPeople) as refused:
+    except ColumnsNotStored:  # another window has changed the batch meanwhile
         batch.refresh_from_db()
-        return _not_stored(request, batch, refused, shown=asked.shown)
+        current = _ask(request, batch)
+        return _changed(request, batch) if current is None else _stale(request, current, posted)
+    except NotReadableError:
+        messages.warning(request, labels.NOT_READABLE)
+        return _again(request, asked, posted)
+    except TooManyPeople as refused:  # the first row is a person: the file has to be divided
+        return _again(request, asked, posted, errors={"has_headers": labels.fault_text(refused)})
     except ValueError:
-        form.add_error("has_headers", _("There is no row below the headers"))
-        return _page(request, asked, form, ())
+        text = _("There is no row below the headers")
+        return _again(request, asked, posted, errors={"has_headers": text})
     check_stored(batch)
     return HttpResponseSeeOther(batch_url(batch))
 
 
-def _asking(request: HttpRequest, asked: _Asked, questions: Sequence[Question]) -> ColumnsForm:
-    """The posted form with these questions. An answer about the dates of another column is not repeated."""
-    data = request.POST.copy()
-    question = presenter.date_question(questions)
-    if question is None or data.get(DATE_COLUMN) != str(question.column):
-        data.pop("date_order", None)
-    form = asked.form(data, questions=questions)
+def _stale(request: HttpRequest, asked: _Asked, posted: QueryDict) -> HttpResponse:
+    """The form again, because the rows are not those that the page showed."""
+    text = _("The list had changed meanwhile. Nothing was done. What you chose is below.")
+    messages.warning(request, text)
+    return _again(request, asked, posted, status=HTTPStatus.CONFLICT)
+
+
+def _again(
+    request: HttpRequest,
+    asked: _Asked,
+    sent: QueryDict | dict[str, str],
+    *,
+    errors: Mapping[str, str] | None = None,
+    was_sealed: bool = False,
+    status: HTTPStatus = HTTPStatus.OK,
+) -> HttpResponse:
+    """The page with the form as it was sent.
+
+    An answer about the dates of another column is not repeated, nor the agreement that changes of other
+    rows are discarded.
+    """
+    values, questions = sent.copy(), _questions(asked, sent)
+    dates = presenter.date_question(questions)
+    if dates is None or values.get(DATE_COLUMN) != str(dates.column):
+        values.pop("date_order", None)
+    if values.get("shown", "") != asked.shown:
+        values.pop("discard", None)
+    form = asked.form(values, questions=questions)
     form.is_valid()
-    return form
+    for name, text in (errors or {}).items():
+        form.add_error(name, text)
+    return _page(request, asked, form, questions, was_sealed=was_sealed, status=status)
 
 
-def _choice(table: Table, form: ColumnsForm, asked_column: str) -> Choice:
+def _questions(asked: _Asked, sent: QueryDict | dict[str, str]) -> Sequence[Question]:
+    """What is asked about the columns as they were chosen; as they were proposed if no choice can be read."""
+    choice = _choice(asked, _read(asked, sent), sent)
+    if choice is None:
+        return asked.proposal.questions
+    questions = _date_questions(asked.table, choice, asked.providers)
+    if presenter.date_question(questions) is not None:
+        return questions
+    return _date_questions(asked.table, replace(choice, date_order=""), asked.providers)
+
+
+def _read(asked: _Asked, sent: QueryDict | dict[str, str]) -> ColumnsForm:
+    """The form with what was sent, whichever dates the page has asked about."""
+    dates = presenter.PLAIN_DATES if "date_order" in sent else []
+    return asked.form(sent, questions=asked.proposal.questions, dates=dates)
+
+
+def _choice(asked: _Asked, form: ColumnsForm, sent: QueryDict | dict[str, str]) -> Choice | None:
     """What was chosen, with the order that the dates decide unless the person has said it.
 
-    ``asked_column``: the index of the column whose dates the page has shown. An answer about them
-    does not apply to another column.
+    None if it cannot be read. An answer about the dates that the page has shown does not apply to another
+    column.
     """
+    if not form.is_valid() and not form.lacks_only_agreement:
+        return None
     has_headers, targets = form.has_headers_chosen, form.targets()
     if "date_of_birth" not in targets:
         return Choice(has_headers, targets)
     at = targets.index("date_of_birth")
-    order = form.cleaned_data.get("date_order", "") if asked_column == str(at) else ""
+    order = form.cleaned_data.get("date_order", "") if sent.get(DATE_COLUMN) == str(at) else ""
     if not order:
-        rows = split(table, has_headers=has_headers).rows
+        rows = split(asked.table, has_headers=has_headers).rows
         order = order_of((row.number, row.cells[at]) for row in rows).order
     return Choice(has_headers, targets, order)
-
-
-def _not_stored(request: HttpRequest, batch: Batch, refused: Exception, *, shown: str) -> HttpResponse:
-    """Say why nothing was stored. ``shown``: the digest of the rows as the page showed them, or empty."""
-    if isinstance(refused, TooManyPeople):
-        # The first row is a person: the file has to be divided.
-        messages.error(request, labels.fault_text(refused))
-        return HttpResponseSeeOther(reverse("batches:columns", args=[batch.public_id]))
-    if isinstance(refused, NotReadableError):
-        messages.warning(request, labels.NOT_READABLE)
-        return HttpResponseSeeOther(batch_url(batch))
-    if shown and batch.erased_at is None:
-        return answer_stale(request, batch)  # the columns could be chosen again, but not for other rows
-    return _changed(request, batch)
 
 
 def _changed(request: HttpRequest, batch: Batch) -> HttpResponse:
@@ -232,7 +271,13 @@ def _changed(request: HttpRequest, batch: Batch) -> HttpResponse:
 
 
 def _page(
-    request: HttpRequest, asked: _Asked, form: ColumnsForm, questions: Sequence[Question]
+    request: HttpRequest,
+    asked: _Asked,
+    form: ColumnsForm,
+    questions: Sequence[Question],
+    *,
+    was_sealed: bool = False,
+    status: HTTPStatus = HTTPStatus.OK,
 ) -> HttpResponse:
     batch, proposal = asked.batch, asked.proposal
     dates = presenter.date_question(questions)
@@ -250,5 +295,7 @@ def _page(
         "shown": asked.shown,
         "changed": asked.changed,
         "batch_url": batch_url(batch),
+        "was_sealed": was_sealed,
+        "entry_of": sealed_entries.author_token(request),
     }
-    return render(request, "batches/columns.html", context)
+    return render(request, "batches/columns.html", context, status=status)

@@ -42,6 +42,7 @@ from apps.core.encryption import NotReadableError
 from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import ADA, BEN, HEADERS, TABLE, at, only_batch, paste, summary_of, text
 from tests.support.batch_rows import findings, row_of, shown_warnings, states, warning_codes
+from tests.support.entries import on_page
 from tests.support.people import acting, events
 
 ORDER = "2d7de9df-45a2-45ea-872c-30e45139007d"
@@ -465,7 +466,10 @@ def test_columns_that_are_not_recognised_are_asked_once(as_staff: Client, sandbo
     assert (answer.status_code, answer["Location"]) == (303, at("batch", batch))
     assert states(batch) == ["ready", "ready"]
     again = as_staff.post(at("columns", batch), right, follow=True)
-    assert "The list had changed meanwhile. Nothing was done" in text(again)
+    assert "The columns are as before: nothing was changed." in text(again)
+    other = as_staff.post(at("columns", batch), {**right, "column-3": "-"})  # from a page of before
+    assert (other.status_code, on_page(other)["column-3"]) == (409, "-")
+    assert "The list had changed meanwhile. Nothing was done. What you chose is below." in text(other)
 
 
 def test_list_without_columns_is_not_checked(as_staff: Client, sandbox: SandboxServer) -> None:
@@ -487,8 +491,9 @@ def test_columns_of_rows_that_cannot_be_decrypted_are_not_stored(
     batch.rows.filter(number=3).update(encrypted_cells=b"of another key")
     names = enumerate(("first_name", "last_name", "date_of_birth", "emails"))
     chosen = {"has_headers": "yes", **{f"column-{index}": name for index, name in names}}
-    answer = as_staff.post(at("columns", batch), chosen, follow=True)
+    answer = as_staff.post(at("columns", batch), {**chosen, "column-3": "-"})
     assert "Some rows cannot be decrypted" in text(answer)
+    assert on_page(answer)["column-3"] == "-"
     assert only_batch().state == BatchState.MATCHING
     batch.rows.update(encrypted_cells=b"of another key")
     assert as_staff.get(at("columns", batch)).status_code == 200
@@ -575,8 +580,9 @@ def test_list_without_headers_has_no_person_more_than_a_list_may(
     assert paste(as_staff, "\n".join(rows)).status_code == 303
     batch = only_batch()
     answers = {"column-0": "first_name", "column-1": "last_name", "column-2": "emails"}
-    answer = as_staff.post(at("columns", batch), {"has_headers": "no", **answers}, follow=True)
-    assert "The table has 3 rows, too many for one list." in text(answer)
+    answer = as_staff.post(at("columns", batch), {"has_headers": "no", **answers})
+    assert "The table has 3 rows, too many for one list. Divide it into several." in summary_of(answer)
+    assert answers.items() <= on_page(answer).items()
     batch.refresh_from_db()
     assert (batch.state, batch.rows.count()) == (BatchState.MATCHING, 3)
     as_staff.post(at("columns", batch), {"has_headers": "yes", **answers})

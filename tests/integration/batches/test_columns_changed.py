@@ -28,6 +28,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_pages import at, summary_of, text
 from tests.support.batch_rows import row_of, shown_rows, states
 from tests.support.batch_sending import take_turn
+from tests.support.entries import on_page
 from tests.support.people import acting, events
 
 pytestmark = pytest.mark.django_db
@@ -149,8 +150,12 @@ def test_rows_that_changed_since_the_page_was_shown_are_not_lost(
     batch = _pasted(as_staff)
     seen = _shown(batch)
     leave_out(batch, [3], actor=acting(staff))
-    answer = as_staff.post(at("columns", batch), {**RIGHT, **seen, "discard": "on"}, follow=True)
-    assert "The list had changed meanwhile. Nothing was done" in text(answer)
+    answer = as_staff.post(at("columns", batch), {**RIGHT, **seen, "discard": "on"})
+    assert answer.status_code == 409
+    assert "The list had changed meanwhile. Nothing was done. What you chose is below." in text(answer)
+    again = on_page(answer)
+    assert {**RIGHT, **_shown(batch)}.items() <= again.items()
+    assert "discard" not in again  # the person has not seen that a row was changed
     assert states(batch) == ["ready", "left_out"]
     with pytest.raises(ColumnsNotStored):
         _choose(batch, staff, shown=seen["shown"])
