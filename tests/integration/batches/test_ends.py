@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from apps.accounts.models import User
 from apps.batches.changing.rows import leave_out, take_back_in
@@ -242,13 +243,29 @@ def test_erased_list_says_nothing_of_rows_that_it_does_not_have_any_more(
     assert f"State {shown}" in page
     assert shown in text(as_staff.get(reverse("batches:batches")))
     for untrue in (
-        "The rows are deleted",
+        "The personal data in the rows of a list are deleted",
         "needs attention.",
         "The uploaded columns",
         "Columns to be matched",
     ):
         assert untrue not in page
     assert ("The receipts of the rows that were sent are kept." in page) == bool(batch.confirmed_at)
+
+
+@pytest.mark.sql("new")
+def test_pages_say_what_is_deleted_of_a_list_and_what_stays(
+    as_staff: Client, staff: User, sandbox: SandboxServer, settings: Settings
+) -> None:
+    settings.BATCH_DAYS = 12
+    batch = checked_batch(staff, people(1))
+    for address in (at("batch", batch), reverse("batches:new")):
+        page = text(as_staff.get(address))
+        assert (
+            "The personal data in the rows of a list are deleted 12 days after the upload, or if the list is"
+            " confirmed, 12 days after it has ended or was paused. If it is still paused then, it is stopped."
+        ) in page
+        assert "Row numbers, states, references and receipts stay." in page
+        assert "The rows are deleted" not in page
 
 
 def test_list_is_called_checked_only_once_its_rows_are(
