@@ -22,7 +22,7 @@ from apps.batches.presenters.naming import batch_url
 from apps.batches.presenters.rows import has_warning, warning_groups
 from apps.batches.sending import control
 from apps.batches.storing import new_list
-from apps.batches.views.batch import show
+from apps.batches.views.batch import reason_in, show, ticked_codes
 from apps.batches.views.checked import check_stored
 from apps.batches.views.posting import only_post
 from apps.batches.views.return_address import AT_ROWS, answer_stale, back_to_batch, return_address_of
@@ -65,13 +65,13 @@ def accept(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     batch = find_own(request, batch_id)
     waiting = [*selectors.rows_in(batch, [RowState.NEEDS_ATTENTION])]
     groups = warning_groups(batch, waiting, Viewer.of(request.user))
-    chosen = frozenset(request.POST.getlist("code"))
+    chosen = ticked_codes(request.POST)
     codes = [group.code for group in groups if group.code in chosen]
     if not codes:
         if not groups:
             return answer_stale(request, batch)
         error = FieldError("#warnings", _("Tick the warnings that you want to confirm"))
-        return show(request, batch, errors=(error,))
+        return show(request, batch, reason=reason_in(request.POST), errors=(error,))
     reason = SimilarReasonForm({"similar_reason": single_value(request.POST, "similar_reason")})
     if any(group.needs_reason and group.code in codes for group in groups) and not reason.is_valid():
         return show(request, batch, reason=reason, ticked=chosen)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -27,7 +27,7 @@ from apps.batches.presenters.rows import (
     shown_warnings,
     warning_groups,
 )
-from apps.batches.views.return_address import BY, ReturnAddress, return_address_of
+from apps.batches.views.return_address import BY, ReturnAddress, return_address_of, warn_stale
 from apps.batches.views.visible import (
     find_batch,
     may_change_rows,
@@ -40,12 +40,15 @@ from apps.consumers.viewer import Viewer
 from apps.consumers.views.visible import person_id
 from apps.core import keyset
 from apps.core.forms.errors import FieldError, form_errors
+from apps.core.web import sealed_entries
 from apps.core.web.background import background
 from apps.core.web.filters import page_url
 from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
 
 PAGE_SIZE = 50
+CODE: Final = "code-"
+"""The beginning of the name of the box of each kind of warnings."""
 # A row in another state has a submission, or names one.
 _NEVER_SENT = frozenset({RowState.UNCHECKED, RowState.NEEDS_ATTENTION, RowState.READY, RowState.LEFT_OUT})
 _OTHERS_SHOWN = (RowState.LEFT_OUT, RowState.NOT_SENT)
@@ -59,7 +62,8 @@ def batch(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     found = find_batch(request, batch_id)
     if may_choose_columns(found) and may_edit(request, found):
         return HttpResponseRedirect(reverse("batches:columns", args=[found.public_id]))
-    return show(request, found)
+    accepting = reverse("batches:accept", args=[found.public_id])
+    return show(request, found, sealed=sealed_entries.unseal(request, path=accepting))
 
 
 @background
@@ -92,9 +96,18 @@ def show(
     reason: SimilarReasonForm | None = None,
     errors: tuple[FieldError, ...] = (),
     ticked: Collection[str] = (),
+    sealed: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    """The page. ``reason``, ``errors``, ``ticked``: after warnings that were not confirmed."""
+    """The page. ``reason``, ``errors``, ``ticked``: after warnings that were not confirmed.
+
+    ``sealed``: the form of the warnings, posted after the session had ended.
+    """
     page, links = _page(request, found)
+    was_sealed = sealed is not None and sealed.get("shown") == page.warnings_shown
+    if sealed is not None and was_sealed:
+        reason, ticked = reason_in(sealed), ticked_codes(sealed)
+    elif sealed is not None:
+        warn_stale(request)
     if reason is not None:
         errors = (*errors, *form_errors(reason))
     return render(
@@ -109,10 +122,22 @@ def show(
             "reason": reason or SimilarReasonForm(),
             "errors": errors,
             "ticked": ticked,
+            "was_sealed": was_sealed,
+            "entry_of": sealed_entries.author_token(request),
             "days": settings.BATCH_DAYS,
             **links,
         },
     )
+
+
+def ticked_codes(values: Mapping[str, str]) -> frozenset[str]:
+    """The kinds of warnings that are ticked. Each box has its own name: a sealed entry has no lists."""
+    return frozenset(name.removeprefix(CODE) for name in values if name.startswith(CODE))
+
+
+def reason_in(values: Mapping[str, str]) -> SimilarReasonForm:
+    """The reason in a form of warnings, without errors."""
+    return SimilarReasonForm(initial={"similar_reason": values.get("similar_reason", "")})
 
 
 def _page(request: HttpRequest, found: Batch) -> tuple[BatchPage, dict[str, Any]]:

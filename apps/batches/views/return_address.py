@@ -72,6 +72,11 @@ def back_to_batch(request: HttpRequest, batch: Batch, *, at_rows: bool = False) 
 
 def answer_stale(request: HttpRequest, batch: Batch, *, at_rows: bool = False) -> HttpResponse:
     """Redirect like :func:`back_to_batch`, with a message that the page was old and nothing was done."""
+    warn_stale(request, at_rows=at_rows)
+    return back_to_batch(request, batch, at_rows=at_rows)
+
+
+def warn_stale(request: HttpRequest, *, at_rows: bool = False) -> None:
+    """Add the message that the page was old and nothing was done."""
     text = _("The list had changed meanwhile. Nothing was done: check it below.")
     messages.warning(request, text, extra_tags=AT_ROWS if at_rows else "")
-    return back_to_batch(request, batch, at_rows=at_rows)

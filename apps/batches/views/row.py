@@ -26,7 +26,13 @@ from apps.batches.presenters.naming import batch_url
 from apps.batches.presenters.row_page import other_order_of
 from apps.batches.presenters.rows import CORRECTABLE
 from apps.batches.views.posting import only_post
-from apps.batches.views.return_address import AT_ROWS, ReturnAddress, answer_stale, return_address_of
+from apps.batches.views.return_address import (
+    AT_ROWS,
+    ReturnAddress,
+    answer_stale,
+    return_address_of,
+    warn_stale,
+)
 from apps.batches.views.row_page import confirms_order, entry_of_row, show_row
 from apps.batches.views.visible import find_own, may_change_rows
 from apps.consumers import selectors as consumer_selectors
@@ -52,7 +58,11 @@ def row(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpResponse:
     state = RowState(found.current)
     if request.method == "POST":
         return _save(request, batch, found)
-    sealed = sealed_entries.unseal(request, path=request.path)
+    releasing = reverse("batches:release", args=[batch.public_id, number])
+    sealed, sealed_reason = sealed_entries.unseal_each(request, [request.path, releasing])
+    reason = _reason_of(batch, found, sealed_reason)
+    if sealed_reason is not None and reason is None:
+        warn_stale(request)
     if sealed is not None:
         entry = Entry.unbound({**sealed, "order_ref": batch.order_ref}, consumer_selectors.providers())
         conflict = lasting_conflict(batch, state)
@@ -64,6 +74,7 @@ def row(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpResponse:
             found,
             entry,
             was_sealed=conflict is None,
+            release=reason,
             conflict=conflict,
             version=version,
             is_order_confirmed=confirms_order(sealed),
@@ -74,7 +85,20 @@ def row(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpResponse:
         return _ended(request, batch)
     if found.values is None:
         raise Http404  # a key is missing
-    return show_row(request, batch, found, entry_of_row(batch, found))
+    return show_row(request, batch, found, entry_of_row(batch, found), release=reason)
+
+
+def _reason_of(batch: Batch, found: Any, sealed: dict[str, str] | None) -> ReleaseForm | None:
+    """The form with the reason that was posted after the session had ended; None without one, or too late."""
+    if sealed is None or not _may_release(batch, found, sealed.get("earlier", "")):
+        return None
+    return ReleaseForm(initial={"reason": sealed.get("reason", "")})
+
+
+def _may_release(batch: Batch, found: Any, seen: str) -> bool:
+    """Whether the row is still already sent, by the submission that the page showed. ``seen``: its id."""
+    is_as_seen = found.current == RowState.ALREADY_SENT and seen == str(found.earlier)
+    return is_as_seen and may_change_rows(batch)
 
 
 @requires(SEND_BATCHES, batch="batch_id")
@@ -84,9 +108,7 @@ def release(request: HttpRequest, batch_id: uuid.UUID, number: int) -> HttpRespo
     batch = find_own(request, batch_id)
     found = _find_row(batch, number)
     form = ReleaseForm(request.POST)
-    seen = single_value(request.POST, "earlier")
-    is_as_seen = found.current == RowState.ALREADY_SENT and seen == str(found.earlier)
-    if not is_as_seen or not may_change_rows(batch):
+    if not _may_release(batch, found, single_value(request.POST, "earlier")):
         return answer_stale(request, batch)
     if not form.is_valid():
         return show_row(request, batch, found, entry_of_row(batch, found), release=form)

@@ -180,7 +180,7 @@ def test_confirmed_warnings_are_told_and_the_return_address_is_kept_after_an_err
     assert RETURN_ADDRESS.items() <= fields.items()
     nothing = as_staff.post(at("accept", batch), fields)
     assert re.findall('data-label="Row">(\\d+)<', nothing.content.decode()) == ["4", "5"]
-    answer = as_staff.post(at("accept", batch), {**fields, "code": "no_matching_identity"}, follow=True)
+    answer = as_staff.post(at("accept", batch), {**fields, "code-no_matching_identity": "yes"}, follow=True)
     assert answer.redirect_chain[-1][0] == f"{at('batch', batch)}{QUERY}"
     assert said(answer) == ["The warnings are confirmed. 5 rows. Ready: 5."]
 
@@ -221,7 +221,7 @@ def test_return_address_that_no_page_named_is_refused(
     assert as_staff.get(at("batch", batch), address).status_code == 400
     assert as_staff.post(at("leave_out", batch), {**address, "number": "2"}).status_code == 400
     for name in ("accept", "check", "confirm", "send_again"):
-        posted = {**address, "rows": "0", "code": "no_matching_identity"}
+        posted = {**address, "rows": "0", "code-no_matching_identity": "yes"}
         assert as_staff.post(at(name, batch), posted).status_code == 400
     values = {**values_of(as_staff.get(at("row", batch, 2))), "last_name": "Marlowe"}
     assert as_staff.post(at("row", batch, 2), {**values, **address}).status_code == 400

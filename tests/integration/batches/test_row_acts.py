@@ -64,15 +64,15 @@ def test_warnings_are_confirmed_by_kind_and_similar_rows_with_a_reason(
     batch = only_batch()
     page = as_staff.get(at("batch", batch))
     assert "Confirm for 1 row" in text(page)
-    [code] = re.findall('name="code" value="([^"]+)"', page.content.decode())
+    [code] = re.findall('name="code-([^"]+)"', page.content.decode())
     assert code == "similar_row"
     nothing = as_staff.post(at("accept", batch))
     assert summary_of(nothing) == ["Tick the warnings that you want to confirm"]
     shown = shown_on(page, batch, "accept")
-    without = as_staff.post(at("accept", batch), {"code": code, **shown})
+    without = as_staff.post(at("accept", batch), {f"code-{code}": "yes", **shown})
     assert summary_of(without) == ["Choose why the consumer should be created anyway"]
     assert " checked" in without.content.decode()
-    decided = {"code": code, "similar_reason": "family_member"}
+    decided = {f"code-{code}": "yes", "similar_reason": "family_member"}
     other = as_staff.post(at("accept", batch), {**decided, "shown": "x"}, follow=True)
     assert "had changed meanwhile" in text(other)
     assert states(batch) == ["ready", "ready", "attention"]
@@ -81,7 +81,7 @@ def test_warnings_are_confirmed_by_kind_and_similar_rows_with_a_reason(
     ready = text(as_staff.get(at("batch", batch)))
     assert "Send 3 rows to Sitecore CDP" in ready
     assert "Warning confirmed for 1 row:" in ready
-    stale = as_staff.post(at("accept", batch), {"code": code}, follow=True)
+    stale = as_staff.post(at("accept", batch), {f"code-{code}": "yes"}, follow=True)
     assert "had changed meanwhile" in text(stale)
 
 
