@@ -244,6 +244,31 @@ def test_tables_of_a_list_are_whole_wide_and_narrow(
     assert wide[0] == wide[1]
 
 
+def test_changed_columns_and_ticked_warnings_are_not_left_without_a_question(
+    windows: Windows, staff: User, sandbox: SandboxServer
+) -> None:
+    page = windows.open(staff)
+    page.goto(f"/batches/new/?order={SAMPLE_ORDER}")
+    twins = [f"Ada\tKing\t1990-01-02\t{name}@example.com" for name in ("ada", "king")]
+    page.get_by_label("Paste a table").fill("\n".join(["First name\tZwxy\tDate of birth\tEmail", *twins]))
+    with page.expect_navigation():
+        page.get_by_role("button", name="Read the table").click()
+    page.on("dialog", lambda question: question.dismiss())
+    page.locator("main select").nth(1).select_option("last_name")
+    with page.expect_event("dialog"):
+        page.get_by_role("link", name="Back to all lists").click(no_wait_after=True)
+    expect(page.locator("main select").nth(1)).to_have_value("last_name")
+    with page.expect_navigation():  # without a question
+        page.get_by_role("button", name="Check the rows").click()
+    page.get_by_label("Confirm for 1 row").check()
+    with page.expect_event("dialog"):
+        page.get_by_role("link", name="Back to all lists").click(no_wait_after=True)
+    page.get_by_label("Why create it anyway?").select_option("family_member")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Confirm the ticked warnings").click()
+    expect(page.get_by_role("button", name="Send 2 rows to Sitecore CDP")).to_be_visible()
+
+
 def test_progress_pauses_and_stops_after_one_question(
     windows: Windows, staff: User, supervisor: User, sandbox: SandboxServer
 ) -> None:
