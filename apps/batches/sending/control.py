@@ -209,7 +209,7 @@ def resume(batch: Batch, *, actor: Actor) -> None:
 
 
 def stop(batch: Batch, *, actor: Actor) -> None:
-    """Stop a batch for good; rows that were not sent are left out. A row that is being sent is completed.
+    """Stop a batch for good; rows that are ready are left out. A row that is being sent is completed.
 
     No row is sent after this has returned: the transaction that stores a submission holds the batch.
 

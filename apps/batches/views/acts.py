@@ -234,10 +234,10 @@ def _numbers(values: QueryDict) -> list[int]:
 
 
 def _attention_text(batch: Batch, numbers: Collection[int]) -> str:
-    """The message if rows are not ready any more because the order has changed since they were checked."""
+    """The message if rows are not ready any more once they were compared with the order again."""
     current = [row.current for row in selectors.rows_of(batch).filter(number__in=numbers)]
     waiting, sent = current.count(RowState.NEEDS_ATTENTION), current.count(RowState.ALREADY_SENT)
-    texts = [_("The order has changed since the list was checked. Nothing was sent.")]
+    texts = [_("The rows were checked again. Nothing was confirmed.")]
     if waiting:
         text = ngettext("%(n)s row needs attention.", "%(n)s rows need attention.", waiting)
         texts.append(text % {"n": waiting})

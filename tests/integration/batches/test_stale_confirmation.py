@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
@@ -21,7 +22,7 @@ from sandbox.server.sandbox_server import SandboxServer
 from tests.support.batch_rows import shown_rows
 from tests.support.batch_sending import checked_batch, confirmed_batch, people
 from tests.support.cdp_clients import far_deadline
-from tests.support.entries import clean
+from tests.support.entries import clean, text
 from tests.support.people import acting, events
 from tests.support.submitting import submit_anyway
 
@@ -111,6 +112,20 @@ def test_order_that_changed_since_the_check_stops_the_confirmation(
     assert checked == [batch.pk]
     assert batch.state == BatchState.CHECKED
     assert events("batch.confirmed") == []
+
+
+@pytest.mark.sql("repeated")
+def test_message_about_rows_that_were_compared_again_claims_no_change_of_the_order(
+    as_staff: Client, staff: User, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = checked_batch(staff, people(2), checked_at=None)  # the order could not be read before
+
+    def check_again(again: Batch, *, client: object) -> None:
+        again.rows.filter(number=3).update(state=OwnState.NEEDS_ATTENTION)
+
+    monkeypatch.setattr(control, "check_batch", check_again)
+    page = as_staff.post(f"/batches/{batch.public_id}/confirm/", {"shown": shown_rows(batch)}, follow=True)
+    assert "The rows were checked again. Nothing was confirmed. 1 row needs attention." in text(page)
 
 
 def _discard(batch: Batch, staff: User) -> None:
