@@ -117,6 +117,7 @@ class EventType:
     shows it. ``label``: its name on pages. ``sentence``: the text of an event, with ``%(key)s`` for its keys
     and :data:`SENTENCE_VALUES`. ``sentence_for``: returns another sentence for certain values of the
     keys, or None. ``changes``: the values that it changes; their keys are among ``keys``.
+    ``sentence_by_portal``: instead of ``sentence`` if the portal recorded what a person did; may be empty.
     """
 
     app: str
@@ -128,6 +129,7 @@ class EventType:
     outcome: EventOutcome
     sentence_for: Callable[[Mapping[str, Any]], Text | None] | None
     changes: tuple[Change, ...] = ()
+    sentence_by_portal: Text = ""
 
     @property
     def failure(self) -> bool:
@@ -153,6 +155,7 @@ class AppEvents:
         group: EventGroup,
         label: Text,
         sentence: Text,
+        sentence_by_portal: Text = "",
         keys: Iterable[Key] = (),
         outcome: EventOutcome = EventOutcome.DONE,
         sentence_for: Callable[[Mapping[str, Any]], Text | None] | None = None,
@@ -174,7 +177,16 @@ class AppEvents:
         if not (str(label) and str(sentence)):
             raise ValueError(f"The event type {name} has no label or no sentence")
         made = EventType(
-            self.app, name, group, label, sentence, MappingProxyType(by_name), outcome, sentence_for, changes
+            app=self.app,
+            name=name,
+            group=group,
+            label=label,
+            sentence=sentence,
+            keys=MappingProxyType(by_name),
+            outcome=outcome,
+            sentence_for=sentence_for,
+            changes=changes,
+            sentence_by_portal=sentence_by_portal,
         )
         self.event_types.append(made)
         return made

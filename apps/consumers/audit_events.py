@@ -74,13 +74,14 @@ CONSUMER_CREATED = EVENTS.define(
     group=EventGroup.CHANGES,
     label=_("Order consumer created"),
     sentence=_("%(actor)s created the order consumer %(consumer)s on order %(order)s"),
+    sentence_by_portal=_("The order consumer %(consumer)s was created on order %(order)s"),
     keys=(HTTP_STATUS, DURATION, DOUBT),
 )
 CONSUMER_REJECTED = EVENTS.define(
     "consumer.rejected",
     group=EventGroup.CHANGES,
     label=_("Order consumer rejected"),
-    sentence=_("Sitecore CDP rejected the order consumer of %(actor)s on order %(order)s: %(error_code)s"),
+    sentence=_("Sitecore CDP rejected an order consumer for order %(order)s: %(error_code)s"),
     keys=(HTTP_STATUS, ERROR_CODE, DURATION),
     outcome=EventOutcome.FAILED,
 )
@@ -88,7 +89,7 @@ CONSUMER_NOT_SENT = EVENTS.define(
     "consumer.not_sent",
     group=EventGroup.CHANGES,
     label=_("Order consumer not sent"),
-    sentence=_("The order consumer of %(actor)s on order %(order)s was not sent: %(error_code)s"),
+    sentence=_("An order consumer for order %(order)s was not sent: %(error_code)s"),
     keys=(HTTP_STATUS, ERROR_CODE, DURATION),
     outcome=EventOutcome.FAILED,
 )

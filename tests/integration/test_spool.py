@@ -15,6 +15,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.accounts.models import User
+from apps.audit.models import AuditEvent
+from apps.audit.presenters.events import actor_label, sentence
 from apps.consumers.models import Outcome, ResolutionReason, Submission
 from apps.consumers.reconciliation import resolution
 from apps.consumers.sending import spool, storing
@@ -129,6 +131,38 @@ def test_importing_twice_changes_nothing(staff: User) -> None:
     assert Submission.objects.get().consumer_ref == REF
     assert len(events("consumer.created")) == 1
     assert events("consumer.late_answer") == []
+
+
+@pytest.mark.parametrize("is_start", [False, True])
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        (
+            Result(Outcome.CREATED, consumer_ref=REF, http_status=200),
+            "The order consumer {ref} was created on order {order}",
+        ),
+        (
+            Result(Outcome.REJECTED, http_status=404, error_code="not_found"),
+            "Sitecore CDP rejected an order consumer for order {order}: not found",
+        ),
+        (
+            Result(Outcome.NOT_SENT, error_code="connect_refused"),
+            "An order consumer for order {order} was not sent: the connection was refused",
+        ),
+    ],
+)
+def test_event_of_a_spooled_outcome_does_not_name_the_portal_as_the_person_who_sent_it(
+    staff: User, result: Result, told: str, is_start: bool
+) -> None:
+    submission = store(staff, Outcome.SENDING)
+    spool.write(submission.public_id, result)
+    if is_start:
+        record_start()
+    else:
+        storing.drain_spool(SPOOL)
+    event = AuditEvent.objects.get(submission=str(submission.public_id))
+    assert actor_label(event) == ("The portal (portal)" if is_start else "The portal (worker)")
+    assert sentence(event) == told.format(ref=REF, order=submission.order_ref)
 
 
 def test_spooled_outcome_after_a_resolution_is_a_late_answer(staff: User) -> None:

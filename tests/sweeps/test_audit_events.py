@@ -50,7 +50,7 @@ def test_sentence_names_only_what_its_event_can_carry(event_type: EventType) -> 
     assert str(event_type.sentence).strip()
     details = [{}, *({name: code} for name, key in event_type.keys.items() for code in key.labels)]
     special = [event_type.sentence_for(one) for one in details] if event_type.sentence_for else []
-    for sentence in [event_type.sentence, *(one for one in special if one)]:
+    for sentence in [event_type.sentence, event_type.sentence_by_portal, *(one for one in special if one)]:
         named = {*re.findall(r"%\((\w+)\)s", str(sentence))}
         assert named <= {*event_type.keys} | {*SENTENCE_VALUES}
 

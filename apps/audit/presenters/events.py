@@ -46,6 +46,8 @@ def sentence(event: AuditEvent) -> str:
     if event_type is None:
         return gettext("%(actor)s did something that this version cannot describe (%(action)s)") % values
     chosen = event_type.sentence_for(event.details) if event_type.sentence_for else None
+    if not chosen and is_by_portal(event):
+        chosen = event_type.sentence_by_portal
     return str(chosen or event_type.sentence) % values
 
 
