@@ -45,6 +45,7 @@ from apps.consumers.audit_keys import (
     SUBMISSION_SCOPE,
     VERIFICATION,
 )
+from apps.consumers.models import Outcome
 
 if TYPE_CHECKING:
     from django.utils.functional import Promise
@@ -201,16 +202,26 @@ CONSUMER_CHECK_FAILED = EVENTS.define(
     keys=(ERROR_CODE,),
     outcome=EventOutcome.FAILED,
 )
-# The vendor's answer arrived after a person had resolved the outcome, and may contradict the resolution.
+
+
+def _late_sentence(details: Mapping[str, Any]) -> Promise | None:
+    if details.get("answer_outcome") == Outcome.NOT_SENT:
+        return _("The portal found after the resolution that nothing was sent to order %(order)s")
+    return None
+
+
+# The outcome of the send was known only after the resolution, which it may contradict: by the vendor's
+# answer, or because nothing had been sent.
 CONSUMER_LATE_ANSWER = EVENTS.define(
     "consumer.late_answer",
     group=EventGroup.CHANGES,
-    label=_("Answer after the resolution"),
+    label=_("Outcome after the resolution"),
     sentence=_(
         "An answer of Sitecore CDP for order %(order)s arrived after the resolution: %(answer_outcome)s"
     ),
+    sentence_for=_late_sentence,
     keys=(
-        Key("answer_outcome", ValueType.CODE, _("Outcome of the answer"), OUTCOME_LABELS),
+        Key("answer_outcome", ValueType.CODE, _("Late outcome"), OUTCOME_LABELS),
         HTTP_STATUS,
         DURATION,
     ),

@@ -47,7 +47,7 @@ _SUBMISSION_COLUMNS: Final = {
     "resolved_at": _("Time resolved"),
     "resolved_by": _("Resolved by"),
     "resolution_reason": _("Reason for resolving"),
-    "late_outcome": _("Outcome of a late answer"),
+    "late_outcome": _("Late outcome"),
     "late_consumer_ref": _("Consumer reference found after the resolution"),
     "contradicted": _("Contradicted after the resolution"),
     "consumer_href": labels.LINK_LABELS["consumer"],

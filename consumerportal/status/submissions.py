@@ -45,8 +45,8 @@ def stuck_line() -> Line:
 
 
 def contradicted_line() -> Line:
-    """Resolutions that a later answer contradicts."""
-    label = _("Resolutions that Sitecore CDP's answer contradicts")
+    """Resolutions that a later answer, check or outcome of the portal contradicts."""
+    label = _("Resolutions that are contradicted")
     count = Submission.objects.filter(contradicted=True).count()
     if not count:
         return Line("contradicted", label, gettext("None"))

@@ -188,6 +188,24 @@ def test_contradiction_that_arrived_meanwhile_is_not_called_a_resolution(
     assert "Already resolved" not in page
 
 
+@pytest.mark.parametrize("is_resolved", [False, True])
+def test_page_of_a_late_resolution_says_that_nothing_was_sent(
+    as_supervisor: Client, as_sol: Client, unknown: Submission, theirs: str, is_resolved: bool
+) -> None:
+    if is_resolved:
+        assert mark_created(as_supervisor, unknown, theirs).status_code == 303
+    version = seen(as_sol, unknown)
+    not_sent = Result(Outcome.NOT_SENT, error_code="deadline_passed")
+    storing.store_outcome(fresh(unknown), not_sent, Actor.system("worker"))
+    answer = as_sol.post(resolve_url(unknown), {"seen": version, **AS_NOT_CREATED})
+    page = " ".join(re.sub(r"<[^>]+>", " ", text(answer).partition(NOT_SAVED)[0]).split())
+    assert answer.status_code == 409
+    assert fresh(unknown).contradicted == is_resolved
+    assert "The portal found later that nothing was sent" in page
+    assert "Sitecore CDP’s answer" not in page
+    assert "An answer arrived" not in page
+
+
 @pytest.mark.parametrize("values", [AS_NOT_CREATED, created_with(str(uuid.uuid4()))], ids=["not", "created"])
 def test_what_a_check_has_found_meanwhile_is_shown_before_a_resolution_counts(
     as_supervisor: Client, supervisor: User, sandbox: SandboxServer, values: dict[str, str]

@@ -184,23 +184,31 @@ def confirmation_page(
 
 
 def contradiction(submission: Submission) -> str:
-    """What contradicts the resolution: "found" by a check, or an answer's outcome. Empty if nothing does."""
+    """What contradicts the resolution, or empty.
+
+    "found" by a check; an answer "created" or "not_created"; "not_sent": the portal learnt it late.
+    """
     if not submission.contradicted:
         return ""
     if submission.is_found_late and not same_reference(submission.consumer_ref, submission.late_consumer_ref):
         return "found"
-    return "created" if submission.late_consumer_ref and not submission.is_found_late else "not_created"
+    if submission.late_consumer_ref and not submission.is_found_late:
+        return "created"
+    return "not_sent" if submission.late_outcome == Outcome.NOT_SENT else "not_created"
 
 
 def lost_page(submission: Submission, form: ResolutionForm) -> LostPage:
     """The page for a supervisor whose resolution came too late."""
+    contradicted_by = contradiction(submission)
     if submission.outcome == Outcome.SENDING:
         title = gettext("This submission is being sent")
     elif submission.outcome == Outcome.UNKNOWN:
         title = gettext("A check has read the order in the meantime")
-    elif contradiction(submission) == "found":
+    elif contradicted_by == "found":
         title = gettext("A consumer was found after this was resolved")
-    elif submission.contradicted:
+    elif contradicted_by == "not_sent" or submission.outcome == Outcome.NOT_SENT:
+        title = gettext("The portal found later that nothing was sent")
+    elif contradicted_by:
         title = gettext("An answer arrived after this was resolved")
     else:
         title = gettext("Already resolved by %(who)s") % {"who": _who(submission)}
