@@ -51,7 +51,7 @@ class ReceiptPage:
     stored value cannot be read. ``compared``: with how many consumers of the order it was compared;
     ``similar_reason``: why it was created although one of them was similar. ``is_answered``: ``rows``
     include what the vendor returned. ``contradiction``: what disagrees with the resolution: "found" by a
-    check, or the vendor's late answer, "created" or "not_created"; empty for nothing.
+    check, the vendor's late answer, "created" or "not_created", or "not_sent"; empty for nothing.
     ``batch``, ``batch_row``: the list of people and its row that it was made for; empty and None without.
     ``is_repeated``: another submission has the same consumer reference. ``is_stuck``: it is stored as
     sending, but its process was lost and no worker has marked it as unknown; it is shown as unknown.
