@@ -78,6 +78,15 @@ CONSUMER_CREATED = EVENTS.define(
     sentence_by_portal=_("The order consumer %(consumer)s was created on order %(order)s"),
     keys=(HTTP_STATUS, DURATION, DOUBT),
 )
+# Another submission got the reference later; ``other``: its public id.
+CONSUMER_DOUBTED = EVENTS.define(
+    "consumer.doubted",
+    group=EventGroup.CHANGES,
+    label=_("Order consumer to be checked"),
+    sentence=_("The order consumer %(consumer)s on order %(order)s has to be checked: %(doubt)s"),
+    keys=(DOUBT, Key("other", ValueType.WORD, _("The other submission"))),
+    outcome=EventOutcome.TO_BE_CHECKED,
+)
 CONSUMER_REJECTED = EVENTS.define(
     "consumer.rejected",
     group=EventGroup.CHANGES,

@@ -215,6 +215,7 @@ def test_both_submissions_that_get_one_reference_at_the_same_moment_are_doubted(
     for one in (first, second):
         one.refresh_from_db()
         assert (one.outcome, one.doubt_code) == (Outcome.CREATED, Doubt.CLAIMED)
+    assert [event.submission for event in events("consumer.doubted")] == [str(first.public_id)]
 
 
 @pytest.mark.parametrize("owner", ["first", "second"])
@@ -239,6 +240,21 @@ def test_reference_of_two_submissions_can_be_given_to_either(
 
 
 @pytest.mark.sql("new")
+def test_doubt_that_another_answer_causes_is_an_event(as_staff: Client, staff: User) -> None:
+    first = _answered(staff, "One", REF)
+    assert events("consumer.doubted") == []
+    second = _answered(staff, "Two", REF)
+    assert [event.details["doubt"] for event in events("consumer.created")[1:]] == ["claimed"]
+    [event] = events("consumer.doubted")
+    assert (event.submission, event.consumer_ref) == (str(first.public_id), REF)
+    assert event.details == {"doubt": "claimed", "other": str(second.public_id)}
+    told = f"The order consumer {REF} on order {first.order_ref} has to be checked: another submission has"
+    assert f"{told} the reference" in text(as_staff.get(f"/submissions/{first.public_id}/"))
+    assert _answered(staff, "Three", REF).doubt_code == Doubt.CLAIMED
+    assert len(events("consumer.doubted")) == 1, "The other two were doubted before"
+
+
+@pytest.mark.sql("new")
 def test_resolved_and_doubted_submissions_are_not_changed(staff: User, supervisor: User) -> None:
     resolved = store(staff, Outcome.CREATED, **resolved_by(supervisor))
     known_before = store(
@@ -248,6 +264,7 @@ def test_resolved_and_doubted_submissions_are_not_changed(staff: User, superviso
     resolved.refresh_from_db()
     known_before.refresh_from_db()
     assert (resolved.doubt_code, known_before.doubt_code) == ("", Doubt.KNOWN_BEFORE)
+    assert events("consumer.doubted") == []
 
 
 @pytest.mark.parametrize("order", [SAMPLE_ORDER, FAMILY_ORDER])

@@ -13,6 +13,7 @@ from apps.audit.recording import record
 from apps.consumers import selectors
 from apps.consumers.audit_events import (
     CONSUMER_CREATED,
+    CONSUMER_DOUBTED,
     CONSUMER_LATE_ANSWER,
     CONSUMER_NOT_SENT,
     CONSUMER_OUTCOME_UNKNOWN,
@@ -98,7 +99,7 @@ def store_outcome(submission: Submission, result: Result, actor: Actor) -> Submi
 
 
 def _store_if_open(submission: Submission, result: Result, actor: Actor, now: datetime.datetime) -> bool:
-    """Store the outcome and its event, unless the submission has an outcome. Return whether it was stored."""
+    """Store the outcome with its events, unless the submission has one. Return whether it was stored."""
     columns = {
         **result.columns(),
         "finished_at": now,
@@ -110,11 +111,13 @@ def _store_if_open(submission: Submission, result: Result, actor: Actor, now: da
         return False
     for name, value in columns.items():
         setattr(submission, name, value)
-    if submission.doubt_code == Doubt.CLAIMED:
-        _doubt_the_others(submission)
+    doubted = _doubt_the_others(submission) if submission.doubt_code == Doubt.CLAIMED else []
     is_created = result.outcome is Outcome.CREATED
     reason = {"doubt": submission.doubt_code} if is_created else {"error_code": result.error_code}
     record(event_of(EVENT_OF_OUTCOME[result.outcome], submission, actor, **_answer_facts(result), **reason))
+    claim = {"doubt": Doubt.CLAIMED.value, "other": str(submission.public_id)}
+    for other in doubted:
+        record(event_of(CONSUMER_DOUBTED, other, actor, **claim))
     return True
 
 
@@ -134,13 +137,16 @@ def _doubt(submission: Submission, result: Result) -> str:
     return doubt
 
 
-def _doubt_the_others(submission: Submission) -> None:
-    """Mark the other submissions that were created with the same reference as doubted.
+def _doubt_the_others(submission: Submission) -> list[Submission]:
+    """Mark the other submissions that were created with the same reference as doubted, and return them.
 
     A supervisor has to decide whose consumer it is, and can correct either submission.
     """
-    ref = submission.consumer_ref
-    selectors.created_by_answer_with(ref, besides=submission).update(doubt_code=Doubt.CLAIMED)
+    created = selectors.created_by_answer_with(submission.consumer_ref, besides=submission)
+    # Locked, so that a resolution made meanwhile is not doubted.
+    others = list(created.defer("refs_before").order_by("pk").select_for_update(no_key=True))
+    Submission.objects.filter(pk__in=[other.pk for other in others]).update(doubt_code=Doubt.CLAIMED)
+    return others
 
 
 def _store_late_answer(submission: Submission, result: Result, actor: Actor) -> None:

@@ -171,7 +171,7 @@ NO_LABELS = {
     *("batch", "replaces", "sent", "submissions"),
     *("columns", "events", "export", "file", "former", "hash", "key", "keys", "normalised", "previous_ref"),
     *("corrected_ref", "default_view_before", "default_view_after"),
-    *("people", "sessions"),
+    *("other", "people", "sessions"),
     *("report", "resubmission_of", "search", "settings_digest", "sha256", "version", "view"),
     *("consumers", "guests", "rows", "since", "until"),
 }
