@@ -250,7 +250,7 @@ def _facts(submission: Submission, conclusion: findings.Conclusion) -> dict[str,
 def _store_failure(submission: Submission, error: CdpError, began: datetime.datetime, actor: Actor) -> None:
     """Store that the order could not be read, and when the next check is due.
 
-    Only the event if a reading that began later has succeeded meanwhile.
+    Only the event if the submission was resolved, or a reading that began later has succeeded meanwhile.
     """
     now = clock.now()
     if not isinstance(error, CdpBusy):
@@ -269,5 +269,4 @@ def _store_failure(submission: Submission, error: CdpError, began: datetime.date
                 asked=circuit_breaker.seconds_asked(error),
             ),
         )
-        if unknown.exists():
-            record(event_of(CONSUMER_CHECK_FAILED, submission, actor, error_code=error.code))
+        record(event_of(CONSUMER_CHECK_FAILED, submission, actor, error_code=error.code))

@@ -10,13 +10,15 @@ from django.test import Client
 
 from apps.accounts.models import User
 from apps.cdp.errors import CdpTimeout
+from apps.cdp.factory import get_client
 from apps.consumers.models import CheckResult, Outcome, ResolutionReason, ResolvedHow, Submission
-from apps.consumers.reconciliation import findings
+from apps.consumers.reconciliation import checks, findings
 from apps.consumers.reconciliation.resolution import resolve
 from apps.consumers.sending import storing
 from apps.consumers.sending.result import Result
+from apps.core import clock
 from sandbox.server.sandbox_server import SandboxServer
-from tests.support.entries import REF, posted, text
+from tests.support.entries import REF, posted, store, text
 from tests.support.people import acting, events
 from tests.support.reconciling import NEW, WORKER, check, lost, run_check
 from tests.support.resolving import add_elsewhere, fresh
@@ -210,3 +212,29 @@ def test_slow_check_keeps_the_result_of_a_check_that_began_later(
     assert len(found.matching_refs) == 2
     assert "Possible duplicate" in page
     assert [event.details["result"] for event in events("consumer.checked")] == ["several", "one"]
+
+
+@pytest.mark.parametrize("is_asked_for", [True, False])
+def test_failed_check_is_on_record_although_the_submission_was_resolved_meanwhile(
+    staff: User,
+    supervisor: User,
+    sandbox: SandboxServer,
+    monkeypatch: pytest.MonkeyPatch,
+    is_asked_for: bool,
+) -> None:
+    due: dict[str, Any] = {} if is_asked_for else {"next_check_at": clock.now()}
+    submission = store(staff, Outcome.UNKNOWN, **due)
+
+    def timeout(*_args: Any) -> findings.Found:
+        _resolve(submission, supervisor)
+        raise CdpTimeout
+
+    monkeypatch.setattr(findings, "read_order", timeout)
+    if is_asked_for:
+        checks.check_now(submission, actor=acting(staff), client=get_client())
+    else:
+        assert run_check()
+    [event] = events("consumer.check_failed")
+    assert event.actor_id == (str(staff.pk) if is_asked_for else None)
+    found = fresh(submission)
+    assert (found.outcome, found.failed_check_count, found.last_check_at) == (Outcome.NOT_CREATED, 0, None)
