@@ -14,7 +14,10 @@ from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.consumers.models import Outcome, Submission, SubmissionNote
 from apps.consumers.reconciliation import taking
+from apps.consumers.sending import storing
+from apps.consumers.sending.result import Result
 from apps.core import personal_data
+from apps.core.actor import Actor
 from apps.core.open_work import OpenWork, open_work
 from tests.support.entries import clean, store, text
 from tests.support.people import PASSWORD, acting, events, make_person
@@ -80,6 +83,17 @@ def test_taken_submission_is_not_locked(as_supervisor: Client, as_other: Client,
     assert "has taken this until" not in text(as_other.get(receipt(unknown)))
 
 
+def test_submission_that_an_answer_ended_meanwhile_was_not_taken_by_somebody_else(
+    as_supervisor: Client, unknown: Submission
+) -> None:
+    refused = Result(Outcome.REJECTED, http_status=404, error_code="not_found")
+    storing.store_outcome(fresh(unknown), refused, Actor.system("worker"))
+    answer = press(as_supervisor, "take", unknown)
+    page = text(as_supervisor.get(answer["Location"]))
+    assert "This submission was taken or resolved in the meantime." in page
+    assert "Somebody else" not in page
+
+
 @pytest.mark.sql("new")
 def test_another_supervisor_takes_it_over_only_knowingly(
     as_supervisor: Client, supervisor: User, as_other: Client, other: User, unknown: Submission
@@ -89,9 +103,7 @@ def test_another_supervisor_takes_it_over_only_knowingly(
     press(as_supervisor, "take", unknown)
     answer = press(as_other, "take", unknown)  # of a page that did not show it yet
     assert fresh(unknown).taken_by == supervisor
-    assert "Somebody else has taken or resolved this submission in the meantime." in text(
-        as_other.get(answer["Location"])
-    )
+    assert "This submission was taken or resolved in the meantime." in text(as_other.get(answer["Location"]))
     for wrong in (str(other.pk), "0", "-1", "x", "٣", "9" * 30, "\x00"):
         press(as_other, "take", unknown, holder=wrong)
         assert fresh(unknown).taken_by == supervisor

@@ -28,7 +28,7 @@ class TooManyNotes(Exception):
 
 
 class TakenByAnother(Exception):
-    """Somebody else has it, or it was resolved meanwhile. Nothing was changed."""
+    """Somebody else has it, or it needs no resolution any more. Nothing was changed."""
 
 
 def lapses_after() -> datetime.timedelta:

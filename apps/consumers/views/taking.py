@@ -30,7 +30,7 @@ def take(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     try:
         taking.take(submission, actor=actor_of(request), over_from=over_from)
     except taking.TakenByAnother:
-        messages.info(request, _("Somebody else has taken or resolved this submission in the meantime."))
+        messages.info(request, _("This submission was taken or resolved in the meantime."))
     return to_receipt(submission.public_id)
 
 
