@@ -82,7 +82,7 @@ def test_administrators_monday(windows: Windows, javascript: bool, administrator
     page.get_by_role("button", name="Move Loyalty down").click()
     expect(page.locator(".messages")).to_contain_text("Loyalty is now rule 2")
     other.get_by_role("button", name="Move Loyalty down").click()
-    expect(other.locator(".messages")).to_contain_text("Somebody else has changed the rules")
+    expect(other.locator(".messages")).to_contain_text("The rules have changed")
 
     # Ann is signed out everywhere; Sid is deactivated.
     go(page, "/people/?q=ann@example")

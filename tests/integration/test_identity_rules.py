@@ -205,7 +205,7 @@ def test_act_with_another_list_than_the_stored_one_is_refused_and_told(
     [removed] = RemovedIdentityRule.objects.all()
     for act in (f"{rules[2].pk}/move/", f"{rules[2].pk}/remove/", f"restore/{removed.pk}/"):
         answer = as_administrator.post(f"{PAGE}{act}", {"version": sent, "direction": "up"}, follow=True)
-        assert "Somebody else has changed the rules since you opened the page" in text(answer)
+        assert "The rules have changed since you opened the page" in text(answer)
     assert providers() == ("Provider2", "Provider3")
     assert RemovedIdentityRule.objects.count() == 1
     assert len(events("identity_rule.changed")) == 4

@@ -13,7 +13,7 @@ REFUSALS = {
     "too_many": _("There are already five rules. Sitecore CDP has at most five."),
     "provider_taken": _("Another rule has this provider"),
     "changed_meanwhile": _(
-        "Somebody else has changed the rules since you opened the page. Nothing was done. Check the list."
+        "The rules have changed since you opened the page. Nothing was done. Check the list."
     ),
 }
 
