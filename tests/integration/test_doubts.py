@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from threading import Thread
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -16,6 +17,7 @@ from apps.accounts.models import User
 from apps.cdp.consumers import Creation, Identifier, NewConsumer, OrderConsumer
 from apps.consumers import selectors
 from apps.consumers.models import Doubt, Outcome, Submission
+from apps.consumers.reconciliation.resolution import can_be_resolved
 from apps.consumers.sending import spool, storing
 from apps.consumers.sending.result import Result
 from apps.core.actor import Actor
@@ -252,6 +254,36 @@ def test_doubt_that_another_answer_causes_is_an_event(as_staff: Client, staff: U
     assert f"{told} the reference" in text(as_staff.get(f"/submissions/{first.public_id}/"))
     assert _answered(staff, "Three", REF).doubt_code == Doubt.CLAIMED
     assert len(events("consumer.doubted")) == 1, "The other two were doubted before"
+
+
+@pytest.mark.sql("new")
+def test_answer_with_a_reference_from_before_the_send_doubts_the_submission_that_has_it(
+    as_staff: Client, as_supervisor: Client, staff: User
+) -> None:
+    first = _answered(staff, "One", REF)
+    second = _answered(staff, "Two", REF, doubt_code=Doubt.KNOWN_BEFORE)
+    first.refresh_from_db()
+    assert (first.doubt_code, second.doubt_code) == (Doubt.CLAIMED, Doubt.KNOWN_BEFORE)
+    assert [event.submission for event in events("consumer.doubted")] == [str(first.public_id)]
+    assert CHECKED in text(as_staff.get(f"/submissions/{first.public_id}/"))
+    assert "2 created, to be checked" in text(as_supervisor.get("/"))
+    assert can_be_resolved(first)
+
+
+@pytest.mark.sql("new")
+@pytest.mark.parametrize("is_same", [True, False])
+def test_late_answer_with_the_reference_of_a_submission_doubts_it(
+    as_staff: Client, as_supervisor: Client, staff: User, supervisor: User, is_same: bool
+) -> None:
+    first = _answered(staff, "One", REF)
+    resolved = store(staff, Outcome.NOT_CREATED, clean(last_name="Two"), **resolved_by(supervisor))
+    late = Result(Outcome.CREATED, consumer_ref=REF.upper() if is_same else str(uuid4()), http_status=200)
+    storing.store_outcome(resolved, late, WORKER)
+    first.refresh_from_db()
+    assert first.doubt_code == (Doubt.CLAIMED if is_same else "")
+    assert [event.submission for event in events("consumer.doubted")] == [str(first.public_id)] * is_same
+    assert (CHECKED in text(as_staff.get(f"/submissions/{first.public_id}/"))) == is_same
+    assert ("1 created, to be checked" in text(as_supervisor.get("/"))) == is_same
 
 
 @pytest.mark.sql("new")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -100,24 +101,23 @@ def store_outcome(submission: Submission, result: Result, actor: Actor) -> Submi
 
 def _store_if_open(submission: Submission, result: Result, actor: Actor, now: datetime.datetime) -> bool:
     """Store the outcome with its events, unless the submission has one. Return whether it was stored."""
+    is_claimed = _is_claimed(submission, result)
     columns = {
         **result.columns(),
         "finished_at": now,
         "next_check_at": schedule.first_check(now) if result.outcome is Outcome.UNKNOWN else None,
-        "doubt_code": _doubt(submission, result),
+        "doubt_code": _doubt(result, is_claimed=is_claimed),
     }
     open_ = (Outcome.SENDING,) if result.outcome is Outcome.UNKNOWN else OPEN_OUTCOMES
     if not update_row(submission, columns, if_column="outcome", is_in=open_):
         return False
     for name, value in columns.items():
         setattr(submission, name, value)
-    doubted = _doubt_the_others(submission) if submission.doubt_code == Doubt.CLAIMED else []
+    doubted = _doubt_the_others(submission, result) if is_claimed else []
     is_created = result.outcome is Outcome.CREATED
     reason = {"doubt": submission.doubt_code} if is_created else {"error_code": result.error_code}
     record(event_of(EVENT_OF_OUTCOME[result.outcome], submission, actor, **_answer_facts(result), **reason))
-    claim = {"doubt": Doubt.CLAIMED.value, "other": str(submission.public_id)}
-    for other in doubted:
-        record(event_of(CONSUMER_DOUBTED, other, actor, **claim))
+    _record_doubts(doubted, submission, actor)
     return True
 
 
@@ -125,28 +125,36 @@ def _answer_facts(result: Result) -> dict[str, Any]:
     return {"http_status": result.http_status, "duration_ms": result.duration_ms}
 
 
-def _doubt(submission: Submission, result: Result) -> str:
+def _is_claimed(submission: Submission, result: Result) -> bool:
+    """Whether another submission has the result's reference. Holds the reference."""
+    if not result.consumer_ref:
+        return False
+    hold_reference(result.consumer_ref)
+    return selectors.is_claimed(result.consumer_ref, besides=submission)
+
+
+def _doubt(result: Result, *, is_claimed: bool) -> str:
     """Why a supervisor has to check an answer "created"; empty if there is no doubt."""
-    doubt, reference = result.doubt_code, result.consumer_ref
-    # A reference that two submissions have takes precedence: both submissions get the doubt.
-    may_be_claimed = reference and doubt in ("", Doubt.ANOTHER_DATA)
-    if may_be_claimed:
-        hold_reference(reference)
-        if selectors.is_claimed(reference, besides=submission):
-            return Doubt.CLAIMED
-    return doubt
+    # A reference from before the send says more than one that two submissions have.
+    return Doubt.CLAIMED if is_claimed and result.doubt_code != Doubt.KNOWN_BEFORE else result.doubt_code
 
 
-def _doubt_the_others(submission: Submission) -> list[Submission]:
+def _doubt_the_others(submission: Submission, result: Result) -> list[Submission]:
     """Mark the other submissions that were created with the same reference as doubted, and return them.
 
     A supervisor has to decide whose consumer it is, and can correct either submission.
     """
-    created = selectors.created_by_answer_with(submission.consumer_ref, besides=submission)
+    created = selectors.created_by_answer_with(result.consumer_ref, besides=submission)
     # Locked, so that a resolution made meanwhile is not doubted.
     others = list(created.defer("refs_before").order_by("pk").select_for_update(no_key=True))
     Submission.objects.filter(pk__in=[other.pk for other in others]).update(doubt_code=Doubt.CLAIMED)
     return others
+
+
+def _record_doubts(doubted: Iterable[Submission], submission: Submission, actor: Actor) -> None:
+    claim = {"doubt": Doubt.CLAIMED.value, "other": str(submission.public_id)}
+    for other in doubted:
+        record(event_of(CONSUMER_DOUBTED, other, actor, **claim))
 
 
 def _store_late_answer(submission: Submission, result: Result, actor: Actor) -> None:
@@ -159,7 +167,10 @@ def _store_late_answer(submission: Submission, result: Result, actor: Actor) -> 
     )
     facts = {**_answer_facts(result), "answer_outcome": result.outcome.value}
     late = event_of(CONSUMER_LATE_ANSWER, submission, actor, **facts)
+    # The reference is held since it was tried to store the answer.
+    doubted = _doubt_the_others(submission, result) if late_ref and contradicted else []
     record(replace(late, consumer_ref=late_ref))
+    _record_doubts(doubted, submission, actor)
 
 
 def _contradicts(submission: Submission, result: Result) -> bool:
