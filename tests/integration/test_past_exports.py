@@ -349,6 +349,44 @@ def test_own_submissions_of_another_person_stay_theirs(as_supervisor: Client, ol
     assert f"person={olga.pk}" in again_link(as_supervisor.get(page_of(export)))
 
 
+@pytest.mark.sql("repeated")
+def test_form_that_shows_another_persons_export_records_each_answer_with_it(
+    as_supervisor: Client, olga: User, with_note: Export
+) -> None:
+    address = again_link(as_supervisor.get(page_of(with_note)))
+    before = len(events("export.viewed"))
+    assert "The earlier export had 3 rows" in text(as_supervisor.get(address))
+    [event] = events("export.viewed")[before:]
+    assert (event.details["note"], event.person) == ("no", str(olga.pk))
+    assert event.details["export"] == str(with_note.public_id)
+    assert "The earlier export had 3 rows" in text(as_supervisor.post(address, {"format": "none"}))
+    assert len(events("export.viewed")) == before + 2
+
+
+@pytest.mark.sql("repeated")
+def test_form_records_nothing_of_ones_own_export_nor_if_it_is_not_shown(
+    as_supervisor: Client, supervisor: User, olga: User
+) -> None:
+    own, hers = (again_link(as_supervisor.get(page_of(finished(one)))) for one in (supervisor, olga))
+    before = len(events("export.viewed"))
+    assert "The earlier export had 3 rows" in text(as_supervisor.get(own))
+    values = {"format": "csv", "time_zone": "UTC", "separator": "comma", "show_order_ref": "on"}
+    assert as_supervisor.post(hers, values).status_code == 303
+    assert len(events("export.viewed")) == before
+
+
+@pytest.mark.sql("repeated")
+def test_page_of_an_export_records_another_persons_earlier_one_once(
+    as_supervisor: Client, supervisor: User, olga: User
+) -> None:
+    hers = finished(olga)
+    for shown in (finished(supervisor), hers):
+        before = len(events("export.viewed"))
+        answer = as_supervisor.get(page_of(shown), {"again": str(hers.public_id)})
+        assert "The earlier export had 3 rows" in text(answer)
+        assert [one.details["export"] for one in events("export.viewed")[before:]] == [str(hers.public_id)]
+
+
 def searched_by(person: User) -> Export:
     """A finished export of that person whose selection has a search."""
     client = Client()

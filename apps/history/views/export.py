@@ -87,6 +87,8 @@ def export(request: HttpRequest) -> HttpResponse:
         "time_zones": dict.fromkeys([timezone.get_current_timezone_name(), "UTC"]),
         "entry_of": sealed_entries.author_token(request),
     }
+    if repeated is not None:
+        _record_repeated(request, repeated)
     return render(request, "history/export.html", context, status=status)
 
 
@@ -94,7 +96,10 @@ def export(request: HttpRequest) -> HttpResponse:
 @require_GET
 def exported(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
     """The page of one export: ready, running or ended."""
-    return exported_page(request, find_visible(request, export_id), repeated=_repeated(request))
+    found, repeated = find_visible(request, export_id), _repeated(request)
+    if repeated is not None and repeated != found:  # the page records its own export
+        _record_repeated(request, repeated)
+    return exported_page(request, found, repeated=repeated)
 
 
 @background
@@ -176,6 +181,12 @@ def _repeated(request: HttpRequest) -> Export | None:
         return find_visible(request, uuid.UUID(asked))
     except ValueError:
         raise Http404 from None
+
+
+def _record_repeated(request: HttpRequest, repeated: Export) -> None:
+    """Record that a page shows what another person's export had. Call it before the page is shown."""
+    if not _is_own(request, repeated):
+        recording.record_export_viewed(repeated, with_note=False, actor=actor_of(request))
 
 
 def _initial_values(request: HttpRequest, repeated: Export | None, *, with_personal: bool) -> dict[str, str]:
