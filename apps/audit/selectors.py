@@ -108,16 +108,18 @@ class SubmissionEvents(NamedTuple):
 
 
 def page_of_log(
-    asked: LogFilter, *, size: int, position: keyset.Position | None, oldest_first: bool
+    asked: LogFilter, *, last: int, size: int, position: keyset.Position | None, oldest_first: bool
 ) -> keyset.Page[AuditEvent]:
-    """A page of the matching events. Raises ``UnreadableKey`` as :func:`apps.core.keyset.page_of` does.
+    """A page of the events up to ``last`` that match.
+
+    Raises ``UnreadableKey`` as :func:`apps.core.keyset.page_of` does.
 
     Each condition has an index that ends with the sequence number, so a page takes the same time at any size
     of the log. With several conditions the database uses one index, within the bounds from :func:`_combined`;
     a group beside another filter has no bounds of its own.
     """
     return keyset.page_of(
-        _lists_of(asked),
+        [events.filter(seq__lte=last) for events in _lists_of(asked)],
         NEWEST_BY,
         size=size,
         position=position,
@@ -126,11 +128,12 @@ def page_of_log(
     )
 
 
-def count_matches(asked: LogFilter) -> int | None:
-    """The number of matching events; None if there are more than :data:`COUNTED`."""
+def count_matches(asked: LogFilter, *, last: int) -> int | None:
+    """The number of events up to ``last`` that match; None if there are more than :data:`COUNTED`."""
     found: set[int] = set()
     for events in _lists_of(asked, in_order=False):
-        found.update(events.order_by().values_list("seq", flat=True)[: COUNTED + 1])
+        upto = events.filter(seq__lte=last).order_by()
+        found.update(upto.values_list("seq", flat=True)[: COUNTED + 1])
         if len(found) > COUNTED:
             return None
     return len(found)

@@ -325,6 +325,35 @@ def test_reading_the_log_is_recorded_with_the_filters_and_the_events_shown(
     assert opened.details == {"event": story["failed"]}
 
 
+@pytest.mark.parametrize("query", ["action=audit.viewed", "group=views&person={reader}"])
+def test_number_of_events_is_that_of_the_rows_without_the_event_of_reading_them(
+    as_administrator: Client, administrator: User, query: str
+) -> None:
+    address = f"{PAGE}?{query.format(reader=administrator.pk)}"
+    assert rows(as_administrator.get(address).content.decode()) == []
+    for number in (1, 2):
+        page = as_administrator.get(address).content.decode()
+        assert (len(rows(page)), page.count(f"<p>{number} event")) == (number, 1)
+    assert len(events("audit.viewed")) == 3
+
+
+def test_event_recorded_while_the_page_is_read_is_neither_listed_nor_counted(
+    as_administrator: Client, story: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page_of_log = selectors.page_of_log
+
+    def meanwhile(*arguments: Any, **options: Any) -> Any:
+        record_event(CONSUMER_CREATED, consumer_ref="Con-2", order_ref="ord-2")
+        page = page_of_log(*arguments, **options)
+        record_event(CONSUMER_CREATED, consumer_ref="Con-3", order_ref="ord-2")
+        return page
+
+    monkeypatch.setattr(selectors, "page_of_log", meanwhile)
+    page = as_administrator.get(f"{PAGE}?action=consumer.created").content.decode()
+    assert rows(page) == [story["created"]]
+    assert "<p>1 event</p>" in page
+
+
 def test_reference_that_no_event_has_is_not_recorded(as_administrator: Client) -> None:
     typed = "reference=Kowalczyk&address=X1234567&session=Ida&person=Kowalczyk&account=Ida"
     as_administrator.get(f"{PAGE}?{typed}")

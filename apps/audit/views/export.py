@@ -80,6 +80,6 @@ def _filtered(request: HttpRequest, filters: LogFilterForm, asked: LogFilter) ->
     return {
         "chips": shown,
         "is_filtered": True,
-        "matches": selectors.count_matches(asked),
+        "matches": selectors.count_matches(asked, last=selectors.last_event()),
         "counted": selectors.COUNTED,
     }

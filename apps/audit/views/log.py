@@ -38,7 +38,10 @@ def log(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "audit/log.html", {**context, "errors": form_errors(form)})
     asked, oldest_first = form.asked(), form.cleaned_data["sort"] == "oldest"
-    page = selectors.page_of_log(asked, size=PAGE_SIZE, position=position, oldest_first=oldest_first)
+    last = selectors.last_event()  # later ones, also that of this view, are neither listed nor counted
+    page = selectors.page_of_log(
+        asked, last=last, size=PAGE_SIZE, position=position, oldest_first=oldest_first
+    )
     services.record_log_viewed(asked, [event.seq for event in page.rows], actor=actor_of(request))
     people = dict(selectors.people())
     labels = {name: field.label for name, field in form.fields.items()}
@@ -46,7 +49,7 @@ def log(request: HttpRequest) -> HttpResponse:
         "lines": [presenters.line(event, people, request.user.has_perm) for event in page.rows],
         "chips": presenters.chips(request.path, request.GET, form.cleaned_data, labels, people),
         "groups": presenters.group_links(request.path, request.GET, form.cleaned_data["group"]),
-        "matches": selectors.count_matches(asked) if asked.is_selective else None,
+        "matches": selectors.count_matches(asked, last=last) if asked.is_selective else None,
         "counted": selectors.COUNTED,
         "is_selective": asked.is_selective,
         "export_url": with_query(reverse("audit:export"), request.GET, sort=""),
