@@ -124,7 +124,7 @@ def change_view(view: SavedView, choice: ViewChoice, *, actor: Actor) -> None:
     before = _locked(view)
     with _conflict_is_a_refusal(view, choice), transaction.atomic():
         former = _store(view, choice)
-    _record(VIEW_CHANGED, view, actor, **_changes(before, view), **_default_of(former, view))
+    _record_changes(view, actor, _changes(before, view) | _default_of(former, view))
 
 
 @transaction.atomic
@@ -133,7 +133,7 @@ def change_columns(view: SavedView, columns: Sequence[str], *, actor: Actor) -> 
     before = _locked(view)
     view.columns = list(columns)
     SavedView.objects.filter(pk=view.pk).update(columns=view.columns)
-    _record(VIEW_CHANGED, view, actor, **_changes(before, view, only="columns"))
+    _record_changes(view, actor, _changes(before, view, only="columns"))
 
 
 @transaction.atomic
@@ -237,6 +237,12 @@ def _yes_no(value: bool) -> str:
 
 def _in_order(views: QuerySet[SavedView]) -> QuerySet[SavedView]:
     return views.order_by(F("owner").asc(nulls_last=True), "role", "name")
+
+
+def _record_changes(view: SavedView, actor: Actor, changes: dict[str, Value]) -> None:
+    """Record that the view was changed; nothing if it was saved as it was."""
+    if changes:
+        _record(VIEW_CHANGED, view, actor, **changes)
 
 
 def _record(event: EventType, view: SavedView, actor: Actor, **changes: Value) -> None:

@@ -244,6 +244,24 @@ def test_saving_changing_and_deleting_are_recorded_without_name_and_values(as_su
     assert not SavedView.objects.exists()
 
 
+@pytest.mark.parametrize("audience", ["", "staff"])
+def test_view_saved_as_it_was_is_not_recorded(as_supervisor: Client, audience: str) -> None:
+    posted = {"name": "Mine", "is_default": "on", "warn_above": "3"}
+    view = save(as_supervisor, "outcome=created&outcome=unknown&period=today", audience=audience, **posted)
+    columns = link(opened(as_supervisor, view), "Columns")
+    as_it_was = re.findall(r'name="(show_\w+)"[^>]* checked', text(as_supervisor.get(columns)))
+    for address, entry in (
+        (f"{PAGE}views/{view.public_id}/", posted), (columns, dict.fromkeys(as_it_was, "on"))
+    ):  # fmt: skip
+        answer = as_supervisor.post(address, entry)
+        assert (answer.status_code, f"view={view.public_id}" in answer["Location"]) == (303, True)
+    assert events("view.changed") == []
+    before = SavedView.objects.values().get()
+    assert as_supervisor.post(f"{PAGE}views/{view.public_id}/", posted | {"name": "Other"}).status_code == 303
+    assert SavedView.objects.values().get() == before | {"name": "Other"}
+    assert len(events("view.changed")) == 1
+
+
 def test_another_value_of_a_filter_and_another_name_are_recorded_without_them(
     as_supervisor: Client, as_administrator: Client
 ) -> None:
