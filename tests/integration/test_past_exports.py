@@ -18,8 +18,9 @@ from apps.accounts.roles import PERSONAL_DATA_EXPORT
 from apps.audit.models import AuditEvent
 from apps.audit.person_limits import Act
 from apps.consumers.models import Outcome, RecordedSearch
+from apps.history.audit_events import FAILURE_CODE
 from apps.history.exports import lifecycle
-from apps.history.exports.lifecycle import Choice
+from apps.history.exports.lifecycle import Choice, FailureCode
 from apps.history.forms.filters import SEARCH
 from apps.history.models import Export, ExportReason, State
 from tests.support import personal_rows
@@ -144,6 +145,24 @@ def test_each_button_and_link_of_the_list_says_which_export_it_is_for(
         f"Export again what {olga.name} exported, 7 March 2026, 12:00:00",
         f"Export again what {olga.name} exported, 7 March 2026, 12:00:01",
     }
+
+
+@pytest.mark.parametrize("code", [*FailureCode, "unheard_of"])
+def test_reader_of_another_persons_failed_export_reads_its_cause_and_no_advice(
+    olga: User, code: str
+) -> None:
+    export, as_auditor = stored(olga, State.FAILED, failure_code=code), Client()
+    as_auditor.force_login(make_person("ari", "auditor"))
+    html = as_auditor.get(page_of(export)).content.decode()
+    panel = name(html.partition("The export failed")[2].partition("Contents")[0])
+    assert panel == f"An export of submissions by {olga.name} failed: {FAILURE_CODE.labels.get(code, code)}"
+
+
+def test_own_export_that_failed_says_what_to_do(as_supervisor: Client, supervisor: User) -> None:
+    export = stored(supervisor, State.FAILED, failure_code=FailureCode.ACCESS_ENDED)
+    shown = text(as_supervisor.get(page_of(export)))
+    assert "Your access or one of your roles was ended" in shown
+    assert "The file is incomplete: delete it." in shown
 
 
 def test_only_started_exports_are_listed_newest_first(as_supervisor: Client, supervisor: User) -> None:

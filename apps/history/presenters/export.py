@@ -13,11 +13,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from apps.audit.labels import value_label
 from apps.core import personal_data
 from apps.core.export.formats import Format
 from apps.core.export.responses import dated_name
 from apps.core.personal_data import Problem
 from apps.core.web.filters import with_query
+from apps.history.audit_events import EXPORT_FAILED, FAILURE_CODE
 from apps.history.columns import COLUMNS
 from apps.history.exports import selections
 from apps.history.exports.facts import period_text
@@ -105,7 +107,7 @@ def export_page(export: Export, *, reader: str, may_export: bool, shows_note: bo
         sent=filesizeformat(export.bytes_sent),
         format=str(Format(export.format).label),
         columns=[str(COLUMNS[key].label) if key in COLUMNS else key for key in export.columns],
-        failure=str(FAILURES.get(export.failure_code, _TRY_AGAIN)),  # type: ignore[call-overload]  # its text
+        failure=_failure(export, is_own=is_own),
         is_own=is_own,
         user_name=export.person.username,
         filters=filter_texts(export),
@@ -148,6 +150,16 @@ def file_name(export: Export, now: dt.datetime) -> str:
     stem = "order-consumers-exact" if format_ is Format.CSV_EXACT else "order-consumers"
     zone = f"_{export.zone.key.replace('/', '-')}" if format_ in (Format.CSV, Format.CSV_EXACT) else ""
     return dated_name(f"{stem}_{days}{zone}", now, format_.extension)
+
+
+def _failure(export: Export, *, is_own: bool) -> str:
+    """Why the export failed and what its person can do; for other readers the sentence of its event."""
+    if is_own:
+        return str(FAILURES.get(export.failure_code, _TRY_AGAIN))  # type: ignore[call-overload]  # its text
+    return str(EXPORT_FAILED.sentence) % {
+        "exporter": export.person_name,
+        "failure_code": value_label(FAILURE_CODE, export.failure_code),
+    }
 
 
 def _note_problem(export: Export) -> str:
