@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, SystemCheckError
+
+NO_RESULT: Final = 3
+"""Exit code of a :class:`CommandWithResult` that found nothing out."""
 
 
 class CommandWithResult(BaseCommand):

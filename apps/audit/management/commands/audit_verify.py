@@ -19,13 +19,11 @@ from apps.audit.integrity.expectation import (
 from apps.audit.integrity.verification import Progress, record_result, verify
 from apps.audit.presenters.integrity import range_sentence, verdict_sentence
 from apps.core.actor import Actor
-from apps.core.commands import CommandWithResult
+from apps.core.commands import NO_RESULT, CommandWithResult
 from apps.core.connections import DATABASE_ERRORS, database_failure
 from apps.core.key_fingerprints import require_accepted_keys
 
 WIDTH = 40  # characters of the progress bar
-UNREADABLE: Final = 3
-"""Exit code if nothing could be verified; the proof's verifier uses the same."""
 COMPARISONS: Final = {
     Comparison.CONTAINED: "the log contains it.",
     Comparison.DIFFERENT: "the log does not contain it with this hash.",
@@ -100,7 +98,7 @@ class Command(CommandWithResult):
 
     def _end(self, why: str) -> NoReturn:
         self.stderr.write(f"{why} Nothing was found out about the log.")
-        sys.exit(UNREADABLE)
+        sys.exit(NO_RESULT)  # as the proof's verifier
 
 
 def _draw(progress: Progress) -> None:
