@@ -1,14 +1,28 @@
-"""Commands whose exit codes 1 and 2 are results."""
+"""How the portal's commands end if they cannot do their work."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, SystemCheckError
+from django.core.management.base import BaseCommand, CommandError, SystemCheckError
+
+from apps.core.connections import DATABASE_ERRORS, database_failure
 
 NO_RESULT: Final = 3
 """Exit code of a :class:`CommandWithResult` that found nothing out."""
+
+
+class PortalCommand(BaseCommand):
+    """A command that ends with an error instead of a traceback if the database fails or nobody answers."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except DATABASE_ERRORS as error:
+            raise CommandError(database_failure(error)) from None
+        except EOFError:
+            raise CommandError("The input ended before all questions were answered") from None
 
 
 class CommandWithResult(BaseCommand):

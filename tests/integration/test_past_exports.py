@@ -148,9 +148,7 @@ def test_each_button_and_link_of_the_list_says_which_export_it_is_for(
 
 
 @pytest.mark.parametrize("code", [*FailureCode, "unheard_of"])
-def test_reader_of_another_persons_failed_export_reads_its_cause_and_no_advice(
-    olga: User, code: str
-) -> None:
+def test_reader_of_another_persons_failed_export_reads_its_cause_and_no_advice(olga: User, code: str) -> None:
     export, as_auditor = stored(olga, State.FAILED, failure_code=code), Client()
     as_auditor.force_login(make_person("ari", "auditor"))
     html = as_auditor.get(page_of(export)).content.decode()

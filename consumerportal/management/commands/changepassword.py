@@ -5,18 +5,19 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from apps.accounts import services
 from apps.accounts.selectors import find_by_username
 from apps.accounts.terminal import ask_for_password
 from apps.core.actor import Actor
+from apps.core.commands import PortalCommand
 from apps.core.key_fingerprints import require_accepted_keys
 
 ACTOR = Actor.system("changepassword")
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Set a person's password, which is asked for; ends the person's sessions and is recorded."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

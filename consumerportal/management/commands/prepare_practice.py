@@ -7,13 +7,14 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from apps.accounts.practice import has_practice_people
 from apps.accounts.selectors import has_people
 from apps.consumers.identity_rules import add_rule
 from apps.consumers.selectors import identity_rules
 from apps.core.actor import Actor
+from apps.core.commands import PortalCommand
 from apps.core.key_fingerprints import require_accepted_keys
 from consumerportal.practice_database import DatabaseInUseError, set_aside_if_outdated
 
@@ -25,7 +26,7 @@ PRACTICE_RULES = (
 )
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Prepares the practice database and prints the sign-ins. Existing data is not changed."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from apps.core import key_fingerprints
 from apps.core.actor import Actor
-from apps.core.connections import DATABASE_ERRORS, database_failure
+from apps.core.commands import PortalCommand
 from apps.core.encryption import ENCRYPTION
 from apps.core.key_fingerprints import require_accepted_keys
 from apps.core.models import KeyInUse
@@ -18,7 +18,7 @@ from consumerportal.keys import KeysNotAcceptedError, NotPossibleError
 ACTOR = Actor.system("rotate_keys")
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = (
         "Replaces keys while people work (docs/operating.md, Keys). Without an option: every key with its"
         " state and what is stored under it."
@@ -77,8 +77,6 @@ class Command(BaseCommand):
                 self._show()
         except (KeysNotAcceptedError, NotPossibleError) as refused:
             raise CommandError(str(refused)) from None
-        except DATABASE_ERRORS as error:
-            raise CommandError(database_failure(error)) from None
 
     def _add(self, again: str, *, forget_missing: bool) -> None:
         change = keys.register_keys(ACTOR, again=again, forget_missing=forget_missing)

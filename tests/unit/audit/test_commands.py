@@ -177,6 +177,18 @@ def test_lost_reader_of_the_output_is_reported(monkeypatch: pytest.MonkeyPatch) 
     assert len(events("audit.export_failed")) == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_output_that_cannot_be_written_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    write(2)
+    with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123  (as the terminal redirects to it)
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(CommandError, match="The output cannot be written: No space left on device"):
+            call_command("audit_export", "--after=0")
+        monkeypatch.undo()
+    assert events("audit.exported") == []
+    assert len(events("audit.export_failed")) == 1
+
+
 def test_removed_events_are_named() -> None:
     write(4)
     with lift_triggers(connection), connection.cursor() as cursor:

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.urls import reverse
 
 from apps.accounts import services
@@ -15,12 +15,13 @@ from apps.accounts.models import User
 from apps.accounts.roles import ADMINISTRATOR
 from apps.accounts.terminal import ask_for_password
 from apps.core.actor import Actor
+from apps.core.commands import PortalCommand
 from apps.core.key_fingerprints import require_accepted_keys
 
 ACTOR = Actor.system("create_administrator")
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Add an administrator; prints a one-time link to set the password, or asks for a password."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

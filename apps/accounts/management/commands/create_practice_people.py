@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from apps.accounts import services
 from apps.accounts.models import User
@@ -13,12 +13,13 @@ from apps.accounts.practice import PRACTICE_PEOPLE, PracticePerson
 from apps.accounts.selectors import find_by_username
 from apps.accounts.services import NewPerson, PersonDetails
 from apps.core.actor import Actor
+from apps.core.commands import PortalCommand
 from apps.core.key_fingerprints import require_accepted_keys
 
 ACTOR = Actor.system("create_practice_people")
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Add one person for each role, with known passwords (practice mode only), and print the sign-ins."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from apps.audit.integrity.acknowledging import NotAcknowledgedError, acknowledge
 from apps.audit.presenters.integrity import verdict_sentence
 from apps.core.actor import Actor
-from apps.core.connections import DATABASE_ERRORS, database_failure
+from apps.core.commands import PortalCommand
 from apps.core.key_fingerprints import require_accepted_keys
 from apps.core.runs import read_runs
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = (
         "Records that these events were written past the portal, so that later events are signed again. They"
         " stay in the log, and every verification names them. docs/audit.md explains when to use it."
@@ -39,6 +39,4 @@ class Command(BaseCommand):
             raise CommandError(f"{error}.{more} Nothing was recorded.", returncode=2) from error
         except OSError as error:
             raise CommandError(f"The file of checkpoints cannot be read: {error.strerror}") from error
-        except DATABASE_ERRORS as error:
-            raise CommandError(database_failure(error)) from None
         self.stdout.write(f"Recorded as event {seq}. Run manage.py audit_verify to update the status.")

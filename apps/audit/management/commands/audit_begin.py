@@ -5,19 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from apps.audit.integrity import checkpoints
 from apps.audit.integrity.own_checkpoints import last_own_checkpoint, own_keys
 from apps.audit.integrity.signing import NotSignedError, adopt_beginning
 from apps.core.actor import Actor
-from apps.core.connections import DATABASE_ERRORS, database_failure
+from apps.core.commands import PortalCommand
 from apps.core.key_fingerprints import require_accepted_keys
 
 MAX_ATTEMPTS = 3
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = (
         "After the oldest events were removed on another machine: takes over from a copy of its file of"
         " checkpoints where the log begins, verifies the log from there, and signs that into the file of this"
@@ -36,8 +36,6 @@ class Command(BaseCommand):
             raise CommandError(f"{error}. Run manage.py audit_verify.", returncode=2) from error
         except OSError as error:
             raise CommandError(f"A file of checkpoints cannot be used: {error.strerror}") from error
-        except DATABASE_ERRORS as error:
-            raise CommandError(database_failure(error)) from None
 
     def _take_over(self, file: Path) -> None:
         file.stat()  # a missing file would be read as an empty one

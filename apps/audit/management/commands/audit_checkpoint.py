@@ -6,16 +6,16 @@ import base64
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from apps.audit.integrity import checkpoints
 from apps.audit.integrity.signing import NotSignedError, sign_checkpoint
 from apps.core.actor import Actor
-from apps.core.connections import DATABASE_ERRORS, database_failure
+from apps.core.commands import PortalCommand
 from apps.core.key_fingerprints import require_accepted_keys
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = (
         "Verifies what came since the last checkpoint, signs it, appends it to the file and prints the line."
     )
@@ -36,7 +36,5 @@ class Command(BaseCommand):
             raise CommandError(f"{error}. Run manage.py audit_verify.", returncode=2) from error
         except OSError as error:
             raise CommandError(f"The file of checkpoints cannot be written: {error.strerror}") from error
-        except DATABASE_ERRORS as error:
-            raise CommandError(database_failure(error)) from None
         if signed is None:
             self.stderr.write("Nothing came since the last checkpoint.")

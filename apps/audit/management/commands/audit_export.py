@@ -8,21 +8,21 @@ import sys
 from contextlib import closing
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db.models import Q
 
 from apps.audit import export
 from apps.audit.models import AuditEvent
 from apps.audit.recording import EventRefused
 from apps.core.actor import Actor
-from apps.core.connections import DATABASE_ERRORS, database_failure
+from apps.core.commands import PortalCommand
 from apps.core.export.formats import Format
 from apps.core.key_fingerprints import require_accepted_keys
 
 ACTOR = Actor.system("audit_export")
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = (
         "Writes the events after a sequence number to standard output, oldest first. To continue, give the"
         " last number received. Exit code: 0 everything was written, 1 it was not."
@@ -38,14 +38,14 @@ class Command(BaseCommand):
         require_accepted_keys()
         try:
             self._write(options["after"], Format(options["format"]))
-        except BrokenPipeError:
+        except OSError as error:
             # Discard the buffer, so that Python does not try to flush it again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise CommandError("The reader of the output has gone") from None
+            if isinstance(error, BrokenPipeError):
+                raise CommandError("The reader of the output has gone") from None
+            raise CommandError(f"The output cannot be written: {error.strerror}") from None
         except EventRefused:
             raise CommandError("The log takes no events, so this export cannot be recorded") from None
-        except DATABASE_ERRORS as error:
-            raise CommandError(database_failure(error)) from None
 
     def _write(self, after: int, form: Format) -> None:
         everything = export.find_range()

@@ -6,19 +6,19 @@ import argparse
 import datetime as dt
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from apps.audit.integrity import retention
 from apps.audit.integrity.signing import NotSignedError
 from apps.audit.models import AuditEvent
 from apps.core.actor import Actor
-from apps.core.connections import DATABASE_ERRORS, database_failure
+from apps.core.commands import PortalCommand
 from apps.core.key_fingerprints import require_accepted_keys
 
 ACTOR = Actor.system("audit_retain")
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = (
         "Removes the oldest events, up to the last signed checkpoint within the given limit. Run"
         " it with the role that owns the tables, in a quiet hour: the portal does not write meanwhile."
@@ -42,8 +42,6 @@ class Command(BaseCommand):
             raise CommandError(str(refused)) from None
         except OSError as error:
             raise CommandError(f"The file of checkpoints cannot be used ({type(error).__name__})") from None
-        except DATABASE_ERRORS as error:
-            raise CommandError(database_failure(error)) from None
 
     def _retain(self, up_to: int | None, days: int | None, *, dry_run: bool) -> None:
         removal = retention.plan(retention.sequence_before(days or 0) if up_to is None else up_to)

@@ -16,8 +16,8 @@ from apps.history.totals.triggers import missing_triggers
 class Command(CommandWithResult):
     help = (
         "Compares every total of the figures with the submissions of its period. Exit code: 0 equal,"
-        " 1 different or without a trigger, 3 no result. Reads each submission a few times; the portal may run"
-        " meanwhile."
+        " 1 different or without a trigger, 3 no result. Reads each submission a few times; the portal may"
+        " run meanwhile."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

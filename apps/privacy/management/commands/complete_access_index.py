@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from apps.core.actor import Actor
+from apps.core.commands import PortalCommand
 from apps.core.key_fingerprints import require_accepted_keys
 from apps.privacy.index import complete_index
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = (
         "Compares the index of the access report with the events of the log, adds the rows that are missing,"
         " and records how many there were. Rows that are there stay. The portal may run meanwhile."
