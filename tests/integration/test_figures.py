@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import uuid
+from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
@@ -22,9 +23,10 @@ from apps.consumers import searches
 from apps.consumers.models import Outcome
 from apps.consumers.viewer import UNRESTRICTED, Viewer
 from apps.core import clock
+from apps.history.figures.results import Bar, Before, Compared, Figures
 from apps.history.forms.filters import SubmissionFilterForm
-from apps.history.presenters.figures_headline import share_text
-from apps.history.selection import Selection
+from apps.history.presenters.figures_headline import Card, headline_page, share_text
+from apps.history.selection import Selection, SubmissionFilter
 from tests.support.entries import FULL, store, text
 from tests.support.history_rows import bare, stored
 from tests.support.people import TESTS, events, make_person
@@ -353,6 +355,49 @@ def test_whoever_may_submit_is_listed_also_without_a_submission(
 )
 def test_share_is_all_or_none_only_if_it_is_exactly_so(part: int, whole: int, expected: str) -> None:
     assert share_text(part, whole) == expected
+
+
+def of_day(created: int, total: int) -> Figures:
+    """The figures of a day with so many submissions, of which the others were rejected."""
+    day = dt.date(2026, 3, 7)
+    outcomes = dict.fromkeys(Outcome, 0) | {Outcome.CREATED: created, Outcome.REJECTED: total - created}
+    return Figures(bars=(Bar(day, day, outcomes),))
+
+
+def compared(label: str, now: Figures, before: Figures) -> Card:
+    """The headline number with this label."""
+    earlier = Compared(Before.LENGTH, dt.date(2026, 3, 6), dt.date(2026, 3, 6), before.headline)
+    page = headline_page(replace(now, before=earlier), SubmissionFilter(), lambda **_changed: "")
+    [card] = [card for card in page.cards if card.label == label]
+    return card
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("now", "before", "expected"),
+    [
+        ((9_999, 10_000), (5_000, 5_000), "−0.1 points"),
+        ((1, 10_000), (0, 5_000), "+0.1 points"),
+        ((9_999, 10_000), (4_999, 5_000), "±0.0 points"),
+        ((0, 10_000), (0, 5_000), "±0.0 points"),
+        ((2, 3), (1, 3), "+33.4 points"),
+    ],
+)
+def test_change_of_the_share_is_the_difference_of_the_shares_shown(
+    now: tuple[int, int], before: tuple[int, int], expected: str
+) -> None:
+    card = compared("Share created", of_day(*now), of_day(*before))
+    assert (card.number.text, card.before.text, card.change) == (  # type: ignore[union-attr]  # it is compared
+        share_text(*now), share_text(*before), expected
+    )  # fmt: skip
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("now", "expected"), [(0, "−100 %"), (1, "−99 %"), (1_000, "±0 %"), (2_500, "+150 %")]
+)
+def test_number_of_submissions_has_not_fallen_by_all_while_there_are_some(now: int, expected: str) -> None:
+    assert compared("Submissions", of_day(0, now), of_day(0, 1_000)).change == expected
 
 
 @pytest.mark.once

@@ -103,20 +103,23 @@ def time_text(of: Answered, milliseconds: int | None) -> str:
 
 def share_text(part: int, whole: int) -> str:
     """A part in per cent with one decimal; 100.0 is all, and 0.0 none. A dash for a part of nothing."""
-    if not whole:
-        return "–"
+    return f"{number_format(_share(part, whole), 1)} %" if whole else "–"
+
+
+def _share(part: int, whole: int) -> float:
     share = round(100 * part / whole, 1)
-    if 0 < part < whole:
-        share = min(max(share, 0.1), 99.9)
-    return f"{number_format(share, 1)} %"
+    return min(max(share, 0.1), 99.9) if 0 < part < whole else share
 
 
 def _changes(now: Headline, before: Headline) -> tuple[str, ...]:
     share = ""
     if now.total and before.total:
-        points = round(100 * now.created / now.total, 1) - round(100 * before.created / before.total, 1)
+        points = _share(now.created, now.total) - _share(before.created, before.total)
         share = gettext("%(number)s points") % {"number": _signed(round(points, 1), 1)}
-    total = f"{_signed(round(100 * (now.total - before.total) / before.total), 0)} %" if before.total else ""
+    total = ""
+    if before.total:
+        change = round(100 * (now.total - before.total) / before.total)
+        total = f"{_signed(max(change, -99) if now.total else change, 0)} %"
     return (
         total,
         share,
