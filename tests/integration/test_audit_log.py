@@ -368,6 +368,21 @@ def test_export_without_a_matching_event_is_refused_and_records_nothing(as_admin
     assert events("audit.export_started") == []
 
 
+def test_file_whose_end_an_http_1_0_reader_cannot_see_is_refused_with_what_to_do(
+    as_administrator: Client, story: dict[str, int]
+) -> None:
+    refused = as_administrator.post(f"{PAGE}export/", {"format": "csv"}, SERVER_PROTOCOL="HTTP/1.0")
+    page = text(refused)
+    assert '<a href="#id_format_0">Choose JSON Lines: ' in page
+    assert "proxy_http_version 1.1" in page
+    assert re.search(r'value="csv"[^>]* checked', page)
+    assert events("audit.export_started") == []
+    for format_, version in (("jsonl", "HTTP/1.0"), ("csv", "HTTP/1.1")):
+        answer: Any = as_administrator.post(f"{PAGE}export/", {"format": format_}, SERVER_PROTOCOL=version)
+        assert answer["Content-Disposition"].endswith(f'.{format_}"')
+        assert b"".join(answer.streaming_content)
+
+
 @pytest.mark.parametrize(
     ("query", "for_each_type"), [("group=changes", 1), ("group=changes&person=902&session=sign-in-2", 0)]
 )

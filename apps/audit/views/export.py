@@ -19,7 +19,8 @@ from apps.audit.permissions import VIEW_LOG
 from apps.audit.presenters.events import chips
 from apps.audit.selectors import LogFilter
 from apps.core import clock
-from apps.core.export.responses import dated_name, download
+from apps.core.export.formats import Format
+from apps.core.export.responses import dated_name, download, ends_with_connection
 from apps.core.forms.errors import form_errors
 from apps.core.web.filters import Chip, with_query
 from apps.core.web.lasting_access import while_access_lasts
@@ -50,7 +51,15 @@ def export_log(request: HttpRequest) -> HttpResponseBase:
             else _("There is no event in this range")
         )
         form.add_error(None, text)
-    if asked is None:
+    elif asked is not None and asked.format is Format.CSV and ends_with_connection(request):
+        form.add_error(
+            "format",
+            _(
+                "Choose JSON Lines: over HTTP/1.0, an incomplete CSV file looks complete. For CSV, an"
+                " administrator has to set proxy_http_version 1.1 in the proxy"
+            ),
+        )
+    if asked is None or not form.is_valid():
         context |= {"form": form, "errors": form_errors(form)}
         return render(request, "audit/export.html", context)
     actor = actor_of(request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 
-from django.http import StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
 
 ZIP_CONTENT_TYPE = "application/zip"
 
@@ -15,6 +15,14 @@ def download(parts: Iterable[bytes | str], *, file_name: str, content_type: str)
     response = StreamingHttpResponse(parts, content_type=content_type)
     response["Content-Disposition"] = f'attachment; filename="{file_name}"'
     return response
+
+
+def ends_with_connection(request: HttpRequest) -> bool:
+    """Whether a download without a length ends where the connection does, as over HTTP/1.0 (RFC 9112, 6.3).
+
+    An incomplete file then looks complete, unless the file itself says where it ends.
+    """
+    return bool(request.META.get("SERVER_PROTOCOL") == "HTTP/1.0")
 
 
 def dated_name(stem: str, now: dt.datetime, extension: str) -> str:

@@ -23,7 +23,7 @@ from apps.consumers.searches import SearchNotUsable
 from apps.core import clock
 from apps.core.connections import DATABASE_ERRORS
 from apps.core.export.formats import Format
-from apps.core.export.responses import download
+from apps.core.export.responses import download, ends_with_connection
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
 from apps.core.web import sealed_entries
@@ -148,9 +148,7 @@ def file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
     )
     streaming["X-Accel-Buffering"] = "no"  # otherwise nginx reads ahead of the reader
     try:
-        if request.META.get("SERVER_PROTOCOL") == "HTTP/1.0":
-            # The connection's end is the file's end (RFC 9112, 6.3): without a length, a broken file would
-            # look complete.
+        if ends_with_connection(request):
             streaming["Content-Length"] = str(delivery.wait_until_whole())
         else:
             delivery.wait_until_begun()
