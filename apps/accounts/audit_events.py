@@ -46,6 +46,8 @@ SIGN_IN = change_of(
 )
 SESSIONS = Key("sessions", ValueType.WORDS, _("Sessions ended"), counted_by="count")
 """The ids of the sessions, as in the events of their acts; at most 50."""
+LINKS = Key("links", ValueType.NUMBER, _("Links to set a password cancelled"))
+"""Unused ones that the person had issued for others; absent if there were none."""
 SESSION_COUNT = Key("count", ValueType.NUMBER, _("Number of sessions ended"))
 
 SESSION_SIGNED_IN = EVENTS.define(
@@ -128,7 +130,7 @@ PERSON_DEACTIVATED = EVENTS.define(
     group=EventGroup.CHANGES,
     label=_("Person deactivated"),
     sentence=_("%(actor)s deactivated the person %(username)s"),
-    keys=(USERNAME, SESSION_COUNT, SESSIONS),
+    keys=(USERNAME, SESSION_COUNT, SESSIONS, LINKS),
     changes=(STATE,),
 )
 PERSON_REACTIVATED = EVENTS.define(
@@ -144,7 +146,7 @@ PERSON_SESSIONS_ENDED = EVENTS.define(
     group=EventGroup.SIGN_INS,
     label=_("Signed out everywhere"),
     sentence=_("%(actor)s signed %(username)s out everywhere (sessions: %(count)s)"),
-    keys=(USERNAME, SESSION_COUNT, SESSIONS),
+    keys=(USERNAME, SESSION_COUNT, SESSIONS, LINKS),
 )
 # The links can be read by whoever issued them until they are used; each reading is recorded.
 PASSWORD_LINKS_SHOWN = EVENTS.define(
@@ -223,6 +225,6 @@ ROLE_REVOKED = EVENTS.define(
     sentence_for=lambda details: (
         _("%(actor)s revoked the role %(role)s of %(name)s (%(username)s)") if details.get("name") else None
     ),
-    keys=(USERNAME, FULL_NAME, ROLE),
+    keys=(USERNAME, FULL_NAME, ROLE, LINKS),
     changes=(ROLES,),
 )

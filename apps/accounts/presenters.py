@@ -33,6 +33,9 @@ REFUSAL_LABELS = {
     ),
     Refusal.INACTIVE: gettext_lazy("This person is deactivated. Reactivate them first."),
     Refusal.LINK_USED_UP: gettext_lazy("This link no longer works. Ask an administrator for a new one."),
+    Refusal.MAY_NOT_ISSUE: gettext_lazy(
+        "Nothing was done: you were signed out, or you are not an administrator any more."
+    ),
     Refusal.USER_NAME_TAKEN: gettext_lazy("Another person has this user name"),
 }
 
@@ -238,6 +241,28 @@ def sign_in_rows(events: Iterable[AuditEvent]) -> list[SignInRow]:
 def sessions_ended(count: int) -> str:
     """The message after sessions were ended."""
     return ngettext("%(count)s session was ended", "%(count)s sessions were ended", count) % {"count": count}
+
+
+def links_that_end(count: int) -> str:
+    """What becomes of the unused links that a person issued for others, before it is done; empty if none."""
+    if not count:
+        return ""
+    return ngettext(
+        "%(count)s unused link to set a password that was issued with this account stops working."
+        " 1 person needs a new link.",
+        "%(count)s unused links to set a password that were issued with this account stop working."
+        " %(count)s people need a new link.",
+        count,
+    ) % {"count": count}
+
+
+def links_ended(count: int) -> str:
+    """The same as a message, after it was done."""
+    return ngettext(
+        "%(count)s unused link to set a password no longer works. 1 person needs a new link.",
+        "%(count)s unused links to set a password no longer work. %(count)s people need a new link.",
+        count,
+    ) % {"count": count}
 
 
 # In this order: each browser also names those that it descends from.

@@ -135,6 +135,11 @@ def open_links(issuer_id: str, *, person_id: int | None = None) -> list[Password
     return _usable(PasswordLink.objects.filter(issued_by=issuer_id).exclude(issued_by=""), person_id)
 
 
+def links_for_others(issuer_id: int) -> int:
+    """How many links that this person issued for other people can still be used."""
+    return sum(link.person_id != issuer_id for link in open_links(str(issuer_id)))
+
+
 def open_link_of(person_id: int) -> PasswordLink | None:
     """The link with which somebody can set the person's password; None if there is none."""
     return next(iter(_usable(PasswordLink.objects.all(), person_id)), None)

@@ -33,8 +33,9 @@ from apps.accounts.audit_events import (
     SESSION_SIGNED_OUT,
 )
 from apps.accounts.models import EndReason, PasswordLink, Session, User
+from apps.accounts.permissions import MANAGE_PEOPLE
 from apps.accounts.roles import ADMINISTRATOR, GRANTS
-from apps.accounts.selectors import actor_for
+from apps.accounts.selectors import actor_for, open_links
 from apps.audit.events import MAX_ITEMS, Event, Value
 from apps.audit.recording import record
 from apps.audit.registry import EventType
@@ -62,6 +63,7 @@ class Refusal(Enum):
     LAST_ADMINISTRATOR = "last_administrator"
     INACTIVE = "inactive"
     LINK_USED_UP = "link_used_up"
+    MAY_NOT_ISSUE = "may_not_issue"
     USER_NAME_TAKEN = "user_name_taken"
 
 
@@ -121,10 +123,11 @@ def add_person(*, person: NewPerson, actor: Actor) -> int:
 def invite_people(*, people: Sequence[NewPerson], actor: Actor) -> list[int]:
     """Add several people and issue a link for each, all together or none. Returns their ids in order.
 
-    Raises ``ActRefusedError`` if a user name is taken.
+    Raises ``ActRefusedError`` if a user name is taken, or if the actor may not issue links any more.
     """
     try:
         with transaction.atomic():
+            _lock_links(actor)
             added = [_add(person, actor) for person in people]
             for person in added:
                 _issue_link(person, actor)
@@ -195,8 +198,8 @@ def grant_role(*, person_id: int, role: str, actor: Actor) -> None:
 
 
 @transaction.atomic
-def revoke_role(*, person_id: int, role: str, actor: Actor) -> None:
-    """Revoke a role.
+def revoke_role(*, person_id: int, role: str, actor: Actor) -> int:
+    """Revoke a role. Returns how many links that the person had issued stop working with it.
 
     Raises ``ActRefusedError`` if the actor is the person, or if this is the last administrator.
     """
@@ -204,18 +207,23 @@ def revoke_role(*, person_id: int, role: str, actor: Actor) -> None:
     person = lock_person(person_id)
     _refuse_self(person, actor, Refusal.OWN_ROLES)
     if role not in person.roles:
-        return
+        return 0
+    links = 0
     if role == ADMINISTRATOR:
         _refuse_last_administrator(person)
+        links = _cancel_links_issued_by(person)
     person.groups.remove(group)
     left = [one for one in person.roles if one != role]
     roles = {"roles_before": [*person.roles], "roles_after": left}
-    _record(ROLE_REVOKED, person, actor, name=person.name, role=role, **roles)
+    _record(ROLE_REVOKED, person, actor, name=person.name, role=role, **roles, **_cancelled(links))
+    return links
 
 
 @transaction.atomic
-def deactivate_person(*, person_id: int, actor: Actor) -> None:
+def deactivate_person(*, person_id: int, actor: Actor) -> int:
     """End the person's access immediately. Existing sessions stay invalid even after a reactivation.
+
+    Returns how many links that the person had issued for others stop working.
 
     Raises ``ActRefusedError`` if the actor is the person, or if this is the last administrator.
     """
@@ -225,14 +233,17 @@ def deactivate_person(*, person_id: int, actor: Actor) -> None:
     person = lock_person(person_id)
     _refuse_self(person, actor, Refusal.OWN_ACCOUNT)
     if not person.is_active:
-        return
+        return 0
     if ADMINISTRATOR in person.roles:
         _refuse_last_administrator(person)
     person.is_active = False
     person.session_series = F("session_series") + 1
     person.save(update_fields=["is_active", "session_series"])
     ended = _end_sessions(person)
-    _record(PERSON_DEACTIVATED, person, actor, state_before="active", state_after="deactivated", **ended.data)
+    links = _cancel_links_issued_by(person)
+    state = {"state_before": "active", "state_after": "deactivated"}
+    _record(PERSON_DEACTIVATED, person, actor, **state, **ended.data, **_cancelled(links))
+    return links
 
 
 @transaction.atomic
@@ -247,21 +258,72 @@ def reactivate_person(*, person_id: int, actor: Actor) -> None:
     _record(PERSON_REACTIVATED, person, actor, state_before="deactivated", state_after="active")
 
 
-@transaction.atomic
-def sign_out_everywhere(*, person_id: int, actor: Actor, keep_session: KeepSession | None = None) -> int:
-    """End the person's sessions, except the actor's own, and return how many they were.
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """What signing out everywhere ended: sessions, and links that the person had issued for others."""
 
-    Browsers in which they have signed in are no longer known, and open links to set a password no longer
-    work. ``keep_session``: is called for the changed person, and may refuse the change.
+    sessions: int
+    links: int
+
+
+@transaction.atomic
+def sign_out_everywhere(
+    *, person_id: int, actor: Actor, keep_session: KeepSession | None = None
+) -> SignedOut:
+    """End the person's sessions, except the actor's own.
+
+    Browsers in which they have signed in are no longer known, and open links to set a password, for them or
+    issued by them, no longer work. ``keep_session``: is called for the changed person, and may refuse the
+    change.
     """
+    _lock_links()
     person = lock_person(person_id)
     person.session_series += 1
     person.save(update_fields=["session_series"])
     if keep_session is not None:
         keep_session(person)
     ended = _end_sessions(person, keep=actor.session if actor.id == str(person.pk) else "")
-    _record(PERSON_SESSIONS_ENDED, person, actor, **ended.data)
-    return ended.count
+    links = _cancel_links_issued_by(person)
+    _record(PERSON_SESSIONS_ENDED, person, actor, **ended.data, **_cancelled(links))
+    return SignedOut(ended.count, links)
+
+
+def _lock_links(issuer: Actor | None = None) -> None:
+    """Lock what whoever issues links, or ends those of an issuer, locks first: the administrators' group.
+
+    So no link is issued by an issuer whose links have just ended, and the people of the links can be locked
+    in any order. Raises ``ActRefusedError`` if ``issuer`` has lost the right, or the session, since the
+    request began. Commands and the portal itself are no people.
+    """
+    _group(ADMINISTRATOR, lock=True)
+    person = User.objects.filter(pk=issuer.id).first() if issuer and issuer.id.isdecimal() else None
+    if issuer is None or person is None:
+        return
+    # A row without an id may be this session's: it is stored with the first answer.
+    is_signed_out = (
+        issuer.session
+        and not Session.objects.filter(Q(sign_in=issuer.session) | Q(sign_in=None), person=person).exists()
+    )
+    if is_signed_out or not person.has_perm(MANAGE_PEOPLE):
+        raise ActRefusedError(Refusal.MAY_NOT_ISSUE)
+
+
+def _cancel_links_issued_by(issuer: User) -> int:
+    """End the unused links that this person issued for others, and return how many they were.
+
+    The caller holds the lock on the administrators' group (:func:`_lock_links`).
+    """
+    people = [link.person_id for link in open_links(str(issuer.pk)) if link.person_id != issuer.pk]
+    # Locked before they are counted: a link may be used meanwhile.
+    accounts = User.objects.select_for_update(no_key=True).filter(pk__in=people).order_by("pk")
+    locked = [account.pk for account in accounts]
+    ended = [link.person_id for link in open_links(str(issuer.pk)) if link.person_id in locked]
+    return User.objects.filter(pk__in=ended).update(password_links=F("password_links") + 1)
+
+
+def _cancelled(links: int) -> dict[str, Value]:
+    """What the event says about cancelled links."""
+    return {"links": links} if links else {}
 
 
 @transaction.atomic
@@ -269,8 +331,9 @@ def issue_password_link(*, person_id: int, actor: Actor) -> tuple[str, str]:
     """Create a one-time link and invalidate earlier ones. Returns its two parts: encoded person and token.
 
     The token is not stored; ``password_links`` computes it again. Raises ``ActRefusedError`` if the person
-    is deactivated.
+    is deactivated, or if the actor may not issue links any more.
     """
+    _lock_links(actor)
     person = lock_person(person_id)
     if not person.is_active:
         raise ActRefusedError(Refusal.INACTIVE)

@@ -18,7 +18,7 @@ from apps.accounts.forms import InviteForm
 from apps.accounts.invitation_table import MAX_INVITED, InvitedRow, TooManyPeopleError, read_table
 from apps.accounts.models import PasswordLink
 from apps.accounts.permissions import MANAGE_PEOPLE
-from apps.accounts.presenters import LinkRow, link_row
+from apps.accounts.presenters import REFUSAL_LABELS, LinkRow, link_row
 from apps.accounts.selectors import open_links
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
@@ -40,9 +40,11 @@ def invite(request: HttpRequest) -> HttpResponse:
                 people = [row.person for row in rows if row.person is not None]
                 try:
                     services.invite_people(people=people, actor=actor_of(request))
-                except services.ActRefusedError:  # somebody added one of them since the check
+                except services.ActRefusedError as refused:  # somebody added one of them since the check
                     rows = _checked(form, table)
                     text = _("Nobody was added: a user name was taken meanwhile. Check again.")
+                    if refused.refusal is not services.Refusal.USER_NAME_TAKEN:
+                        text = str(REFUSAL_LABELS[refused.refusal])
                     form.add_error("table", text)
                 else:
                     return _added(request, len(people))

@@ -22,6 +22,8 @@ from apps.accounts.permissions import MANAGE_PEOPLE
 from apps.accounts.presenters import (
     REFUSAL_LABELS,
     link_row,
+    links_ended,
+    links_that_end,
     people_chips,
     person_page,
     person_rows,
@@ -29,7 +31,14 @@ from apps.accounts.presenters import (
     sessions_ended,
 )
 from apps.accounts.roles import permissions_of
-from apps.accounts.selectors import Person, find_person, open_link_of, open_sessions, people_page
+from apps.accounts.selectors import (
+    Person,
+    find_person,
+    links_for_others,
+    open_link_of,
+    open_sessions,
+    people_page,
+)
 from apps.audit import person_limits
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
@@ -128,7 +137,9 @@ def grant_role(request: HttpRequest, person_id: int, role: str) -> HttpResponse:
 def revoke_role(request: HttpRequest, person_id: int, role: str) -> HttpResponse:
     """Revoke one role, and redirect to the person's page."""
     with _refusals_as_messages(request):
-        services.revoke_role(person_id=person_id, role=role, actor=actor_of(request))
+        _say_links_ended(
+            request, services.revoke_role(person_id=person_id, role=role, actor=actor_of(request))
+        )
     return redirect("accounts:person", person_id)
 
 
@@ -145,11 +156,12 @@ def deactivate(request: HttpRequest, person_id: int) -> HttpResponse:
             "person": person_page(found, viewer_id=request.user.pk or 0),
             "sessions": len(open_sessions(person_id)),
             "link": link and link_row(link),
+            "links_issued": links_that_end(links_for_others(person_id)),
             "open_work": open_work(person_id),
         }
         return render(request, "accounts/deactivate.html", context)
     with _refusals_as_messages(request):
-        services.deactivate_person(person_id=person_id, actor=actor_of(request))
+        _say_links_ended(request, services.deactivate_person(person_id=person_id, actor=actor_of(request)))
     return redirect("accounts:person", person_id)
 
 
@@ -189,8 +201,14 @@ def sign_out_everywhere(request: HttpRequest, person_id: int) -> HttpResponse:
         return redirect("own_profile")
     with _refusals_as_messages(request):
         ended = services.sign_out_everywhere(person_id=person_id, actor=actor_of(request))
-        messages.success(request, sessions_ended(ended))
+        messages.success(request, sessions_ended(ended.sessions))
+        _say_links_ended(request, ended.links)
     return redirect("accounts:person", person_id)
+
+
+def _say_links_ended(request: HttpRequest, count: int) -> None:
+    if count:
+        messages.warning(request, links_ended(count))
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -235,6 +253,7 @@ def _show_person(
         "form": form or ChangedDetailsForm(initial=details),
         "errors": errors,
         "link": link and link_row(link),
+        "links_issued": links_that_end(links_for_others(person_id)),
         "is_own_link": link is not None and link.issued_by == str(request.user.pk),
         "sessions": session_rows(open_sessions(person_id)),
     }

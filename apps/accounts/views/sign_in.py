@@ -24,8 +24,21 @@ from apps.accounts.audit_events import SESSION_SIGNED_IN
 from apps.accounts.forms import NewPasswordForm, OwnPasswordForm, SignInForm, TimeZoneForm
 from apps.accounts.middleware import zone_of
 from apps.accounts.models import User
-from apps.accounts.presenters import link_notices, session_rows, sessions_ended, sign_in_rows
-from apps.accounts.selectors import actor_for, find_account, links_to_announce, open_sessions
+from apps.accounts.presenters import (
+    link_notices,
+    links_ended,
+    links_that_end,
+    session_rows,
+    sessions_ended,
+    sign_in_rows,
+)
+from apps.accounts.selectors import (
+    actor_for,
+    find_account,
+    links_for_others,
+    links_to_announce,
+    open_sessions,
+)
 from apps.accounts.sign_in import known_devices, sessions
 from apps.audit.selectors import newest_about
 from apps.core import clock
@@ -162,6 +175,7 @@ def own_profile(request: HttpRequest) -> HttpResponse:
         "form": form,
         "errors": form_errors(form),
         "sessions": session_rows(open_sessions(user.pk), own=actor_of(request).session),
+        "links_issued": links_that_end(links_for_others(user.pk)),
         "sign_ins": sign_in_rows(newest_about(str(user.pk), SESSION_SIGNED_IN.name, RECENT_SIGN_INS)),
     }
     return render(request, "accounts/own_profile.html", context)
@@ -175,7 +189,9 @@ def sign_out_elsewhere(request: HttpRequest) -> HttpResponse:
         person_id=user.pk, actor=actor_of(request), keep_session=partial(sessions.keep, request)
     )
     user.refresh_from_db()
-    messages.success(request, sessions_ended(ended))
+    messages.success(request, sessions_ended(ended.sessions))
+    if ended.links:
+        messages.warning(request, links_ended(ended.links))
     return _remember_device(request, redirect("own_profile"), user)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 import pytest
 import time_machine
@@ -11,9 +12,10 @@ from django.conf import settings
 from apps.accounts import password_links, services
 from apps.accounts.models import User
 from apps.accounts.redaction import hide_addresses
+from apps.accounts.roles import ADMINISTRATOR, STAFF
 from apps.accounts.services import ActRefusedError, Refusal
 from apps.core import clock
-from tests.support.people import TESTS, events, make_person
+from tests.support.people import TESTS, acting, events, make_person
 
 NEW = "the rain in a long walk"
 START = dt.datetime(2026, 3, 7, 12, 0, tzinfo=dt.UTC)
@@ -107,3 +109,70 @@ def test_log_line_of_a_link_does_not_contain_its_token() -> None:
         "request": "GET /accounts/set-password/MQ/…/?next=x",
         "code": 200,
     }
+
+
+_ENDS_THE_RIGHT = pytest.mark.parametrize(
+    ("end", "event"),
+    [
+        (lambda pk: services.deactivate_person(person_id=pk, actor=TESTS), "person.deactivated"),
+        (
+            lambda pk: services.revoke_role(person_id=pk, role=ADMINISTRATOR, actor=TESTS),
+            "role.revoked",
+        ),
+        (lambda pk: services.sign_out_everywhere(person_id=pk, actor=TESTS), "person.sessions_ended"),
+    ],
+    ids=["deactivated", "role revoked", "signed out everywhere"],
+)
+
+
+@_ENDS_THE_RIGHT
+@pytest.mark.django_db
+def test_links_end_with_the_right_of_their_issuer(end: Callable[[int], object], event: str) -> None:
+    make_person("otto", ADMINISTRATOR)
+    ada, max_ = make_person("ada", ADMINISTRATOR), make_person("max", ADMINISTRATOR)
+    pat, eva = make_person("pat", password=""), make_person("eva")
+    tokens = {
+        person: services.issue_password_link(person_id=person.pk, actor=acting(ada))[1]
+        for person in (max_, pat, eva)
+    }
+    # Another administrator's link replaces Ada's, so it is not hers to lose.
+    _, by_another = services.issue_password_link(person_id=eva.pk, actor=acting(max_))
+
+    end(ada.pk)
+
+    assert not _works(max_, tokens[max_])
+    assert not _works(pat, tokens[pat])
+    assert _works(eva, by_another)
+    assert [one.details["links"] for one in events(event)] == [2]
+
+
+@pytest.mark.django_db
+def test_links_stay_when_another_role_of_their_issuer_is_revoked() -> None:
+    ada, pat = make_person("ada", ADMINISTRATOR, STAFF), make_person("pat")
+    _, token = services.issue_password_link(person_id=pat.pk, actor=acting(ada))
+
+    services.revoke_role(person_id=ada.pk, role=STAFF, actor=TESTS)
+
+    assert _works(pat, token)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda pk: services.deactivate_person(person_id=pk, actor=TESTS),
+        lambda pk: services.revoke_role(person_id=pk, role=ADMINISTRATOR, actor=TESTS),
+    ],
+    ids=["deactivated", "role revoked"],
+)
+@pytest.mark.django_db
+def test_request_that_began_with_the_right_issues_no_link_after_its_end(end: Callable[[int], object]) -> None:
+    make_person("otto", ADMINISTRATOR)
+    ada, pat = make_person("ada", ADMINISTRATOR), make_person("pat")
+    began = acting(ada)
+    end(ada.pk)
+
+    with pytest.raises(ActRefusedError) as refused:
+        services.issue_password_link(person_id=pat.pk, actor=began)
+
+    assert refused.value.refusal is Refusal.MAY_NOT_ISSUE
+    assert events("person.password_link_issued") == []
