@@ -173,7 +173,7 @@ PERSON_PASSWORD_LINK_REFUSED = EVENTS.define(
     sentence=_("A password link from %(address)s was refused"),
     keys=(
         USERNAME,
-        Key("reason", ValueType.CODE, _("Reason"), {"link_used_up": _("the link was used or replaced")}),
+        Key("reason", ValueType.CODE, _("Reason"), {"link_used_up": _("the link no longer worked")}),
     ),
     outcome=EventOutcome.DENIED,
 )

@@ -10,6 +10,7 @@ import time_machine
 from django.conf import settings
 
 from apps.accounts import password_links, services
+from apps.accounts.audit_events import PERSON_PASSWORD_LINK_REFUSED
 from apps.accounts.models import User
 from apps.accounts.redaction import hide_addresses
 from apps.accounts.roles import ADMINISTRATOR, STAFF
@@ -176,3 +177,17 @@ def test_request_that_began_with_the_right_issues_no_link_after_its_end(end: Cal
 
     assert refused.value.refusal is Refusal.MAY_NOT_ISSUE
     assert events("person.password_link_issued") == []
+
+
+@pytest.mark.django_db
+def test_refusal_names_a_reason_that_is_true_of_a_deactivated_person() -> None:
+    person = make_person("pat")
+    _, token = services.issue_password_link(person_id=person.pk, actor=TESTS)
+    services.deactivate_person(person_id=person.pk, actor=TESTS)
+
+    with pytest.raises(ActRefusedError):
+        _use(person, token)
+
+    [event] = events("person.password_link_refused")
+    reason = PERSON_PASSWORD_LINK_REFUSED.keys["reason"]
+    assert str(reason.labels[event.details["reason"]]) == "the link no longer worked"
