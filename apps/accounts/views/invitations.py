@@ -22,6 +22,7 @@ from apps.accounts.presenters import REFUSAL_LABELS, LinkRow, link_row
 from apps.accounts.selectors import open_links
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
+from apps.core.web import sealed_entries
 from apps.core.web.permissions import requires
 from apps.core.web.requests import actor_of
 
@@ -30,7 +31,8 @@ from apps.core.web.requests import actor_of
 @requires(MANAGE_PEOPLE)
 def invite(request: HttpRequest) -> HttpResponse:
     """Invite several people: check the pasted table, then create all of them, or none."""
-    form = InviteForm(request.POST or None)
+    sealed = None if request.method == "POST" else sealed_entries.unseal(request)
+    form = InviteForm(request.POST or None, initial=sealed)
     rows: list[InvitedRow] = []
     if form.is_valid():
         table = form.cleaned_data["table"]
@@ -50,7 +52,14 @@ def invite(request: HttpRequest) -> HttpResponse:
                     return _added(request, len(people))
             if rows and _were_just_added(request, table):
                 return _added(request, len(rows))  # the button was pressed twice
-    context = {"form": form, "errors": form_errors(form), "rows": rows, "is_ready": rows and not form.errors}
+    context = {
+        "form": form,
+        "errors": form_errors(form),
+        "rows": rows,
+        "is_ready": rows and not form.errors,
+        "entry_of": sealed_entries.author_token(request),
+        "was_sealed": sealed is not None,
+    }
     return render(request, "accounts/invite.html", context)
 
 

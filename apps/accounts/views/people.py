@@ -43,6 +43,7 @@ from apps.audit import person_limits
 from apps.core.forms.errors import form_errors
 from apps.core.forms.input import single_value
 from apps.core.open_work import OpenWork, open_work, stopped_work
+from apps.core.web import sealed_entries
 from apps.core.web.filters import with_query
 from apps.core.web.permissions import PermissionMissing, requires
 from apps.core.web.requests import actor_of, support_code
@@ -79,7 +80,10 @@ def people_list(request: HttpRequest) -> HttpResponse:
 @manages_people
 def add_person(request: HttpRequest) -> HttpResponse:
     """Add a person, and redirect to their page, where a password link can be issued."""
-    form = NewPersonForm(request.POST or None)
+    sealed = None if request.method == "POST" else sealed_entries.unseal(request)
+    # Of several roles, only the last one is in a sealed entry. So all are asked for again.
+    asks_roles = sealed is not None and sealed.pop("roles", None) is not None
+    form = NewPersonForm(request.POST or None, initial=sealed)
     if form.is_valid():
         try:
             person_id = services.add_person(person=form.to_new_person(), actor=actor_of(request))
@@ -90,20 +94,29 @@ def add_person(request: HttpRequest) -> HttpResponse:
                 request, _("The person was added. Issue a link, so that they can set a password.")
             )
             return redirect("accounts:person", person_id)
-    return render(request, "accounts/add_person.html", {"form": form, "errors": form_errors(form)})
+    context = {
+        "form": form,
+        "errors": form_errors(form),
+        "entry_of": sealed_entries.author_token(request),
+        "was_sealed": sealed is not None,
+        "asks_roles": asks_roles,
+    }
+    return render(request, "accounts/add_person.html", context)
 
 
 @require_http_methods(["GET", "POST"])
 @manages_people
 def person(request: HttpRequest, person_id: int) -> HttpResponse:
     """Show one person; POST changes name and time zone. Other changes have their own URLs."""
-    form = None
+    form, was_sealed = None, False
     if request.method == "POST":
         form = ChangedDetailsForm(request.POST)
         if form.is_valid() and _save(request, person_id, form):
             messages.success(request, _("The changes were saved"))
             return redirect("accounts:person", person_id)
-    return _show_person(request, person_id, form)
+    elif sealed := sealed_entries.unseal(request, path=request.path):
+        form, was_sealed = ChangedDetailsForm(sealed), True
+    return _show_person(request, person_id, form, was_sealed=was_sealed)
 
 
 def _save(request: HttpRequest, person_id: int, form: ChangedDetailsForm) -> bool:
@@ -242,7 +255,7 @@ def _found(person_id: int) -> Person:
 
 
 def _show_person(
-    request: HttpRequest, person_id: int, form: ChangedDetailsForm | None = None
+    request: HttpRequest, person_id: int, form: ChangedDetailsForm | None = None, *, was_sealed: bool = False
 ) -> HttpResponse:
     found = _found(person_id)
     link = open_link_of(person_id)
@@ -254,6 +267,8 @@ def _show_person(
         "errors": errors,
         "link": link and link_row(link),
         "links_issued": links_that_end(links_for_others(person_id)),
+        "entry_of": sealed_entries.author_token(request),
+        "was_sealed": was_sealed,
         "is_own_link": link is not None and link.issued_by == str(request.user.pk),
         "sessions": session_rows(open_sessions(person_id)),
     }
