@@ -146,7 +146,7 @@ def test_last_active_administrator_cannot_be_removed() -> None:
     ada = make_person("ada", ADMINISTRATOR)
     gone = make_person("gone", ADMINISTRATOR)
     services.deactivate_person(person_id=gone.pk, actor=TESTS)
-    acts: list[Callable[[], None]] = [
+    acts: list[Callable[[], object]] = [
         lambda: services.revoke_role(person_id=ada.pk, role=ADMINISTRATOR, actor=TESTS),
         lambda: services.deactivate_person(person_id=ada.pk, actor=TESTS),
     ]
