@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -22,7 +24,7 @@ def ada() -> User:
     return make_person("ada", ADMINISTRATOR)
 
 
-def _returned(ada: User, path: str, values: dict[str, str | list[str]]) -> str:
+def _returned(ada: User, path: str, values: Mapping[str, str | Sequence[str]]) -> str:
     """The page after the form was sent without a session and its author has signed in again."""
     before, visitor = Client(), Client()
     before.force_login(ada)
