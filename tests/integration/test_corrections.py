@@ -152,11 +152,13 @@ def test_marked_as_created_after_a_resend_warns_of_a_possible_duplicate(
     as_staff: Client, as_supervisor: Client, sandbox: SandboxServer, unknown: Submission, theirs: str
 ) -> None:
     assert enter(as_supervisor, unknown, AS_NOT_CREATED).status_code == 303
-    assert "sent again later" not in text(as_supervisor.get(receipt(unknown)))
+    assert "This consumer was sent again later" not in text(as_supervisor.get(receipt(unknown)))
     assert create_anyway(as_staff, posted()).status_code == 303, "The consumer is on the order"
     assert len(creates(sandbox)) == 2
     later = Submission.objects.latest("id")
-    assert "sent again later" not in text(as_staff.get(receipt(unknown))), "That is the usual way"
+    usual = text(as_staff.get(receipt(unknown)))
+    assert "It was sent again later:" in usual
+    assert "may exist twice" not in usual
     assert "Mark as not created" not in text(as_supervisor.get(resolve_url(unknown)))
     entered = enter(as_supervisor, unknown, created_with(theirs))
     for page in (text(entered), text(as_supervisor.get(resolve_url(unknown)))):
