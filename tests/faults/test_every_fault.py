@@ -17,7 +17,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from apps.cdp.errors import CdpError
-from apps.consumers.labels import headline
+from apps.consumers.labels import receipt_headline
 from apps.consumers.models import Outcome, Submission
 from sandbox.faults.armed import REFUSE, Armed
 from sandbox.faults.table import ROWS, Row
@@ -132,7 +132,7 @@ def test_every_fault_has_its_outcome_and_page_with_at_most_one_send(
     address = f"/submissions/{submission.public_id}/"
     assert (response["Location"] == address) is (shown == "receipt")
     receipt = text(page if shown == "receipt" else as_staff.get(address))
-    assert headline(outcome) in receipt
+    assert f"<span>{receipt_headline(outcome)}" in receipt
     assert ("Correct and send again" in receipt) is again
     assert ("Do not enter it again" in receipt) is (outcome == Outcome.UNKNOWN)
     assert 'href="javascript:' not in receipt
