@@ -152,8 +152,8 @@ def test_whoever_closes_the_question_is_told_when_the_session_has_ended(
 ) -> None:
     page = windows.open(administrator, own=True)
     page.clock.install()
-    page.goto("/people/new/")
-    page.get_by_label("User name").fill(TYPED["kept"])
+    page.goto("/accounts/password/")
+    page.get_by_label("Current password").fill("what was typed")
     _last(settings, 119)
     page.clock.run_for(28 * 60 * 1000)
     question = page.get_by_role("dialog", name="Are you still there?")
@@ -277,7 +277,7 @@ def test_dialog_promises_no_entry_back_on_a_page_that_does_not_keep_it(
 ) -> None:
     settings.SESSION_ABSOLUTE_SECONDS = 110
     page = windows.open(administrator)
-    page.goto("/people/new/")
+    page.goto("/accounts/password/")
     stay = page.get_by_role("button", name="Stay signed in")
     expect(stay).to_be_visible()
     if ended:

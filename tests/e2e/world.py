@@ -17,7 +17,7 @@ from apps.consumers.reconciliation import resolution
 from apps.consumers.sending import submit
 from sandbox.data.seed import FAULT_ORDERS, SAMPLE_ORDER
 from tests.e2e.traces import TYPED
-from tests.support.people import acting, make_person
+from tests.support.people import TESTS, acting, make_person
 
 CONSUMER = NewConsumer(
     title="Dr",
@@ -66,7 +66,7 @@ class World:
         self.event = events.latest("seq").seq  # with other events of its submission
         self.person = make_person("nora", "staff", password="")
         self.link = "/accounts/set-password/{}/{}/".format(
-            *people.issue_password_link(person_id=self.person.pk, actor=acting(supervisor))
+            *people.issue_password_link(person_id=self.person.pk, actor=TESTS)
         )
 
     def _corrected(self, supervisor: User) -> Submission:
