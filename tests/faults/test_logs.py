@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from apps.core import tracebacks
 from tests.faults.storm.logs import exceptions_in
 
 REFUSED = """2026-12-01T00:10:04 [warning  ] error connecting in 'default': connection failed: refused
@@ -26,6 +27,8 @@ DURING = "\nDuring handling of the above exception, another exception occurred:\
         (FRAMES + "apps.one.Two\n" + FRAMES + "SystemExit: 1\n", ["apps.one.Two", "SystemExit"]),
         (FRAMES + "KeyError: 'order'\n" + CAUSED + FRAMES + "RuntimeError: one\n", ["RuntimeError"]),
         (FRAMES + "KeyError: 'order'\n" + DURING + FRAMES + "RuntimeError\n", ["RuntimeError"]),
+        (f"{FRAMES}KeyError\n\n{tracebacks.CAUSE}\n\n{FRAMES}RuntimeError\n", ["RuntimeError"]),
+        (f"{FRAMES}KeyError\n\n{tracebacks.CONTEXT}\n\n{FRAMES}RuntimeError\n", ["RuntimeError"]),
         (FRAMES + REFUSED + "KeyError: 'order'\n", ["KeyError"]),
         (FRAMES + "psycopg.OperationalError: refused\n" + REFUSED, ["psycopg.OperationalError"]),
         (

@@ -12,7 +12,8 @@ TRACEBACK = "Traceback (most recent call last):"
 # The first is logged while the database is down, the second when gunicorn ends a worker.
 EXPECTED = ("OperationalError", "InterfaceError", "SystemExit")
 _EXCEPTION = re.compile(r"^([A-Za-z_]\w*(?:\.\w+)*)(?:: |:?$)", re.MULTILINE)
-_CAUSE = re.compile(r"^(?:The above exception was|During handling of the above exception)", re.MULTILINE)
+# In the words of Python, and in those of apps/core/tracebacks.py.
+_CAUSE = re.compile(r"^(?:The|During handling of the|While the) above exception", re.MULTILINE)
 
 
 def exceptions(world: World) -> Counter[str]:
